@@ -1,0 +1,56 @@
+"""One-line errors for bad input: the name, the rule, the value got, and the nearest known name."""
+
+import difflib
+import importlib
+import importlib.util
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+
+class InputError(ValueError):
+    """The user asked for something that cannot be; its text is one line and says how to mend it."""
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> InputError:
+    """The error for a name that is not in a registry, with the nearest known name first."""
+    known = list(known)
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return InputError(f"unknown {kind} {name!r}: {hint}known are {', '.join(known)}")
+
+
+def load_object(path: str, kind: str) -> Any:
+    """The object that `module:Name` or `file.py:Name` names.
+
+    Raises:
+        InputError: the module does not import or has no such name; the cause is in the line.
+    """
+    location, _, name = path.rpartition(":")
+    if not location or not name:
+        raise InputError(f"{kind} must be given as 'module:Name' or 'file.py:Name', got {path!r}")
+    try:
+        module = _import_file(Path(location)) if location.endswith(".py") else importlib.import_module(location)
+    except Exception as error:  # the user's file can fail in any way
+        raise InputError(f"{kind} {path!r} does not import: {type(error).__name__}: {_first_line(error)}") from error
+    if not hasattr(module, name):
+        public = [known for known in vars(module) if not known.startswith("_")]
+        raise InputError(f"{kind} {path!r}: {unknown('name', name, public)}")
+    return getattr(module, name)
+
+
+def _import_file(file: Path) -> Any:
+    if not file.is_file():
+        raise FileNotFoundError(f"no file {str(file)!r}")
+    spec = importlib.util.spec_from_file_location(file.stem, file)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{str(file)!r} is no Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules.setdefault(file.stem, module)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [""])[0]

@@ -1,0 +1,119 @@
+"""Probe environments: so small that values and best actions are known exactly.
+
+| probe    | observation | reward                     | episode                | what is known                      |
+|----------|-------------|----------------------------|------------------------|------------------------------------|
+| Constant | 0           | 1                          | 1 step, terminates     | V = 1                              |
+| Observed | -1 or 1     | the observation            | 1 step, terminates     | V(o) = o                           |
+| Delayed  | 0, then 1   | 0, then 1                  | 2 steps, terminates    | V(0) = gamma, V(1) = 1             |
+| Endless  | 0           | 1                          | 5 steps, is truncated  | V = 1 / (1 - gamma)                |
+| Choice   | -1 or 1     | 1 if the action fits else -1 | 1 step, terminates   | best action: 1 where o > 0, else 0 |
+| Matching | -1 or 1     | -(action - o)^2            | 1 step, terminates     | best action: o                     |
+
+Endless separates agents that bootstrap at a time limit from those that take it for an end: the latter learn V <= 5.
+"""
+
+import jax
+import jax.numpy as jnp
+from flax import struct
+from gymnax.environments import environment, spaces
+
+
+@struct.dataclass
+class ProbeState:
+    """Steps taken in the episode, and the sign that is observed."""
+
+    time: jax.Array
+    sign: jax.Array
+
+
+class _Probe(environment.Environment):
+    """The parts that probes share; each gives its limit, reward and observation."""
+
+    length = 1
+    return_range = (0.0, 1.0)
+
+    @property
+    def default_params(self) -> environment.EnvParams:
+        return environment.EnvParams(max_steps_in_episode=self.length)
+
+    def reset_env(self, key, params):
+        sign = jnp.where(jax.random.bernoulli(key), 1.0, -1.0)
+        state = ProbeState(time=jnp.zeros((), jnp.int32), sign=sign)
+        return self.get_obs(state), state
+
+    def step_env(self, key, state, action, params):
+        reward = self.reward(state, action)
+        state = ProbeState(time=state.time + 1, sign=state.sign)
+        return self.get_obs(state), state, reward, self.is_terminated(state, params), {}
+
+    def is_terminated(self, state, params):
+        return state.time >= self.length
+
+    def get_obs(self, state, params=None, key=None):
+        return jnp.zeros(1)
+
+    def reward(self, state, action):
+        return jnp.ones(())
+
+    def action_space(self, params=None):
+        return spaces.Discrete(2)
+
+    def observation_space(self, params=None):
+        return spaces.Box(-1.0, 1.0, (1,), jnp.float32)
+
+
+class Constant(_Probe):
+    """One step, reward 1."""
+
+
+class Observed(_Probe):
+    """One step, the reward is the observation."""
+
+    return_range = (-1.0, 1.0)
+
+    def get_obs(self, state, params=None, key=None):
+        return state.sign[None]
+
+    def reward(self, state, action):
+        return state.sign
+
+
+class Delayed(_Probe):
+    """Two steps, only the second is rewarded."""
+
+    length = 2
+
+    def get_obs(self, state, params=None, key=None):
+        return state.time[None].astype(jnp.float32)
+
+    def reward(self, state, action):
+        return (state.time == 1).astype(jnp.float32)
+
+
+class Endless(_Probe):
+    """Reward 1 for ever: its episodes are only ever truncated."""
+
+    length = 5
+    return_range = (0.0, 5.0)
+
+    def is_terminated(self, state, params):
+        return jnp.zeros((), bool)
+
+
+class Choice(Observed):
+    """The action must fit the observed sign."""
+
+    def reward(self, state, action):
+        return jnp.where((state.sign > 0) == (action == 1), 1.0, -1.0)
+
+
+class Matching(Observed):
+    """The continuous action must equal the observation."""
+
+    return_range = (-4.0, 0.0)
+
+    def reward(self, state, action):
+        return -jnp.square(jnp.squeeze(action) - state.sign)
+
+    def action_space(self, params=None):
+        return spaces.Box(-2.0, 2.0, (1,), jnp.float32)

@@ -1,0 +1,118 @@
+"""Environments by name, and what an environment does not say of itself.
+
+Importing this module imports no environment library: gymnax alone costs seconds, and `arl --help` must not pay them.
+"""
+
+import dataclasses
+import functools
+from typing import Any
+
+from envs.errors import InputError, load_object, unknown
+
+
+@dataclasses.dataclass(frozen=True)
+class EnvSpec:
+    """Facts about one environment.
+
+    Attributes:
+        episode_limit: env steps after which an episode is truncated.
+        return_range: worst and best episode return, the scale on which scores are normalised; the worst is also the
+            score of a diverged run.
+        family: group of environments that share a published search space.
+        source: where it is made: `gymnax`, or `module:Class` of a gymnax-style class.
+        extra: the optional dependency group that installs it, if it is not in the base install.
+    """
+
+    name: str
+    episode_limit: int
+    return_range: tuple[float, float]
+    family: str
+    source: str
+    extra: str | None = None
+
+
+def _classic(name: str, episode_limit: int, worst: float, best: float) -> EnvSpec:
+    return EnvSpec(name, episode_limit, (worst, best), "classic_control", "gymnax")
+
+
+def _probe(name: str, episode_limit: int, worst: float, best: float) -> EnvSpec:
+    return EnvSpec(f"Probe{name}", episode_limit, (worst, best), "probe", f"envs.probes:{name}")
+
+
+SPECS: dict[str, EnvSpec] = {
+    spec.name: spec
+    for spec in (
+        _classic("CartPole-v1", 500, 0.0, 500.0),
+        _classic("Acrobot-v1", 500, -500.0, -60.0),
+        _classic("MountainCar-v0", 200, -200.0, -90.0),
+        _classic("MountainCarContinuous-v0", 999, -99.9, 99.0),
+        _classic("Pendulum-v1", 200, -1800.0, -100.0),
+        _probe("Constant", 1, 0.0, 1.0),
+        _probe("Observed", 1, -1.0, 1.0),
+        _probe("Delayed", 2, 0.0, 1.0),
+        _probe("Endless", 5, 0.0, 5.0),
+        _probe("Choice", 1, -1.0, 1.0),
+        _probe("Matching", 1, -4.0, 0.0),
+    )
+}
+
+
+def names() -> list[str]:
+    """The registered environments."""
+    return list(SPECS)
+
+
+def spec(name: str) -> EnvSpec:
+    """What is known of an environment, registered or the user's own (`module:Class`, `file.py:Class`).
+
+    A class of the user's must have a class attribute `return_range = (worst, best)`.
+
+    Raises:
+        InputError: unknown name, or a class that lacks what a task needs.
+    """
+    if name in SPECS:
+        return SPECS[name]
+    if ":" not in name:
+        raise unknown("environment", name, SPECS)
+    return _custom_spec(name)
+
+
+def make(name: str) -> tuple[Any, Any]:
+    """A gymnax-style environment and its params (a pytree).
+
+    Raises:
+        InputError: unknown name, or the environment's library is not installed.
+    """
+    known = spec(name)
+    try:
+        return _make_gymnax(name) if known.source == "gymnax" else _make_class(known.source)
+    except ModuleNotFoundError as error:
+        hint = f"pip install 'arl[{known.extra}]'" if known.extra else f"pip install {error.name}"
+        raise InputError(f"environment {name!r} needs the package {error.name!r}: {hint}") from error
+
+
+def _make_gymnax(name: str) -> tuple[Any, Any]:
+    import gymnax
+
+    return gymnax.make(name)
+
+
+def _make_class(source: str) -> tuple[Any, Any]:
+    env = load_object(source, "environment")()
+    return env, env.default_params
+
+
+@functools.cache
+def _custom_spec(name: str) -> EnvSpec:
+    made, params = _make_class(name)
+    missing = [
+        needed
+        for needed in ("reset_env", "step_env", "is_truncated", "action_space", "return_range")
+        if not hasattr(made, needed)
+    ]
+    if missing:
+        raise InputError(
+            f"environment {name!r} must be gymnax-style with a class attribute return_range = (worst, best); it lacks {', '.join(missing)}"
+        )
+    worst, best = made.return_range
+    return EnvSpec(name, int(params.max_steps_in_episode), (float(worst), float(best)), "custom", name)

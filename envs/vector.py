@@ -1,0 +1,104 @@
+"""Many copies of one environment, stepped side by side, with resets that cost nothing extra.
+
+Libraries reset inside `step`; under `vmap` that computes a reset at every step of every env. Here the start states of a
+whole rollout are drawn at once (`reset`), and a step only selects. They depend on the key alone, so that lanes which
+share a key share them too.
+"""
+
+import dataclasses
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, PRNGKeyArray
+
+import envs.registry
+
+EnvState = Any
+
+
+class Step(NamedTuple):
+    """What one step of every env gives.
+
+    `next_obs` is the observation the action led to, also where the episode ended; `obs` is where the next action is
+    taken: the start of a new episode where one ended. `truncated` is never set together with `terminated`.
+    """
+
+    state: EnvState
+    obs: Float[Array, "env feature"]
+    next_obs: Float[Array, "env feature"]
+    reward: Float[Array, " env"]
+    terminated: Bool[Array, " env"]
+    truncated: Bool[Array, " env"]
+
+
+@dataclasses.dataclass(frozen=True)
+class VectorEnv:
+    """A gymnax-style environment and its params, with a leading env axis on everything."""
+
+    env: Any
+    params: Any
+    episode_limit: int
+
+    @property
+    def discrete(self) -> bool:
+        """Whether actions are integers."""
+        return hasattr(self.env.action_space(self.params), "n")
+
+    @property
+    def action_size(self) -> int:
+        """Number of actions if discrete, else the dimension of an action."""
+        space = self.env.action_space(self.params)
+        return int(space.n) if self.discrete else int(jnp.prod(jnp.array(space.shape)))
+
+    @property
+    def obs_size(self) -> int:
+        """Number of features of a flattened observation."""
+        obs, _ = jax.eval_shape(self.env.reset_env, jax.random.key(0), self.params)
+        return int(obs.size)
+
+    def reset(self, key: PRNGKeyArray, shape: tuple[int, ...]) -> tuple[Float[Array, "*shape feature"], EnvState]:
+        """Fresh start states, with leading axes `shape`."""
+        reset = self._reset_one
+        for _ in shape:
+            reset = jax.vmap(reset)
+        return reset(jax.random.split(key, shape))
+
+    def step(self, keys: PRNGKeyArray, state: EnvState, action: Array, fresh: tuple[Array, EnvState]) -> Step:
+        """Step every env once; an env whose episode ends goes on from its entry in `fresh`."""
+        next_obs, next_state, reward, terminated, truncated = jax.vmap(self._step_one)(keys, state, action)
+        done = terminated | truncated
+        obs, state = jax.tree.map(
+            lambda new, old: jnp.where(done.reshape(done.shape + (1,) * (old.ndim - 1)), new, old),
+            fresh,
+            (next_obs, next_state),
+        )
+        return Step(state, obs, next_obs, reward, terminated, truncated)
+
+    def _reset_one(self, key: PRNGKeyArray) -> tuple[Array, EnvState]:
+        obs, state = self.env.reset_env(key, self.params)
+        return _flat(obs), jax.tree.map(jnp.asarray, state)
+
+    def _step_one(
+        self, key: PRNGKeyArray, state: EnvState, action: Array
+    ) -> tuple[Array, EnvState, Array, Array, Array]:
+        obs, state, reward, terminated, _ = self.env.step_env(key, state, self._native(action), self.params)
+        terminated = jnp.asarray(terminated, bool)
+        truncated = jnp.asarray(self.env.is_truncated(state, self.params), bool) & ~terminated
+        return _flat(obs), state, jnp.asarray(reward, jnp.float32), terminated, truncated
+
+    def _native(self, action: Array) -> Array:
+        if self.discrete:
+            return action
+        space = self.env.action_space(self.params)
+        return jnp.clip(action, space.low, space.high).reshape(space.shape)
+
+
+def make(name: str) -> VectorEnv:
+    """The environment of that name, ready to be stepped side by side."""
+    env, params = envs.registry.make(name)
+    return VectorEnv(env, params, envs.registry.spec(name).episode_limit)
+
+
+def _flat(obs: Array) -> Float[Array, " feature"]:
+    return jnp.ravel(jnp.asarray(obs, jnp.float32))
