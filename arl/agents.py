@@ -1,0 +1,76 @@
+"""Agents as files: the whole state, so that a loaded agent acts and goes on training as if it had never been saved.
+
+One file is a msgpack map: what the agent is (JSON) and its state. Nothing in it is executed when it is read.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+from flax import serialization
+
+from arl import algorithms
+from arl import config as configs
+from arl.algorithms import Algorithm
+from envs import vector
+from envs.errors import InputError
+from envs.vector import VectorEnv
+
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class SavedAgent:
+    """A loaded agent with all that is needed to use it."""
+
+    algorithm: Algorithm
+    env: VectorEnv
+    config: Any
+    seed: int
+    env_steps: int
+    state: Any
+
+    def act(self, obs: jax.Array, key: jax.Array | None = None) -> jax.Array:
+        """Actions for observations `(env, feature)`: the most likely ones, or sampled ones if a key is given."""
+        explore = key is not None
+        return self.algorithm.act(
+            self.state, self.config, self.env, obs, key if explore else jax.random.key(0), explore
+        )
+
+
+def save(path: Path, algorithm: str, env: str, config: Any, seed: int, env_steps: int, state: Any) -> Path:
+    """Write an agent; the file appears whole or not at all."""
+    about = {
+        "format": _FORMAT, "algorithm": algorithm, "env": env, "config": configs.values(config), "seed": seed, "env_steps": env_steps,
+    }  # fmt: skip
+    data = serialization.msgpack_serialize(
+        {"about": json.dumps(about), "state": serialization.to_state_dict(jax.device_get(state))}
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    partial.write_bytes(data)
+    return partial.replace(path)
+
+
+def load(path: str | Path) -> SavedAgent:
+    """Read an agent.
+
+    Raises:
+        InputError: no such file, or no agent in it.
+    """
+    try:
+        data = serialization.msgpack_restore(Path(path).read_bytes())
+        about = json.loads(data["about"])
+        algorithm, env = algorithms.get(about["algorithm"]), vector.make(about["env"])
+        config = configs.make(algorithm.config, about["config"])
+        blank = jax.eval_shape(lambda key: algorithm.init(key, config, env), jax.random.key(0))
+        state = serialization.from_state_dict(blank, data["state"])
+    except InputError:
+        raise
+    except Exception as error:  # msgpack, JSON and flax each fail in their own way on a foreign file
+        raise InputError(
+            f"agent file {str(path)!r} can't be read: {type(error).__name__}: {str(error).splitlines()[0][:200]}"
+        ) from error
+    return SavedAgent(algorithm, env, config, about["seed"], about["env_steps"], jax.tree.map(jax.numpy.asarray, state))

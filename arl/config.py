@@ -1,0 +1,157 @@
+"""Configs are pytrees: their leaves are traced, their structure is compiled.
+
+Every hyperparameter says where it is declared which of three kinds it is:
+
+- `traced`: an array at run time, one value per lane. Any two values share a program and a batch.
+- `shared`: an array at run time, one value for a whole batch, because it steers control flow (a number of epochs).
+  Any two values share a program, but not a batch.
+- `static`: a Python value at compile time, because it sets a shape. Two values are two programs.
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar, dataclass_transform
+
+import jax
+import numpy as np
+
+from envs.errors import InputError, unknown
+
+Config = TypeVar("Config")
+
+_DTYPES = {bool: np.bool_, int: np.int32, float: np.float32}
+
+
+@dataclasses.dataclass(frozen=True)
+class Domain:
+    """What values a hyperparameter may have, whatever space it is tuned in."""
+
+    type: type
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[str, ...] | None = None
+
+    def check(self, name: str, value: Any) -> Any:
+        """The value as a plain Python scalar of the right type.
+
+        Raises:
+            InputError: wrong type, out of range, or not one of the choices.
+        """
+        value = self._converted(name, value)
+        if self.choices is not None and value not in self.choices:
+            raise InputError(f"{name} must be one of {', '.join(self.choices)}, got {value!r}")
+        if (self.low is not None and value < self.low) or (self.high is not None and value > self.high):
+            raise InputError(f"{name} must be {self._range()}, got {value!r}")
+        return value
+
+    def _converted(self, name: str, value: Any) -> Any:
+        value = value.item() if isinstance(value, np.generic) else value
+        whole = isinstance(value, float) and value.is_integer()
+        if self.type is float and isinstance(value, int) and not isinstance(value, bool):
+            return float(value)
+        if self.type is int and whole:
+            return int(value)
+        if type(value) is not self.type or value != value:
+            raise InputError(f"{name} must be of type {self.type.__name__}, got {value!r}")
+        return value
+
+    def _range(self) -> str:
+        low = "" if self.low is None else f">= {self.low:g}"
+        high = "" if self.high is None else f"<= {self.high:g}"
+        return " and ".join(part for part in (low, high) if part)
+
+
+def traced(default: Any, low: float | None = None, high: float | None = None) -> Any:
+    """A hyperparameter with one value per lane."""
+    return _hyperparameter("traced", default, low, high)
+
+
+def shared(default: Any, low: float | None = None, high: float | None = None) -> Any:
+    """A hyperparameter that steers control flow: one value per batch, but no recompilation."""
+    return _hyperparameter("shared", default, low, high)
+
+
+def static(
+    default: Any, low: float | None = None, high: float | None = None, choices: Sequence[str] | None = None
+) -> Any:
+    """A hyperparameter that is compiled into the program."""
+    return _hyperparameter("static", default, low, high, choices)
+
+
+def _hyperparameter(
+    kind: str, default: Any, low: float | None, high: float | None, choices: Sequence[str] | None = None
+) -> Any:
+    domain = Domain(type(default), low, high, tuple(choices) if choices else None)
+    return dataclasses.field(default=default, metadata={"kind": kind, "domain": domain})
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(traced, shared, static))
+def config(cls: type[Config]) -> type[Config]:
+    """Make a class of hyperparameters a frozen dataclass and a pytree whose static fields are its structure."""
+    cls = dataclasses.dataclass(frozen=True)(cls)
+    static_fields = [name for name, kind in kinds(cls).items() if kind == "static"]
+    data_fields = [name for name, kind in kinds(cls).items() if kind != "static"]
+    return jax.tree_util.register_dataclass(cls, data_fields, static_fields)
+
+
+def kinds(cls: type) -> dict[str, str]:
+    """The kind of each hyperparameter: `traced`, `shared` or `static`."""
+    return {field.name: field.metadata["kind"] for field in dataclasses.fields(cls)}
+
+
+def domains(cls: type) -> dict[str, Domain]:
+    """The domain of each hyperparameter."""
+    return {field.name: field.metadata["domain"] for field in dataclasses.fields(cls)}
+
+
+def make(cls: type[Config], values: Mapping[str, Any]) -> Config:
+    """A config of plain Python scalars, checked once, here, on the host.
+
+    Raises:
+        InputError: an unknown name, or a value of the wrong type or outside its domain.
+    """
+    known = domains(cls)
+    for name in values:
+        if name not in known:
+            raise unknown(f"hyperparameter of {cls.__name__}", name, known)
+    return cls(**{name: known[name].check(name, value) for name, value in values.items()})
+
+
+def values(config: Any) -> dict[str, Any]:
+    """All hyperparameters of a config by name."""
+    return {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
+
+
+def structure(config: Any) -> tuple[Any, ...]:
+    """What two configs must have in common to share a program: class and static hyperparameters."""
+    return (type(config), *_of_kind(config, "static"))
+
+
+def batch_key(config: Any) -> tuple[Any, ...]:
+    """What two configs must have in common to be lanes of one batch: structure and shared hyperparameters."""
+    return (*structure(config), *_of_kind(config, "shared"))
+
+
+def lane_axes(config: Config) -> Config:
+    """The `in_axes` of a config under a `vmap` over lanes: 0 where traced, None where shared."""
+    axes = {name: None if kind == "shared" else 0 for name, kind in kinds(type(config)).items() if kind != "static"}
+    return dataclasses.replace(config, **axes)
+
+
+def stack(configs: Sequence[Sequence[Config]]) -> Config:
+    """Configs `[seed][config]` of one `batch_key` as one config whose traced leaves have shape `(seed, config)`."""
+    first = configs[0][0]
+
+    def leaf(name: str, kind: str) -> Any:
+        dtype = _DTYPES[domains(type(first))[name].type]
+        if kind == "shared":
+            return np.asarray(getattr(first, name), dtype)
+        return np.asarray([[getattr(config, name) for config in row] for row in configs], dtype)
+
+    return dataclasses.replace(
+        first, **{name: leaf(name, kind) for name, kind in kinds(type(first)).items() if kind != "static"}
+    )
+
+
+def _of_kind(config: Any, kind: str) -> tuple[Any, ...]:
+    return tuple(getattr(config, name) for name, known in kinds(type(config)).items() if known == kind)

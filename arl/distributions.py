@@ -1,0 +1,90 @@
+"""Action distributions of a policy network, as functions of its output.
+
+Outputs are feature-major, `(action, *batch)`. Noise is drawn apart from sampling, so that the noise of a whole rollout
+is one draw and depends on the key alone.
+"""
+
+from typing import Protocol
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+
+_LOG_SQRT_2PI = 0.9189385332046727
+
+
+class Distribution(Protocol):
+    """What an algorithm needs of an action distribution. `output` is the network's, `log_std` a free parameter."""
+
+    num_log_std: int
+
+    def noise(self, key: PRNGKeyArray, shape: tuple[int, ...]) -> Array: ...
+    def sample(self, output: Array, log_std: Array, noise: Array) -> Array: ...
+    def mode(self, output: Array) -> Array: ...
+    def log_prob(self, output: Array, log_std: Array, action: Array) -> Array: ...
+    def entropy(self, output: Array, log_std: Array) -> Array: ...
+
+
+class Categorical:
+    """Over integers; the output holds logits. Sampled as argmax(logits + Gumbel noise)."""
+
+    num_log_std = 0
+
+    def __init__(self, num_actions: int):
+        self.num_actions = num_actions
+
+    def noise(self, key: PRNGKeyArray, shape: tuple[int, ...]) -> Float[Array, "*shape action batch"]:
+        *lead, batch = shape
+        return jax.random.gumbel(key, (*lead, self.num_actions, batch))
+
+    def sample(self, output: Float[Array, "action batch"], log_std: Array, noise: Array) -> Int[Array, " batch"]:
+        return jnp.argmax(output + noise, axis=0)
+
+    def mode(self, output: Float[Array, "action batch"]) -> Int[Array, " batch"]:
+        return jnp.argmax(output, axis=0)
+
+    def log_prob(
+        self, output: Float[Array, "action batch"], log_std: Array, action: Int[Array, " batch"]
+    ) -> Float[Array, " batch"]:
+        chosen = jnp.arange(self.num_actions)[:, None] == action
+        return jnp.sum(jnp.where(chosen, jax.nn.log_softmax(output, axis=0), 0.0), axis=0)
+
+    def entropy(self, output: Float[Array, "action batch"], log_std: Array) -> Float[Array, " batch"]:
+        log_probs = jax.nn.log_softmax(output, axis=0)
+        return -jnp.sum(jnp.exp(log_probs) * log_probs, axis=0)
+
+
+class DiagonalNormal:
+    """Over real vectors; the output holds means, the standard deviations do not depend on the observation.
+
+    Actions are `(batch, action)`, in the env's own units; the env clips them to its bounds.
+    """
+
+    def __init__(self, action_size: int):
+        self.num_log_std = action_size
+
+    def noise(self, key: PRNGKeyArray, shape: tuple[int, ...]) -> Float[Array, "*shape action batch"]:
+        *lead, batch = shape
+        return jax.random.normal(key, (*lead, self.num_log_std, batch))
+
+    def sample(
+        self, output: Float[Array, "action batch"], log_std: Array, noise: Array
+    ) -> Float[Array, "batch action"]:
+        return (output + jnp.exp(log_std)[:, None] * noise).T
+
+    def mode(self, output: Float[Array, "action batch"]) -> Float[Array, "batch action"]:
+        return output.T
+
+    def log_prob(
+        self, output: Float[Array, "action batch"], log_std: Array, action: Float[Array, "batch action"]
+    ) -> Float[Array, " batch"]:
+        scaled = (action.T - output) * jnp.exp(-log_std)[:, None]
+        return jnp.sum(-0.5 * jnp.square(scaled) - log_std[:, None] - _LOG_SQRT_2PI, axis=0)
+
+    def entropy(self, output: Float[Array, "action batch"], log_std: Array) -> Float[Array, " batch"]:
+        return jnp.broadcast_to(jnp.sum(log_std + 0.5 + _LOG_SQRT_2PI), output.shape[1:])
+
+
+def for_env(env) -> Distribution:
+    """The distribution over a `VectorEnv`'s actions."""
+    return Categorical(env.action_size) if env.discrete else DiagonalNormal(env.action_size)

@@ -1,0 +1,50 @@
+"""Evaluating an agent: whole episodes, side by side, with the deterministic policy."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+
+from envs.vector import VectorEnv
+
+
+class Episodes(NamedTuple):
+    """Undiscounted returns and lengths of evaluation episodes."""
+
+    episode_return: Float[Array, " episode"]
+    length: Int[Array, " episode"]
+
+
+class _Progress(NamedTuple):
+    time: Int[Array, ""]
+    env_state: Any
+    obs: Float[Array, "episode feature"]
+    running: Bool[Array, " episode"]
+    episodes: Episodes
+
+
+def evaluate(env: VectorEnv, policy: Callable[[Array], Array], key: PRNGKeyArray, num_episodes: int) -> Episodes:
+    """Play `num_episodes` episodes from fresh start states until the last has ended.
+
+    `policy` maps observations `(episode, feature)` to actions. An episode counts up to the step that ends it.
+    """
+    key_reset, key_step = jax.random.split(key)
+    obs, env_state = env.reset(key_reset, (num_episodes,))
+
+    def step(progress: _Progress) -> _Progress:
+        keys = jax.random.split(jax.random.fold_in(key_step, progress.time), num_episodes)
+        after = env.step(keys, progress.env_state, policy(progress.obs), (progress.obs, progress.env_state))
+        episodes = Episodes(
+            progress.episodes.episode_return + after.reward * progress.running,
+            progress.episodes.length + progress.running,
+        )
+        running = progress.running & ~(after.terminated | after.truncated)
+        return _Progress(progress.time + 1, after.state, after.obs, running, episodes)
+
+    start = Episodes(jnp.zeros(num_episodes), jnp.zeros(num_episodes, jnp.int32))
+    progress = _Progress(jnp.zeros((), jnp.int32), env_state, obs, jnp.ones(num_episodes, bool), start)
+    return jax.lax.while_loop(
+        lambda progress: progress.running.any() & (progress.time < env.episode_limit), step, progress
+    ).episodes
