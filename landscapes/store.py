@@ -1,0 +1,313 @@
+"""The run store: every sweep, trial, run and curve point, in one SQLite file (or any database SQLAlchemy can reach).
+
+A trial is in it wholly or not at all: its runs and their points are written in one transaction. One process writes to a
+sweep at a time. NaN is stored as NULL and read back as NaN; everything else survives exactly.
+"""
+
+import json
+import math
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from envs.errors import InputError, unknown
+
+SCHEMA_VERSION = 1
+DEFAULT_STORE = "results/store.sqlite"
+
+_metadata = sa.MetaData()
+
+_about = sa.Table("arl_store", _metadata, sa.Column("schema_version", sa.Integer, primary_key=True))
+
+_sweeps = sa.Table(
+    "sweeps", _metadata,
+    sa.Column("name", sa.String, primary_key=True),
+    sa.Column("settings", sa.JSON, nullable=False),
+    sa.Column("provenance", sa.JSON, nullable=False),
+    sa.Column("space", sa.JSON, nullable=False),
+    sa.Column("timing", sa.JSON, nullable=False),
+    sa.Column("created_at", sa.String, nullable=False),
+)  # fmt: skip
+
+_trials = sa.Table(
+    "trials", _metadata,
+    sa.Column("sweep", sa.ForeignKey("sweeps.name", ondelete="CASCADE"), primary_key=True),
+    sa.Column("trial", sa.Integer, primary_key=True),
+    sa.Column("config", sa.JSON, nullable=False),
+    sa.Column("fidelity", sa.BigInteger, nullable=False),
+    sa.Column("parent", sa.Integer),
+    sa.Column("seeds", sa.JSON, nullable=False),
+    sa.Column("status", sa.String, nullable=False),
+    sa.Column("score", sa.Float, nullable=False),
+    sa.Column("env_steps", sa.BigInteger, nullable=False),
+    sa.Column("seconds", sa.Float, nullable=False),
+    sa.Column("finished_at", sa.String, nullable=False),
+)  # fmt: skip
+
+_runs = sa.Table(
+    "runs", _metadata,
+    sa.Column("sweep", sa.String, primary_key=True),
+    sa.Column("trial", sa.Integer, primary_key=True),
+    sa.Column("seed", sa.Integer, primary_key=True),
+    sa.Column("status", sa.String, nullable=False),
+    sa.Column("score", sa.Float, nullable=False),
+    sa.Column("env_steps", sa.BigInteger, nullable=False),
+    sa.Column("seconds", sa.Float, nullable=False),
+    sa.Column("provenance", sa.JSON, nullable=False),
+    sa.ForeignKeyConstraint(["sweep", "trial"], ["trials.sweep", "trials.trial"], ondelete="CASCADE"),
+)  # fmt: skip
+
+_points = sa.Table(
+    "points", _metadata,
+    sa.Column("sweep", sa.String, primary_key=True),
+    sa.Column("trial", sa.Integer, primary_key=True),
+    sa.Column("seed", sa.Integer, primary_key=True),
+    sa.Column("point", sa.Integer, primary_key=True),
+    sa.Column("env_steps", sa.BigInteger, nullable=False),
+    sa.Column("return_mean", sa.Float),
+    sa.Column("return_std", sa.Float),
+    sa.Column("episode_length_mean", sa.Float),
+    sa.Column("metrics", sa.JSON, nullable=False),
+    sa.ForeignKeyConstraint(["sweep", "trial", "seed"], ["runs.sweep", "runs.trial", "runs.seed"], ondelete="CASCADE"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class PointRecord:
+    """One evaluation of a run."""
+
+    env_steps: int
+    return_mean: float
+    return_std: float
+    episode_length_mean: float
+    metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One trial under one seed. `env_steps` counts what this trial trained, without its parent's."""
+
+    seed: int
+    status: str
+    score: float
+    env_steps: int
+    seconds: float
+    provenance: Mapping[str, Any]
+    points: Sequence[PointRecord]
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """One finished trial with its runs; `config` holds active hyperparameters only."""
+
+    trial: int
+    config: Mapping[str, Any]
+    fidelity: int
+    parent: int | None
+    seeds: Sequence[int]
+    status: str
+    score: float
+    runs: Sequence[RunRecord]
+    finished_at: str = field(default_factory=lambda: now())
+
+
+def now() -> str:
+    """The time in UTC, to the second, in ISO 8601."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+class Store:
+    """A store at a path or SQLAlchemy URL; made at the first write, so that reading never creates one.
+
+    Raises:
+        InputError: the file is there and is no store of ours, or of another schema version.
+    """
+
+    def __init__(self, location: str | Path | None = None):
+        location = str(location or os.environ.get("ARL_STORE") or DEFAULT_STORE)
+        self.path = None if "://" in location else Path(location)
+        self.url = location if self.path is None else f"sqlite:///{location}"
+        try:
+            self._engine = sa.create_engine(self.url)
+        except (sa.exc.ArgumentError, ModuleNotFoundError) as error:
+            raise InputError(f"store must be a file or an SQLAlchemy URL, got {location!r}: {error}") from error
+        sa.event.listen(self._engine, "connect", _enforce_foreign_keys)
+        if self.exists():
+            self._check()
+
+    def exists(self) -> bool:
+        """Whether there is anything to read."""
+        return self.path is None or self.path.is_file()
+
+    def names(self) -> list[str]:
+        """The sweeps in the store, oldest first."""
+        if not self.exists():
+            return []
+        with self._engine.connect() as connection:
+            if not sa.inspect(connection).has_table(_sweeps.name):
+                return []
+            return list(connection.scalars(sa.select(_sweeps.c.name).order_by(_sweeps.c.created_at, _sweeps.c.name)))
+
+    def add_sweep(
+        self, name: str, settings: Mapping[str, Any], provenance: Mapping[str, Any], space: Mapping[str, Any]
+    ) -> None:
+        """Begin a sweep.
+
+        Raises:
+            InputError: the name is taken.
+        """
+        row = {
+            "name": name,
+            "settings": dict(settings),
+            "provenance": dict(provenance),
+            "space": dict(space),
+            "timing": {},
+        }
+        with self._writing(f"the sweep name {name!r} is already taken") as connection:
+            connection.execute(_sweeps.insert(), {**row, "created_at": now()})
+
+    def sweep(self, name: str) -> dict[str, Any]:
+        """The settings, provenance, space and timing of a sweep.
+
+        Raises:
+            InputError: no such sweep.
+        """
+        if name not in self.names():
+            raise unknown(f"sweep in {self.url.removeprefix('sqlite:///')}", name, self.names() or ["none"])
+        with self._engine.connect() as connection:
+            return dict(connection.execute(sa.select(_sweeps).where(_sweeps.c.name == name)).mappings().one())
+
+    def set_timing(self, name: str, timing: Mapping[str, float]) -> None:
+        """Record what the sweep has cost so far, seconds by phase."""
+        with self._writing() as connection:
+            connection.execute(_sweeps.update().where(_sweeps.c.name == name), {"timing": dict(timing)})
+
+    def add_trial(self, sweep: str, trial: TrialRecord) -> None:
+        """Record a finished trial, wholly or not at all.
+
+        Raises:
+            InputError: the trial is there already.
+        """
+        key = {"sweep": sweep, "trial": trial.trial}
+        with self._writing(
+            f"trial {trial.trial} of sweep {sweep!r} is recorded already: is it running twice?"
+        ) as connection:
+            connection.execute(_trials.insert(), {**key, **_trial_row(trial)})
+            connection.execute(_runs.insert(), [{**key, **_run_row(run)} for run in trial.runs])
+            rows = [
+                {**key, "seed": run.seed, "point": i, **_point_row(p)}
+                for run in trial.runs
+                for i, p in enumerate(run.points)
+            ]
+            connection.execute(_points.insert(), rows)
+
+    def trials(self, sweep: str) -> dict[int, TrialRecord]:
+        """The finished trials of a sweep by id, with their runs and points."""
+        tables = {table: self._rows(table, sweep) for table in (_trials, _runs, _points)}
+        points: dict[tuple[int, int], list[PointRecord]] = {}
+        for row in tables[_points]:
+            points.setdefault((row["trial"], row["seed"]), []).append(_point_record(row))
+        runs: dict[int, list[RunRecord]] = {}
+        for row in tables[_runs]:
+            runs.setdefault(row["trial"], []).append(_run_record(row, points[row["trial"], row["seed"]]))
+        return {row["trial"]: _trial_record(row, runs[row["trial"]]) for row in tables[_trials]}
+
+    def _rows(self, table: sa.Table, sweep: str) -> list[dict[str, Any]]:
+        with self._engine.connect() as connection:
+            chosen = sa.select(table).where(table.c.sweep == sweep).order_by(*table.primary_key.columns)
+            return [dict(row) for row in connection.execute(chosen).mappings()]
+
+    @contextmanager
+    def _writing(self, conflict: str = "") -> Iterator[sa.Connection]:
+        """A transaction; makes the store if it is new."""
+        if not self.exists():
+            assert self.path is not None
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with self._engine.begin() as connection:
+                if not sa.inspect(connection).has_table(_about.name):
+                    _metadata.create_all(connection)
+                    connection.execute(_about.insert(), {"schema_version": SCHEMA_VERSION})
+                yield connection
+        except sa.exc.IntegrityError as error:
+            raise InputError(conflict or str(error.orig)) from error
+
+    def _check(self) -> None:
+        """Refuse a database that is not ours, before anything is written to it."""
+        try:
+            with self._engine.connect() as connection:
+                tables = sa.inspect(connection).get_table_names()
+                version = connection.scalar(sa.select(_about.c.schema_version)) if _about.name in tables else None
+        except sa.exc.DBAPIError as error:
+            raise InputError(f"store {self.url.removeprefix('sqlite:///')!r} is no arl store: {error.orig}") from error
+        if version is None and tables:
+            raise InputError(f"store {self.url!r} is no arl store: it holds the tables {', '.join(tables)}")
+        if version not in (None, SCHEMA_VERSION):
+            raise InputError(f"store {self.url!r} must have schema version {SCHEMA_VERSION}, got {version}")
+
+
+def _enforce_foreign_keys(connection: Any, _: Any) -> None:
+    if type(connection).__module__.startswith("sqlite3"):
+        connection.execute("PRAGMA foreign_keys=ON")
+
+
+def _trial_row(trial: TrialRecord) -> dict[str, Any]:
+    return {
+        "config": dict(trial.config), "fidelity": trial.fidelity, "parent": trial.parent, "seeds": list(trial.seeds),
+        "status": trial.status, "score": trial.score, "finished_at": trial.finished_at,
+        "env_steps": sum(run.env_steps for run in trial.runs), "seconds": sum(run.seconds for run in trial.runs),
+    }  # fmt: skip
+
+
+def _run_row(run: RunRecord) -> dict[str, Any]:
+    return {
+        "seed": run.seed, "status": run.status, "score": run.score, "env_steps": run.env_steps, "seconds": run.seconds,
+        "provenance": dict(run.provenance),
+    }  # fmt: skip
+
+
+def _point_row(point: PointRecord) -> dict[str, Any]:
+    return {
+        "env_steps": point.env_steps,
+        "return_mean": _null(point.return_mean),
+        "return_std": _null(point.return_std),
+        "episode_length_mean": _null(point.episode_length_mean),
+        "metrics": {name: _null(value) for name, value in point.metrics.items()},
+    }
+
+
+def _trial_record(row: Mapping[str, Any], runs: Sequence[RunRecord]) -> TrialRecord:
+    names = ("trial", "config", "fidelity", "parent", "seeds", "status", "score", "finished_at")
+    return TrialRecord(**{name: row[name] for name in names}, runs=runs)
+
+
+def _run_record(row: Mapping[str, Any], points: Sequence[PointRecord]) -> RunRecord:
+    names = ("seed", "status", "score", "env_steps", "seconds", "provenance")
+    return RunRecord(**{name: row[name] for name in names}, points=points)
+
+
+def _point_record(row: Mapping[str, Any]) -> PointRecord:
+    return PointRecord(
+        row["env_steps"], _nan(row["return_mean"]), _nan(row["return_std"]), _nan(row["episode_length_mean"]),
+        {name: _nan(value) for name, value in row["metrics"].items()},
+    )  # fmt: skip
+
+
+def _null(value: float) -> float | None:
+    """A finite number, or NULL: neither SQLite nor JSON knows NaN or infinity."""
+    return value if math.isfinite(value) else None
+
+
+def _nan(value: float | None) -> float:
+    return math.nan if value is None else value
+
+
+def dumps(value: Any) -> str:
+    """JSON with sorted keys, to compare settings by."""
+    return json.dumps(value, sort_keys=True)
