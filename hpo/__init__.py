@@ -1,0 +1,23 @@
+"""Hyperparameter optimisation over batched training runs: tuners, tasks, sweeps.
+
+Names are imported at first use, so that `arl --help` does not wait for JAX.
+"""
+
+import importlib
+from typing import Any
+
+_HOMES = {
+    "Result": "hpo.trial", "Trial": "hpo.trial", "Tuner": "hpo.trial",
+    "Task": "hpo.tasks", "sweep": "hpo.sweeps", "InputError": "envs.errors",
+    "plain": "hpo.spaces", "repair": "hpo.spaces",
+}  # fmt: skip
+
+__all__ = sorted([*_HOMES, "task"])
+
+
+def __getattr__(name: str) -> Any:
+    if name == "task":
+        return importlib.import_module("hpo.tasks").get
+    if name not in _HOMES:
+        raise AttributeError(f"module 'hpo' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)

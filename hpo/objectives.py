@@ -1,0 +1,164 @@
+"""Objectives: trials in, results out. This one trains."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from arl import algorithms, backend
+from arl import config as configs
+from arl.runner import Agent, Curve, Report, Run, Runner
+from envs import vector
+from envs.errors import InputError
+from hpo.tasks import Task
+from hpo.trial import Cost, Result, Trial
+from landscapes.store import PointRecord, RunRecord, TrialRecord
+
+COMPLETED, DIVERGED = "completed", "diverged"
+
+
+class Training:
+    """Trains trials of a task under the given seeds, as lanes of few programs.
+
+    Agents stay in memory while there is room, for trials that go on from them; one that was dropped, or whose process
+    ended, is trained again from its lineage, which gives the same agent.
+    """
+
+    def __init__(self, task: Task, seeds: Sequence[int], batch: int, agent_memory: int = 1 << 30):
+        self.task, self.seeds = task, tuple(seeds)
+        self.algorithm = algorithms.get(task.algorithm)
+        self.runner = Runner(self.algorithm, vector.make(task.env), batch, len(self.seeds), task.num_episodes)
+        self.agent_memory = agent_memory
+        self.trials: dict[int, Trial] = {}
+        self.agents: OrderedDict[tuple[int, int], Agent] = OrderedDict()
+
+    def remember(self, trials: Sequence[Trial]) -> None:
+        """Take note of trials whose results are known already, so that others can go on from them."""
+        self.trials.update({trial.id: trial for trial in trials})
+
+    def evaluate(
+        self, trials: Sequence[Trial], on_segment: Callable[[Report], None] = lambda report: None
+    ) -> Iterator[TrialRecord]:
+        """Train the trials; give each one's record as soon as all its seeds are done.
+
+        Raises:
+            InputError: a config its algorithm can't run, or that does not fit the parent's agent.
+        """
+        self.remember(trials)
+        self._revive([trial.parent for trial in trials if trial.parent is not None], on_segment)
+        waiting: dict[int, dict[int, Curve]] = {trial.id: {} for trial in trials}
+        for trial, seed, curve in self._train(trials, on_segment):
+            waiting[trial.id][seed] = curve
+            if len(waiting[trial.id]) == len(self.seeds_of(trial)):
+                yield self._record(trial, waiting.pop(trial.id))
+
+    def seeds_of(self, trial: Trial) -> tuple[int, ...]:
+        """The seeds a trial runs under."""
+        return self.seeds if trial.seeds is None else trial.seeds
+
+    def agents_of(self, trial_id: int) -> dict[int, Agent]:
+        """The agents of a trial by seed."""
+        self._revive([trial_id], lambda report: None)
+        return {seed: self.agents[trial_id, seed] for seed in self.seeds_of(self.trials[trial_id])}
+
+    def config(self, trial: Trial) -> Any:
+        """The trial's full config, fixed hyperparameters included."""
+        return configs.make(self.algorithm.config, {**self.task.fixed, **trial.config})
+
+    def _train(
+        self, trials: Sequence[Trial], on_segment: Callable[[Report], None]
+    ) -> Iterator[tuple[Trial, int, Curve]]:
+        pairs = [(trial, seed) for trial in trials for seed in self.seeds_of(trial)]
+        for block in self.runner.train([self._run(trial, seed) for trial, seed in pairs], on_segment):
+            for i, curve in block:
+                trial, seed = pairs[i]
+                self._keep(trial, seed, curve.agent)
+                yield trial, seed, curve
+
+    def _run(self, trial: Trial, seed: int) -> Run:
+        if trial.parent is None:
+            return Run(self.config(trial), seed, self.task.points(trial.fidelity))
+        parent = self.agents[trial.parent, seed]
+        self._check_fits(trial, parent)
+        return Run(self.config(trial), seed, self.task.points(trial.fidelity, parent.env_steps), parent)
+
+    def _check_fits(self, trial: Trial, parent: Agent) -> None:
+        def shapes(state: Any) -> Any:
+            return jax.tree.map(lambda x: (x.shape, x.dtype), state)
+
+        own = jax.eval_shape(
+            lambda key: self.algorithm.init(key, self.config(trial), self.runner.env), jax.random.key(0)
+        )
+        theirs = jax.eval_shape(lambda: parent.state)
+        if jax.tree.structure(own) != jax.tree.structure(theirs) or shapes(own) != shapes(theirs):
+            raise InputError(
+                f"trial {trial.id} can't go on from trial {trial.parent}: hyperparameters that shape the agent differ "
+                "(network or number of envs)"
+            )
+
+    def _revive(self, parents: Sequence[int], on_segment: Callable[[Report], None]) -> None:
+        """Train again the parents whose agents are gone, eldest first."""
+        lost = [
+            self.trials[i]
+            for i in dict.fromkeys(parents)
+            if any((i, seed) not in self.agents for seed in self.seeds_of(self.trials[i]))
+        ]
+        if lost:
+            self._revive([trial.parent for trial in lost if trial.parent is not None], on_segment)
+            for _ in self._train(lost, on_segment):
+                pass
+
+    def _keep(self, trial: Trial, seed: int, agent: Agent) -> None:
+        self.agents[trial.id, seed] = agent
+        room = max(1, int(self.agent_memory / agent.bytes))
+        while len(self.agents) > max(room, len(self.seeds_of(trial))):
+            self.agents.popitem(last=False)
+
+    def _record(self, trial: Trial, curves: dict[int, Curve]) -> TrialRecord:
+        runs = [self._run_record(trial, seed, curves[seed]) for seed in self.seeds_of(trial)]
+        status = DIVERGED if any(run.status == DIVERGED for run in runs) else COMPLETED
+        score = float(np.mean([run.score for run in runs]))
+        return TrialRecord(
+            trial.id, dict(trial.config), trial.fidelity, trial.parent, self.seeds_of(trial), status, score, runs
+        )
+
+    def _run_record(self, trial: Trial, seed: int, curve: Curve) -> RunRecord:
+        points = [
+            PointRecord(
+                int(steps),
+                float(mean),
+                float(std),
+                float(length),
+                {name: float(curve.metrics[name][i]) for name in curve.metrics},
+            )
+            for i, (steps, mean, std, length) in enumerate(
+                zip(curve.env_steps, curve.return_mean, curve.return_std, curve.length_mean, strict=True)
+            )
+        ]
+        return RunRecord(
+            seed,
+            status=DIVERGED if curve.diverged else COMPLETED,
+            score=self.task.return_range[0] if curve.diverged else points[-1].return_mean,
+            env_steps=curve.trained_steps,
+            seconds=curve.seconds,
+            provenance={**backend.describe(), "width": self.runner.width, "rows": self.runner.rows},
+            points=points,
+        )
+
+
+def result(trial: Trial, record: TrialRecord) -> Result:
+    """What a tuner is told of a trial's record."""
+    curves = np.array([[point.return_mean for point in run.points] for run in record.runs])
+    steps = [point.env_steps for point in record.runs[0].points]
+    last = [run.points[-1].metrics for run in record.runs]
+    return Result(
+        trial,
+        record.score,
+        {run.seed: run.score for run in record.runs},
+        list(zip(steps, curves.mean(axis=0).tolist(), strict=True)),
+        {name: float(np.mean([metrics[name] for metrics in last])) for name in last[0]},
+        Cost(sum(run.env_steps for run in record.runs), sum(run.seconds for run in record.runs)),
+        record.status,
+    )

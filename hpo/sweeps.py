@@ -1,0 +1,350 @@
+"""The sweep loop: a tuner run against an objective until the budget is spent, every trial recorded.
+
+Resuming is replay: the same sweep started again asks the same tuner the same questions, checks that the answers are those
+on record, takes their results from the store, and trains the rest.
+"""
+
+import collections
+import contextlib
+import dataclasses
+import platform
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from envs.errors import InputError
+from hpo import spaces, tasks, tuners
+from hpo.trial import Result, Trial, as_dict
+from landscapes.record import SweepRecord, load
+from landscapes.store import Store, TrialRecord, dumps
+
+if TYPE_CHECKING:
+    from arl.runner import Report
+    from hpo.objectives import Training
+
+FIRST_TEST_SEED = 1000
+MAX_BATCH = 64
+
+
+class View:
+    """What a sweep shows of its progress; this one shows nothing."""
+
+    def started(self, plan: "Plan", name: str, num_recorded: int) -> None:
+        """The sweep begins, or goes on from `num_recorded` trials."""
+
+    def segment(self, report: "Report") -> None:
+        """A segment of a block of lanes has been trained and evaluated."""
+
+    def trial(self, record: TrialRecord) -> None:
+        """A trial has finished, or was found in the store."""
+
+    def closed(self) -> None:
+        """The sweep has ended or was interrupted."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """All that decides what a sweep asks and trains.
+
+    Attributes:
+        tuner: a registered name, `module:Class` or `file.py:Class`.
+        trials, budget: the sweep ends with the one that is reached first; budget is in equivalent full runs of a config
+            under all seeds, a continued trial charged only for the difference.
+        seeds: tuning seeds, all below 1000: test seeds begin there.
+        batch: how many trials are asked for at a time.
+    """
+
+    task: tasks.Task
+    tuner: str
+    tuner_seed: int
+    options: Mapping[str, Any]
+    trials: int | None
+    budget: float | None
+    seeds: tuple[int, ...]
+    batch: int
+
+    def settings(self) -> dict[str, Any]:
+        """The plan as JSON-ready values; two sweeps are the same if these and their spaces are."""
+        own = {field: getattr(self, field) for field in ("tuner", "tuner_seed", "trials", "budget", "batch")}
+        return {**self.task.settings(), **own, "options": dict(self.options), "seeds": list(self.seeds)}
+
+    @property
+    def full_runs(self) -> float:
+        """What the sweep may spend at most, in equivalent full runs."""
+        return self.budget if self.budget is not None else float(self.trials or 0)
+
+
+def plan(
+    task: str | tasks.Task, tuner: str | type = "random", *, trials: int | None = None, budget: float | None = None,
+    seeds: int | Sequence[int] = 1, tuner_seed: int = 0, space: str = "published", fidelity: int | None = None,
+    batch: int | None = None, options: Mapping[str, Any] | None = None,
+) -> Plan:  # fmt: skip
+    """A checked plan.
+
+    Raises:
+        InputError: unknown names, or numbers that make no sense.
+    """
+    task = tasks.get(task, space, fidelity) if isinstance(task, str) else task
+    if trials is None and budget is None:
+        raise InputError("a sweep needs trials or a budget (in equivalent full runs), got neither")
+    for name, value in {"trials": trials, "budget": budget, "batch": batch}.items():
+        if value is not None and value <= 0:
+            raise InputError(f"{name} must be positive, got {value}")
+    if tuner_seed < 0:
+        raise InputError(f"tuner_seed must be at least 0, got {tuner_seed}")
+    name = tuner if isinstance(tuner, str) else f"{tuner.__module__}:{tuner.__qualname__}"
+    most = trials if trials is not None else max(1, int(budget or 0))
+    return Plan(
+        task, name, tuner_seed, dict(options or {}), trials, budget, tuning_seeds(seeds), batch or min(most, MAX_BATCH)
+    )
+
+
+def tuning_seeds(seeds: int | Sequence[int]) -> tuple[int, ...]:
+    """A number of seeds, or the seeds themselves, as tuning seeds.
+
+    Raises:
+        InputError: none, one twice, a negative one, or one that is a test seed.
+    """
+    chosen = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
+    if not chosen:
+        raise InputError(f"seeds must name at least one seed, got {seeds!r}")
+    if len(set(chosen)) < len(chosen):
+        raise InputError(f"seeds must differ, got {chosen}")
+    wrong = [seed for seed in chosen if not 0 <= seed < FIRST_TEST_SEED]
+    if wrong:
+        raise InputError(
+            f"tuning seeds must be in [0, {FIRST_TEST_SEED - 1}] (test seeds start at {FIRST_TEST_SEED}), got {wrong[0]}"
+        )
+    return chosen
+
+
+def sweep(
+    task: str | tasks.Task,
+    tuner: str | type = "random",
+    *,
+    name: str | None = None,
+    store: Store | str | Path | None = None,
+    view: View | None = None,
+    **settings: Any,
+) -> SweepRecord:
+    """Run a sweep, or finish one that was begun; `settings` are those of `plan`.
+
+    Example:
+        >>> sweep = hpo.sweep("ppo/CartPole-v1", tuner="random", trials=64, seeds=4)
+        >>> sweep.trials.sort_values("score").tail()
+
+    Raises:
+        InputError: bad settings, a name taken by another sweep, or a tuner that breaks its contract.
+    """
+    chosen = plan(task, tuner, **settings)
+    store = store if isinstance(store, Store) else Store(store)
+    return Sweep(chosen, name or default_name(chosen), store, tuner, view or View()).run()
+
+
+def default_name(plan: Plan) -> str:
+    """`ppo-CartPole-v1-random-0`: task, tuner and tuner seed."""
+    return "-".join((*plan.task.name.split("/"), plan.tuner, str(plan.tuner_seed))).replace(":", ".").replace("/", ".")
+
+
+class Sweep:
+    """One sweep with its tuner, objective and store."""
+
+    def __init__(self, plan: Plan, name: str, store: Store, tuner: str | type, view: View):
+        self.plan, self.name, self.store, self.view = plan, name, store, view
+        context = {
+            "space": _copy(plan.task.space), "fidelity": plan.task.fidelity, "seed": plan.tuner_seed, "budget": plan.full_runs,
+        }  # fmt: skip
+        self.tuner = tuners.make(tuner, context, plan.options)
+        self.recorded = self._recorded()
+        self.finished: dict[int, TrialRecord] = {}
+        self.asked: dict[int, Trial] = {}
+        self.spent = 0.0
+        self.objective = self._objective()
+        self.seconds: collections.Counter[str] = collections.Counter()
+
+    def run(self) -> SweepRecord:
+        """Ask, train, record and tell until the budget is spent or the tuner has no more to ask."""
+        started = time.perf_counter()
+        self.view.started(self.plan, self.name, len(self.recorded))
+        try:
+            while trials := self._ask():
+                results = self._results(trials)
+                with self._timed("tuner"):
+                    self.tuner.tell(results)
+        finally:
+            self.view.closed()
+            if set(self.finished) - set(self.recorded):
+                report = self.objective.runner.report
+                costs = {
+                    "total": time.perf_counter() - started,
+                    "compile": report.compile_seconds,
+                    "train": report.train_seconds,
+                }
+                self._record_timing({**costs, **self.seconds})
+        return load(self.name, self.store)
+
+    def _objective(self) -> "Training":
+        from hpo.objectives import Training
+
+        return Training(self.plan.task, self.plan.seeds, self.plan.batch)
+
+    def _ask(self) -> list[Trial]:
+        room = self.plan.batch if self.plan.trials is None else min(self.plan.batch, self.plan.trials - len(self.asked))
+        if room <= 0 or (self.plan.budget is not None and self.spent >= self.plan.budget):
+            return []
+        with self._timed("tuner"):
+            trials = list(self.tuner.ask(room))
+        self._check(trials, room)
+        return self._affordable(trials)
+
+    def _affordable(self, trials: list[Trial]) -> list[Trial]:
+        """The first trials that the rest of the budget pays for."""
+        chosen = []
+        for trial in trials:
+            self.asked[trial.id] = trial
+            cost = self._full_runs(trial)
+            if self.plan.budget is not None and self.spent + cost > self.plan.budget + 1e-9:
+                del self.asked[trial.id]
+                break
+            self.spent += cost
+            chosen.append(trial)
+        return chosen
+
+    def _full_runs(self, trial: Trial) -> float:
+        """The cost of a trial in equivalent full runs; going on from a parent costs the difference."""
+        start = self.asked[trial.parent].fidelity if trial.parent is not None else 0
+        seeds = self.plan.seeds if trial.seeds is None else trial.seeds
+        return (trial.fidelity - start) / self.plan.task.fidelity * len(seeds) / len(self.plan.seeds)
+
+    def _check(self, trials: list[Trial], room: int) -> None:
+        """Refuse what breaks the contract, before anything is trained."""
+        who = f"tuner {self.plan.tuner!r}"
+        if len(trials) > room:
+            raise InputError(f"{who} must give at most the {room} trials asked for, got {len(trials)}")
+        for trial in trials:
+            if not isinstance(trial, Trial):
+                raise InputError(f"{who} must give hpo.Trial objects, got {trial!r}")
+            if trial.id in self.asked or sum(other.id == trial.id for other in trials) > 1:
+                raise InputError(f"{who} must give each trial an id of its own, got {trial.id} twice")
+            self._check_trial(who, trial)
+
+    def _check_trial(self, who: str, trial: Trial) -> None:
+        try:
+            spaces.check(self.plan.task.space, trial.config)
+        except InputError as error:
+            raise InputError(f"{who}, trial {trial.id}: {error}") from error
+        if not 1 <= trial.fidelity <= self.plan.task.fidelity:
+            raise InputError(
+                f"{who}, trial {trial.id}: fidelity must be in [1, {self.plan.task.fidelity}], got {trial.fidelity}"
+            )
+        if trial.parent is not None and trial.parent not in self.finished:
+            raise InputError(f"{who}, trial {trial.id}: parent must be a finished trial, got {trial.parent}")
+        if trial.parent is not None and self.asked[trial.parent].fidelity >= trial.fidelity:
+            raise InputError(
+                f"{who}, trial {trial.id}: fidelity must exceed its parent's {self.asked[trial.parent].fidelity}, got {trial.fidelity}"
+            )
+        if trial.seeds is not None and not (trial.seeds and set(trial.seeds) <= set(self.plan.seeds)):
+            raise InputError(
+                f"{who}, trial {trial.id}: seeds must be among the tuning seeds {self.plan.seeds}, got {trial.seeds}"
+            )
+
+    def _results(self, trials: list[Trial]) -> list[Result]:
+        """Results in the order of asking: from the store where they are recorded, else by training."""
+        from hpo.objectives import result
+
+        known = [trial for trial in trials if trial.id in self.recorded]
+        for trial in known:
+            self._check_replay(trial, self.recorded[trial.id], self.objective.seeds_of(trial))
+            self._finish(self.recorded[trial.id])
+        self.objective.remember(known)
+        missing = [trial for trial in trials if trial.id not in self.recorded]
+        for record in self.objective.evaluate(missing, self.view.segment) if missing else ():
+            with self._timed("store"):
+                self.store.add_trial(self.name, record)
+            self._finish(record)
+        return [result(trial, self.finished[trial.id]) for trial in trials]
+
+    def _finish(self, record: TrialRecord) -> None:
+        self.finished[record.trial] = record
+        self.view.trial(record)
+
+    def _check_replay(self, trial: Trial, record: TrialRecord, seeds: tuple[int, ...]) -> None:
+        now = {**as_dict(trial), "seeds": list(seeds)}
+        then = {
+            "id": record.trial, "config": dict(record.config), "fidelity": record.fidelity, "parent": record.parent,
+            "seeds": list(record.seeds),
+        }  # fmt: skip
+        if dumps(now) != dumps(then):
+            raise InputError(
+                f"tuner {self.plan.tuner!r} must ask the same when resumed: trial {trial.id} is on record as {dumps(then)}, got {dumps(now)}"
+            )
+
+    def _recorded(self) -> dict[int, TrialRecord]:
+        """The trials on record; begins the sweep if it is new.
+
+        Raises:
+            InputError: the name is taken by a sweep with other settings.
+        """
+        settings, space = self.plan.settings(), self.plan.task.space.to_serialized_dict()
+        if self.name not in self.store.names():
+            self.store.add_sweep(self.name, settings, provenance(), space)
+            return {}
+        theirs = self.store.sweep(self.name)
+        for key, value in {**settings, "space": space}.items():
+            other = theirs["space"] if key == "space" else theirs["settings"].get(key)
+            if dumps(value) != dumps(other):
+                detail = "another" if key == "space" else f"{other!r}, not {value!r}"
+                raise InputError(
+                    f"sweep name {self.name!r} is taken by a sweep whose {key} is {detail}: choose another --name"
+                )
+        return self.store.trials(self.name)
+
+    def _record_timing(self, seconds: Mapping[str, float]) -> None:
+        before = self.store.sweep(self.name)["timing"]
+        self.store.set_timing(
+            self.name, {key: round(before.get(key, 0.0) + value, 3) for key, value in seconds.items()}
+        )
+
+    @contextlib.contextmanager
+    def _timed(self, phase: str) -> Iterator[None]:
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[phase] += time.perf_counter() - started
+
+
+def provenance() -> dict[str, Any]:
+    """With what a sweep is done: versions, the commit if the package runs from a checkout, and the machine."""
+    from arl import backend
+
+    backend.setup()
+    return {
+        "arl": version("arl"),
+        "commit": _commit(),
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        **backend.describe(),
+    }
+
+
+def _commit() -> str | None:
+    """The checkout's commit, with `+` for uncommitted changes; None outside a checkout."""
+    here = Path(__file__).resolve().parent
+    try:
+        described = subprocess.run(
+            ["git", "describe", "--always", "--abbrev=40", "--dirty=+"], cwd=here, capture_output=True, text=True
+        )
+    except OSError:
+        return None
+    return described.stdout.strip() or None
+
+
+def _copy(space: Any) -> Any:
+    """A tuner's own copy: some reseed the space they are given."""
+    import copy
+
+    return copy.deepcopy(space)

@@ -1,0 +1,139 @@
+"""Tasks: one algorithm on one env with its space, fidelity, evaluation points and score scale.
+
+A sweep, a landscape and a comparison all name tasks. Each has two space presets:
+
+- `published`: the hyperparameters that the reference dataset tunes, with its ranges; all others fixed to its settings.
+- `full`: every hyperparameter, with defaults that solve the task.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import envs
+from envs.errors import InputError, unknown
+from hpo.trial import Scalar
+
+if TYPE_CHECKING:
+    from ConfigSpace import ConfigurationSpace
+
+PRESETS = ("published", "full")
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """A task with one of its spaces.
+
+    Attributes:
+        fidelity: env steps of a full run.
+        fixed: hyperparameters that are not tuned.
+        num_points, num_episodes: evaluations of a full run, and episodes of each.
+        return_range: worst and best episode return; the worst is the score of a diverged run.
+    """
+
+    name: str
+    algorithm: str
+    env: str
+    preset: str
+    fidelity: int
+    fixed: Mapping[str, Scalar]
+    space: "ConfigurationSpace"
+    return_range: tuple[float, float]
+    num_points: int = 10
+    num_episodes: int = 128
+
+    def points(self, fidelity: int, start: int = 0) -> tuple[int, ...]:
+        """Env steps at which a run from `start` to `fidelity` is evaluated: the full run's, and `fidelity` itself."""
+        full = (self.fidelity * i // self.num_points for i in range(1, self.num_points + 1))
+        return (*(point for point in full if start < point < fidelity), fidelity)
+
+    def settings(self) -> dict[str, Any]:
+        """What defines the task, as JSON-ready values (the space is kept apart)."""
+        names = ("algorithm", "env", "preset", "fidelity", "num_points", "num_episodes")
+        fixed = {"fixed": dict(self.fixed), "return_range": list(self.return_range)}
+        return {"task": self.name, **{name: getattr(self, name) for name in names}, **fixed}
+
+
+@dataclasses.dataclass(frozen=True)
+class _Settings:
+    """Per preset: env steps of a full run, and hyperparameters that differ from the algorithm's defaults."""
+
+    published_fidelity: int
+    published: Mapping[str, Scalar]
+    full_fidelity: int
+    full: Mapping[str, Scalar]
+
+
+# The published settings are those of the reference dataset's tasks. The defaults of the full spaces were found with this
+# package (random search, then the best few on ten fresh seeds).
+_PPO: dict[str, _Settings] = {
+    "CartPole-v1": _Settings(
+        100_000, {"num_envs": 8, "num_steps": 32, "num_epochs": 20},
+        100_000, {"learning_rate": 1e-3, "anneal_steps": 100_000, "gamma": 0.98, "gae_lambda": 0.8, "num_envs": 8, "num_steps": 32,
+                  "num_epochs": 20, "minibatch_size": 256, "vf_clip_eps": 10.0},
+    ),
+    "Acrobot-v1": _Settings(
+        1_000_000, {"num_envs": 8, "num_steps": 128, "num_epochs": 4},
+        500_000, {"learning_rate": 1e-3, "anneal_steps": 500_000, "gae_lambda": 0.94, "num_envs": 16, "num_steps": 256, "num_epochs": 4,
+                  "minibatch_size": 128, "normalize_observations": True, "vf_clip_eps": 10.0},
+    ),
+    "MountainCar-v0": _Settings(
+        1_000_000, {"num_envs": 8, "num_steps": 32, "num_epochs": 4},
+        1_000_000, {"learning_rate": 1e-3, "gae_lambda": 0.98, "num_envs": 16, "num_steps": 32, "num_epochs": 4,
+                    "minibatch_size": 128, "normalize_observations": True},
+    ),
+    "Pendulum-v1": _Settings(
+        100_000, {"num_envs": 8, "num_steps": 512, "num_epochs": 10},
+        100_000, {"learning_rate": 1e-3, "gamma": 0.9, "gae_lambda": 0.95, "num_envs": 4, "num_steps": 256, "num_epochs": 10,
+                  "minibatch_size": 64, "vf_clip_eps": 10.0},
+    ),
+    "MountainCarContinuous-v0": _Settings(
+        20_000, {"num_envs": 8, "num_steps": 1, "num_epochs": 10, "normalize_observations": True},
+        100_000, {"learning_rate": 3e-4, "gamma": 0.99, "num_envs": 16, "num_steps": 256, "num_epochs": 10,
+                  "minibatch_size": 256, "normalize_observations": True},
+    ),
+}  # fmt: skip
+
+_TABLE: dict[str, dict[str, _Settings]] = {"ppo": _PPO}
+_CUSTOM = _Settings(100_000, {}, 100_000, {})
+
+
+def names() -> list[str]:
+    """The tasks that come with the package."""
+    return [f"{algorithm}/{env}" for algorithm, rows in _TABLE.items() for env in rows]
+
+
+def get(name: str, preset: str = "published", fidelity: int | None = None) -> Task:
+    """The task `algorithm/env`; the env may be the user's own (`ppo/module:Class`, `ppo/file.py:Class`).
+
+    `fidelity`: env steps of a full run, if not the task's.
+
+    Raises:
+        InputError: unknown task, algorithm, env or preset, or a fidelity below 1.
+    """
+    algorithm, _, env = name.partition("/")
+    if algorithm not in _TABLE or not env:
+        raise unknown("task", name, names())
+    if env not in _TABLE[algorithm] and env not in envs.names() and ":" not in env:
+        raise unknown("task", name, names())
+    if preset not in PRESETS:
+        raise unknown("space", preset, PRESETS)
+    if fidelity is not None and fidelity < 1:
+        raise InputError(f"fidelity must be at least 1 env step, got {fidelity}")
+    return _task(name, algorithm, env, preset, fidelity)
+
+
+def _task(name: str, algorithm: str, env: str, preset: str, fidelity: int | None) -> Task:
+    from arl import algorithms, config
+    from hpo import spaces
+
+    spec = envs.spec(env)
+    settings = _TABLE[algorithm].get(env, _CUSTOM)
+    all_defaults = config.values(algorithms.get(algorithm).config())
+    if preset == "published":
+        steps, space = fidelity or settings.published_fidelity, spaces.ppo_published(spec.family)
+        fixed = {key: value for key, value in {**all_defaults, **settings.published}.items() if key not in space}
+    else:
+        steps, fixed = fidelity or settings.full_fidelity, {}
+        space = spaces.ppo_full({**all_defaults, **settings.full}, settings.full_fidelity)
+    return Task(name, algorithm, env, preset, steps, fixed, space, spec.return_range)

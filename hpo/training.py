@@ -1,0 +1,94 @@
+"""Training one config from the command line: a sweep of one trial, with its curve drawn and its agents saved."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ConfigSpace import ConfigurationSpace
+
+from arl import agents, algorithms, config
+from hpo import spaces, sweeps, tasks
+from landscapes.record import SweepRecord
+from landscapes.store import Store
+
+
+@dataclasses.dataclass(frozen=True)
+class Trained:
+    """Where everything is."""
+
+    record: SweepRecord
+    picture: Path
+    agents: list[Path]
+
+
+def train(
+    task: str, changes: Mapping[str, Any], seeds: int | Sequence[int], fidelity: int | None, name: str | None,
+    store: str | None, out: Path, view: sweeps.View | None,
+) -> Trained:  # fmt: skip
+    """Train the task's default config with `changes` under all seeds at once, and record it as a sweep of one trial.
+
+    Raises:
+        InputError: unknown names, or values outside a hyperparameter's domain.
+    """
+    fixed = _fixed(tasks.get(task, "full", fidelity), changes)
+    plan = sweeps.plan(fixed, "default", trials=1, seeds=seeds)
+    chosen = name or "-".join(("train", *fixed.name.split("/"), *(f"{key}={value}" for key, value in changes.items())))
+    sweep = sweeps.Sweep(plan, chosen, Store(store), "default", view or sweeps.View())
+    record = sweep.run()
+    return Trained(record, _draw(record, out / f"{chosen}.png"), _save_agents(sweep, fixed, out / "agents" / chosen))
+
+
+def _fixed(task: tasks.Task, changes: Mapping[str, Any]) -> tasks.Task:
+    """The task with every hyperparameter fixed: an empty space has one config."""
+    algorithm = algorithms.get(task.algorithm)
+    full = config.make(algorithm.config, {**task.fixed, **spaces.default(task.space), **changes})
+    return dataclasses.replace(task, fixed=config.values(full), space=ConfigurationSpace(name="fixed"), preset="fixed")
+
+
+def _save_agents(sweep: sweeps.Sweep, task: tasks.Task, directory: Path) -> list[Path]:
+    """One file per seed; agents that are saved already are not trained again."""
+    paths = {seed: directory / f"seed{seed}.agent" for seed in sweep.plan.seeds}
+    if not all(path.is_file() for path in paths.values()):
+        full = config.make(algorithms.get(task.algorithm).config, task.fixed)
+        for seed, agent in sweep.objective.agents_of(0).items():
+            agents.save(paths[seed], task.algorithm, task.env, full, seed, agent.env_steps, agent.state)
+    return list(paths.values())
+
+
+def print_curve(record: SweepRecord) -> None:
+    """The learning curve in the terminal: the mean over seeds, and the worst and best seed."""
+    import plotext
+
+    curve = record.curves.groupby("env_steps").return_mean.agg(["mean", "min", "max"])
+    steps = curve.index.to_list()
+    plotext.clear_figure()
+    plotext.theme("clear")
+    plotext.plot_size(80, 18)
+    if len(record.settings["seeds"]) > 1:
+        plotext.plot(steps, curve["max"].to_list(), label="best seed", marker="dot")
+        plotext.plot(steps, curve["min"].to_list(), label="worst seed", marker="dot")
+    plotext.plot(steps, curve["mean"].to_list(), label="mean", marker="braille")
+    plotext.title(f"{record.task}: episode return over env steps")
+    plotext.show()
+
+
+def _draw(record: SweepRecord, path: Path) -> Path:
+    """The learning curve as a picture: every seed, their mean, and the band between the worst and the best."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot as plt
+
+    by_seed = record.curves.pivot(index="env_steps", columns="seed", values="return_mean")
+    figure, axes = plt.subplots(figsize=(6.4, 4.0), layout="constrained")
+    axes.plot(by_seed.index, by_seed.to_numpy(), color="0.7", linewidth=0.8)
+    axes.fill_between(by_seed.index, by_seed.min(axis=1), by_seed.max(axis=1), alpha=0.15, linewidth=0)
+    axes.plot(by_seed.index, by_seed.mean(axis=1), linewidth=2, label=f"mean of {by_seed.shape[1]} seeds")
+    axes.set(xlabel="env steps", ylabel="episode return", title=record.task)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, loc="lower right")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=150)
+    plt.close(figure)
+    return path

@@ -1,0 +1,83 @@
+"""Trials and results: what passes between a tuner and an objective. Nothing here knows of RL."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+Scalar = bool | int | float | str
+
+
+@dataclasses.dataclass(frozen=True)
+class Trial:
+    """One config to train; what `ask` returns.
+
+    Attributes:
+        id: unique in the sweep.
+        config: plain Python scalars, active hyperparameters only.
+        fidelity: env steps trained in total when the result is due.
+        parent: the trial whose agent to go on from; None trains from scratch. The same config at a lower fidelity is a
+            promotion, another trial is an exploit.
+        seeds: which tuning seeds to run; None is all of the sweep.
+    """
+
+    id: int
+    config: Mapping[str, Scalar]
+    fidelity: int
+    parent: int | None = None
+    seeds: tuple[int, ...] | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Cost:
+    """What a trial consumed: env steps summed over its seeds (without its parent's), and wall seconds of its lanes."""
+
+    env_steps: int
+    seconds: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """What `tell` takes.
+
+    Attributes:
+        score: mean over seeds, higher is better; never NaN: that of a diverged run is the task's worst.
+        curve: a row per evaluation point: env steps and mean return over the seeds.
+        status: `completed`, `diverged` (in at least one seed) or `failed`.
+    """
+
+    trial: Trial
+    score: float
+    seed_scores: Mapping[int, float]
+    curve: Sequence[tuple[int, float]]
+    metrics: Mapping[str, float]
+    cost: Cost
+    status: str
+
+
+class Tuner(Protocol):
+    """Proposes trials and hears results.
+
+    A tuner is made with those of the keywords `space`, `fidelity`, `seed`, `budget` that its constructor names: a
+    ConfigSpace, the env steps of a full run, an int, and how many full runs the sweep may spend. It must be
+    deterministic given these and the calls made: that is how a sweep is resumed.
+    """
+
+    def ask(self, n: int) -> list[Trial]:
+        """Up to `n` trials to run now; none if results must be told first, or if the tuner is done."""
+        ...
+
+    def tell(self, results: Sequence[Result]) -> None:
+        """The results of trials asked before, in the order of asking."""
+        ...
+
+
+def as_dict(trial: Trial) -> dict[str, Any]:
+    """A trial as JSON-ready values."""
+    seeds = None if trial.seeds is None else list(trial.seeds)
+    return {
+        "id": trial.id,
+        "config": dict(trial.config),
+        "fidelity": trial.fidelity,
+        "parent": trial.parent,
+        "seeds": seeds,
+    }

@@ -1,0 +1,49 @@
+"""Tuners by name: ours, those other packages register, and the user's own."""
+
+import inspect
+from collections.abc import Mapping
+from importlib.metadata import entry_points
+from typing import Any
+
+from envs.errors import InputError, load_object, unknown
+from hpo.trial import Tuner
+
+_GROUP = "arl.tuners"
+
+
+def names() -> list[str]:
+    """The tuners of the entry-point group `arl.tuners`, ours included."""
+    return sorted({entry.name for entry in entry_points(group=_GROUP)})
+
+
+def make(name: str, context: Mapping[str, Any], options: Mapping[str, Any]) -> Tuner:
+    """A tuner by name, or from `module:Class` or `file.py:Class`.
+
+    It gets the keywords of `context` that its constructor names, and all `options`.
+
+    Raises:
+        InputError: unknown name, a class that does not import or is no tuner, an option it does not take.
+    """
+    cls = load_object(name, "tuner") if ":" in name else _registered(name)
+    for method in ("ask", "tell"):
+        if not callable(getattr(cls, method, None)):
+            raise InputError(f"tuner {name!r} must have a method {method!r}, got {cls!r}")
+    accepted = inspect.signature(cls).parameters
+    wanted = {key: value for key, value in context.items() if key in accepted}
+    open_ended = any(parameter.kind is parameter.VAR_KEYWORD for parameter in accepted.values())
+    for option in options:
+        if option not in accepted and not open_ended:
+            raise unknown(
+                f"option of tuner {name!r}", option, [key for key in accepted if key not in context] or ["none"]
+            )
+    try:
+        return cls(**{**wanted, **options})
+    except TypeError as error:
+        raise InputError(f"tuner {name!r} can't be made: {error}") from error
+
+
+def _registered(name: str) -> Any:
+    found = [entry for entry in entry_points(group=_GROUP) if entry.name == name]
+    if not found:
+        raise unknown("tuner", name, names())
+    return found[0].load()

@@ -1,0 +1,19 @@
+"""Random search (Bergstra & Bengio 2012)."""
+
+from hpo import spaces
+from hpo.trial import Trial
+
+
+class Random:
+    """Independent draws from the space; trial i depends on the seed and on i alone."""
+
+    def __init__(self, space, fidelity: int, seed: int = 0):
+        self.space, self.fidelity, self.seed, self.num_asked = space, fidelity, seed, 0
+
+    def ask(self, n: int) -> list[Trial]:
+        ids = range(self.num_asked, self.num_asked + n)
+        self.num_asked += n
+        return [Trial(i, spaces.sample(self.space, [self.seed, i]), self.fidelity) for i in ids]
+
+    def tell(self, results) -> None:
+        pass

@@ -1,0 +1,29 @@
+"""A scrambled Sobol sequence (Owen 1998): more even than random draws, and any prefix of it can be extended."""
+
+import warnings
+
+from hpo import spaces
+from hpo.trial import Trial
+
+
+class Sobol:
+    """Trial i is the i-th point of the sequence, mapped to the space axis by axis."""
+
+    def __init__(self, space, fidelity: int, seed: int = 0):
+        from scipy.stats import qmc
+
+        self.space, self.fidelity, self.num_asked = space, fidelity, 0
+        self.sequence = qmc.Sobol(len(space), scramble=True, rng=seed)
+
+    def ask(self, n: int) -> list[Trial]:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # balance needs a power of two; a prefix need not be balanced
+            points = self.sequence.random(n)
+        ids = range(self.num_asked, self.num_asked + n)
+        self.num_asked += n
+        return [
+            Trial(i, spaces.from_unit(self.space, point), self.fidelity) for i, point in zip(ids, points, strict=True)
+        ]
+
+    def tell(self, results) -> None:
+        pass

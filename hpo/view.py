@@ -1,0 +1,81 @@
+"""What a sweep shows while it runs: one live line on a terminal, plain lines elsewhere."""
+
+import time
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from hpo.sweeps import Plan, View
+from landscapes.store import TrialRecord
+
+_SECONDS_BETWEEN_LINES = 10.0
+
+
+class SweepView(View):
+    """Trials done, env steps per second, the incumbent and its score, time left."""
+
+    def __init__(self, console: Console):
+        self.console = console
+        columns = (
+            SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=24), TextColumn("{task.fields[state]}"),
+            TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(elapsed_when_finished=False),
+        )  # fmt: skip
+        self.live = Progress(*columns, console=console, transient=True) if console.is_terminal else None
+        self.best: TrialRecord | None = None
+        self.num_done = self.num_diverged = self.steps_recorded = self.env_steps = 0
+        self.last_line = 0.0
+
+    def started(self, plan: Plan, name: str, num_recorded: int) -> None:
+        self.plan, self.begun = plan, time.perf_counter()
+        self.total = int(plan.full_runs * plan.task.fidelity * len(plan.seeds))
+        trials = f"{plan.trials} trials" if plan.trials is not None else f"a budget of {plan.budget:g} full runs"
+        recorded = f", {num_recorded} trials on record already" if num_recorded else ""
+        self.console.print(
+            f"sweep {name}: {plan.task.name} ({plan.task.preset} space), tuner {plan.tuner}, {trials} x {len(plan.seeds)} seeds{recorded}"
+        )
+        if self.live:
+            self.live.start()
+            self.bar = self.live.add_task(name, total=self.total, state="compiling")
+
+    def segment(self, report: Any) -> None:
+        self.env_steps = report.env_steps
+        self._show()
+
+    def trial(self, record: TrialRecord) -> None:
+        self.num_done += 1
+        self.num_diverged += record.status == "diverged"
+        if (
+            record.finished_at
+            and record.status == "completed"
+            and (self.best is None or _rank(record) > _rank(self.best))
+        ):
+            self.best = record
+        self._show()
+
+    def closed(self) -> None:
+        if self.live:
+            self.live.stop()
+        else:
+            self.console.print(self._state())
+
+    def _show(self) -> None:
+        if self.live:
+            self.live.update(self.bar, completed=self.env_steps, state=self._state())
+        elif time.perf_counter() - self.last_line > _SECONDS_BETWEEN_LINES:
+            self.last_line = time.perf_counter()
+            self.console.print(self._state())
+
+    def _state(self) -> str:
+        trials = f"{self.num_done}/{self.plan.trials}" if self.plan.trials is not None else str(self.num_done)
+        rate = self.env_steps / max(time.perf_counter() - self.begun, 1e-9)
+        parts = [f"{trials} trials", f"{rate:,.0f} env steps/s"]
+        if self.best is not None:
+            parts.append(f"incumbent {self.best.score:.1f} (trial {self.best.trial})")
+        if self.num_diverged:
+            parts.append(f"{self.num_diverged} diverged")
+        return " · ".join(parts)
+
+
+def _rank(record: TrialRecord) -> tuple[int, float]:
+    return record.fidelity, record.score
