@@ -1,4 +1,4 @@
-"""The machine: its devices, how many lanes each should step together, and the compilation cache."""
+"""The machine: its devices, how many lanes a worker should step together, and the compilation cache."""
 
 import functools
 import os
@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import numpy as np
 
-# Lanes stepped together on one device. On a CPU core more lanes than this leave the cache (measured by
+# Lanes stepped together by one worker. More lanes than this leave a core's cache (measured by
 # `scripts/bench_width.py`); a GPU is filled, as far as its memory goes.
-LANES_PER_DEVICE = {"cpu": 8, "gpu": 4096, "tpu": 1024}
+LANES_PER_WORKER = {"cpu": 4, "gpu": 4096, "tpu": 1024}
 
 # Small programs gain nothing from XLA splitting one matrix product over threads (the lanes are split instead), and nothing
 # but twice the compilation time from LLVM's highest optimisation level.
@@ -21,14 +20,8 @@ COMPILER_OPTIONS: dict[str, dict[str, Any]] = {
 
 @functools.cache
 def setup() -> None:
-    """Make every CPU core a device and turn the persistent compilation cache on.
-
-    Called before the first computation. Where the caller has already started JAX, its devices are taken as they are.
-    """
-    try:
-        jax.config.update("jax_num_cpu_devices", len(os.sched_getaffinity(0)))
-    except RuntimeError:
-        pass
+    """Run CPU programs on the thread that calls them, and turn the persistent compilation cache on."""
+    jax.config.update("jax_cpu_enable_async_dispatch", False)
     if jax.config.jax_compilation_cache_dir is None:
         jax.config.update("jax_compilation_cache_dir", str(cache_directory() / "programs"))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
@@ -40,15 +33,21 @@ def cache_directory() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "arl"
 
 
-def mesh() -> jax.sharding.Mesh:
-    """All devices in one row; lanes are split over it by seed."""
+def workers() -> list[jax.Device]:
+    """The device of each worker: every GPU once, or the CPU once per core."""
     setup()
-    return jax.sharding.Mesh(np.array(jax.local_devices()), ("seed",))
+    devices = jax.local_devices()
+    return devices if jax.default_backend() != "cpu" else [devices[0]] * num_cores()
 
 
-def lanes_per_device() -> int:
-    """How many lanes one device steps together."""
-    return LANES_PER_DEVICE.get(jax.default_backend(), 64)
+def num_cores() -> int:
+    """Cores this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def lanes_per_worker() -> int:
+    """How many lanes one worker steps together."""
+    return LANES_PER_WORKER.get(jax.default_backend(), 64)
 
 
 def compiler_options() -> dict[str, Any]:
@@ -63,6 +62,6 @@ def describe() -> dict[str, Any]:
         "jax": jax.__version__,
         "backend": device.platform,
         "device": device.device_kind,
-        "num_devices": len(jax.local_devices()),
+        "num_workers": len(workers()),
         "dtype": "float32",
     }

@@ -1,14 +1,19 @@
 """Training many runs at once: whole training runs are the lanes of one compiled program.
 
-A *block* is a rectangle of lanes, `(seed, config)`. Rows are split over the devices; the lanes of a row share a seed, so
-every random number is drawn once per row and all its configs meet the same chance. The host loops over *segments*, the
-training between two evaluations; the same compiled segment serves whole runs and continued ones.
+A *block* is a rectangle of lanes, `(seed, config)`, that one worker trains: a core or a GPU. The lanes of a row share a
+seed, so every random number is drawn once per row and all its configs meet the same chance. A worker goes through its
+block in *segments*, the training between two evaluations; the same compiled segment serves whole runs and continued ones.
 
     runs --group by structure--> blocks --init--> states --segment by segment--> points --> finished runs
+
+Workers are threads that call compiled programs, so that none waits for another: blocks differ in how long they take.
 """
 
+import collections
 import dataclasses
 import itertools
+import queue
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -16,7 +21,6 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import PartitionSpec
 from jaxtyping import Array, Bool, Float
 
 from arl import backend, evaluation
@@ -92,7 +96,7 @@ class Curve:
 
 @dataclasses.dataclass
 class Report:
-    """What the runner has done so far, for a live view and for the record of costs (seconds are wall time)."""
+    """What the runner has done so far, for a live view and for the record of costs; seconds are summed over workers."""
 
     lanes: int = 0
     lanes_padded: int = 0
@@ -100,28 +104,44 @@ class Report:
     programs: int = 0
     compile_seconds: float = 0.0
     train_seconds: float = 0.0
+    _lock: threading.Lock = dataclasses.field(default_factory=threading.Lock, repr=False)
+
+    def add(self, **counts: float) -> None:
+        """Add to counters; workers call this side by side."""
+        with self._lock:
+            for name, count in counts.items():
+                setattr(self, name, getattr(self, name) + count)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Failed:
+    """What a worker reports in place of a block it could not train."""
+
+    error: BaseException
 
 
 class Runner:
     """Trains runs of one algorithm on one env; keeps its compiled programs.
 
-    `width` is how many configs the lanes of a row hold, `rows` how many rows a device steps together; both are fixed
-    for all calls, so that a run gives the same numbers whatever else is trained, and nothing compiles twice.
+    `width` is how many configs the lanes of a row hold, `rows` how many rows a block has; both are fixed for all calls,
+    so that a run gives the same numbers whatever else is trained, and nothing compiles twice.
     """
 
     def __init__(self, algorithm: Algorithm, env: VectorEnv, num_configs: int, num_seeds: int, num_episodes: int = 128):
         self.algorithm, self.env, self.num_episodes = algorithm, env, num_episodes
-        self.mesh = backend.mesh()
-        self.width = min(_power_of_two(num_configs), backend.lanes_per_device())
-        rows_needed = -(-num_seeds * -(-num_configs // self.width) // self.mesh.size)
-        self.rows = min(_power_of_two(rows_needed), max(1, backend.lanes_per_device() // self.width))
+        self.workers = backend.workers()
+        self.width = min(_power_of_two(num_configs), backend.lanes_per_worker())
+        rows_each = -(-num_seeds * -(-num_configs // self.width) // len(self.workers))
+        blocks_each = -(-rows_each * self.width // backend.lanes_per_worker())
+        self.rows = -(-rows_each // blocks_each)
         self.report = Report()
         self._programs: dict[Any, tuple[Callable[..., Any], Callable[..., Any]]] = {}
+        self._locks: dict[Any, threading.Lock] = collections.defaultdict(threading.Lock)
 
     def train(
         self, runs: Sequence[Run], on_segment: Callable[[Report], None] = lambda report: None
     ) -> Iterator[list[tuple[int, Curve]]]:
-        """Train the runs; after each block, give the finished ones with their positions in `runs`.
+        """Train the runs; as each block ends, give its runs' curves with their positions in `runs`.
 
         Raises:
             InputError: a run too short for one iteration of its algorithm.
@@ -129,12 +149,47 @@ class Runner:
         runs = [dataclasses.replace(run, config=self.algorithm.canonical(run.config)) for run in runs]
         for run in runs:
             self._check(run)
+        blocks = self._blocks(runs)
+        todo, events, stop = collections.deque(blocks), queue.SimpleQueue[Any](), threading.Event()
+        for device in self.workers:
+            threading.Thread(target=self._work, args=(device, runs, todo, events, stop), daemon=True).start()
+        try:
+            for _ in blocks:
+                while (event := events.get()) is None:
+                    on_segment(self.report)
+                if isinstance(event, _Failed):
+                    raise event.error
+                yield event
+        finally:
+            stop.set()
+
+    def _work(
+        self,
+        device: jax.Device,
+        runs: Sequence[Run],
+        todo: Any,
+        events: "queue.SimpleQueue[Any]",
+        stop: threading.Event,
+    ) -> None:
+        """Train one block after the other; an event is None after a segment, curves after a block."""
+        with jax.default_device(device):
+            while todo and not stop.is_set():
+                try:
+                    events.put(self._train_block(runs, todo.popleft(), device, lambda: events.put(None), stop))
+                except IndexError:  # another worker took the last block
+                    return
+                except BaseException as error:
+                    events.put(_Failed(error))
+                    return
+
+    def _blocks(self, runs: Sequence[Run]) -> list[list[list[int]]]:
+        """Positions of the runs as blocks of rows; the runs of a block share all that steers control flow."""
         positions = sorted(range(len(runs)), key=lambda i: str(self._group(runs[i])))
+        blocks = []
         for _, group in itertools.groupby(positions, key=lambda i: self._group(runs[i])):
             rows = self._in_rows(runs, list(group))
-            num_rows = self.rows * self.mesh.size
-            for first in range(0, len(rows), num_rows):
-                yield self._train_block(runs, rows[first : first + num_rows], on_segment)
+            blocks += [rows[first : first + self.rows] for first in range(0, len(rows), self.rows)]
+        return blocks
 
     def _check(self, run: Run) -> None:
         if self._iterations(run)[-1] == 0:
@@ -161,13 +216,18 @@ class Runner:
         return [row for row in rows if row]
 
     def _train_block(
-        self, runs: Sequence[Run], rows: list[list[int]], on_segment: Callable[[Report], None]
+        self,
+        runs: Sequence[Run],
+        rows: list[list[int]],
+        device: jax.Device,
+        on_segment: Callable[[], None],
+        stop: threading.Event,
     ) -> list[tuple[int, Curve]]:
-        lanes = _padded(rows, self.rows * self.mesh.size, self.width)
+        lanes = _padded(rows, self.rows, self.width)
         first = runs[rows[0][0]]
         config = configs.stack([[runs[i].config for i in row] for row in lanes])
         keys = _run_keys([runs[row[0]].seed for row in lanes])
-        init, segment = self._program(first.config, config, keys)
+        init, segment = self._program(first.config, config, keys, device)
         num_lanes = sum(map(len, rows))
         unit, start, done = self.algorithm.iteration_steps(first.config), _start(first), 0
 
@@ -175,17 +235,17 @@ class Runner:
         states = _stack_agents(runs, lanes) if first.parent else init(config, keys)
         env_steps, points = [], []
         for iterations in self._iterations(first):
+            if stop.is_set():
+                raise InterruptedError
             states, point = segment(states, config, keys, np.int32(start + done * unit), np.int32(iterations - done))
             points.append(jax.device_get(point))
             env_steps.append(start + iterations * unit)
-            self.report.env_steps += (iterations - done) * unit * num_lanes
+            self.report.add(env_steps=(iterations - done) * unit * num_lanes)
             done = iterations
-            on_segment(self.report)
+            on_segment()
         seconds = time.perf_counter() - started
 
-        self.report.train_seconds += seconds
-        self.report.lanes += num_lanes
-        self.report.lanes_padded += self.width * len(lanes)
+        self.report.add(train_seconds=seconds, lanes=num_lanes, lanes_padded=self.width * self.rows)
         stacked = jax.tree.map(lambda *x: np.stack(x, axis=-1), *points)
         return [
             (i, _curve(stacked, (s, w), np.array(env_steps), done * unit, seconds / num_lanes, states))
@@ -193,38 +253,41 @@ class Runner:
             for w, i in enumerate(row)
         ]
 
-    def _program(self, example: Any, config: Any, keys: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    def _program(
+        self, example: Any, config: Any, keys: Any, device: jax.Device
+    ) -> tuple[Callable[..., Any], Callable[..., Any]]:
         """The compiled `init` and `segment` for this structure; compiled at its first use."""
-        structure = configs.structure(example)
-        if structure not in self._programs:
-            started = time.perf_counter()
-            self._programs[structure] = self._compile(example, config, keys)
-            self.report.programs += 1
-            self.report.compile_seconds += time.perf_counter() - started
-        return self._programs[structure]
+        key = (configs.structure(example), device)
+        with self._locks[key]:
+            if key not in self._programs:
+                started = time.perf_counter()
+                self._programs[key] = self._compile(example, config, keys)
+                self.report.add(programs=1, compile_seconds=time.perf_counter() - started)
+        return self._programs[key]
 
     def _compile(self, example: Any, config: Any, keys: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
-        seed, everywhere = PartitionSpec("seed"), PartitionSpec()
-        axes = configs.lane_axes(example)
-        config_spec = jax.tree.map(lambda axis: everywhere if axis is None else seed, axes, is_leaf=lambda x: x is None)
-        options = backend.compiler_options()
-
-        init = jax.vmap(jax.vmap(self._init_run, in_axes=(axes, None), axis_size=self.width), in_axes=(axes, 0))
-        init = jax.shard_map(init, mesh=self.mesh, in_specs=(config_spec, seed), out_specs=seed, check_vma=False)
-        init = jax.jit(init, compiler_options=options).lower(config, keys)
-        states = init.out_info
-
+        axes, options = configs.lane_axes(example), backend.compiler_options()
         segment = jax.vmap(self._segment_run, in_axes=(0, axes, None, None, None))
         segment = jax.vmap(segment, in_axes=(0, axes, 0, None, None))
-        segment = jax.shard_map(
-            segment,
-            mesh=self.mesh,
-            in_specs=(seed, config_spec, seed, everywhere, everywhere),
-            out_specs=seed,
-            check_vma=False,
-        )
-        segment = jax.jit(segment, donate_argnums=0, compiler_options=options)
-        return init.compile(), segment.lower(states, config, keys, np.int32(0), np.int32(0)).compile()
+        lowered = jax.jit(self._init_rows, compiler_options=options).lower(config, keys)
+        jitted = jax.jit(segment, donate_argnums=0, compiler_options=options)
+        zero = np.int32(0)
+        return lowered.compile(), jitted.lower(lowered.out_info, config, keys, zero, zero).compile()
+
+    def _init_rows(self, config: Any, keys: "RunKeys") -> Any:
+        """The untrained agents of a block, one row after the other.
+
+        Not under `vmap`: orthogonal weights need QR, whose batched form on CPU waits for threads of the pool that runs
+        it, and two workers waiting for each other's threads never end (jax 0.10.2).
+        """
+        axes = configs.lane_axes(config)
+        init_lanes = jax.vmap(self._init_run, in_axes=(axes, None), axis_size=self.width)
+
+        def init_row(row: Array) -> Any:
+            lanes = jax.tree.map(lambda x: x[row] if x.ndim else x, config)
+            return init_lanes(lanes, jax.tree.map(lambda key: key[row], keys))
+
+        return jax.lax.map(init_row, jnp.arange(self.rows))
 
     def _init_run(self, config: Any, keys: "RunKeys") -> Any:
         return self.algorithm.init(keys.init, config, self.env)

@@ -27,6 +27,7 @@ class Training:
     """
 
     def __init__(self, task: Task, seeds: Sequence[int], batch: int, agent_memory: int = 1 << 30):
+        backend.setup()
         self.task, self.seeds = task, tuple(seeds)
         self.algorithm = algorithms.get(task.algorithm)
         self.runner = Runner(self.algorithm, vector.make(task.env), batch, len(self.seeds), task.num_episodes)
