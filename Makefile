@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: sweep test test-slow check lock bench clean
+.PHONY: sweep test test-slow check lock peers clean
 
 sweep: $(INSTALLED)  ## a first sweep: 16 Sobol configs of PPO on CartPole, 2 seeds each
 	$(BIN)/arl sweep ppo/CartPole-v1 --tuner sobol --trials 16 --seeds 2 --name first
@@ -31,5 +31,12 @@ lock:  ## write requirements.lock anew from pyproject.toml
 	$(BIN)/pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --universal --no-emit-index-url --no-header --extra test pyproject.toml --output-file requirements.lock
 
+peers: .venv-arlbench/installed .venv-rejax/installed  ## environments of the systems that scripts/bench_sweep.py compares with
+
+.venv-%/installed: scripts/peers/%.txt
+	$(PYTHON) -m venv .venv-$*
+	.venv-$*/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	touch $@
+
 clean:
-	rm -rf .venv build *.egg-info
+	rm -rf .venv .venv-* build *.egg-info

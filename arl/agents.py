@@ -43,7 +43,8 @@ class SavedAgent:
 def save(path: Path, algorithm: str, env: str, config: Any, seed: int, env_steps: int, state: Any) -> Path:
     """Write an agent; the file appears whole or not at all."""
     about = {
-        "format": _FORMAT, "algorithm": algorithm, "env": env, "config": configs.values(config), "seed": seed, "env_steps": env_steps,
+        "format": _FORMAT, "algorithm": algorithm, "env": env, "config": configs.values(config),
+        "seed": seed, "env_steps": env_steps,
     }  # fmt: skip
     data = serialization.msgpack_serialize(
         {"about": json.dumps(about), "state": serialization.to_state_dict(jax.device_get(state))}
@@ -64,7 +65,7 @@ def load(path: str | Path) -> SavedAgent:
         data = serialization.msgpack_restore(Path(path).read_bytes())
         about = json.loads(data["about"])
         algorithm, env = algorithms.get(about["algorithm"]), vector.make(about["env"])
-        config = configs.make(algorithm.config, about["config"])
+        config: Any = configs.make(algorithm.config, about["config"])
         blank = jax.eval_shape(lambda key: algorithm.init(key, config, env), jax.random.key(0))
         state = serialization.from_state_dict(blank, data["state"])
     except InputError:

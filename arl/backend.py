@@ -8,7 +8,7 @@ from typing import Any
 import jax
 
 # Lanes stepped together by one worker. More lanes than this leave a core's cache (measured by
-# `scripts/bench_width.py`); a GPU is filled, as far as its memory goes.
+# `scripts/bench_update.py`); a GPU is filled, as far as its memory goes.
 LANES_PER_WORKER = {"cpu": 4, "gpu": 4096, "tpu": 1024}
 
 # Small programs gain nothing from XLA splitting one matrix product over threads (the lanes are split instead), and nothing
@@ -22,7 +22,7 @@ COMPILER_OPTIONS: dict[str, dict[str, Any]] = {
 def setup() -> None:
     """Run CPU programs on the thread that calls them, and turn the persistent compilation cache on."""
     jax.config.update("jax_cpu_enable_async_dispatch", False)
-    if jax.config.jax_compilation_cache_dir is None:
+    if jax.config.values["jax_compilation_cache_dir"] is None:
         jax.config.update("jax_compilation_cache_dir", str(cache_directory() / "programs"))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)

@@ -132,13 +132,13 @@ def batch_key(config: Any) -> tuple[Any, ...]:
     return (*structure(config), *_of_kind(config, "shared"))
 
 
-def lane_axes(config: Config) -> Config:
+def lane_axes(config: Any) -> Any:
     """The `in_axes` of a config under a `vmap` over lanes: 0 where traced, None where shared."""
     axes = {name: None if kind == "shared" else 0 for name, kind in kinds(type(config)).items() if kind != "static"}
     return dataclasses.replace(config, **axes)
 
 
-def stack(configs: Sequence[Sequence[Config]]) -> Config:
+def stack(configs: Sequence[Sequence[Any]]) -> Any:
     """Configs `[seed][config]` of one `batch_key` as one config whose traced leaves have shape `(seed, config)`."""
     first = configs[0][0]
 

@@ -2,7 +2,7 @@
 
 Activations are held feature-major, `(feature, batch)`: the thin sides of the network (4 inputs, 2 outputs) then lie along
 the outer axis, where they cost in proportion to their size, and every elementwise loop runs over the long batch axis.
-Against the usual `(batch, feature)`, an update of two 64x64 networks is about a fifth cheaper on CPU (`scripts/bench_update.py`).
+Against the usual `(batch, feature)`, an update of two 64x64 networks was about a fifth cheaper on CPU.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,7 +24,7 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {"tanh": jnp.tanh, "relu": ja
 
 
 def init_mlp(key: PRNGKeyArray, sizes: Sequence[int], last_scale: float) -> list[Layer]:
-    """Layers of the given sizes, input first: orthogonal weights of gain sqrt(2), the last of `last_scale`; zero biases.
+    """Layers of the given sizes, input first: orthogonal weights of gain sqrt(2), the last of `last_scale`; no bias.
 
     The initialisation of Andrychowicz et al. 2021 ("What matters for on-policy deep actor-critic methods?", choice C56).
     """

@@ -315,7 +315,7 @@ def value_loss_of(
     return 0.5 * jnp.maximum(jnp.square(value - target), jnp.square(near - target))
 
 
-def _standardized(advantage: Float[Array, " batch"], active: Bool[Array, ""]) -> Float[Array, " batch"]:
+def _standardized(advantage: Float[Array, " batch"], active: Bool[Array, ""] | bool) -> Float[Array, " batch"]:
     standard = (advantage - jnp.mean(advantage)) / (jnp.std(advantage) + 1e-8)
     return jnp.where(active, standard, advantage)
 
@@ -326,7 +326,7 @@ def _descend(
     grads: Params,
     grad_norm: Array,
     learning_rate: Array,
-    max_grad_norm: Array,
+    max_grad_norm: Array | float,
 ) -> tuple[Params, optax.OptState]:
     """One step of Adam on gradients whose norm is at most `max_grad_norm`."""
     scale = jnp.minimum(1.0, max_grad_norm / (grad_norm + 1e-12))
@@ -343,7 +343,7 @@ def _scale_by_adam() -> optax.GradientTransformation:
     return optax.scale_by_adam(eps=1e-5)
 
 
-def _remaining(env_steps: Int[Array, ""], anneal_steps: Int[Array, ""]) -> Float[Array, ""]:
+def _remaining(env_steps: Int[Array, ""], anneal_steps: Int[Array, ""] | int) -> Float[Array, ""]:
     """The fraction of annealing that is left; 1 if there is none."""
     return jnp.where(anneal_steps > 0, jnp.maximum(1.0 - env_steps / jnp.maximum(anneal_steps, 1), 0.0), 1.0)
 

@@ -339,7 +339,7 @@ def _padded(rows: list[list[int]], num_rows: int, width: int) -> list[list[int]]
 
 def _stack_agents(runs: Sequence[Run], lanes: list[list[int]]) -> Any:
     """The parents' states in the places of their lanes."""
-    states = [[runs[i].parent.state for i in row] for row in lanes]
+    states = [[parent.state for i in row if (parent := runs[i].parent)] for row in lanes]
     rows = [jax.tree.map(lambda *x: jnp.stack(x), *row) for row in states]
     return jax.tree.map(lambda *x: jnp.stack(x), *rows)
 

@@ -112,7 +112,8 @@ def _custom_spec(name: str) -> EnvSpec:
     ]
     if missing:
         raise InputError(
-            f"environment {name!r} must be gymnax-style with a class attribute return_range = (worst, best); it lacks {', '.join(missing)}"
+            f"environment {name!r} must be gymnax-style with a class attribute return_range = (worst, best); "
+            f"it lacks {', '.join(missing)}"
         )
     worst, best = made.return_range
     return EnvSpec(name, int(params.max_steps_in_episode), (float(worst), float(best)), "custom", name)

@@ -6,6 +6,7 @@ share a key share them too.
 """
 
 import dataclasses
+import math
 from typing import Any, NamedTuple
 
 import jax
@@ -49,7 +50,7 @@ class VectorEnv:
     def action_size(self) -> int:
         """Number of actions if discrete, else the dimension of an action."""
         space = self.env.action_space(self.params)
-        return int(space.n) if self.discrete else int(jnp.prod(jnp.array(space.shape)))
+        return int(space.n) if self.discrete else math.prod(space.shape)
 
     @property
     def obs_size(self) -> int:

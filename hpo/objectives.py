@@ -86,14 +86,13 @@ class Training:
         return Run(self.config(trial), seed, self.task.points(trial.fidelity, parent.env_steps), parent)
 
     def _check_fits(self, trial: Trial, parent: Agent) -> None:
-        def shapes(state: Any) -> Any:
-            return jax.tree.map(lambda x: (x.shape, x.dtype), state)
+        def shapes(state: Any) -> list[Any]:
+            return [(x.shape, x.dtype) for x in jax.tree.leaves(state)]
 
         own = jax.eval_shape(
             lambda key: self.algorithm.init(key, self.config(trial), self.runner.env), jax.random.key(0)
         )
-        theirs = jax.eval_shape(lambda: parent.state)
-        if jax.tree.structure(own) != jax.tree.structure(theirs) or shapes(own) != shapes(theirs):
+        if shapes(own) != shapes(jax.eval_shape(lambda: parent.state)):
             raise InputError(
                 f"trial {trial.id} can't go on from trial {trial.parent}: hyperparameters that shape the agent differ "
                 "(network or number of envs)"

@@ -67,7 +67,7 @@ def check(space: ConfigurationSpace, config: Mapping[str, Any]) -> None:
 def describe(hyperparameter: Any) -> str:
     """The allowed values in a few words."""
     if isinstance(hyperparameter, CategoricalHyperparameter):
-        return f"one of {', '.join(str(choice) for choice in plain(dict(enumerate(hyperparameter.choices))).values())}"
+        return f"one of {', '.join(map(str, choices(hyperparameter) or ()))}"
     scale = " (log)" if getattr(hyperparameter, "log", False) else ""
     return f"in [{hyperparameter.lower:g}, {hyperparameter.upper:g}]{scale}"
 
@@ -102,7 +102,7 @@ def ppo_published(family: str) -> ConfigurationSpace:
 
 def ppo_full(defaults: Mapping[str, Scalar], fidelity: int) -> ConfigurationSpace:
     """Every hyperparameter of PPO, with a task's own defaults."""
-    default = dict(defaults)
+    default: dict[str, Any] = dict(defaults)
     return ConfigurationSpace(
         name="ppo-full",
         space=[

@@ -6,6 +6,7 @@ on record, takes their results from the store, and trains the rest.
 
 import collections
 import contextlib
+import copy
 import dataclasses
 import platform
 import subprocess
@@ -154,16 +155,20 @@ class Sweep:
 
     def __init__(self, plan: Plan, name: str, store: Store, tuner: str | type, view: View):
         self.plan, self.name, self.store, self.view = plan, name, store, view
+        task = plan.task
         context = {
-            "space": _copy(plan.task.space), "fidelity": plan.task.fidelity, "seed": plan.tuner_seed, "budget": plan.full_runs,
-        }  # fmt: skip
+            "space": copy.deepcopy(task.space),  # a tuner's own: some reseed the space they are given
+            "fidelity": task.fidelity,
+            "seed": plan.tuner_seed,
+            "budget": plan.full_runs,
+        }
         self.tuner = tuners.make(tuner, context, plan.options)
         self.recorded = self._recorded()
         self.finished: dict[int, TrialRecord] = {}
         self.asked: dict[int, Trial] = {}
         self.spent = 0.0
         self.objective = self._objective()
-        self.seconds: collections.Counter[str] = collections.Counter()
+        self.seconds: dict[str, float] = collections.defaultdict(float)
 
     def run(self) -> SweepRecord:
         """Ask, train, record and tell until the budget is spent or the tuner has no more to ask."""
@@ -171,19 +176,21 @@ class Sweep:
         self.view.started(self.plan, self.name, len(self.recorded))
         try:
             while trials := self._ask():
-                results = self._results(trials)
-                with self._timed("tuner"):
-                    self.tuner.tell(results)
+                self._call("tell", self._results(trials))
         finally:
             self.view.closed()
             if set(self.finished) - set(self.recorded):
-                report = self.objective.runner.report
+                report, num_workers = self.objective.runner.report, len(self.objective.runner.workers)
                 costs = {
                     "total": time.perf_counter() - started,
-                    "compile": report.compile_seconds,
-                    "train": report.train_seconds,
+                    "compile": report.compile_seconds / num_workers,
+                    "train": report.train_seconds / num_workers,
                 }
                 self._record_timing({**costs, **self.seconds})
+        if not self.finished:
+            raise InputError(
+                f"tuner {self.plan.tuner!r} must ask for at least one trial that the budget pays for, got none"
+            )
         return load(self.name, self.store)
 
     def _objective(self) -> "Training":
@@ -195,10 +202,18 @@ class Sweep:
         room = self.plan.batch if self.plan.trials is None else min(self.plan.batch, self.plan.trials - len(self.asked))
         if room <= 0 or (self.plan.budget is not None and self.spent >= self.plan.budget):
             return []
-        with self._timed("tuner"):
-            trials = list(self.tuner.ask(room))
+        trials = list(self._call("ask", room))
         self._check(trials, room)
         return self._affordable(trials)
+
+    def _call(self, method: str, argument: Any) -> Any:
+        """Ask or tell; what goes wrong in a tuner is the tuner's."""
+        with self._timed("tuner"):
+            try:
+                return getattr(self.tuner, method)(argument)
+            except Exception as error:
+                cause = f"{type(error).__name__}: {' '.join(str(error).split())}"
+                raise InputError(f"tuner {self.plan.tuner!r} failed in {method}: {cause}") from error
 
     def _affordable(self, trials: list[Trial]) -> list[Trial]:
         """The first trials that the rest of the budget pays for."""
@@ -243,8 +258,9 @@ class Sweep:
         if trial.parent is not None and trial.parent not in self.finished:
             raise InputError(f"{who}, trial {trial.id}: parent must be a finished trial, got {trial.parent}")
         if trial.parent is not None and self.asked[trial.parent].fidelity >= trial.fidelity:
+            least = self.asked[trial.parent].fidelity
             raise InputError(
-                f"{who}, trial {trial.id}: fidelity must exceed its parent's {self.asked[trial.parent].fidelity}, got {trial.fidelity}"
+                f"{who}, trial {trial.id}: fidelity must exceed its parent's {least}, got {trial.fidelity}"
             )
         if trial.seeds is not None and not (trial.seeds and set(trial.seeds) <= set(self.plan.seeds)):
             raise InputError(
@@ -263,9 +279,16 @@ class Sweep:
         missing = [trial for trial in trials if trial.id not in self.recorded]
         for record in self.objective.evaluate(missing, self.view.segment) if missing else ():
             with self._timed("store"):
-                self.store.add_trial(self.name, record)
+                self._store(record)
             self._finish(record)
         return [result(trial, self.finished[trial.id]) for trial in trials]
+
+    def _store(self, record: TrialRecord) -> None:
+        """Record a trial; the first one begins the sweep, so that a sweep that fails at once leaves nothing."""
+        if not self.finished and self.name not in self.store.names():
+            space = self.plan.task.space.to_serialized_dict()
+            self.store.add_sweep(self.name, self.plan.settings(), provenance(), space)
+        self.store.add_trial(self.name, record)
 
     def _finish(self, record: TrialRecord) -> None:
         self.finished[record.trial] = record
@@ -279,18 +302,18 @@ class Sweep:
         }  # fmt: skip
         if dumps(now) != dumps(then):
             raise InputError(
-                f"tuner {self.plan.tuner!r} must ask the same when resumed: trial {trial.id} is on record as {dumps(then)}, got {dumps(now)}"
+                f"tuner {self.plan.tuner!r} must ask the same when resumed: "
+                f"trial {trial.id} is on record as {dumps(then)}, got {dumps(now)}"
             )
 
     def _recorded(self) -> dict[int, TrialRecord]:
-        """The trials on record; begins the sweep if it is new.
+        """The trials on record, none if the sweep is new.
 
         Raises:
             InputError: the name is taken by a sweep with other settings.
         """
         settings, space = self.plan.settings(), self.plan.task.space.to_serialized_dict()
         if self.name not in self.store.names():
-            self.store.add_sweep(self.name, settings, provenance(), space)
             return {}
         theirs = self.store.sweep(self.name)
         for key, value in {**settings, "space": space}.items():
@@ -341,10 +364,3 @@ def _commit() -> str | None:
     except OSError:
         return None
     return described.stdout.strip() or None
-
-
-def _copy(space: Any) -> Any:
-    """A tuner's own copy: some reseed the space they are given."""
-    import copy
-
-    return copy.deepcopy(space)

@@ -42,7 +42,7 @@ def train(
 def _fixed(task: tasks.Task, changes: Mapping[str, Any]) -> tasks.Task:
     """The task with every hyperparameter fixed: an empty space has one config."""
     algorithm = algorithms.get(task.algorithm)
-    full = config.make(algorithm.config, {**task.fixed, **spaces.default(task.space), **changes})
+    full: Any = config.make(algorithm.config, {**task.fixed, **spaces.default(task.space), **changes})
     return dataclasses.replace(task, fixed=config.values(full), space=ConfigurationSpace(name="fixed"), preset="fixed")
 
 
@@ -50,7 +50,7 @@ def _save_agents(sweep: sweeps.Sweep, task: tasks.Task, directory: Path) -> list
     """One file per seed; agents that are saved already are not trained again."""
     paths = {seed: directory / f"seed{seed}.agent" for seed in sweep.plan.seeds}
     if not all(path.is_file() for path in paths.values()):
-        full = config.make(algorithms.get(task.algorithm).config, task.fixed)
+        full: Any = config.make(algorithms.get(task.algorithm).config, task.fixed)
         for seed, agent in sweep.objective.agents_of(0).items():
             agents.save(paths[seed], task.algorithm, task.env, full, seed, agent.env_steps, agent.state)
     return list(paths.values())

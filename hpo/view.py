@@ -32,7 +32,8 @@ class SweepView(View):
         trials = f"{plan.trials} trials" if plan.trials is not None else f"a budget of {plan.budget:g} full runs"
         recorded = f", {num_recorded} trials on record already" if num_recorded else ""
         self.console.print(
-            f"sweep {name}: {plan.task.name} ({plan.task.preset} space), tuner {plan.tuner}, {trials} x {len(plan.seeds)} seeds{recorded}"
+            f"sweep {name}: {plan.task.name} ({plan.task.preset} space), tuner {plan.tuner}, "
+            f"{trials} x {len(plan.seeds)} seeds{recorded}"
         )
         if self.live:
             self.live.start()

@@ -16,15 +16,15 @@ def names() -> list[str]:
     return sorted({entry.name for entry in entry_points(group=_GROUP)})
 
 
-def make(name: str, context: Mapping[str, Any], options: Mapping[str, Any]) -> Tuner:
-    """A tuner by name, or from `module:Class` or `file.py:Class`.
+def make(tuner: str | type, context: Mapping[str, Any], options: Mapping[str, Any]) -> Tuner:
+    """A tuner by name, from `module:Class` or `file.py:Class`, or of a class.
 
     It gets the keywords of `context` that its constructor names, and all `options`.
 
     Raises:
         InputError: unknown name, a class that does not import or is no tuner, an option it does not take.
     """
-    cls = load_object(name, "tuner") if ":" in name else _registered(name)
+    cls, name = _class(tuner), tuner if isinstance(tuner, str) else tuner.__qualname__
     for method in ("ask", "tell"):
         if not callable(getattr(cls, method, None)):
             raise InputError(f"tuner {name!r} must have a method {method!r}, got {cls!r}")
@@ -38,8 +38,16 @@ def make(name: str, context: Mapping[str, Any], options: Mapping[str, Any]) -> T
             )
     try:
         return cls(**{**wanted, **options})
-    except TypeError as error:
-        raise InputError(f"tuner {name!r} can't be made: {error}") from error
+    except InputError:
+        raise
+    except Exception as error:  # a user's constructor can fail in any way
+        raise InputError(f"tuner {name!r} can't be made: {type(error).__name__}: {error}") from error
+
+
+def _class(tuner: str | type) -> Any:
+    if not isinstance(tuner, str):
+        return tuner
+    return load_object(tuner, "tuner") if ":" in tuner else _registered(tuner)
 
 
 def _registered(name: str) -> Any:

@@ -1,0 +1,98 @@
+"""How near PPO's update phase comes to the matrix-product peak of one core, by number of lanes stepped together.
+
+Floating-point operations are those of the matrix products alone (forward, and backward without the gradient of the input).
+Peak is that of a 1024 x 1024 product in the same process. Run it on an otherwise idle machine.
+
+    .venv/bin/python scripts/bench_update.py [--lanes 1 2 4 8 16] [--minibatch 256] [--repeats 7]
+"""
+
+import argparse
+import os
+import time
+from collections.abc import Callable
+from typing import Any
+
+os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+
+import jax  # noqa: E402
+import jax.numpy as jnp  # noqa: E402
+import numpy as np  # noqa: E402
+
+from arl import algorithms, backend, ppo  # noqa: E402
+from arl import config as configs  # noqa: E402
+from envs import vector  # noqa: E402
+
+NUM_ROLLOUTS = 10
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--lanes", type=int, nargs="*", default=[1, 2, 4, 8, 16])
+    parser.add_argument("--minibatch", type=int, default=256)
+    parser.add_argument("--repeats", type=int, default=7)
+    args = parser.parse_args()
+    backend.setup()
+    programs = {f"{lanes} lanes": update_program(lanes, args.minibatch) for lanes in args.lanes}
+    seconds = measure({"peak": peak_program()[0], **{name: run for name, (run, _) in programs.items()}}, args.repeats)
+    peak = peak_program()[1] / seconds["peak"]
+    print(f"matrix-product peak of one core: {peak / 1e9:.0f} GFLOP/s")
+    flops = flops_per_sample()
+    for name, (_, samples) in programs.items():
+        each = seconds[name] / samples
+        print(
+            f"{name:>9}: {each * 1e9:6.0f} ns per sample, {flops / each / 1e9:5.1f} GFLOP/s, {flops / each / peak:.0%} of peak"
+        )
+
+
+def update_program(lanes: int, minibatch: int) -> tuple[Callable[[], Any], int]:
+    """The update phase of `lanes` lanes at CartPole's published settings, and how many samples it goes through."""
+    env, algorithm, key = vector.make("CartPole-v1"), algorithms.get("ppo"), jax.random.key(0)
+    config = configs.make(algorithm.config, {"num_steps": 32, "num_epochs": 20, "minibatch_size": minibatch})
+    stacked = jax.tree.map(lambda x: x[0] if x.ndim else x, configs.stack([[config] * lanes]))
+    axes = configs.lane_axes(stacked)
+
+    def prepare(config: Any) -> Any:
+        state, rollout = ppo._collect(ppo.init(key, config, env), config, env, key)
+        return state, ppo._samples(state, config, env, rollout)
+
+    def update(state: Any, samples: Any, config: Any) -> Any:
+        def rollout(i: Any, state: Any) -> Any:
+            params, opt_state, _ = ppo._update(
+                state, config, env, samples, jax.random.fold_in(key, i), jnp.float32(3e-4)
+            )
+            return state._replace(params=params, opt_state=opt_state)
+
+        return jax.lax.fori_loop(0, NUM_ROLLOUTS, rollout, state)
+
+    state, samples = jax.jit(jax.vmap(prepare, in_axes=(axes,)))(stacked)
+    jitted = jax.jit(jax.vmap(update, in_axes=(0, 0, axes)), compiler_options=backend.compiler_options())
+    compiled = jitted.lower(state, samples, stacked).compile()
+    return lambda: compiled(state, samples, stacked), NUM_ROLLOUTS * 20 * 256 * lanes
+
+
+def peak_program() -> tuple[Callable[[], Any], float]:
+    size, count = 1024, 20
+    x = jnp.eye(size)
+    compiled = jax.jit(lambda x: jax.lax.fori_loop(0, count, lambda _, y: y @ x, x)).lower(x).compile()
+    return lambda: compiled(x), 2.0 * size**3 * count
+
+
+def flops_per_sample() -> float:
+    """Matrix products of actor (4-64-64-2) and critic (4-64-64-1), forward and backward."""
+    weights = [(4, 64), (64, 64), (64, 2), (4, 64), (64, 64), (64, 1)]
+    return sum(2 * a * b * (2 if a == 4 else 3) for a, b in weights)
+
+
+def measure(programs: dict[str, Callable[[], Any]], repeats: int) -> dict[str, float]:
+    """Median CPU seconds of each program, run in turn so that all meet the same machine."""
+    taken: dict[str, list[float]] = {name: [] for name in programs}
+    for _ in range(repeats + 1):
+        for name, run in programs.items():
+            started = time.process_time()
+            jax.block_until_ready(run())
+            taken[name].append(time.process_time() - started)
+    return {name: float(np.median(times[1:])) for name, times in taken.items()}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,136 @@
+"""Our landscape against the reference system's, on its own configs: rank correlation, noise ceiling, outliers.
+
+Trains the configs of one of the reference dataset's landscape files (columns `run_id, budget, performance, seed,
+hp_config.*`) at the task's published settings, one sweep per seed, so that it can be stopped and gone on with; then
+compares the mean final scores.
+
+The noise ceiling is what the correlation would be if both systems had the same true landscape: with reliabilities r_ours
+and r_theirs of the means over seeds (from the correlation between halves of the seeds, by Spearman and Brown's formula),
+it is sqrt(r_ours r_theirs).
+
+    python scripts/compare_reference.py ppo/CartPole-v1 cc_cartpole_ppo.parquet --seeds 3
+"""
+
+import argparse
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+import landscapes
+from hpo import sweeps
+from hpo.trial import Trial
+from landscapes import Store
+
+
+class Recorded:
+    """A tuner that asks for the configs of a landscape file, in the order of their ids."""
+
+    def __init__(self, fidelity: int, path: str):
+        configs = read_configs(Path(path))
+        self.trials = iter([Trial(int(i), config, fidelity) for i, config in configs.items()])
+
+    def ask(self, n: int) -> list[Trial]:
+        return list(itertools.islice(self.trials, n))
+
+    def tell(self, results) -> None:
+        pass
+
+
+def read_configs(path: Path) -> dict[int, dict]:
+    """The configs of a landscape file by id, as plain scalars under our names."""
+    frame = pd.read_parquet(path).drop_duplicates("run_id").set_index("run_id").sort_index()
+    columns = {column: column.removeprefix("hp_config.") for column in frame if column.startswith("hp_config.")}
+    table = frame[list(columns)].rename(columns=columns)
+    return {i: {name: table[name][i].item() for name in table} for i in table.index}
+
+
+def read_scores(path: Path) -> pd.DataFrame:
+    """Final scores `(config, seed)` of a landscape file."""
+    frame = pd.read_parquet(path)
+    return frame[frame.budget == frame.budget.max()].pivot_table(index="run_id", columns="seed", values="performance")
+
+
+def our_scores(task: str, path: Path, seeds: int, store: Store) -> pd.DataFrame:
+    """Final scores `(config, seed)` of the same configs, trained here, or on record already."""
+    configs, columns = len(read_configs(path)), {}
+    for seed in range(seeds):
+        name = f"reference-{path.stem}-seed{seed}"
+        record = sweeps.sweep(
+            task, Recorded, trials=configs, seeds=[seed], options={"path": str(path)}, name=name, store=store
+        )
+        columns[seed] = landscapes.load(record.name, store).trials.set_index("trial").score
+        print(f"seed {seed}: {configs} configs, mean score {columns[seed].mean():.1f}, {record.timing}", flush=True)
+    return pd.DataFrame(columns)
+
+
+def reliability(scores: pd.DataFrame, splits: int = 200) -> float:
+    """Rank reliability of the mean over all seeds: mean correlation between random halves, stepped up to all seeds."""
+    draw = np.random.default_rng(0)
+    half = scores.shape[1] // 2
+    halves = []
+    for _ in range(splits):
+        order = draw.permutation(scores.columns)
+        halves.append(_spearman(scores[order[:half]].mean(axis=1), scores[order[half : 2 * half]].mean(axis=1)))
+    single = np.mean(halves) / (half - (half - 1) * np.mean(halves))
+    return scores.shape[1] * single / (1 + (scores.shape[1] - 1) * single)
+
+
+def compare(ours: pd.DataFrame, theirs: pd.DataFrame, configs: pd.DataFrame, worst: int = 8) -> None:
+    table = pd.DataFrame({"ours": ours.mean(axis=1), "theirs": theirs.mean(axis=1)}).dropna()
+    correlation = _spearman(table.ours, table.theirs)
+    low, high = bootstrap(table)
+    print(f"{len(table)} configs, {ours.shape[1]} seeds of ours, {theirs.shape[1]} of theirs")
+    print(f"mean final score: ours {table.ours.mean():.1f}, theirs {table.theirs.mean():.1f}")
+    print(f"Spearman correlation: {correlation:.3f} [{low:.3f}, {high:.3f}] (95 % bootstrap over configs)")
+    r_theirs = reliability(theirs)
+    print(f"reliability of their mean over {theirs.shape[1]} seeds: {r_theirs:.3f}")
+    if ours.shape[1] > 1:
+        r_ours = reliability(ours)
+        print(f"reliability of our mean over {ours.shape[1]} seeds: {r_ours:.3f}")
+        print(f"noise ceiling: {np.sqrt(r_ours * r_theirs):.3f}")
+    by_seeds = {
+        k: np.mean([_spearman(ours[list(s)].mean(axis=1), table.theirs) for s in itertools.combinations(ours, k)])
+        for k in range(1, ours.shape[1] + 1)
+    }
+    print("correlation by number of our seeds: " + ", ".join(f"{k}: {value:.3f}" for k, value in by_seeds.items()))
+    same = {k: _theirs_against_theirs(theirs, k) for k in (1, 3, 5) if k < theirs.shape[1]}
+    print("their k seeds against their others:  " + ", ".join(f"{k}: {value:.3f}" for k, value in same.items()))
+    ranks = table.rank(pct=True)
+    far = (ranks.ours - ranks.theirs).abs().sort_values(ascending=False).index[:worst]
+    print("largest differences of rank:")
+    print(table.join(configs).loc[far].round(4).to_string())
+
+
+def bootstrap(table: pd.DataFrame, repetitions: int = 1000) -> tuple[float, float]:
+    draw = np.random.default_rng(0)
+    samples = [table.iloc[draw.integers(len(table), size=len(table))] for _ in range(repetitions)]
+    low, high = np.quantile([_spearman(sample.ours, sample.theirs) for sample in samples], [0.025, 0.975])
+    return low, high
+
+
+def _theirs_against_theirs(theirs: pd.DataFrame, k: int) -> float:
+    draw = np.random.default_rng(0)
+    orders = [draw.permutation(theirs.columns) for _ in range(100)]
+    return float(np.mean([_spearman(theirs[o[:k]].mean(axis=1), theirs[o[k:]].mean(axis=1)) for o in orders]))
+
+
+def _spearman(a: pd.Series, b: pd.Series) -> float:
+    return float(a.corr(b, method="spearman"))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("task")
+    parser.add_argument("file", type=Path)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--store", default="results/reference.sqlite")
+    args = parser.parse_args()
+    ours = our_scores(args.task, args.file, args.seeds, Store(args.store))
+    configs = pd.DataFrame.from_dict(read_configs(args.file), orient="index")
+    compare(ours, read_scores(args.file), configs)
+
+
+if __name__ == "__main__":
+    main()
