@@ -4,7 +4,7 @@ Outputs are feature-major, `(action, *batch)`. Noise is drawn apart from samplin
 is one draw and depends on the key alone.
 """
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +13,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 _LOG_SQRT_2PI = 0.9189385332046727
 
 
+@runtime_checkable
 class Distribution(Protocol):
     """What an algorithm needs of an action distribution. `output` is the network's, `log_std` a free parameter."""
 

@@ -290,11 +290,12 @@ def _first_line(documented: Any) -> str:
 
 
 def _seeds(text: str) -> int | list[int]:
+    """A number of seeds, or, with a comma in it (`7,` is the one seed 7), the seeds themselves."""
     try:
-        numbers = [int(part) for part in text.split(",")]
+        numbers = [int(part) for part in text.split(",") if part.strip()]
     except ValueError as error:
         raise InputError(f"seeds must be a number, or numbers with commas between, got {text!r}") from error
-    return numbers if "," in text else numbers[0]
+    return numbers if "," in text or not numbers else numbers[0]
 
 
 def _assignments(texts: list[str], kind: str) -> dict[str, Any]:

@@ -44,6 +44,24 @@ class SweepRecord:
         return self.settings["num_points"]
 
     @property
+    def command(self) -> list[str]:
+        """The words of the command that gives the same sweep."""
+        settings = self.settings
+        words = ["arl", "sweep", self.task, "--name", self.name, "--tuner", settings["tuner"]]
+        for option in ("trials", "budget", "tuner_seed", "batch", "fidelity"):
+            if settings[option] is not None:
+                words += [f"--{option.replace('_', '-')}", str(settings[option])]
+        words += ["--space", settings["preset"], "--seeds", ",".join(map(str, settings["seeds"])) + ","]
+        words += [f"-o {name}={json.dumps(value)}" for name, value in settings["options"].items()]
+        return words if settings["preset"] != "fixed" else self._train_command()
+
+    def _train_command(self) -> list[str]:
+        settings = self.settings
+        words = ["arl", "train", self.task, "--name", self.name, "--fidelity", str(settings["fidelity"])]
+        words += ["--seeds", ",".join(map(str, settings["seeds"])) + ","]
+        return words + [f"--set {name}={json.dumps(value)}" for name, value in settings["fixed"].items()]
+
+    @property
     def hyperparameters(self) -> list[str]:
         """The tuned hyperparameters, in the space's order."""
         return [hyperparameter["name"] for hyperparameter in self.space["hyperparameters"]]

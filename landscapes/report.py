@@ -14,7 +14,6 @@ import itertools
 import json
 import math
 import re
-import shlex
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -67,9 +66,9 @@ def render(record: SweepRecord) -> str:
         figures=_figures(record, trials, top, score),
         table=_trial_table(record, trials, score),
         timing=_timing(record.timing),
-        settings=_definitions({key: value for key, value in record.settings.items() if key != "command"}),
+        settings=_definitions(record.settings),
         provenance=_definitions(record.provenance),
-        command=_command(record.settings.get("command")),
+        command=record.command,
         plotly_js=Markup(get_plotlyjs()),
     )
 
@@ -222,12 +221,6 @@ def _definitions(mapping: dict[str, Any]) -> list[tuple[str, str | list[tuple[st
 
 def _nested(value: Any) -> list[tuple[str, str]]:
     return [(str(key), _inline(item)) for key, item in value.items()] if isinstance(value, dict) else []
-
-
-def _command(command: str | list[str] | None) -> list[str]:
-    """The words of a command line, between which the page may break it."""
-    words = command.split() if isinstance(command, str) else [shlex.quote(word) for word in command or []]
-    return [str(word) for word in words]
 
 
 def _inline(value: Any) -> str:
