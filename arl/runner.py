@@ -150,7 +150,9 @@ class Runner:
         for run in runs:
             self._check(run)
         blocks = self._blocks(runs)
-        todo, events, stop = collections.deque(blocks), queue.SimpleQueue[Any](), threading.Event()
+        todo, events, stop = queue.SimpleQueue[Any](), queue.SimpleQueue[Any](), threading.Event()
+        for block in blocks:
+            todo.put(block)
         for device in self.workers:
             threading.Thread(target=self._work, args=(device, runs, todo, events, stop), daemon=True).start()
         try:
@@ -167,20 +169,19 @@ class Runner:
         self,
         device: jax.Device,
         runs: Sequence[Run],
-        todo: Any,
+        todo: "queue.SimpleQueue[Any]",
         events: "queue.SimpleQueue[Any]",
         stop: threading.Event,
     ) -> None:
         """Train one block after the other; an event is None after a segment, curves after a block."""
         with jax.default_device(device):
-            while todo and not stop.is_set():
-                try:
-                    events.put(self._train_block(runs, todo.popleft(), device, lambda: events.put(None), stop))
-                except IndexError:  # another worker took the last block
-                    return
-                except BaseException as error:
-                    events.put(_Failed(error))
-                    return
+            try:
+                while not (todo.empty() or stop.is_set()):
+                    events.put(self._train_block(runs, todo.get_nowait(), device, lambda: events.put(None), stop))
+            except queue.Empty:  # another worker took the last block
+                return
+            except BaseException as error:
+                events.put(_Failed(error))
 
     def _blocks(self, runs: Sequence[Run]) -> list[list[list[int]]]:
         """Positions of the runs as blocks of rows; the runs of a block share all that steers control flow."""

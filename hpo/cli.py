@@ -1,6 +1,7 @@
 """The command `arl`. Everything heavy is imported inside the command that needs it: `arl --help` answers at once."""
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -48,7 +49,8 @@ def main() -> None:
     except BrokenPipeError:
         status = 141
     if status == _INTERRUPTED:
-        print("interrupted: finished trials are kept; the same command goes on from here", file=sys.stderr)
+        print("interrupted: finished trials are kept; the same command goes on from here", file=sys.stderr, flush=True)
+        os._exit(status)  # at once: workers are in the middle of a segment
     sys.exit(status or 0)
 
 
