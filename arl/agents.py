@@ -15,7 +15,7 @@ from arl import algorithms
 from arl import config as configs
 from arl.algorithms import Algorithm
 from envs import vector
-from envs.errors import InputError
+from envs.errors import InputError, first_line
 from envs.vector import VectorEnv
 
 _FORMAT = 1
@@ -67,11 +67,19 @@ def load(path: str | Path) -> SavedAgent:
         algorithm, env = algorithms.get(about["algorithm"]), vector.make(about["env"])
         config: Any = configs.make(algorithm.config, about["config"])
         blank = jax.eval_shape(lambda key: algorithm.init(key, config, env), jax.random.key(0))
-        state = serialization.from_state_dict(blank, data["state"])
+        state = _restored(blank, data["state"])
     except InputError:
         raise
     except Exception as error:  # msgpack, JSON and flax each fail in their own way on a foreign file
-        raise InputError(
-            f"agent file {str(path)!r} can't be read: {type(error).__name__}: {str(error).splitlines()[0][:200]}"
-        ) from error
-    return SavedAgent(algorithm, env, config, about["seed"], about["env_steps"], jax.tree.map(jax.numpy.asarray, state))
+        cause = f"{type(error).__name__}: {first_line(error)[:200]}"
+        raise InputError(f"agent file {str(path)!r} can't be read: {cause}") from error
+    return SavedAgent(algorithm, env, config, about["seed"], about["env_steps"], state)
+
+
+def _restored(blank: Any, stored: Any) -> Any:
+    """The stored state in the shape of a blank one; flax checks the names alone."""
+    state = jax.tree.map(jax.numpy.asarray, serialization.from_state_dict(blank, stored))
+    for expected, got in zip(jax.tree.leaves(blank), jax.tree.leaves(state), strict=True):
+        if (expected.shape, expected.dtype) != (got.shape, got.dtype):
+            raise ValueError(f"an array must be {expected.dtype}{expected.shape}, got {got.dtype}{got.shape}")
+    return state

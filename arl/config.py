@@ -38,6 +38,8 @@ class Domain:
             InputError: wrong type, out of range, or not one of the choices.
         """
         value = self._converted(name, value)
+        if self.type is int and abs(value) >= 2**31:
+            raise InputError(f"{name} must be below 2**31, got {value!r}")
         if self.choices is not None and value not in self.choices:
             raise InputError(f"{name} must be one of {', '.join(self.choices)}, got {value!r}")
         if (self.low is not None and value < self.low) or (self.high is not None and value > self.high):

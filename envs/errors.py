@@ -33,7 +33,7 @@ def load_object(path: str, kind: str) -> Any:
     try:
         module = _import_file(Path(location)) if location.endswith(".py") else importlib.import_module(location)
     except Exception as error:  # the user's file can fail in any way
-        raise InputError(f"{kind} {path!r} does not import: {type(error).__name__}: {_first_line(error)}") from error
+        raise InputError(f"{kind} {path!r} does not import: {type(error).__name__}: {first_line(error)}") from error
     if not hasattr(module, name):
         public = [known for known in vars(module) if not known.startswith("_")]
         raise InputError(f"{kind} {path!r}: {unknown('name', name, public)}")
@@ -52,5 +52,6 @@ def _import_file(file: Path) -> Any:
     return module
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: BaseException) -> str:
+    """The first line of an error's text; empty if it has none."""
     return (str(error).strip().splitlines() or [""])[0]

@@ -7,7 +7,7 @@ import dataclasses
 import functools
 from typing import Any
 
-from envs.errors import InputError, load_object, unknown
+from envs.errors import InputError, first_line, load_object, unknown
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,6 +57,9 @@ SPECS: dict[str, EnvSpec] = {
 }
 
 
+_NEEDED = ("default_params", "reset_env", "step_env", "is_truncated", "action_space", "return_range")
+
+
 def names() -> list[str]:
     """The registered environments."""
     return list(SPECS)
@@ -98,22 +101,24 @@ def _make_gymnax(name: str) -> tuple[Any, Any]:
 
 
 def _make_class(source: str) -> tuple[Any, Any]:
-    env = load_object(source, "environment")()
-    return env, env.default_params
+    cls = load_object(source, "environment")
+    missing = [needed for needed in _NEEDED if not hasattr(cls, needed)]
+    if missing:
+        raise InputError(
+            f"environment {source!r} must be gymnax-style with a class attribute return_range = (worst, best); "
+            f"it lacks {', '.join(missing)}"
+        )
+    try:
+        env = cls()
+        return env, env.default_params
+    except Exception as error:  # the user's class can fail in any way
+        raise InputError(
+            f"environment {source!r} can't be made: {type(error).__name__}: {first_line(error)}"
+        ) from error
 
 
 @functools.cache
 def _custom_spec(name: str) -> EnvSpec:
-    made, params = _make_class(name)
-    missing = [
-        needed
-        for needed in ("reset_env", "step_env", "is_truncated", "action_space", "return_range")
-        if not hasattr(made, needed)
-    ]
-    if missing:
-        raise InputError(
-            f"environment {name!r} must be gymnax-style with a class attribute return_range = (worst, best); "
-            f"it lacks {', '.join(missing)}"
-        )
-    worst, best = made.return_range
+    env, params = _make_class(name)
+    worst, best = env.return_range
     return EnvSpec(name, int(params.max_steps_in_episode), (float(worst), float(best)), "custom", name)
