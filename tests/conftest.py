@@ -1,0 +1,73 @@
+"""Array shapes and dtypes are checked in every test, as their annotations say; compiled programs are kept on disk."""
+
+import functools
+
+import hypothesis
+import jax
+import numpy as np
+import pytest
+from jaxtyping import install_import_hook
+
+# Scalars are left out: a config's fields are Python scalars on the host and arrays inside a program.
+SCALARS = "beartype.FrozenDict({bool: object, int: object, float: object})"
+install_import_hook(["arl"], f"beartype.beartype(conf=beartype.BeartypeConf(hint_overrides={SCALARS}))")
+
+from arl import backend, ppo  # noqa: E402
+from arl import config as configs  # noqa: E402
+from envs import vector  # noqa: E402
+
+backend.setup()
+hypothesis.settings.register_profile("tests", deadline=None, derandomize=True, max_examples=30)
+hypothesis.settings.load_profile("tests")
+
+# The least of each algorithm that still has several envs, minibatches and epochs.
+SMALL = {
+    "ppo": {
+        "learning_rate": 0.01,
+        "num_envs": 2,
+        "num_steps": 8,
+        "minibatch_size": 4,
+        "num_epochs": 2,
+        "hidden_size": 8,
+    }
+}
+
+
+@pytest.fixture(scope="session")
+def small():
+    """A small config of PPO, with some hyperparameters changed; an iteration is 16 env steps."""
+    return lambda **values: configs.make(ppo.PPOConfig, SMALL["ppo"] | values)
+
+
+@pytest.fixture(scope="session")
+def learn():
+    """PPO trained by one plain program per env and static config: `(state, metrics)` after some iterations."""
+    programs = functools.cache(_program)
+
+    def learn(env, config, num_iterations, state=None, env_steps=0):
+        key_init, key_train = jax.random.split(jax.random.key(0))
+        state = ppo.init(key_init, config, vector.make(env)) if state is None else state
+        state = jax.device_get(state)  # whether it is fresh or trained: without weak types, which would compile again
+        return programs(env)(state, config, key_train, np.int32(env_steps), np.int32(num_iterations))
+
+    return learn
+
+
+def _program(env):
+    made = vector.make(env)
+    return jax.jit(
+        lambda state, config, *args: ppo.train(state, config, made, *args),
+        compiler_options=backend.compiler_options(),
+    )
+
+
+@pytest.fixture(scope="session")
+def same_bits():
+    """Whether two pytrees of arrays are equal bit for bit."""
+
+    def same(one, other):
+        leaves, others = (jax.tree.leaves(jax.device_get(tree)) for tree in (one, other))
+        assert jax.tree.structure(one) == jax.tree.structure(other)
+        return all(np.asarray(x).tobytes() == np.asarray(y).tobytes() for x, y in zip(leaves, others, strict=True))
+
+    return same

@@ -1,0 +1,111 @@
+"""Agents as files: a loaded agent is the saved one to the bit, and anything else is refused."""
+
+import json
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from flax import serialization
+
+from arl import agents
+from envs import InputError
+
+ENV = "CartPole-v1"
+
+
+@pytest.fixture(scope="module")
+def config(small):
+    return small(normalize_observations=True, vf_clip_eps=float("inf"))
+
+
+@pytest.fixture(scope="module")
+def state(learn, config):
+    return learn(ENV, config, 4)[0]
+
+
+@pytest.fixture
+def path(tmp_path, config, state):
+    return agents.save(tmp_path / "new" / "3.agent", "ppo", ENV, config, seed=3, env_steps=64, state=state)
+
+
+def test_a_loaded_agent_is_the_saved_one(path, config, state, same_bits):
+    loaded = agents.load(path)
+    assert same_bits(loaded.state, state)
+    assert (loaded.config, loaded.seed, loaded.env_steps) == (config, 3, 64)
+    assert loaded.algorithm.name == "ppo"
+    assert loaded.env.obs_size == 4
+
+
+def test_a_loaded_agent_goes_on_as_the_saved_one(path, config, state, learn, same_bits):
+    loaded = agents.load(str(path))
+    assert same_bits(learn(ENV, loaded.config, 3, loaded.state, 64), learn(ENV, config, 3, state, 64))
+
+
+def test_a_loaded_agent_acts(path, config, state):
+    loaded = agents.load(path)
+    obs = jax.random.normal(jax.random.key(0), (1000, 4))
+    best, sampled = loaded.act(obs), loaded.act(obs, jax.random.key(1))
+    np.testing.assert_array_equal(best, loaded.algorithm.act(state, config, loaded.env, obs, jax.random.key(9), False))
+    assert set(np.unique(sampled)) == {0, 1}
+    assert 0 < np.mean(sampled != best) < 0.5
+
+
+def test_a_file_holds_nothing_that_could_be_run(path):
+    assert set(serialization.msgpack_restore(path.read_bytes())) == {"about", "state"}
+    assert path.name == "3.agent"
+    assert [file.name for file in path.parent.iterdir()] == ["3.agent"]
+
+
+@pytest.mark.parametrize("data", [b"", b"\xc1", b"not an agent", b"\x80", b"\x93\x01\x02\x03", b'{"about": "{}"}'])
+def test_a_foreign_file_is_refused(tmp_path, data):
+    file = tmp_path / "foreign.agent"
+    file.write_bytes(data)
+    with pytest.raises(InputError, match=r"agent file .*foreign.agent' can't be read") as caught:
+        agents.load(file)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kept", [0.0, 0.5, 0.99])
+def test_a_truncated_file_is_refused(path, kept):
+    path.write_bytes(path.read_bytes()[: int(kept * path.stat().st_size)])
+    with pytest.raises(InputError, match="can't be read"):
+        agents.load(path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"algorithm": "dqn"}, "unknown algorithm 'dqn'"),
+        ({"env": "Cartpole"}, "unknown environment 'Cartpole'"),
+        ({"env": "Pendulum-v1"}, "can't be read"),
+        ({"config": {"learning_speed": 1.0}}, "unknown hyperparameter"),
+        ({"config": {"num_layers": 3}}, "can't be read"),
+        ({"config": {"hidden_size": 16}}, "can't be read"),
+    ],
+)
+def test_an_agent_that_is_not_what_its_file_says_is_refused(path, changes, error):
+    data = serialization.msgpack_restore(path.read_bytes())
+    about = json.loads(data["about"])
+    changes = {name: about[name] | new if isinstance(new, dict) else new for name, new in changes.items()}
+    path.write_bytes(serialization.msgpack_serialize(data | {"about": json.dumps(about | changes)}))
+    with pytest.raises(InputError, match=error):
+        agents.load(path)
+
+
+def test_a_missing_file_is_refused(tmp_path):
+    with pytest.raises(InputError, match="can't be read: FileNotFoundError"):
+        agents.load(tmp_path / "nothing.agent")
+
+
+def test_an_interrupted_save_leaves_the_file_as_it_was(path, config, state, monkeypatch):
+    write, before = Path.write_bytes, path.read_bytes()
+
+    def half_write(self, data):
+        write(self, data[: len(data) // 2])
+        raise OSError("disk full")
+
+    monkeypatch.setattr(Path, "write_bytes", half_write)
+    with pytest.raises(OSError, match="disk full"):
+        agents.save(path, "ppo", ENV, config, seed=4, env_steps=64, state=state)
+    assert path.read_bytes() == before

@@ -1,0 +1,82 @@
+"""What every registered algorithm owes: each hyperparameter has its effect, and only static ones cost a compilation."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from conftest import SMALL
+
+from arl import algorithms, backend
+from arl import config as configs
+from envs import InputError, vector
+
+ENV = vector.make("CartPole-v1")
+NUM_ITERATIONS = 8
+
+HYPERPARAMETERS = [
+    (name, hyperparameter, kind)
+    for name, algorithm in algorithms.ALGORITHMS.items()
+    for hyperparameter, kind in configs.kinds(algorithm.config).items()
+]
+
+
+class Program:
+    """Training an algorithm from scratch as one jitted function, which counts how often it is traced."""
+
+    def __init__(self, name):
+        self.algorithm = algorithms.get(name)
+        self.config = configs.make(self.algorithm.config, SMALL[name])
+        self.num_traces = 0
+        self.jitted = jax.jit(self.trace, compiler_options=backend.compiler_options())
+        self.outcome = self.train(self.config)
+
+    def trace(self, config, num_iterations):
+        self.num_traces += 1
+        key_init, key_train = jax.random.split(jax.random.key(0))
+        state = self.algorithm.init(key_init, config, ENV)
+        return self.algorithm.train(state, config, ENV, key_train, jnp.int32(0), num_iterations)
+
+    def train(self, config):
+        return jax.device_get(self.jitted(config, np.int32(NUM_ITERATIONS)))
+
+
+@pytest.fixture(scope="module")
+def programs():
+    return {name: Program(name) for name in algorithms.ALGORITHMS}
+
+
+def moved(domain, value):
+    """Another value of the domain, smaller if there is one."""
+    if domain.choices:
+        return next(choice for choice in domain.choices if choice != value)
+    if domain.type is bool:
+        return not value
+    return value // 2 or 64 if domain.type is int else value / 2 or 0.5
+
+
+@pytest.mark.parametrize(("name", "hyperparameter", "kind"), HYPERPARAMETERS)
+def test_every_hyperparameter_changes_training(programs, name, hyperparameter, kind):
+    program = programs[name]
+    domain = configs.domains(program.algorithm.config)[hyperparameter]
+    value = moved(domain, getattr(program.config, hyperparameter))
+    num_traces = program.num_traces
+    state, metrics = program.train(dataclasses.replace(program.config, **{hyperparameter: value}))
+    assert program.num_traces - num_traces == (kind == "static")
+    assert metrics != program.outcome[1]
+    if kind != "static":
+        params, known = (jax.tree.leaves(outcome.params) for outcome in (state, program.outcome[0]))
+        assert any((x != y).any() for x, y in zip(params, known, strict=True))
+
+
+@pytest.mark.parametrize("name", algorithms.ALGORITHMS)
+def test_metrics_are_those_it_names(programs, name):
+    _, metrics = programs[name].outcome
+    assert tuple(sorted(metrics)) == tuple(sorted(programs[name].algorithm.metrics))
+    assert all(np.isfinite(value) for value in metrics.values())
+
+
+def test_unknown_algorithm_is_refused_with_the_nearest():
+    with pytest.raises(InputError, match="unknown algorithm 'pppo': did you mean 'ppo'"):
+        algorithms.get("pppo")

@@ -1,0 +1,196 @@
+"""Records of sweeps: their frames, the rule for the incumbent, the export, and that reading them needs no JAX."""
+
+import json
+import math
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+from tiny import run_record, trial_record
+
+import landscapes
+from envs.errors import InputError
+
+SETTINGS = {"task": "ppo/X", "tuner": "random", "seeds": [0, 1], "return_range": [-4.0, 0.0], "num_points": 10}
+SPACE = {
+    "hyperparameters": [
+        {"name": "learning_rate", "log": True},
+        {"name": "optimizer"},
+        {"name": "momentum", "log": False},
+        {"name": "nesterov"},
+        {"name": "num_layers"},
+    ]
+}
+ADAM = {"learning_rate": 0.1, "optimizer": "adam", "num_layers": 1}
+SGD = {"learning_rate": 1e-3, "optimizer": "sgd", "num_layers": 2, "momentum": 0.9, "nesterov": True}
+
+
+@pytest.fixture
+def load(tmp_path):
+    """Trials as the record of a sweep, by way of a store."""
+
+    def load(*trials):
+        store = landscapes.Store(tmp_path / "store.sqlite")
+        store.add_sweep("a", SETTINGS, {"arl": "1"}, SPACE)
+        for trial in trials:
+            store.add_trial("a", trial)
+        return landscapes.load("a", store)
+
+    return load
+
+
+@pytest.fixture
+def record(load):
+    """A trial of two seeds, one that goes on from it, and one that diverged under its second seed."""
+    diverged = [run_record(0, -1.0), run_record(1, -4.0, "diverged")]
+    return load(
+        trial_record(0, -3.0, seeds=(0, 1), config=ADAM),
+        trial_record(1, -2.0, seeds=(0,), config=SGD, fidelity=20, parent=0),
+        trial_record(5, seeds=(0, 1), config=ADAM, status="diverged", runs=diverged),
+    )
+
+
+def test_trials_are_a_row_each(record):
+    frame = record.trials
+    asked = ["trial", "fidelity", "parent", "status", "score", "score_std", "env_steps", "seconds", "finished_at"]
+    assert list(frame) == [*asked, "learning_rate", "optimizer", "momentum", "nesterov", "num_layers"]
+    assert frame.trial.tolist() == [0, 1, 5]
+    assert frame.parent.tolist() == [pd.NA, 0, pd.NA]
+    assert frame.score.tolist() == [-2.5, -2.0, -2.5]
+    assert frame.score_std.tolist() == [0.5, 0.0, 1.5]
+    assert frame.env_steps.tolist() == [20, 10, 20]
+    assert frame.seconds.tolist() == [0.25, 0.125, 0.25]
+    assert frame.status.tolist() == ["completed", "completed", "diverged"]
+
+
+def test_inactive_hyperparameters_are_missing(record):
+    assert record.trials.momentum.isna().tolist() == [True, False, True]
+    assert record.trials.nesterov.tolist()[1] is True
+    assert record.trials.nesterov.isna().tolist() == [True, False, True]
+
+
+def test_columns_have_the_types_of_what_they_hold(record):
+    assert record.trials.dtypes[["trial", "fidelity", "score", "env_steps", "num_layers"]].map(str).tolist() == [
+        "int64", "int64", "float64", "int64", "int64",
+    ]  # fmt: skip
+    assert str(record.trials.dtypes["parent"]) == "Int64"
+    assert str(record.runs.dtypes["seed"]) == "int64"
+    assert str(record.curves.dtypes["return_mean"]) == "float64"
+
+
+def test_runs_are_a_row_per_trial_and_seed(record):
+    frame = record.runs
+    assert list(frame)[:6] == ["trial", "seed", "status", "score", "env_steps", "seconds"]
+    assert list(zip(frame.trial, frame.seed, strict=True)) == [(0, 0), (0, 1), (1, 0), (5, 0), (5, 1)]
+    assert frame.score.tolist() == [-3.0, -2.0, -2.0, -1.0, -4.0]
+    assert frame.status.tolist() == ["completed"] * 4 + ["diverged"]
+    assert frame.optimizer.tolist() == ["adam", "adam", "sgd", "adam", "adam"]
+
+
+def test_curves_are_a_row_per_point(record):
+    frame = record.curves
+    columns = ["trial", "seed", "point", "env_steps", "return_mean", "return_std", "episode_length_mean", "entropy"]
+    assert list(frame) == columns
+    assert frame.iloc[3].tolist() == [0, 1, 1, 10, -2.0, 0.25, 2.0, 0.25]
+    assert frame.point.tolist() == [0, 1] * 5
+    assert math.isnan(frame.return_mean.iloc[-1])
+    assert frame.return_mean.iloc[:-1].notna().all()
+
+
+def test_what_the_report_reads(record):
+    assert (record.task, record.return_range, record.points) == ("ppo/X", (-4.0, 0.0), 10)
+    assert record.hyperparameters == ["learning_rate", "optimizer", "momentum", "nesterov", "num_layers"]
+    assert record.log_hyperparameters == {"learning_rate"}
+
+
+@pytest.mark.parametrize(
+    ("trials", "best"),
+    [
+        ([{"trial": 0, "score": 1.0}, {"trial": 1, "score": 2.0}], 1),
+        ([{"trial": 0, "score": 9.0, "fidelity": 5}, {"trial": 1, "score": 1.0}], 1),
+        ([{"trial": 2, "score": 1.0}, {"trial": 1, "score": 1.0}, {"trial": 3, "score": 1.0}], 1),
+        ([{"trial": 0, "score": 9.0, "status": "diverged"}, {"trial": 1, "score": -9.0}], 1),
+        ([{"trial": 0, "score": 9.0, "status": "diverged", "fidelity": 99}, {"trial": 1, "fidelity": 5}], 1),
+    ],
+    ids=["score", "fidelity first", "earliest among equals", "never diverged", "diverged fidelity does not count"],
+)
+def test_incumbent(load, trials, best):
+    incumbent = load(*(trial_record(**changes) for changes in trials)).incumbent
+    assert incumbent["trial"] == best
+    assert incumbent["config"] == {"learning_rate": 0.5}
+
+
+def test_incumbent_has_its_spread(record):
+    assert record.incumbent == {"trial": 1, "score": -2.0, "score_std": 0.0, "fidelity": 20, "config": SGD}
+
+
+@pytest.mark.parametrize("trials", [[], [{"status": "diverged"}]], ids=["no trial", "all diverged"])
+def test_there_may_be_no_incumbent(load, trials):
+    assert load(*(trial_record(**changes) for changes in trials)).incumbent is None
+
+
+def test_a_sweep_that_has_only_begun_has_empty_frames(load):
+    record = load()
+    assert (len(record.trials), len(record.runs), len(record.curves)) == (0, 0, 0)
+    assert "learning_rate" in record.trials
+    assert "learning_rate" in record.runs
+    assert "return_mean" in record.curves
+
+
+def test_export_can_be_read_back(record, tmp_path):
+    path = record.export(tmp_path / "new" / "export")
+    assert sorted(file.name for file in path.iterdir()) == [
+        "curves.parquet", "runs.parquet", "space.json", "sweep.json", "trials.parquet",
+    ]  # fmt: skip
+    for name in ("trials", "runs", "curves"):
+        exported = pd.read_parquet(path / f"{name}.parquet")
+        pd.testing.assert_frame_equal(exported, getattr(record, name), check_exact=True)
+    assert json.loads((path / "space.json").read_text()) == SPACE
+    about = json.loads((path / "sweep.json").read_text())
+    assert about == {"name": "a", "settings": SETTINGS, "provenance": {"arl": "1"}, "timing": {}}
+
+
+def test_export_of_an_empty_sweep(load, tmp_path):
+    path = load().export(tmp_path / "export")
+    assert len(pd.read_parquet(path / "trials.parquet")) == 0
+
+
+def test_export_overwrites_nothing(record, tmp_path):
+    full = tmp_path / "full"
+    full.mkdir()
+    (full / "thesis.txt").write_text("years of work")
+    with pytest.raises(InputError, match="export directory must be new or empty, got"):
+        record.export(full)
+    assert [path.name for path in full.iterdir()] == ["thesis.txt"]
+    assert record.export(tmp_path / "fresh") == tmp_path / "fresh"
+    with pytest.raises(InputError):
+        record.export(tmp_path / "fresh")
+
+
+@pytest.mark.xfail(strict=True, raises=NotADirectoryError, reason="a file in its place is not looked for")
+def test_export_to_a_file_is_refused(record, tmp_path):
+    (tmp_path / "file").write_text("years of work")
+    with pytest.raises(InputError):
+        record.export(tmp_path / "file")
+
+
+def test_unknown_sweeps_name_the_nearest(load, tmp_path):
+    load()
+    with pytest.raises(InputError, match="'aa': did you mean 'a'"):
+        landscapes.load("aa", tmp_path / "store.sqlite")
+
+
+@pytest.mark.parametrize(
+    ("module", "heavy"),
+    [
+        ("landscapes", ["jax"]),
+        ("hpo", ["jax", "pandas", "ConfigSpace"]),
+        ("hpo.cli", ["jax", "pandas", "ConfigSpace"]),
+        ("hpo.tuners", ["jax", "pandas"]),
+        ("hpo.spaces", ["jax", "pandas"]),
+    ],
+)
+def test_what_an_import_must_not_pay_for(module, heavy):
+    code = f"import sys, {module}; sys.exit(sum(name in sys.modules for name in {heavy}))"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

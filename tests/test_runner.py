@@ -1,0 +1,298 @@
+"""The runner: a run gives the same bits whatever it is trained with, however it is cut, and spends just what it may.
+
+Bits are checked with PPO; what the runner itself does, with an algorithm that only counts.
+"""
+
+import dataclasses
+import itertools
+import threading
+
+import hypothesis
+import hypothesis.strategies as st
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from arl import algorithms
+from arl import config as configs
+from arl.algorithms import Algorithm
+from arl.config import shared, static, traced
+from arl.runner import Run, Runner
+from envs import InputError, vector
+
+ITERATION = 16
+POINTS = (2 * ITERATION, 4 * ITERATION)
+
+
+def train(runner, runs):
+    curves = dict(itertools.chain.from_iterable(runner.train(runs)))
+    return [curves[i] for i in range(len(runs))]
+
+
+def outcome(curve):
+    """All that a run gives, but for how long it took."""
+    returns = (curve.env_steps, curve.return_mean, curve.return_std, curve.length_mean, curve.diverged)
+    return jax.device_get((curve.agent.state, curve.agent.env_steps, returns, curve.metrics))
+
+
+@pytest.fixture(scope="module", params=["CartPole-v1", "Pendulum-v1"])
+def runner(request):
+    return Runner(algorithms.get("ppo"), vector.make(request.param), num_configs=2, num_seeds=4, num_episodes=4)
+
+
+@pytest.fixture(scope="module")
+def any_configs(small):
+    return [
+        small(learning_rate=0.001),
+        small(gamma=0.5, normalize_observations=True),
+        small(ent_coef=0.1, anneal_steps=64),
+        small(num_epochs=3),
+        small(clip_eps=0.01, normalize_advantage=False),
+    ]
+
+
+def test_a_run_is_the_same_alone_and_among_others(runner, any_configs, same_bits):
+    runs = [Run(config, seed, POINTS) for config in any_configs for seed in (5, 0, 7)]
+    together, reversed_ = train(runner, runs), train(runner, runs[::-1])[::-1]
+    for run, curve, other in zip(runs, together, reversed_, strict=True):
+        alone = outcome(*train(runner, [run]))
+        assert same_bits(alone, outcome(curve))
+        assert same_bits(alone, outcome(other))
+
+
+def test_going_on_equals_going_straight(runner, any_configs, same_bits):
+    whole, half = (tuple(ITERATION * i for i in range(1, n + 1)) for n in (8, 4))
+    for config in any_configs[:3]:
+        (straight,) = train(runner, [Run(config, 1, whole)])
+        (start,) = train(runner, [Run(config, 1, half)])
+        (end,) = train(runner, [Run(config, 1, whole[4:], parent=start.agent)])
+        assert same_bits(straight.agent.state, end.agent.state)
+        assert straight.return_mean.tolist() == [*start.return_mean, *end.return_mean]
+        assert straight.env_steps.tolist() == [*start.env_steps, *end.env_steps]
+        assert (start.trained_steps, end.trained_steps) == (4 * ITERATION, 4 * ITERATION)
+
+
+def test_agents_can_be_gone_on_from_again_and_with_other_neighbours(runner, any_configs, same_bits):
+    starts = train(runner, [Run(config, seed, POINTS[:1]) for config in any_configs for seed in (0, 1)])
+    runs = [Run(any_configs[0], 3, POINTS[1:], parent=start.agent) for start in starts]
+    first, again = (list(map(outcome, train(runner, runs))) for _ in range(2))
+    assert same_bits(first, again)
+    for run, known in zip(runs, first, strict=True):
+        assert same_bits(outcome(*train(runner, [run])), known)
+
+
+def test_cuts_do_not_matter(runner, small, same_bits):
+    end = 8 * ITERATION
+    cuts = [(end,), tuple(range(ITERATION, end + 1, ITERATION)), (50, end)]
+    once, often, oddly = train(runner, [Run(small(), 0, points) for points in cuts])
+    assert same_bits(once.agent.state, often.agent.state)
+    assert same_bits(once.agent.state, oddly.agent.state)
+    assert once.return_mean[-1] == often.return_mean[-1] == oddly.return_mean[-1]
+
+
+def test_seeds_differ_in_everything(runner, small):
+    one, other = (outcome(curve)[0].params for curve in train(runner, [Run(small(), seed, POINTS) for seed in (0, 1)]))
+    weights = zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True)
+    assert not any((x == y).any() for x, y in weights if x.size)
+
+
+def test_a_diverging_run_is_flagged_and_disturbs_no_other(runner, small, same_bits):
+    runs = [Run(small(), 0, POINTS), Run(small(learning_rate=1e30), 0, POINTS), Run(small(gamma=0.5), 0, POINTS)]
+    one, diverged, other = train(runner, runs)
+    assert diverged.diverged
+    assert np.isnan(diverged.return_mean[-1])
+    assert not one.diverged
+    assert np.isfinite(one.return_mean).all()
+    assert same_bits(list(map(outcome, (one, other))), list(map(outcome, train(runner, [runs[0], runs[2]]))))
+
+
+def test_what_is_not_static_shares_a_program(runner, any_configs):
+    train(runner, [Run(config, 0, POINTS) for config in any_configs])
+    assert len({config.num_epochs for config in any_configs}) == 2
+    assert runner.report.programs == 1
+
+
+def test_updates_are_those_of_the_number_of_epochs(runner, small):
+    curves = train(runner, [Run(small(num_epochs=num), 0, POINTS) for num in (1, 3)])
+    assert [int(curve.agent.state.opt_state.count) for curve in curves] == [4 * 4 * 1, 4 * 4 * 3]
+
+
+def test_minibatches_above_the_rollout_share_a_program_and_their_bits(small, same_bits):
+    runner = Runner(algorithms.get("ppo"), vector.make("ProbeDelayed"), num_configs=4, num_seeds=1, num_episodes=4)
+    runs = [Run(small(minibatch_size=size), 0, POINTS) for size in (ITERATION, 64, 1000)]
+    whole, *more = map(outcome, train(runner, runs))
+    assert runner.report.programs == 1
+    assert all(same_bits(whole, other) for other in more)
+
+
+@configs.config
+class CountingConfig:
+    breaks_at: int = traced(1 << 30)
+    heals_at: int = traced(1 << 30)
+    rate: int = shared(1)
+    unit: int = static(10)
+
+
+def count(state, config, env, key, env_steps, num_iterations):
+    """Adds up what was trained; the metric is NaN between the env steps `breaks_at` and `heals_at`."""
+    after = env_steps + num_iterations * config.unit
+    level = jnp.where((config.breaks_at <= after) & (after < config.heals_at), jnp.nan, after)
+    return {"trained": state["trained"] + num_iterations * config.unit}, {"level": level}
+
+
+COUNTING = Algorithm(
+    name="counting",
+    config=CountingConfig,
+    canonical=lambda config: config,
+    iteration_steps=lambda config: config.unit,
+    init=lambda key, config, env: {"trained": jnp.zeros((), jnp.int32)},
+    train=count,
+    act=lambda state, config, env, obs, key, explore: jnp.zeros(obs.shape[0], jnp.int32),
+    metrics=("level",),
+)
+
+
+def make_counter(algorithm=COUNTING, num_configs=4, num_seeds=1):
+    return Runner(algorithm, vector.make("ProbeEndless"), num_configs, num_seeds, num_episodes=3)
+
+
+@pytest.fixture(scope="module")
+def counter():
+    return make_counter()
+
+
+def points_from(lowest):
+    return st.lists(st.integers(lowest, 1000), min_size=1, max_size=5).map(sorted).map(tuple)
+
+
+@hypothesis.given(points_from(10))
+def test_training_stops_at_the_last_whole_iteration(counter, points):
+    (curve,) = train(counter, [Run(CountingConfig(), 0, points)])
+    assert curve.env_steps.tolist() == [point // 10 * 10 for point in points]
+    assert curve.agent.state["trained"] == curve.trained_steps == curve.agent.env_steps == points[-1] // 10 * 10
+
+
+@hypothesis.given(points_from(60))
+def test_going_on_counts_from_where_the_parent_stopped(counter, points):
+    (parent,) = train(counter, [Run(CountingConfig(), 0, (56,))])
+    (curve,) = train(counter, [Run(CountingConfig(), 0, points, parent=parent.agent)])
+    assert curve.env_steps.tolist() == [point // 10 * 10 for point in points]
+    assert curve.trained_steps == points[-1] // 10 * 10 - 50
+    assert curve.agent.state["trained"] == curve.agent.env_steps
+
+
+def test_every_point_is_an_evaluation(counter):
+    (curve,) = train(counter, [Run(CountingConfig(), 0, (10, 20, 30))])
+    assert curve.return_mean.tolist() == [5.0, 5.0, 5.0]
+    assert curve.return_std.tolist() == [0.0, 0.0, 0.0]
+    assert curve.length_mean.tolist() == [5.0, 5.0, 5.0]
+    assert curve.metrics["level"].tolist() == [10.0, 20.0, 30.0]
+
+
+def test_points_of_different_runs_may_differ(counter):
+    runs = [Run(CountingConfig(), seed, (10 * n,)) for seed in (0, 1) for n in (1, 2, 3)]
+    assert [curve.trained_steps for curve in train(counter, runs)] == [10, 20, 30, 10, 20, 30]
+
+
+def test_less_than_an_iteration_is_refused(counter):
+    with pytest.raises(InputError, match=r"one iteration of 10 env steps .* got 9 to train"):
+        train(counter, [Run(CountingConfig(), 0, (100,)), Run(CountingConfig(), 0, (9,))])
+
+
+def test_less_than_an_iteration_beyond_the_parent_is_refused(counter):
+    (parent,) = train(counter, [Run(CountingConfig(), 0, (50,))])
+    for point, more in ((59, 9), (20, -30)):
+        with pytest.raises(InputError, match=f"one iteration of 10 env steps .* got {more} to train"):
+            train(counter, [Run(CountingConfig(), 0, (point,), parent=parent.agent)])
+
+
+def test_a_diverged_run_stays_diverged(counter):
+    points = tuple(range(10, 60, 10))
+    fine, late, healed = train(
+        counter,
+        [
+            Run(config, 0, points)
+            for config in (CountingConfig(), CountingConfig(breaks_at=50), CountingConfig(breaks_at=20, heals_at=30))
+        ],
+    )
+    assert (fine.diverged, late.diverged, healed.diverged) == (False, True, True)
+    np.testing.assert_array_equal(late.return_mean, [5.0, 5.0, 5.0, 5.0, np.nan])
+    for values in (healed.return_mean, healed.return_std, healed.length_mean, healed.metrics["level"]):
+        assert np.isnan(values).tolist() == [False, True, True, True, True]
+
+
+def test_report_counts_what_was_done():
+    counter, seen = make_counter(num_configs=4, num_seeds=1), []
+    runs = [Run(CountingConfig(rate=rate), 0, (10, 20)) for rate in (1, 1, 1, 2)]
+    blocks = list(counter.train(runs, on_segment=lambda report: seen.append(report.env_steps)))
+    report = counter.report
+    assert (len(blocks), report.lanes, report.lanes_padded) == (2, 4, 8), "runs that share no value share no block"
+    assert report.env_steps == 4 * 20
+    assert report.programs == 1
+    assert len(seen) == 4, "two points in each of two blocks"
+    assert report.compile_seconds > 0
+    assert report.train_seconds > 0
+
+
+def test_what_is_static_has_a_program_each():
+    counter = make_counter(num_configs=1)
+    curves = train(counter, [Run(CountingConfig(unit=unit), 0, (20,)) for unit in (10, 7, 10)])
+    assert [curve.trained_steps for curve in curves] == [20, 14, 20]
+    assert counter.report.programs == 2
+
+
+def test_agents_know_their_size(counter):
+    (curve,) = train(counter, [Run(CountingConfig(), 0, (10,))])
+    assert curve.agent.bytes == 4, "one int32"
+
+
+def test_no_runs_give_nothing(counter):
+    assert list(counter.train([])) == []
+
+
+def test_training_may_be_left_early(counter):
+    blocks = counter.train([Run(CountingConfig(rate=rate), 0, (10, 20)) for rate in range(5)])
+    next(blocks)
+    blocks.close()
+    (curve,) = train(counter, [Run(CountingConfig(), 0, (30,))])
+    assert curve.trained_steps == 30
+
+
+@pytest.mark.parametrize("error", [ValueError("no such luck"), IndexError("no such place")])
+def test_errors_of_workers_are_raised(error):
+    def fail(*args):
+        raise error
+
+    caught = []
+    counter = make_counter(dataclasses.replace(COUNTING, train=fail))
+
+    def call():
+        try:
+            train(counter, [Run(CountingConfig(), 0, (10,))])
+        except Exception as error:
+            caught.append(error)
+
+    thread = threading.Thread(target=call, daemon=True)
+    thread.start()
+    thread.join(timeout=60)
+    assert caught == [error], "nothing caught: the runner waits for ever"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "env", ["CartPole-v1", "Acrobot-v1", "MountainCar-v0", "MountainCarContinuous-v0", "Pendulum-v1"]
+)
+def test_bits_at_the_sizes_of_real_sweeps(env, same_bits):
+    """At other sizes XLA compiles other loops; the small ones above do not speak for these."""
+    ppo = algorithms.get("ppo")
+    runner = Runner(ppo, vector.make(env), num_configs=8, num_seeds=4, num_episodes=16)
+    configs_ = [configs.make(ppo.config, {"learning_rate": rate, "num_epochs": 2}) for rate in (1e-4, 1e-3, 1e-2)]
+    runs = [Run(config, seed, (2048, 4096)) for config in configs_ for seed in range(4)]
+    together = train(runner, runs)
+    for run, curve in zip(runs, together, strict=True):
+        (alone,) = train(runner, [run])
+        (start,) = train(runner, [dataclasses.replace(run, points=run.points[:1])])
+        (end,) = train(runner, [dataclasses.replace(run, points=run.points[1:], parent=start.agent)])
+        assert same_bits(outcome(alone), outcome(curve))
+        assert same_bits(alone.agent.state, end.agent.state)

@@ -1,0 +1,212 @@
+"""The store: what is written is read back exactly, a trial wholly or not at all, and no other file is touched."""
+
+import math
+import sqlite3
+
+import hypothesis
+import hypothesis.strategies as st
+import pytest
+import sqlalchemy as sa
+from tiny import trial_record
+
+from envs.errors import InputError
+from landscapes import store as stores
+from landscapes.store import PointRecord, RunRecord, Store, TrialRecord
+
+texts = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8)
+numbers = st.floats(allow_nan=False, allow_infinity=False)
+or_nan = numbers | st.just(math.nan)
+counts = st.integers(0, 2**53)
+scalars = st.booleans() | st.integers(-(2**53), 2**53) | numbers | texts
+points = st.builds(PointRecord, counts, or_nan, or_nan, or_nan, st.dictionaries(texts, or_nan, max_size=2))
+statuses = st.sampled_from(["completed", "diverged"])
+
+
+@st.composite
+def trials(draw):
+    seeds = draw(st.lists(st.integers(0, 999), min_size=1, max_size=3, unique=True))
+    curve = st.lists(points, min_size=1, max_size=3)
+    runs = [RunRecord(s, draw(statuses), draw(numbers), draw(counts), 0.25, {}, draw(curve)) for s in sorted(seeds)]
+    config = draw(st.dictionaries(texts, scalars, max_size=4))
+    parent = draw(st.none() | st.integers(0, 99))
+    return TrialRecord(
+        draw(st.integers(0, 99)), config, draw(counts), parent, seeds, draw(statuses), draw(numbers), runs
+    )
+
+
+@pytest.fixture
+def store(tmp_path):
+    made = Store(tmp_path / "store.sqlite")
+    made.add_sweep("a", {"task": "ppo/X"}, {"arl": "1"}, {"hyperparameters": []})
+    return made
+
+
+@hypothesis.given(trial=trials())
+def test_a_trial_is_read_back_exactly(tmp_path_factory, trial):
+    path = tmp_path_factory.mktemp("store") / "store.sqlite"
+    Store(path).add_sweep("a", {}, {}, {})
+    Store(path).add_trial("a", trial)
+    (found,) = Store(path).trials("a").values()
+    assert repr(found) == repr(trial), "repr tells True from 1, 1 from 1.0, 0.0 from -0.0, and NaN equals itself"
+
+
+def test_a_sweep_is_read_back_exactly(store):
+    settings = {"budget": 0.1, "seeds": [0, 7], "options": {"points": None, "deep": {"x": True}}}
+    store.add_sweep("größe 1/2", settings, {"commit": None}, {"name": "s"})
+    store.set_timing("größe 1/2", {"train": 0.1})
+    found = Store(store.path).sweep("größe 1/2")
+    assert {key: found[key] for key in ("settings", "provenance", "space", "timing")} == {
+        "settings": settings,
+        "provenance": {"commit": None},
+        "space": {"name": "s"},
+        "timing": {"train": 0.1},
+    }
+    assert store.names() == ["a", "größe 1/2"]
+
+
+def test_trials_are_kept_apart_by_sweep(store):
+    store.add_sweep("b", {}, {}, {})
+    store.add_trial("a", trial_record(0, 1.0))
+    store.add_trial("b", trial_record(0, 2.0))
+    assert [store.trials(name)[0].score for name in ("a", "b")] == [1.0, 2.0]
+
+
+def test_names_are_taken_once(store):
+    with pytest.raises(InputError, match="'a' is already taken"):
+        store.add_sweep("a", {}, {}, {})
+    store.add_trial("a", trial_record(3))
+    with pytest.raises(InputError, match="trial 3 of sweep 'a' is recorded already"):
+        store.add_trial("a", trial_record(3, 2.0))
+    assert store.trials("a")[3].score == 1.0
+
+
+class Unwritable(dict):
+    """Metrics that no row can be made of."""
+
+    def items(self):
+        raise RuntimeError("no row can be made of this")
+
+
+def test_a_trial_is_in_it_wholly_or_not_at_all(store):
+    whole = trial_record(0, seeds=(0, 1))
+    broken = PointRecord(5, 0.0, 0.0, 1.0, Unwritable())
+    with pytest.raises(RuntimeError, match="no row"):
+        store.add_trial("a", trial_record(0, runs=[*whole.runs, RunRecord(2, "completed", 1.0, 5, 0.1, {}, [broken])]))
+    twice = trial_record(0, runs=[whole.runs[0], whole.runs[0]])
+    with pytest.raises(InputError):
+        store.add_trial("a", twice)
+    assert tables(store.path) == {"sweeps": 1, "trials": 0, "runs": 0, "points": 0}
+    store.add_trial("a", whole)
+    assert tables(store.path) == {"sweeps": 1, "trials": 1, "runs": 2, "points": 4}
+
+
+def tables(path):
+    with sqlite3.connect(path) as connection:
+        return {
+            name: connection.execute(f"SELECT count(*) FROM {name}").fetchone()[0]
+            for name in ("sweeps", "trials", "runs", "points")
+        }
+
+
+def test_a_trial_belongs_to_a_sweep(store):
+    with pytest.raises(InputError):
+        store.add_trial("nobody", trial_record())
+    assert tables(store.path)["trials"] == 0
+
+
+@pytest.mark.xfail(strict=True, reason="SQLite's tables are created outside the transaction")
+def test_a_process_that_dies_while_it_makes_the_store_leaves_one_that_can_be_used(tmp_path, monkeypatch):
+    def die():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(stores, "now", die)
+    with pytest.raises(KeyboardInterrupt):
+        Store(tmp_path / "store.sqlite").add_sweep("a", {}, {}, {})
+    monkeypatch.undo()
+    Store(tmp_path / "store.sqlite").add_sweep("a", {}, {}, {})
+    assert Store(tmp_path / "store.sqlite").names() == ["a"]
+
+
+def test_reading_makes_no_file(tmp_path):
+    store = Store(tmp_path / "new" / "store.sqlite")
+    assert store.names() == []
+    with pytest.raises(InputError, match=r"unknown sweep in .*store.sqlite 'a': known are none"):
+        store.sweep("a")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.xfail(strict=True, reason="SQLite makes the file when a URL is opened")
+def test_reading_by_url_makes_no_file(tmp_path):
+    assert Store(f"sqlite:///{tmp_path}/store.sqlite").names() == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_store_by_path_and_by_url_is_the_same(store):
+    assert Store(f"sqlite:///{store.path}").names() == Store(str(store.path)).names() == ["a"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "with space.sqlite",
+        "größe#1.sqlite",
+        pytest.param("what?.sqlite", marks=pytest.mark.xfail(strict=True, reason="the path is read as part of a URL")),
+        pytest.param("a%20b.sqlite", marks=pytest.mark.xfail(strict=True, reason="the path is read as part of a URL")),
+    ],
+)
+def test_any_file_name_will_do(tmp_path, name):
+    Store(tmp_path / name).add_sweep("a", {}, {}, {})
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert Store(tmp_path / name).names() == ["a"]
+
+
+def test_location_is_from_the_environment_if_not_given(tmp_path, monkeypatch):
+    monkeypatch.setenv("ARL_STORE", str(tmp_path / "mine.sqlite"))
+    assert Store().path == tmp_path / "mine.sqlite"
+    monkeypatch.delenv("ARL_STORE")
+    assert str(Store().path) == "results/store.sqlite"
+
+
+def foreign_sqlite(path):
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE songs (title TEXT)")
+
+
+def of_another_version(path):
+    Store(path).add_sweep("a", {}, {}, {})
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE arl_store SET schema_version = 99")
+
+
+def text(path):
+    path.write_text("hello, world\n" * 100)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (foreign_sqlite, "is no arl store: it holds the tables songs"),
+        (of_another_version, "must have schema version 1, got 99"),
+        (text, "is no arl store: file is not a database"),
+    ],
+)
+def test_foreign_files_are_refused_and_left_as_they_are(tmp_path, make, message):
+    path = tmp_path / "file.sqlite"
+    make(path)
+    before = path.read_bytes()
+    with pytest.raises(InputError, match=message):
+        Store(path)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("url", ["nosuch://x", "://", "postgresql+nosuch://x"])
+def test_urls_of_nothing_are_refused(url):
+    with pytest.raises(InputError, match="store must be a file or an SQLAlchemy URL"):
+        Store(url)
+
+
+@pytest.mark.xfail(strict=True, raises=sa.exc.OperationalError, reason="found out only after training")
+def test_a_directory_is_no_store(tmp_path):
+    with pytest.raises(InputError):
+        Store(tmp_path).add_sweep("a", {}, {}, {})

@@ -1,0 +1,137 @@
+"""The least that the upper layers can be tested with: one task, one structure of config, a few tuners.
+
+All tests that train share these shapes, so that each program is compiled once and then found in the cache.
+"""
+
+import dataclasses
+import math
+import time
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+from ConfigSpace import ConfigurationSpace, Float
+
+from hpo import spaces, tasks
+from hpo.trial import Trial
+from landscapes.store import PointRecord, RunRecord, TrialRecord
+
+STATICS = {"num_envs": 4, "num_steps": 5, "num_epochs": 1, "minibatch_size": 16, "hidden_size": 32, "num_layers": 1}
+ITERATION = 20
+FIDELITY = 10 * ITERATION
+WORST = -4.0  # of ProbeMatching, whose scores are real numbers that hardly ever tie
+
+
+def task(high: float = 0.1) -> tasks.Task:
+    """Matching with all but the learning rate fixed, evaluated after each of its ten iterations."""
+    full = tasks.get("ppo/ProbeMatching", "full", FIDELITY)
+    space = ConfigurationSpace(name="tiny", space=[Float("learning_rate", (1e-6, high), default=1e-3, log=True)])
+    return dataclasses.replace(
+        full, space=space, fixed={**spaces.default(full.space), **STATICS, "learning_rate": 1e-3}
+    )
+
+
+def config(space: ConfigurationSpace, learning_rate: float) -> dict:
+    """The default config with a learning rate, and in the full space with the shapes that all tests share."""
+    changes = {"learning_rate": learning_rate, **STATICS}
+    return spaces.default(space) | {name: value for name, value in changes.items() if name in space}
+
+
+class Listed:
+    """Asks for the trials it is given."""
+
+    def __init__(self, trials: list[Trial]):
+        self.trials = trials
+
+    def ask(self, n):
+        asked, self.trials = self.trials[:n], self.trials[n:]
+        return asked
+
+    def tell(self, results):
+        pass
+
+
+class Halving(Listed):
+    """Four trials to a fifth of the fidelity, the better two on to two fifths, the better of them to the end.
+
+    `pause`: seconds before each answer, which leave time to stop the sweep.
+    """
+
+    rungs = (4, 2, 1)
+
+    def __init__(self, space, fidelity, pause=0.0):
+        self.fidelity, self.pause, self.told = fidelity, pause, []
+        rates = (1e-3, 3e-2, 3e-3, 1e-2)
+        super().__init__([Trial(i, config(space, rate), fidelity // 5) for i, rate in enumerate(rates)])
+
+    def ask(self, n):
+        time.sleep(self.pause)
+        return super().ask(n)
+
+    def tell(self, results):
+        self.told += results
+        if len(self.told) == 4:
+            self.promote(self.told, 2, 2 * self.fidelity // 5)
+        if len(self.told) == 6:
+            self.promote(self.told[4:], 1, self.fidelity)
+
+    def promote(self, rung, num, fidelity):
+        best = sorted(rung, key=lambda result: -result.score)[:num]
+        first = len(self.told)
+        self.trials = [Trial(first + i, r.trial.config, fidelity, parent=r.trial.id) for i, r in enumerate(best)]
+
+
+class Fickle(Listed):
+    """Answers by the time of day: it can't be resumed."""
+
+    def __init__(self, space, fidelity):
+        super().__init__([Trial(0, config(space, 1e-3 + datetime.now(UTC).microsecond * 1e-9), fidelity)])
+
+
+class Parabola:
+    """Stands in for training: under seed s, a trial scores -(log10(learning_rate) + 2)^2 - s, and results come last first.
+
+    `trained`: the ids of the trials it was given, for all instances.
+    """
+
+    def __init__(self, trained, task, seeds, batch):
+        self.trained, self.task, self.seeds = trained, task, seeds
+        self.runner = SimpleNamespace(report=SimpleNamespace(compile_seconds=1.0, train_seconds=2.0), workers=[None])
+
+    def remember(self, trials):
+        pass
+
+    def seeds_of(self, trial):
+        return self.seeds if trial.seeds is None else trial.seeds
+
+    def evaluate(self, trials, on_segment):
+        for trial in reversed(trials):
+            self.trained.append(trial.id)
+            asked = {"config": dict(trial.config), "fidelity": trial.fidelity, "parent": trial.parent}
+            runs = [run_record(seed, parabola(trial.config) - seed) for seed in self.seeds_of(trial)]
+            yield trial_record(trial.id, seeds=self.seeds_of(trial), runs=runs, **asked)
+
+
+def parabola(config):
+    """The score that `Parabola` gives a config under seed 0."""
+    return -((math.log10(config["learning_rate"]) + 2) ** 2)
+
+
+def outcome(record):
+    """What a sweep found, without what differs from one time to the next; frames that can be compared."""
+    timed = ["seconds", "finished_at"]
+    return [frame.drop(columns=timed, errors="ignore") for frame in (record.trials, record.runs, record.curves)]
+
+
+def trial_record(trial=0, score=1.0, seeds=(0,), status="completed", runs=None, **changes) -> TrialRecord:
+    """A trial of two points under each seed; if no runs are given, seed s scores `score + s`."""
+    runs = runs or [run_record(seed, score + seed, status) for seed in seeds]
+    mean = sum(run.score for run in runs) / len(runs)
+    made = TrialRecord(trial, {"learning_rate": 0.5}, 10, None, list(seeds), status, mean, runs)
+    return dataclasses.replace(made, **changes)
+
+
+def run_record(seed, score, status="completed") -> RunRecord:
+    """A run that starts at return 0 and ends at its score, or at NaN."""
+    end = float("nan") if status == "diverged" else score
+    points = [PointRecord(5, 0.0, 0.5, 1.0, {"entropy": 0.5}), PointRecord(10, end, 0.25, 2.0, {"entropy": 0.25})]
+    return RunRecord(seed, status, score, 10, 0.125, {"jax": "0"}, points)
