@@ -193,7 +193,7 @@ class Runner:
         return blocks
 
     def _check(self, run: Run) -> None:
-        if self._iterations(run)[-1] == 0:
+        if self._iterations(run)[-1] <= 0:
             unit = self.algorithm.iteration_steps(run.config)
             asked = run.points[-1] - _start(run)
             raise InputError(
