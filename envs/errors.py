@@ -32,7 +32,7 @@ def load_object(path: str, kind: str) -> Any:
         raise InputError(f"{kind} must be given as 'module:Name' or 'file.py:Name', got {path!r}")
     try:
         module = _import_file(Path(location)) if location.endswith(".py") else importlib.import_module(location)
-    except Exception as error:  # the user's file can fail in any way
+    except (Exception, SystemExit) as error:  # the user's file can fail in any way
         raise InputError(f"{kind} {path!r} does not import: {type(error).__name__}: {first_line(error)}") from error
     if not hasattr(module, name):
         public = [known for known in vars(module) if not known.startswith("_")]

@@ -34,6 +34,7 @@ class Training:
         self.agent_memory = agent_memory
         self.trials: dict[int, Trial] = {}
         self.agents: OrderedDict[tuple[int, int], Agent] = OrderedDict()
+        self.needed: set[int] = set()
 
     def remember(self, trials: Sequence[Trial]) -> None:
         """Take note of trials whose results are known already, so that others can go on from them."""
@@ -48,7 +49,8 @@ class Training:
             InputError: a config its algorithm can't run, or that does not fit the parent's agent.
         """
         self.remember(trials)
-        self._revive([trial.parent for trial in trials if trial.parent is not None], on_segment)
+        self.needed = {trial.parent for trial in trials if trial.parent is not None}
+        self._revive(list(self.needed), on_segment)
         waiting: dict[int, dict[int, Curve]] = {trial.id: {} for trial in trials}
         for trial, seed, curve in self._train(trials, on_segment):
             waiting[trial.id][seed] = curve
@@ -100,6 +102,7 @@ class Training:
 
     def _revive(self, parents: Sequence[int], on_segment: Callable[[Report], None]) -> None:
         """Train again the parents whose agents are gone, eldest first."""
+        self.needed.update(parents)
         lost = [
             self.trials[i]
             for i in dict.fromkeys(parents)
@@ -111,10 +114,12 @@ class Training:
                 pass
 
     def _keep(self, trial: Trial, seed: int, agent: Agent) -> None:
+        """Keep an agent, and drop the oldest that no trial in hand goes on from while there are too many."""
         self.agents[trial.id, seed] = agent
-        room = max(1, int(self.agent_memory / agent.bytes))
-        while len(self.agents) > max(room, len(self.seeds_of(trial))):
-            self.agents.popitem(last=False)
+        room = max(int(self.agent_memory / agent.bytes), len(self.seeds_of(trial)))
+        droppable = [key for key in self.agents if key[0] not in self.needed]
+        for key in droppable[: max(0, len(self.agents) - room)]:
+            del self.agents[key]
 
     def _record(self, trial: Trial, curves: dict[int, Curve]) -> TrialRecord:
         runs = [self._run_record(trial, seed, curves[seed]) for seed in self.seeds_of(trial)]

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from ConfigSpace import Categorical, Configuration, ConfigurationSpace, Float, Integer
-from ConfigSpace.hyperparameters import CategoricalHyperparameter, OrdinalHyperparameter
+from ConfigSpace.hyperparameters import CategoricalHyperparameter, IntegerHyperparameter, OrdinalHyperparameter
 from ConfigSpace.util import deactivate_inactive_hyperparameters
 
 from envs.errors import InputError, unknown
@@ -56,12 +56,21 @@ def check(space: ConfigurationSpace, config: Mapping[str, Any]) -> None:
     for name, value in config.items():
         if name not in space:
             raise unknown("hyperparameter of the space", name, space)
-        if not isinstance(value, Scalar) or not space[name].legal_value(value):
+        if not _is_legal(space[name], value):
             raise InputError(f"{name} must be {describe(space[name])}, got {value!r}")
     try:
         Configuration(space, values=dict(config))
     except Exception as error:  # ConfigSpace's errors share no base class
         raise InputError(f"config {dict(config)!r} is not in the space: {' '.join(str(error).split())}") from error
+
+
+def _is_legal(hyperparameter: Any, value: Any) -> bool:
+    """Whether a value is allowed; ConfigSpace takes `True` for 1 and 32.0 for 32, a config must not."""
+    values = choices(hyperparameter)
+    if values is not None:
+        return any(type(known) is type(value) and known == value for known in values)
+    types = (int,) if isinstance(hyperparameter, IntegerHyperparameter) else (int, float)
+    return type(value) in types and bool(hyperparameter.legal_value(value))
 
 
 def describe(hyperparameter: Any) -> str:

@@ -8,6 +8,7 @@ import collections
 import contextlib
 import copy
 import dataclasses
+import math
 import platform
 import subprocess
 import time
@@ -88,12 +89,16 @@ def plan(
     Raises:
         InputError: unknown names, or numbers that make no sense.
     """
+    if isinstance(task, tasks.Task) and fidelity is not None:
+        raise InputError(
+            f"fidelity must be given with a task's name; a Task has its own, {task.fidelity}, got {fidelity}"
+        )
     task = tasks.get(task, space, fidelity) if isinstance(task, str) else task
     if trials is None and budget is None:
         raise InputError("a sweep needs trials or a budget (in equivalent full runs), got neither")
     for name, value in {"trials": trials, "budget": budget, "batch": batch}.items():
-        if value is not None and value <= 0:
-            raise InputError(f"{name} must be positive, got {value}")
+        if value is not None and not 0 < value < math.inf:
+            raise InputError(f"{name} must be positive and finite, got {value}")
     if tuner_seed < 0:
         raise InputError(f"tuner_seed must be at least 0, got {tuner_seed}")
     name = tuner if isinstance(tuner, str) else f"{tuner.__module__}:{tuner.__qualname__}"
@@ -187,6 +192,7 @@ class Sweep:
                     "train": report.train_seconds / num_workers,
                 }
                 self._record_timing({**costs, **self.seconds})
+        self._check_all_replayed()
         if not self.finished:
             raise InputError(
                 f"tuner {self.plan.tuner!r} must ask for at least one trial that the budget pays for, got none"
@@ -202,7 +208,10 @@ class Sweep:
         room = self.plan.batch if self.plan.trials is None else min(self.plan.batch, self.plan.trials - len(self.asked))
         if room <= 0 or (self.plan.budget is not None and self.spent >= self.plan.budget):
             return []
-        trials = list(self._call("ask", room))
+        trials = self._call("ask", room)
+        if not isinstance(trials, Sequence):
+            raise InputError(f"tuner {self.plan.tuner!r} must give a list of trials, got {trials!r}")
+        trials = list(trials)
         self._check(trials, room)
         return self._affordable(trials)
 
@@ -242,30 +251,47 @@ class Sweep:
         for trial in trials:
             if not isinstance(trial, Trial):
                 raise InputError(f"{who} must give hpo.Trial objects, got {trial!r}")
-            if trial.id in self.asked or sum(other.id == trial.id for other in trials) > 1:
-                raise InputError(f"{who} must give each trial an id of its own, got {trial.id} twice")
-            self._check_trial(who, trial)
+            try:
+                self._check_types(trial)
+                self._check_values(trial)
+            except InputError as error:
+                raise InputError(f"{who}, trial {trial.id}: {error}") from error
+        seen = [trial.id for trial in trials]
+        twice = next((i for i in seen if i in self.asked or seen.count(i) > 1), None)
+        if twice is not None:
+            raise InputError(f"{who} must give each trial an id of its own, got {twice} twice")
 
-    def _check_trial(self, who: str, trial: Trial) -> None:
-        try:
-            spaces.check(self.plan.task.space, trial.config)
-        except InputError as error:
-            raise InputError(f"{who}, trial {trial.id}: {error}") from error
-        if not 1 <= trial.fidelity <= self.plan.task.fidelity:
-            raise InputError(
-                f"{who}, trial {trial.id}: fidelity must be in [1, {self.plan.task.fidelity}], got {trial.fidelity}"
-            )
-        if trial.parent is not None and trial.parent not in self.finished:
-            raise InputError(f"{who}, trial {trial.id}: parent must be a finished trial, got {trial.parent}")
-        if trial.parent is not None and self.asked[trial.parent].fidelity >= trial.fidelity:
-            least = self.asked[trial.parent].fidelity
-            raise InputError(
-                f"{who}, trial {trial.id}: fidelity must exceed its parent's {least}, got {trial.fidelity}"
-            )
-        if trial.seeds is not None and not (trial.seeds and set(trial.seeds) <= set(self.plan.seeds)):
-            raise InputError(
-                f"{who}, trial {trial.id}: seeds must be among the tuning seeds {self.plan.seeds}, got {trial.seeds}"
-            )
+    @staticmethod
+    def _check_types(trial: Trial) -> None:
+        """Plain values only: they go into the store as they are."""
+        for name in ("id", "fidelity"):
+            if type(getattr(trial, name)) is not int:
+                raise InputError(f"{name} must be an int, got {getattr(trial, name)!r}")
+        if trial.parent is not None and type(trial.parent) is not int:
+            raise InputError(f"parent must be an int or None, got {trial.parent!r}")
+        if not isinstance(trial.config, Mapping):
+            raise InputError(f"config must be a mapping, got {trial.config!r}")
+
+    def _check_values(self, trial: Trial) -> None:
+        most, seeds = self.plan.task.fidelity, self.plan.seeds
+        spaces.check(self.plan.task.space, trial.config)
+        if not 1 <= trial.fidelity <= most:
+            raise InputError(f"fidelity must be in [1, {most}], got {trial.fidelity}")
+        if trial.seeds is not None and not (
+            trial.seeds and set(trial.seeds) <= set(seeds) and len(set(trial.seeds)) == len(trial.seeds)
+        ):
+            raise InputError(f"seeds must be among the tuning seeds {seeds}, got {trial.seeds}")
+        if trial.parent is not None:
+            self._check_parent(trial, trial.seeds or seeds)
+
+    def _check_parent(self, trial: Trial, seeds: tuple[int, ...]) -> None:
+        if trial.parent not in self.finished:
+            raise InputError(f"parent must be a finished trial, got {trial.parent}")
+        parent = self.finished[trial.parent]
+        if parent.fidelity >= trial.fidelity:
+            raise InputError(f"fidelity must exceed its parent's {parent.fidelity}, got {trial.fidelity}")
+        if not set(seeds) <= set(parent.seeds):
+            raise InputError(f"seeds must be among its parent's {tuple(parent.seeds)}, got {seeds}")
 
     def _results(self, trials: list[Trial]) -> list[Result]:
         """Results in the order of asking: from the store where they are recorded, else by training."""
@@ -277,6 +303,8 @@ class Sweep:
             self._finish(self.recorded[trial.id])
         self.objective.remember(known)
         missing = [trial for trial in trials if trial.id not in self.recorded]
+        if missing:
+            self._check_all_replayed()
         for record in self.objective.evaluate(missing, self.view.segment) if missing else ():
             with self._timed("store"):
                 self._store(record)
@@ -293,6 +321,14 @@ class Sweep:
     def _finish(self, record: TrialRecord) -> None:
         self.finished[record.trial] = record
         self.view.trial(record)
+
+    def _check_all_replayed(self) -> None:
+        """Whatever is on record was asked before anything new: else the tuner is not the one that was recorded."""
+        left = sorted(set(self.recorded) - set(self.asked))
+        if left:
+            raise InputError(
+                f"tuner {self.plan.tuner!r} must ask the same when resumed: trial {left[0]} is on record and was not asked"
+            )
 
     def _check_replay(self, trial: Trial, record: TrialRecord, seeds: tuple[int, ...]) -> None:
         now = {**as_dict(trial), "seeds": list(seeds)}

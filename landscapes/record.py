@@ -136,7 +136,7 @@ class SweepRecord:
             InputError: the directory holds something already.
         """
         directory = Path(directory)
-        if directory.exists() and any(directory.iterdir()):
+        if directory.exists() and not (directory.is_dir() and not any(directory.iterdir())):
             raise InputError(f"export directory must be new or empty, got {str(directory)!r}")
         directory.mkdir(parents=True, exist_ok=True)
         for name in ("trials", "runs", "curves"):

@@ -131,12 +131,15 @@ class Store:
 
     def __init__(self, location: str | Path | None = None):
         location = str(location or os.environ.get("ARL_STORE") or DEFAULT_STORE)
-        self.path = None if "://" in location else Path(location)
-        self.url = location if self.path is None else f"sqlite:///{location}"
         try:
-            self._engine = sa.create_engine(self.url)
+            url = sa.make_url(location) if "://" in location else sa.URL.create("sqlite", database=location)
+            self._engine = sa.create_engine(url)
         except (sa.exc.ArgumentError, ModuleNotFoundError) as error:
             raise InputError(f"store must be a file or an SQLAlchemy URL, got {location!r}: {error}") from error
+        self.location = url.render_as_string(hide_password=True) if "://" in location else location
+        self.path = Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None
+        if self.path is not None and self.path.is_dir():
+            raise InputError(f"store must be a file, got the directory {location!r}")
         sa.event.listen(self._engine, "connect", _enforce_foreign_keys)
         if self.exists():
             self._check()
@@ -179,7 +182,7 @@ class Store:
             InputError: no such sweep.
         """
         if name not in self.names():
-            raise unknown(f"sweep in {self.url.removeprefix('sqlite:///')}", name, self.names() or ["none"])
+            raise unknown(f"sweep in {self.location}", name, self.names() or ["none"])
         with self._engine.connect() as connection:
             return dict(connection.execute(sa.select(_sweeps).where(_sweeps.c.name == name)).mappings().one())
 
@@ -231,8 +234,8 @@ class Store:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with self._engine.begin() as connection:
-                if not sa.inspect(connection).has_table(_about.name):
-                    _metadata.create_all(connection)
+                _metadata.create_all(connection)
+                if connection.scalar(sa.select(_about.c.schema_version)) is None:
                     connection.execute(_about.insert(), {"schema_version": SCHEMA_VERSION})
                 yield connection
         except sa.exc.IntegrityError as error:
@@ -245,11 +248,12 @@ class Store:
                 tables = sa.inspect(connection).get_table_names()
                 version = connection.scalar(sa.select(_about.c.schema_version)) if _about.name in tables else None
         except sa.exc.DBAPIError as error:
-            raise InputError(f"store {self.url.removeprefix('sqlite:///')!r} is no arl store: {error.orig}") from error
-        if version is None and tables:
-            raise InputError(f"store {self.url!r} is no arl store: it holds the tables {', '.join(tables)}")
+            raise InputError(f"store {self.location!r} is no arl store: {error.orig}") from error
+        foreign = [table for table in tables if table not in _metadata.tables]
+        if version is None and foreign:
+            raise InputError(f"store {self.location!r} is no arl store: it holds the tables {', '.join(foreign)}")
         if version not in (None, SCHEMA_VERSION):
-            raise InputError(f"store {self.url!r} must have schema version {SCHEMA_VERSION}, got {version}")
+            raise InputError(f"store {self.location!r} must have schema version {SCHEMA_VERSION}, got {version}")
 
 
 def _enforce_foreign_keys(connection: Any, _: Any) -> None:

@@ -40,7 +40,8 @@ def main() -> None:
     for name, (_, samples) in programs.items():
         each = seconds[name] / samples
         print(
-            f"{name:>9}: {each * 1e9:6.0f} ns per sample, {flops / each / 1e9:5.1f} GFLOP/s, {flops / each / peak:.0%} of peak"
+            f"{name:>9}: {each * 1e9:6.0f} ns per sample, {flops / each / 1e9:5.1f} GFLOP/s, "
+            f"{flops / each / peak:.0%} of peak"
         )
 
 

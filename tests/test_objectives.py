@@ -116,7 +116,6 @@ def test_agents_that_were_dropped_are_trained_again_to_the_same(forgetful, strai
     assert promoted.score == straight.score
 
 
-@pytest.mark.xfail(strict=True, raises=KeyError, reason="agents trained again drop one another")
 def test_several_dropped_parents_can_be_gone_on_from_at_once(forgetful, straight):
     first, second = Trial(50, CONFIG, ITERATION), Trial(51, OTHER, ITERATION)
     evaluate(forgetful, first, second)

@@ -123,7 +123,6 @@ class OtherIds(Listed):
         super().__init__([Trial(OtherIds.first + i, tiny.config(space, 1e-3), fidelity) for i in range(3)])
 
 
-@pytest.mark.xfail(strict=True, reason="trials on record that are not asked for again go unnoticed")
 def test_a_tuner_that_forgets_its_trials_is_reported(sweep, stop, trained, monkeypatch):
     stop(2, tuner=OtherIds, trials=3, batch=1)
     monkeypatch.setattr(OtherIds, "first", 10)

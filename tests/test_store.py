@@ -114,7 +114,6 @@ def test_a_trial_belongs_to_a_sweep(store):
     assert tables(store.path)["trials"] == 0
 
 
-@pytest.mark.xfail(strict=True, reason="SQLite's tables are created outside the transaction")
 def test_a_process_that_dies_while_it_makes_the_store_leaves_one_that_can_be_used(tmp_path, monkeypatch):
     def die():
         raise KeyboardInterrupt
@@ -135,7 +134,6 @@ def test_reading_makes_no_file(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.xfail(strict=True, reason="SQLite makes the file when a URL is opened")
 def test_reading_by_url_makes_no_file(tmp_path):
     assert Store(f"sqlite:///{tmp_path}/store.sqlite").names() == []
     assert list(tmp_path.iterdir()) == []
@@ -150,8 +148,8 @@ def test_a_store_by_path_and_by_url_is_the_same(store):
     [
         "with space.sqlite",
         "größe#1.sqlite",
-        pytest.param("what?.sqlite", marks=pytest.mark.xfail(strict=True, reason="the path is read as part of a URL")),
-        pytest.param("a%20b.sqlite", marks=pytest.mark.xfail(strict=True, reason="the path is read as part of a URL")),
+        pytest.param("what?.sqlite"),
+        pytest.param("a%20b.sqlite"),
     ],
 )
 def test_any_file_name_will_do(tmp_path, name):
@@ -206,7 +204,6 @@ def test_urls_of_nothing_are_refused(url):
         Store(url)
 
 
-@pytest.mark.xfail(strict=True, raises=sa.exc.OperationalError, reason="found out only after training")
 def test_a_directory_is_no_store(tmp_path):
     with pytest.raises(InputError):
         Store(tmp_path).add_sweep("a", {}, {}, {})

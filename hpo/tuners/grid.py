@@ -4,6 +4,7 @@ import itertools
 import math
 from collections.abc import Iterator
 
+from envs.errors import InputError
 from hpo import spaces
 from hpo.trial import Scalar, Trial
 
@@ -17,6 +18,8 @@ class Grid:
 
     def __init__(self, space, fidelity: int, budget: float, points: int | None = None):
         points = points if points is not None else _points_within(space, budget)
+        if type(points) is not int or points < 1:
+            raise InputError(f"points must be a whole number of at least 1, got {points!r}")
         self.trials = (Trial(i, config, fidelity) for i, config in enumerate(_configs(space, points)))
 
     def ask(self, n: int) -> list[Trial]:
