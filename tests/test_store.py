@@ -6,7 +6,6 @@ import sqlite3
 import hypothesis
 import hypothesis.strategies as st
 import pytest
-import sqlalchemy as sa
 from tiny import trial_record
 
 from envs.errors import InputError
