@@ -36,6 +36,20 @@ def test_gradient_of_affine_under_vmap_is_that_of_each_lane():
         np.testing.assert_allclose(together.bias[i], bias_grad(layer, lanes[i]).bias, rtol=1e-5)
 
 
+@pytest.mark.parametrize("num_out", [1, 2, 3, 5, 8])
+def test_gradient_of_affine_has_the_same_bits_in_every_lane(num_out):
+    """Lanes merged into one matrix product of 4 x 3 rows, say, are summed one way in the first 8 and another after."""
+    layer, x = layer_and_input(num_out, 6, 64)
+
+    def gradient(layer, x):
+        return jax.grad(lambda layer: jnp.sum(jnp.sin(networks.affine(layer, x))))(layer)
+
+    lanes = jax.tree.map(lambda leaf: jnp.stack([leaf] * 4), (layer, x))
+    gradients = jax.device_get(jax.jit(jax.vmap(gradient))(*lanes))
+    for leaf in gradients:
+        assert len({lane.tobytes() for lane in leaf}) == 1
+
+
 @pytest.mark.parametrize(("activation", "function"), [("tanh", jnp.tanh), ("relu", lambda x: x * (x > 0))])
 def test_mlp_is_activated_between_its_layers_only(activation, function):
     layers = networks.init_mlp(jax.random.key(0), [2, 4, 4, 3], last_scale=5.0)

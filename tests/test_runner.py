@@ -36,7 +36,7 @@ def outcome(curve):
     return jax.device_get((curve.agent.state, curve.agent.env_steps, returns, curve.metrics))
 
 
-@pytest.fixture(scope="module", params=["CartPole-v1", "Pendulum-v1"])
+@pytest.fixture(scope="module", params=["Acrobot-v1", "Pendulum-v1"])
 def runner(request):
     return Runner(algorithms.get("ppo"), vector.make(request.param), num_configs=2, num_seeds=4, num_episodes=4)
 
