@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -39,7 +40,8 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON documen
 
 
 def main() -> None:
-    """Run the command line: bad input is one line and exit status 2, Ctrl-C is status 130."""
+    """Run the command line: bad input is one line and exit status 2, Ctrl-C is exit status 130."""
+    signal.signal(signal.SIGINT, _end_at_once)
     try:
         status = app(standalone_mode=False)
     except InputError as error:
@@ -48,10 +50,18 @@ def main() -> None:
         status = _complain(getattr(error, "format_message", error.__str__)())
     except BrokenPipeError:
         status = 141
-    if status == _INTERRUPTED:
-        print("interrupted: finished trials are kept; the same command goes on from here", file=sys.stderr, flush=True)
-        os._exit(status)  # at once: workers are in the middle of a segment
     sys.exit(status or 0)
+
+
+def _end_at_once(*_: Any) -> None:
+    """What Ctrl-C does: workers are in the middle of a segment, and what is finished is in the store.
+
+    Not by KeyboardInterrupt: Python drops an exception that is raised inside a callback, and JAX has some.
+    """
+    show_cursor = "\x1b[?25h\r" if sys.stderr.isatty() else ""
+    sys.stderr.write(f"{show_cursor}interrupted: finished trials are kept; the same command goes on from here\n")
+    sys.stderr.flush()
+    os._exit(_INTERRUPTED)
 
 
 @app.command()

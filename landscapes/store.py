@@ -140,6 +140,8 @@ class Store:
         self.path = Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None
         if self.path is not None and self.path.is_dir():
             raise InputError(f"store must be a file, got the directory {location!r}")
+        if self.path is not None and any(folder.is_file() for folder in self.path.parents):
+            raise InputError(f"store must be a file in a directory, got {location!r}")
         sa.event.listen(self._engine, "connect", _enforce_foreign_keys)
         if self.exists():
             self._check()

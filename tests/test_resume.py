@@ -206,7 +206,7 @@ def interrupt(process):
     """Press Ctrl-C; seconds until the process has ended, and what it said."""
     started = time.monotonic()
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=240)
     return time.monotonic() - started, out, err
 
 
@@ -220,3 +220,21 @@ def test_ctrl_c_within_a_segment_ends_at_once(tmp_path, start):
     assert "Traceback" not in err
     assert seconds < 5
     assert list(tmp_path.iterdir()) == []
+
+
+def test_ctrl_c_is_heard_within_a_callback(tmp_path):
+    code = """
+import gc, signal, sys
+import hpo.cli
+
+def press(phase, info):
+    gc.callbacks.remove(press)
+    signal.raise_signal(signal.SIGINT)
+
+gc.callbacks.append(press)
+sys.argv = ["arl", "list", "tasks"]
+hpo.cli.main()
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr == INTERRUPTED

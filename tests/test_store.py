@@ -147,8 +147,8 @@ def test_a_store_by_path_and_by_url_is_the_same(store):
     [
         "with space.sqlite",
         "größe#1.sqlite",
-        pytest.param("what?.sqlite"),
-        pytest.param("a%20b.sqlite"),
+        "what?.sqlite",
+        "a%20b.sqlite",
     ],
 )
 def test_any_file_name_will_do(tmp_path, name):
@@ -206,3 +206,9 @@ def test_urls_of_nothing_are_refused(url):
 def test_a_directory_is_no_store(tmp_path):
     with pytest.raises(InputError):
         Store(tmp_path).add_sweep("a", {}, {}, {})
+
+
+def test_a_store_can_not_lie_in_a_file(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError):
+        Store(tmp_path / "file" / "store.sqlite").add_sweep("a", {}, {}, {})

@@ -1,0 +1,446 @@
+"""The command line as a user meets it: what each command prints and leaves, and that bad input is one line."""
+
+import contextlib
+import io
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from unittest import mock
+
+import pandas as pd
+import pytest
+import tiny
+from tiny import FIDELITY
+
+import hpo
+import landscapes
+from arl import agents
+from hpo import cli
+
+ARL = Path(sys.executable).with_name("arl")
+TASK = "ppo/ProbeMatching"
+SMALL = [word for name, value in tiny.STATICS.items() for word in ("--set", f"{name}={value}")]
+SWEEP = ["sweep", TASK, "--space", "full", "--fidelity", FIDELITY, "--tuner", f"{tiny.__file__}:Halving"]
+SWEEP += ["--trials", 7, "--seeds", 2, "--batch", 2, "--name", "first"]
+TRAIN = ["train", TASK, *SMALL, "--set", "learning_rate=3e-3", "--fidelity", FIDELITY, "--seeds", "0,3"]
+
+
+def arl(directory, *words):
+    """Run a command in this process and a directory: its exit status, and what it printed."""
+    out, err = io.StringIO(), io.StringIO()
+    with (
+        contextlib.chdir(directory),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+        mock.patch.object(sys, "argv", ["arl", *map(str, words)]),
+        pytest.raises(SystemExit) as stop,
+    ):
+        cli.main()
+    return SimpleNamespace(status=stop.value.code, out=out.getvalue(), err=err.getvalue())
+
+
+@pytest.fixture(autouse=True)
+def no_store_of_the_users(monkeypatch):
+    monkeypatch.delenv("ARL_STORE", raising=False)
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory):
+    """A directory in which a sweep was run, and what that printed."""
+    directory = tmp_path_factory.mktemp("swept")
+    with mock.patch.dict("os.environ"):
+        return directory, arl(directory, *SWEEP)
+
+
+@pytest.fixture
+def home(swept, tmp_path):
+    """A copy of the directory with the sweep."""
+    return shutil.copytree(swept[0], tmp_path / "home")
+
+
+def files(directory):
+    return sorted(str(path.relative_to(directory)) for path in directory.rglob("*") if path.is_file())
+
+
+def test_a_sweep_prints_its_best_trials_and_leaves_its_store(swept):
+    directory, done = swept
+    assert done.status == 0
+    assert files(directory) == ["results/store.sqlite"]
+    header, best, *rest = [line for line in done.out.splitlines() if line.strip() and "──" not in line]
+    record = landscapes.load("first", directory / "results" / "store.sqlite")
+    assert header.split()[:4] == ["trial", "fidelity", "score", "score_std"]
+    assert "learning_rate" in header
+    assert best.split()[:3] == ["6", str(FIDELITY), f"{record.incumbent['score']:.4g}"]
+    assert rest[-2].startswith("7 trials (0 diverged), 720 env steps")
+    assert rest[-1] == "more: arl show first    report: arl report first"
+    assert done.err.splitlines()[0].startswith("sweep first: ppo/ProbeMatching (full space)")
+    assert "7/7 trials" in done.err.splitlines()[-1]
+
+
+def test_the_same_command_again_trains_nothing(home):
+    before = landscapes.load("first", home / "results" / "store.sqlite")
+    done = arl(home, *SWEEP, "--json")
+    assert (done.status, done.err) == (0, "")
+    assert json.loads(done.out)["trials"] == 7
+    assert landscapes.load("first", home / "results" / "store.sqlite") == before
+
+
+def test_json_is_one_document(home):
+    record = landscapes.load("first", home / "results" / "store.sqlite")
+    done = arl(home, "show", "first", "--json")
+    assert (done.status, done.err) == (0, "")
+    summary = json.loads(done.out)
+    assert summary["incumbent"] == record.incumbent
+    assert (summary["sweep"], summary["task"], summary["seeds"]) == ("first", TASK, [0, 1])
+    assert (summary["trials"], summary["diverged"], summary["env_steps"]) == (7, 0, 720)
+
+
+def test_show_gives_the_top(home):
+    done = arl(home, "show", "first", "--top", 2)
+    assert (done.status, done.err) == (0, "")
+    assert "report: not written yet; write it with  arl report first" in done.out
+    rows = [line.split() for line in done.out.splitlines() if line.strip()[:1].isdigit()]
+    assert [row[0] for row in rows[:2]] == ["6", rows[1][0]]
+    assert rows[1][0] in ("4", "5")
+    assert len(rows) == 3, "two trials and the line of costs"
+
+
+def test_report_is_written_where_it_is_said(home):
+    done = arl(home, "report", "first")
+    assert (done.status, done.out, done.err) == (0, "results/first.html\n", "")
+    page = (home / "results" / "first.html").read_text()
+    assert TASK in page
+    assert "report: results/first.html" in arl(home, "show", "first").out
+    assert arl(home, "report", "first", "--out", "new/page.html").out == "new/page.html\n"
+    assert (home / "new" / "page.html").is_file()
+
+
+def test_export_writes_parquet(home):
+    record = landscapes.load("first", home / "results" / "store.sqlite")
+    done = arl(home, "export", "first", "exported")
+    assert (done.status, done.out, done.err) == (0, "exported\n", "")
+    trials = pd.read_parquet(home / "exported" / "trials.parquet")
+    pd.testing.assert_frame_equal(trials, record.trials, check_exact=True)
+    refused = arl(home, "export", "first", "exported")
+    assert refused.status == 2
+    assert refused.err.startswith("arl: export directory must be new or empty")
+
+
+def test_the_command_on_record_gives_the_same_sweep(home):
+    store = home / "results" / "store.sqlite"
+    before = landscapes.load("first", store)
+    words = shlex.split(shlex.join(before.command))
+    assert words[0] == "arl"
+    done = arl(home, *words[1:])
+    assert done.status == 0, done.err
+    assert landscapes.load("first", store) == before
+
+
+@pytest.mark.xfail(strict=True, reason="-o and its value are one word")
+def test_the_command_on_record_holds_the_options(tmp_path):
+    store = tmp_path / "store.sqlite"
+    settings = {"trials": 2, "fidelity": FIDELITY, "options": {"pause": 0.0}, "space": "full", "batch": 2, "name": "a"}
+    record = hpo.sweep(TASK, f"{tiny.__file__}:Halving", store=store, **settings)
+    done = arl(tmp_path, *record.command[1:], "--store", store, "--json")
+    assert done.status == 0, done.err
+    assert landscapes.load("a", store) == record
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A directory in which a config was trained, and what that printed."""
+    directory = tmp_path_factory.mktemp("trained")
+    with mock.patch.dict("os.environ"):
+        return directory, arl(directory, *TRAIN, "--name", "mine")
+
+
+def test_train_draws_its_curve_and_saves_its_agents(trained):
+    directory, done = trained
+    assert done.status == 0, done.err
+    assert files(directory) == [
+        "results/agents/mine/seed0.agent",
+        "results/agents/mine/seed3.agent",
+        "results/mine.png",
+        "results/store.sqlite",
+    ]
+    assert (directory / "results" / "mine.png").read_bytes().startswith(b"\x89PNG")
+    assert "ppo/ProbeMatching: episode return over env steps" in done.out
+    assert "picture: results/mine.png" in done.out
+    assert "agents:  results/agents/mine (2 files)" in done.out
+    record = landscapes.load("mine", directory / "results" / "store.sqlite")
+    assert record.runs.seed.tolist() == [0, 3]
+    assert record.settings["fixed"]["learning_rate"] == 3e-3
+    assert record.settings["fixed"]["hidden_size"] == tiny.STATICS["hidden_size"]
+
+
+def test_a_saved_agent_can_be_loaded(trained):
+    saved = agents.load(trained[0] / "results" / "agents" / "mine" / "seed3.agent")
+    assert (saved.seed, saved.env_steps, saved.config.learning_rate) == (3, FIDELITY, 3e-3)
+
+
+def test_training_again_trains_nothing(trained):
+    directory, _ = trained
+    store = directory / "results" / "store.sqlite"
+    before = landscapes.load("mine", store)
+    done = arl(directory, *TRAIN, "--name", "mine", "--json")
+    assert (done.status, done.err) == (0, "")
+    assert json.loads(done.out)["agents"] == [f"results/agents/mine/seed{seed}.agent" for seed in (0, 3)]
+    assert landscapes.load("mine", store) == before
+
+
+@pytest.mark.xfail(strict=True, reason="--set and its value are one word")
+def test_the_command_on_record_trains_the_same(trained):
+    directory, _ = trained
+    store = directory / "results" / "store.sqlite"
+    before = landscapes.load("mine", store)
+    done = arl(directory, *before.command[1:], "--json")
+    assert done.status == 0, done.err
+    assert landscapes.load("mine", store) == before
+
+
+def test_a_config_that_diverges_is_recorded(tmp_path):
+    done = arl(tmp_path, *TRAIN, "--set", "learning_rate=1e30", "--json")
+    assert done.status == 0, done.err
+    summary = json.loads(done.out)
+    assert (summary["diverged"], summary["incumbent"]) == (1, None)
+    record = landscapes.load(summary["sweep"], tmp_path / "results" / "store.sqlite")
+    assert record.trials.status.tolist() == ["diverged"]
+    assert record.trials.score.tolist() == [tiny.WORST]
+    shown = arl(tmp_path, "show", summary["sweep"])
+    assert (shown.status, shown.err) == (0, "")
+    assert "1 trials (1 diverged)" in shown.out
+    assert arl(tmp_path, "report", summary["sweep"]).status == 0
+
+
+@pytest.mark.xfail(strict=True, raises=ValueError, reason="the picture wants each number of env steps once")
+def test_train_may_be_evaluated_more_often_than_it_iterates(tmp_path):
+    done = arl(tmp_path, *TRAIN, "--fidelity", 5 * tiny.ITERATION, "--json")
+    assert done.status == 0, done.err
+
+
+def test_an_environment_of_the_users_own_is_trained_on(tmp_path):
+    code = "from envs.probes import Matching\nclass Mine(Matching):\n    return_range = (-9.0, 0.0)\n"
+    (tmp_path / "mine.py").write_text(code)
+    done = arl(tmp_path, *TRAIN[:1], "ppo/mine.py:Mine", *TRAIN[2:], "--json")
+    assert done.status == 0, done.err
+    assert json.loads(done.out)["task"] == "ppo/mine.py:Mine"
+    missing = arl(tmp_path, "train", "ppo/mine.py:Yours")
+    assert missing.status == 2
+    assert missing.err.startswith("arl: environment 'mine.py:Yours': unknown name 'Yours'")
+
+
+COMMANDS = {
+    "sweep": ("--tuner", "--trials", "--budget", "--seeds", "--name", "--space", "--fidelity", "--batch", "--option"),
+    "train": ("--set", "--seeds", "--name", "--fidelity", "--out", "--store", "--json"),
+    "show": ("name", "--top", "--store", "--json"),
+    "report": ("name", "--out", "--store"),
+    "export": ("name", "directory", "--store"),
+    "list": ("tasks, envs, tuners, algorithms, spaces or sweeps", "--store", "--json"),
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help(tmp_path, command):
+    done = arl(tmp_path, command, "--help")
+    assert (done.status, done.err) == (0, "")
+    assert f"arl {command} [OPTIONS]" in done.out
+    for word in COMMANDS[command]:
+        assert word.lower() in done.out.lower()
+
+
+def test_help_of_all(tmp_path):
+    done = arl(tmp_path, "--help")
+    assert (done.status, done.err) == (0, "")
+    assert all(command in done.out for command in COMMANDS)
+
+
+@pytest.mark.xfail(strict=True, reason="an error without text is printed too")
+def test_no_command_is_answered_by_the_help(tmp_path):
+    done = arl(tmp_path)
+    assert all(command in done.out for command in COMMANDS)
+    assert done.err == ""
+
+
+LISTED = {
+    "tasks": ("task", ["ppo/CartPole-v1", "ppo/Pendulum-v1"]),
+    "envs": ("env", ["CartPole-v1", "Acrobot-v1", "ProbeChoice"]),
+    "tuners": ("tuner", ["default", "grid", "random", "sobol"]),
+    "algorithms": ("hyperparameter", ["learning_rate", "num_envs"]),
+    "spaces": ("hyperparameter", ["learning_rate", "minibatch_size"]),
+    "sweeps": ("sweep", ["first"]),
+}
+
+
+@pytest.mark.parametrize("what", LISTED)
+def test_lists(home, what):
+    key, known = LISTED[what]
+    plain, as_json = arl(home, "list", what), arl(home, "list", what, "--json")
+    assert (plain.status, plain.err, as_json.status, as_json.err) == (0, "", 0, "")
+    rows = json.loads(as_json.out)
+    assert set(known) <= {row[key] for row in rows}
+    assert all(set(row) == set(rows[0]) for row in rows)
+    assert all(name in plain.out for name in [*known, *rows[0]])
+
+
+def test_lists_say_what_is_known(home):
+    (first,) = json.loads(arl(home, "list", "sweeps", "--json").out)
+    assert (first["task"], first["trials"]) == (TASK, 7)
+    algorithms = {row["hyperparameter"]: row for row in json.loads(arl(home, "list", "algorithms", "--json").out)}
+    assert algorithms["num_epochs"] == {
+        "algorithm": "ppo",
+        "hyperparameter": "num_epochs",
+        "kind": "shared",
+        "default": 10,
+    }
+    spaces = json.loads(arl(home, "list", "spaces", "--json").out)
+    wanted = {"task": "ppo/CartPole-v1", "space": "published", "hyperparameter": "learning_rate"}
+    assert {**wanted, "values": "in [1e-06, 0.1] (log)", "default": 3e-4} in spaces
+
+
+def test_there_may_be_nothing_to_list(tmp_path):
+    assert arl(tmp_path, "list", "sweeps").out == "none\n"
+    assert json.loads(arl(tmp_path, "list", "sweeps", "--json").out) == []
+    assert files(tmp_path) == []
+
+
+@pytest.fixture
+def littered(tmp_path):
+    """A directory with what users have lying about."""
+    (tmp_path / "note.txt").write_text("hello\n")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "broken.py").write_text("def (\n")
+    (tmp_path / "mine.py").write_text(
+        "class Mine:\n    def ask(self, n): return []\n    def tell(self, results): pass\n"
+        "class Deaf:\n    def ask(self, n): return []\n"
+    )
+    return tmp_path
+
+
+SHOWN = pytest.mark.xfail(strict=True, reason="the sweep is announced before it is looked at")
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("sweeep", "No such command 'sweeep'"),
+        ("sweep", "Missing argument"),
+        ("show", "Missing argument"),
+        ("--nope", "No such option: --nope"),
+        ("sweep ppo/ProbeChoice --trails 3", "No such option: --trails"),
+        ("sweep ppo/ProbeChoices", "unknown task 'ppo/ProbeChoices'"),
+        ("sweep ProbeChoice", "unknown task 'ProbeChoice'"),
+        ("sweep dqn/CartPole-v1", "unknown task 'dqn/CartPole-v1': did you mean 'ppo/CartPole-v1'?"),
+        ("sweep ppo/note.txt:Env", "environment 'note.txt:Env' does not import"),
+        ("sweep ppo/ProbeChoice --tuner rundom", "unknown tuner 'rundom': did you mean 'random'?"),
+        ("sweep ppo/ProbeChoice --space fall", "unknown space 'fall': did you mean 'full'?"),
+        ("sweep ppo/ProbeChoice --trials many", "Invalid value for '--trials'"),
+        ("sweep ppo/ProbeChoice --trials 1.5", "Invalid value for '--trials'"),
+        ("sweep ppo/ProbeChoice --trials 0", "trials must be positive"),
+        ("sweep ppo/ProbeChoice --trials -4", "trials must be positive"),
+        ("sweep ppo/ProbeChoice --budget x", "Invalid value for '--budget'"),
+        ("sweep ppo/ProbeChoice --budget -1", "budget must be positive"),
+        ("sweep ppo/ProbeChoice --budget nan", "budget must be positive"),
+        ("sweep ppo/ProbeChoice --batch 0", "batch must be positive"),
+        ("sweep ppo/ProbeChoice --fidelity 0", "fidelity must be at least 1 env step, got 0"),
+        ("sweep ppo/ProbeChoice --fidelity x", "Invalid value for '--fidelity'"),
+        ("sweep ppo/ProbeChoice --tuner-seed -1", "tuner_seed must be at least 0, got -1"),
+        ("sweep ppo/ProbeChoice --seeds two", "seeds must be a number, or numbers with commas between, got 'two'"),
+        ("sweep ppo/ProbeChoice --seeds 0", "seeds must name at least one seed"),
+        ("sweep ppo/ProbeChoice --seeds -1", "seeds must name at least one seed"),
+        ("sweep ppo/ProbeChoice --seeds ,", "seeds must name at least one seed"),
+        ("sweep ppo/ProbeChoice --seeds 1,1", "seeds must differ"),
+        ("sweep ppo/ProbeChoice --seeds 0,1000", "(test seeds start at 1000), got 1000"),
+        ("sweep ppo/ProbeChoice --seeds 0,-2", "got -2"),
+        ("sweep ppo/ProbeChoice -o points=3", "unknown option of tuner 'random' 'points'"),
+        ("sweep ppo/ProbeChoice --tuner grid -o point=3", "did you mean 'points'?"),
+        ("sweep ppo/ProbeChoice --tuner grid -o points", "option must be given as name=value, got 'points'"),
+        ("sweep ppo/ProbeChoice --tuner grid -o points=many", "points"),
+        ("sweep ppo/ProbeChoice --tuner missing.py:Mine", "no file 'missing.py'"),
+        ("sweep ppo/ProbeChoice --tuner broken.py:Mine", "does not import: SyntaxError"),
+        ("sweep ppo/ProbeChoice --tuner mine.py:Mina", "unknown name 'Mina': did you mean 'Mine'?"),
+        ("sweep ppo/ProbeChoice --tuner mine.py:Deaf", "must have a method 'tell'"),
+        ("sweep ppo/ProbeChoice --tuner nowhere:Mine", "No module named 'nowhere'"),
+        ("sweep ppo/ProbeChoice --store note.txt", "is no arl store"),
+        ("sweep ppo/ProbeChoice --store folder", "store must be a file"),
+        ("sweep ppo/ProbeChoice --store nosuch://x", "store must be a file or an SQLAlchemy URL"),
+        ("list sweeps --store note.txt", "is no arl store"),
+        ("list task", "unknown listing 'task': did you mean 'tasks'?"),
+        ("show first", "unknown sweep in results/store.sqlite 'first': known are none"),
+        ("show first --top 0", "Invalid value for '--top'"),
+        ("report first", "unknown sweep in results/store.sqlite 'first'"),
+        ("export first new", "unknown sweep in results/store.sqlite 'first'"),
+        ("train ppo/Nowhere", "unknown task 'ppo/Nowhere'"),
+        ("train ppo/ProbeChoice --seeds 1.5", "seeds must be a number"),
+        ("train ppo/ProbeChoice --set learning_rat=1", "did you mean 'learning_rate'?"),
+        ("train ppo/ProbeChoice --set learning_rate", "hyperparameter must be given as name=value"),
+        ("train ppo/ProbeChoice --set learning_rate=fast", "learning_rate must be of type float, got 'fast'"),
+        ("train ppo/ProbeChoice --set learning_rate=-1", "learning_rate must be >= 0"),
+        ("train ppo/ProbeChoice --set num_envs=0", "num_envs must be >= 1"),
+        ("train ppo/ProbeChoice --set activation=gelu", "activation must be one of tanh, relu"),
+        ("train ppo/ProbeChoice --set anneal_steps=99999999999", "anneal_steps must be"),
+        pytest.param("train ppo/ProbeChoice --fidelity 999", "must allow one iteration of 1024", marks=SHOWN),
+        pytest.param("sweep ppo/ProbeChoice --fidelity 999", "must allow one iteration of 1024", marks=SHOWN),
+        pytest.param("sweep ppo/ProbeChoice --tuner mine.py:Mine", "must ask for at least one trial", marks=SHOWN),
+    ],
+)
+def test_bad_input_is_one_line_and_writes_nothing(littered, line, message):
+    before = files(littered)
+    done = arl(littered, *shlex.split(line))
+    assert done.status == 2
+    assert len(done.err.splitlines()) == 1
+    assert done.err.startswith("arl: ")
+    assert message in done.err
+    assert done.out == ""
+    assert [name for name in files(littered) if "__pycache__" not in name] == before
+
+
+def test_names_of_sweeps_are_near(home):
+    done = arl(home, "show", "fist")
+    assert (done.status, done.out) == (2, "")
+    assert done.err == "arl: unknown sweep in results/store.sqlite 'fist': did you mean 'first'? known are first\n"
+
+
+def test_a_name_that_is_taken_is_one_line(home):
+    done = arl(home, *SWEEP, "--trials", 6, "--json")
+    assert (done.status, done.out) == (2, "")
+    assert done.err == "arl: sweep name 'first' is taken by a sweep whose trials is 7, not 6: choose another --name\n"
+
+
+UNWRITABLE = pytest.mark.xfail(strict=True, raises=OSError, reason="errors of the file system are not caught")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["export", "first", "results/store.sqlite"],
+        pytest.param(["report", "first", "--out", "."], marks=UNWRITABLE),
+        pytest.param(["report", "first", "--out", "results/store.sqlite/page.html"], marks=UNWRITABLE),
+        pytest.param([*TRAIN, "--out", "results/store.sqlite"], marks=UNWRITABLE),
+    ],
+    ids=lambda words: f"{words[0]} to {words[-1]}",
+)
+def test_what_can_not_be_written_is_one_line(home, words):
+    done = arl(home, *words, *["--json"] * (words[0] == "train"))
+    assert (done.status, done.out) == (2, "")
+    assert len(done.err.splitlines()) == 1
+
+
+def test_the_installed_command_keeps_its_promises(tmp_path):
+    done = subprocess.run([ARL, "sweep", "ppo/Nowhere"], cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1)
+    assert done.stderr.startswith("arl: unknown task 'ppo/Nowhere'")
+    assert files(tmp_path) == []
+
+
+def test_a_reader_that_goes_away_is_not_worth_a_word(tmp_path):
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run([ARL, "list", "envs"], cwd=tmp_path, stdout=write, stderr=subprocess.PIPE, text=True)
+    os.close(write)
+    assert done.returncode in (1, 141)
+    assert done.stderr == ""
