@@ -148,7 +148,7 @@ class Runner:
         """
         runs = [dataclasses.replace(run, config=self.algorithm.canonical(run.config)) for run in runs]
         for run in runs:
-            self._check(run)
+            self.check(run)
         blocks = self._blocks(runs)
         todo, events, stop = queue.SimpleQueue[Any](), queue.SimpleQueue[Any](), threading.Event()
         for block in blocks:
@@ -192,7 +192,12 @@ class Runner:
             blocks += [rows[first : first + self.rows] for first in range(0, len(rows), self.rows)]
         return blocks
 
-    def _check(self, run: Run) -> None:
+    def check(self, run: Run) -> None:
+        """Refuse a run that is too short.
+
+        Raises:
+            InputError: its points do not allow one iteration of its algorithm.
+        """
         if self._iterations(run)[-1] <= 0:
             unit = self.algorithm.iteration_steps(run.config)
             asked = run.points[-1] - _start(run)

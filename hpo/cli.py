@@ -50,6 +50,8 @@ def main() -> None:
         status = _complain(getattr(error, "format_message", error.__str__)())
     except BrokenPipeError:
         status = 141
+    except OSError as error:
+        status = _complain(f"{error.filename or 'input or output'}: {error.strerror or error}")
     sys.exit(status or 0)
 
 
@@ -388,7 +390,8 @@ def _report_path(name: str) -> Path:
 
 
 def _complain(message: str) -> int:
-    print(f"arl: {' '.join(message.split())}", file=sys.stderr)
+    if message:
+        print(f"arl: {' '.join(message.split())}", file=sys.stderr)
     return 2
 
 

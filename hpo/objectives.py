@@ -40,6 +40,16 @@ class Training:
         """Take note of trials whose results are known already, so that others can go on from them."""
         self.trials.update({trial.id: trial for trial in trials})
 
+    def check(self, trials: Sequence[Trial]) -> None:
+        """Refuse trials that can't be trained, before anything is; those with a parent are checked when it is known.
+
+        Raises:
+            InputError: a config its algorithm can't run, or a fidelity below one iteration.
+        """
+        for trial in trials:
+            if trial.parent is None:
+                self.runner.check(self._run(trial, self.seeds[0]))
+
     def evaluate(
         self, trials: Sequence[Trial], on_segment: Callable[[Report], None] = lambda report: None
     ) -> Iterator[TrialRecord]:

@@ -178,10 +178,17 @@ class Sweep:
     def run(self) -> SweepRecord:
         """Ask, train, record and tell until the budget is spent or the tuner has no more to ask."""
         started = time.perf_counter()
+        trials = self._ask()
+        if not trials:
+            self._check_all_replayed()
+            raise InputError(
+                f"tuner {self.plan.tuner!r} must ask for at least one trial that the budget pays for, got none"
+            )
         self.view.started(self.plan, self.name, len(self.recorded))
         try:
-            while trials := self._ask():
+            while trials:
                 self._call("tell", self._results(trials))
+                trials = self._ask()
         finally:
             self.view.closed()
             if set(self.finished) - set(self.recorded):
@@ -193,10 +200,6 @@ class Sweep:
                 }
                 self._record_timing({**costs, **self.seconds})
         self._check_all_replayed()
-        if not self.finished:
-            raise InputError(
-                f"tuner {self.plan.tuner!r} must ask for at least one trial that the budget pays for, got none"
-            )
         return load(self.name, self.store)
 
     def _objective(self) -> "Training":
@@ -213,6 +216,7 @@ class Sweep:
             raise InputError(f"tuner {self.plan.tuner!r} must give a list of trials, got {trials!r}")
         trials = list(trials)
         self._check(trials, room)
+        self.objective.check(trials)
         return self._affordable(trials)
 
     def _call(self, method: str, argument: Any) -> Any:

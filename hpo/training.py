@@ -8,6 +8,7 @@ from typing import Any
 from ConfigSpace import ConfigurationSpace
 
 from arl import agents, algorithms, config
+from envs.errors import InputError
 from hpo import spaces, sweeps, tasks
 from landscapes.record import SweepRecord
 from landscapes.store import Store
@@ -29,8 +30,10 @@ def train(
     """Train the task's default config with `changes` under all seeds at once, and record it as a sweep of one trial.
 
     Raises:
-        InputError: unknown names, or values outside a hyperparameter's domain.
+        InputError: unknown names, values outside a hyperparameter's domain, or no directory to write to.
     """
+    if any(folder.is_file() for folder in (out, *out.parents)):
+        raise InputError(f"out must be a directory, got {str(out)!r}")
     fixed = _fixed(tasks.get(task, "full", fidelity), changes)
     plan = sweeps.plan(fixed, "default", trials=1, seeds=seeds)
     chosen = name or "-".join(("train", *fixed.name.split("/"), *(f"{key}={value}" for key, value in changes.items())))
@@ -80,7 +83,7 @@ def _draw(record: SweepRecord, path: Path) -> Path:
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
 
-    by_seed = record.curves.pivot(index="env_steps", columns="seed", values="return_mean")
+    by_seed = record.curves.groupby(["env_steps", "seed"]).return_mean.last().unstack("seed")
     figure, axes = plt.subplots(figsize=(6.4, 4.0), layout="constrained")
     axes.plot(by_seed.index, by_seed.to_numpy(), color="0.7", linewidth=0.8)
     axes.fill_between(by_seed.index, by_seed.min(axis=1), by_seed.max(axis=1), alpha=0.15, linewidth=0)

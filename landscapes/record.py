@@ -52,14 +52,17 @@ class SweepRecord:
             if settings[option] is not None:
                 words += [f"--{option.replace('_', '-')}", str(settings[option])]
         words += ["--space", settings["preset"], "--seeds", ",".join(map(str, settings["seeds"])) + ","]
-        words += [f"-o {name}={json.dumps(value)}" for name, value in settings["options"].items()]
+        for name, value in settings["options"].items():
+            words += ["--option", f"{name}={json.dumps(value)}"]
         return words if settings["preset"] != "fixed" else self._train_command()
 
     def _train_command(self) -> list[str]:
         settings = self.settings
         words = ["arl", "train", self.task, "--name", self.name, "--fidelity", str(settings["fidelity"])]
         words += ["--seeds", ",".join(map(str, settings["seeds"])) + ","]
-        return words + [f"--set {name}={json.dumps(value)}" for name, value in settings["fixed"].items()]
+        for name, value in settings["fixed"].items():
+            words += ["--set", f"{name}={json.dumps(value)}"]
+        return words
 
     @property
     def hyperparameters(self) -> list[str]:
