@@ -11,7 +11,7 @@ from flax import serialization
 from arl import agents
 from envs import InputError
 
-ENV = "CartPole-v1"
+ENV = "ProbeObserved"
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def test_a_loaded_agent_is_the_saved_one(path, config, state, same_bits):
     assert same_bits(loaded.state, state)
     assert (loaded.config, loaded.seed, loaded.env_steps) == (config, 3, 64)
     assert loaded.algorithm.name == "ppo"
-    assert loaded.env.obs_size == 4
+    assert loaded.env.obs_size == 1
 
 
 def test_a_loaded_agent_goes_on_as_the_saved_one(path, config, state, learn, same_bits):
@@ -44,7 +44,7 @@ def test_a_loaded_agent_goes_on_as_the_saved_one(path, config, state, learn, sam
 
 def test_a_loaded_agent_acts(path, config, state):
     loaded = agents.load(path)
-    obs = jax.random.normal(jax.random.key(0), (1000, 4))
+    obs = jax.random.normal(jax.random.key(0), (1000, 1))
     best, sampled = loaded.act(obs), loaded.act(obs, jax.random.key(1))
     np.testing.assert_array_equal(best, loaded.algorithm.act(state, config, loaded.env, obs, jax.random.key(9), False))
     assert set(np.unique(sampled)) == {0, 1}

@@ -12,7 +12,7 @@ from arl import algorithms, backend
 from arl import config as configs
 from envs import InputError, vector
 
-ENV = vector.make("CartPole-v1")
+ENV = vector.make("ProbeDelayed")
 NUM_ITERATIONS = 8
 
 HYPERPARAMETERS = [

@@ -125,14 +125,6 @@ def test_updates_are_those_of_the_number_of_epochs(runner, small):
     assert [int(curve.agent.state.opt_state.count) for curve in curves] == [4 * 2 * 1, 4 * 2 * 3]
 
 
-def test_minibatches_above_the_rollout_share_a_program_and_their_bits(small, same_bits):
-    runner = Runner(algorithms.get("ppo"), vector.make("ProbeDelayed"), num_configs=4, num_seeds=1, num_episodes=4)
-    runs = [Run(small(minibatch_size=size), 0, POINTS) for size in (ITERATION, 64, 1000)]
-    whole, *more = map(outcome, train(runner, runs))
-    assert runner.report.programs == 1
-    assert all(same_bits(whole, other) for other in more)
-
-
 @configs.config
 class CountingConfig:
     breaks_at: int = traced(1 << 30)
@@ -247,6 +239,14 @@ def test_what_is_static_has_a_program_each():
     curves = train(counter, [Run(CountingConfig(unit=unit), 0, (20,)) for unit in (10, 7, 10)])
     assert [curve.trained_steps for curve in curves] == [20, 14, 20]
     assert counter.report.programs == 2
+
+
+def test_configs_that_train_the_same_share_a_program():
+    at_most_10 = dataclasses.replace(COUNTING, canonical=lambda config: CountingConfig(unit=min(config.unit, 10)))
+    counter = make_counter(at_most_10)
+    curves = train(counter, [Run(CountingConfig(unit=unit), 0, (45,)) for unit in (10, 20, 30)])
+    assert [curve.trained_steps for curve in curves] == [40, 40, 40]
+    assert counter.report.programs == 1
 
 
 def test_agents_know_their_size(counter):

@@ -374,14 +374,17 @@ class Noting(sweeps.View):
 
 
 def test_a_view_hears_of_every_trial_and_of_the_end(sweep, trained):
-    view, again, failing = Noting(), Noting(), Noting()
+    view, again, failing, refused = Noting(), Noting(), Noting(), Noting()
     sweep(trials=3, batch=2, view=view)
     sweep(trials=3, batch=2, view=again)
     assert view.heard == [("a", 0), 1, 0, 2, "closed"]
     assert again.heard == [("a", 3), 0, 1, 2, "closed"]
     with pytest.raises(InputError):
-        sweep(answering([GOOD, GOOD]), trials=3, name="b", view=failing)
-    assert failing.heard == [("b", 0), "closed"]
+        sweep(answering([GOOD], [GOOD]), trials=3, name="b", view=failing)
+    assert failing.heard == [("b", 0), 0, "closed"]
+    with pytest.raises(InputError):
+        sweep(answering([GOOD, GOOD]), trials=3, name="c", view=refused)
+    assert refused.heard == []
 
 
 @pytest.mark.parametrize("terminal", [False, True])
