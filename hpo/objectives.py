@@ -164,16 +164,17 @@ class Training:
 
 
 def result(trial: Trial, record: TrialRecord) -> Result:
-    """What a tuner is told of a trial's record."""
-    curves = np.array([[point.return_mean for point in run.points] for run in record.runs])
-    steps = [point.env_steps for point in record.runs[0].points]
-    last = [run.points[-1].metrics for run in record.runs]
+    """What a tuner is told of a trial's record, the same to the last bit whether it was trained just now or read back."""
+    runs = sorted(record.runs, key=lambda run: run.seed)
+    curves = np.array([[point.return_mean for point in run.points] for run in runs])
+    steps = [point.env_steps for point in runs[0].points]
+    last = [run.points[-1].metrics for run in runs]
     return Result(
         trial,
         record.score,
-        {run.seed: run.score for run in record.runs},
+        {run.seed: run.score for run in runs},
         list(zip(steps, curves.mean(axis=0).tolist(), strict=True)),
         {name: float(np.mean([metrics[name] for metrics in last])) for name in last[0]},
-        Cost(sum(run.env_steps for run in record.runs), sum(run.seconds for run in record.runs)),
+        Cost(sum(run.env_steps for run in runs), sum(run.seconds for run in runs)),
         record.status,
     )

@@ -50,9 +50,9 @@ def _fixed(task: tasks.Task, changes: Mapping[str, Any]) -> tasks.Task:
 
 
 def _save_agents(sweep: sweeps.Sweep, task: tasks.Task, directory: Path) -> list[Path]:
-    """One file per seed; agents that are saved already are not trained again."""
+    """One file per seed; those of a trial on record are not made again if they are there."""
     paths = {seed: directory / f"seed{seed}.agent" for seed in sweep.plan.seeds}
-    if not all(path.is_file() for path in paths.values()):
+    if not (sweep.recorded and all(path.is_file() for path in paths.values())):
         full: Any = config.make(algorithms.get(task.algorithm).config, task.fixed)
         for seed, agent in sweep.objective.agents_of(0).items():
             agents.save(paths[seed], task.algorithm, task.env, full, seed, agent.env_steps, agent.state)

@@ -6,6 +6,7 @@ import json
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -34,6 +35,7 @@ def arl(directory, *words):
     """Run a command in this process and a directory: its exit status, and what it printed."""
     out, err = io.StringIO(), io.StringIO()
     with (
+        own_ctrl_c(),
         contextlib.chdir(directory),
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
@@ -42,6 +44,14 @@ def arl(directory, *words):
     ):
         cli.main()
     return SimpleNamespace(status=stop.value.code, out=out.getvalue(), err=err.getvalue())
+
+
+@contextlib.contextmanager
+def own_ctrl_c():
+    """The command answers Ctrl-C in its own way; pytest wants to go on answering in its."""
+    handler = signal.getsignal(signal.SIGINT)
+    yield
+    signal.signal(signal.SIGINT, handler)
 
 
 @pytest.fixture(autouse=True)
@@ -199,6 +209,23 @@ def test_the_command_on_record_trains_the_same(trained):
     done = arl(directory, *before.command[1:], "--json")
     assert done.status == 0, done.err
     assert landscapes.load("mine", store) == before
+
+
+def test_agents_that_were_lost_are_trained_again_to_the_same(trained, tmp_path):
+    home = shutil.copytree(trained[0], tmp_path / "home")
+    lost = home / "results" / "agents" / "mine" / "seed0.agent"
+    before = lost.read_bytes()
+    lost.unlink()
+    assert arl(home, *TRAIN, "--name", "mine", "--json").status == 0
+    assert lost.read_bytes() == before
+
+
+def test_agents_of_another_config_are_not_taken_for_its_own(trained, tmp_path):
+    home = shutil.copytree(trained[0], tmp_path / "home")
+    done = arl(home, *TRAIN, "--set", "learning_rate=0.01", "--name", "mine", "--store", "other.sqlite", "--json")
+    assert done.status == 0, done.err
+    for file in json.loads(done.out)["agents"]:
+        assert agents.load(home / file).config.learning_rate == 0.01
 
 
 def test_a_config_that_diverges_is_recorded(tmp_path):

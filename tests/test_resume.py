@@ -114,6 +114,28 @@ def test_a_tuner_that_answers_otherwise_is_reported(sweep, stop, trained, tmp_pa
     assert landscapes.load("a", tmp_path / "store.sqlite") == left
 
 
+class Listening(Halving):
+    """Notes all that it is told."""
+
+    notes: list
+
+    def __init__(self, space, fidelity):
+        super().__init__(space, fidelity)
+        Listening.notes = []
+
+    def tell(self, results):
+        super().tell(results)
+        Listening.notes += [repr(result) for result in results]
+
+
+def test_a_resumed_tuner_is_told_the_same_to_the_last_bit(sweep, trained):
+    seeds = [997, 3, 500, 41]
+    sweep(tuner=Listening, seeds=seeds)
+    first = Listening.notes
+    sweep(tuner=Listening, seeds=seeds)
+    assert Listening.notes == first
+
+
 class OtherIds(Listed):
     """Counts on from where the last sweep ended."""
 
