@@ -284,7 +284,7 @@ class Runner:
         """The untrained agents of a block, one row after the other.
 
         Not under `vmap`: orthogonal weights need QR, whose batched form on CPU waits for threads of the pool that runs
-        it, and two workers waiting for each other's threads never end (jax 0.10.2).
+        it, and may wait for ever (jax 0.10.2).
         """
         axes = configs.lane_axes(config)
         init_lanes = jax.vmap(self._init_run, in_axes=(axes, None), axis_size=self.width)

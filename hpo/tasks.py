@@ -129,7 +129,7 @@ def get(name: str, preset: str = "published", fidelity: int | None = None) -> Ta
     `fidelity`: env steps of a full run, if not the task's.
 
     Raises:
-        InputError: unknown task, algorithm, env or preset, or a fidelity below 1.
+        InputError: unknown task, algorithm, env or preset, or a fidelity below 1 or from 2**31 up.
     """
     algorithm, _, env = name.partition("/")
     if algorithm not in _TABLE or not env:
@@ -140,6 +140,8 @@ def get(name: str, preset: str = "published", fidelity: int | None = None) -> Ta
         raise unknown("space", preset, PRESETS)
     if fidelity is not None and fidelity < 1:
         raise InputError(f"fidelity must be at least 1 env step, got {fidelity}")
+    if fidelity is not None and fidelity >= 2**31:
+        raise InputError(f"fidelity must be below 2**31 env steps, got {fidelity}")
     return _task(name, algorithm, env, preset, fidelity)
 
 
