@@ -245,10 +245,12 @@ def _list_envs() -> list[dict[str, Any]]:
 
 
 def _list_tuners() -> list[dict[str, Any]]:
-    from importlib.metadata import entry_points
+    from hpo import tuners
 
-    found = sorted(entry_points(group="arl.tuners"), key=lambda entry: entry.name)
-    return [{"tuner": entry.name, "class": entry.value, "what": _first_line(entry.load())} for entry in found]
+    return [
+        {"tuner": name, "class": entry.value, "what": _first_line(entry.load())}
+        for name, entry in tuners.registered().items()
+    ]
 
 
 def _list_algorithms() -> list[dict[str, Any]]:

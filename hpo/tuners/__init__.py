@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Mapping
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from envs.errors import InputError, load_object, unknown
@@ -11,9 +11,14 @@ from hpo.trial import Tuner
 _GROUP = "arl.tuners"
 
 
+def registered() -> dict[str, EntryPoint]:
+    """The tuners of the entry-point group `arl.tuners` by name, ours included."""
+    return {entry.name: entry for entry in sorted(entry_points(group=_GROUP), key=lambda entry: entry.name)}
+
+
 def names() -> list[str]:
-    """The tuners of the entry-point group `arl.tuners`, ours included."""
-    return sorted({entry.name for entry in entry_points(group=_GROUP)})
+    """The names of the registered tuners."""
+    return list(registered())
 
 
 def make(tuner: str | type, context: Mapping[str, Any], options: Mapping[str, Any]) -> Tuner:
@@ -51,7 +56,6 @@ def _class(tuner: str | type) -> Any:
 
 
 def _registered(name: str) -> Any:
-    found = [entry for entry in entry_points(group=_GROUP) if entry.name == name]
-    if not found:
-        raise unknown("tuner", name, names())
-    return found[0].load()
+    if name not in registered():
+        raise unknown("tuner", name, registered())
+    return registered()[name].load()
