@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
-from arl import ppo
+from arl import dqn, ppo, sac
 from envs.errors import unknown
 
 
@@ -13,6 +13,7 @@ class Algorithm:
     """An algorithm as pure functions; `arl.ppo` documents what each takes and gives.
 
     Attributes:
+        check: refuses a config that the algorithm can't run on an env, with an InputError.
         canonical: the config that trains the same and shares a program with all its equals.
         iteration_steps: env steps of one iteration, the unit in which training can stop.
         metrics: names of the training metrics that `train` gives.
@@ -20,6 +21,7 @@ class Algorithm:
 
     name: str
     config: type
+    check: Callable[[Any, Any], None]
     canonical: Callable[[Any], Any]
     iteration_steps: Callable[..., int]
     init: Callable[..., Any]
@@ -28,10 +30,16 @@ class Algorithm:
     metrics: tuple[str, ...]
 
 
+def _of_module(name: str, module: Any, config: type) -> Algorithm:
+    names = ("check", "canonical", "iteration_steps", "init", "train", "act")
+    functions = {function: getattr(module, function) for function in names}
+    return Algorithm(name, config, metrics=module.METRICS, **functions)
+
+
 ALGORITHMS: dict[str, Algorithm] = {
-    "ppo": Algorithm(
-        "ppo", ppo.PPOConfig, ppo.canonical, ppo.iteration_steps, ppo.init, ppo.train, ppo.act, ppo.METRICS
-    ),
+    "ppo": _of_module("ppo", ppo, ppo.PPOConfig),
+    "dqn": _of_module("dqn", dqn, dqn.DQNConfig),
+    "sac": _of_module("sac", sac, sac.SACConfig),
 }
 
 

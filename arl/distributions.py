@@ -89,3 +89,19 @@ class DiagonalNormal:
 def for_env(env) -> Distribution:
     """The distribution over a `VectorEnv`'s actions."""
     return Categorical(env.action_size) if env.discrete else DiagonalNormal(env.action_size)
+
+
+def squashed_normal(
+    output: Float[Array, "two_action batch"], noise: Float[Array, "action batch"]
+) -> tuple[Float[Array, "action batch"], Float[Array, " batch"]]:
+    """Actions tanh(u) in [-1, 1] with u normal, and their log probabilities (Haarnoja et al. 2018, appendix C, eq. 26).
+
+    The output's first half holds the means of u, its second the logarithms of the standard deviations, kept in [-20, 2].
+    log(1 - tanh(u)^2) is written so that it does not round to log 0.
+    """
+    mean, log_std = jnp.split(output, 2)
+    log_std = jnp.clip(log_std, -20.0, 2.0)
+    u = mean + jnp.exp(log_std) * noise
+    log_prob = -0.5 * jnp.square(noise) - log_std - _LOG_SQRT_2PI
+    log_slope = 2.0 * (jnp.log(2.0) - u - jax.nn.softplus(-2.0 * u))
+    return jnp.tanh(u), jnp.sum(log_prob - log_slope, axis=0)

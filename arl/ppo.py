@@ -16,11 +16,15 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
-from arl import distributions, networks, normalizer
+from arl import distributions, metrics, networks, normalizer, optimizer
 from arl.config import config, shared, static, traced
+from arl.metrics import Metrics
 from envs.vector import VectorEnv
 
-Metrics = dict[str, Float[Array, ""]]
+METRICS = (
+    "policy_loss", "value_loss", "entropy", "kl", "clip_fraction", "value", "explained_variance", *metrics.COMMON
+)  # fmt: skip
+_ADAM_EPS = 1e-5
 
 
 @config
@@ -80,6 +84,9 @@ class Rollout(NamedTuple):
     done: Bool[Array, "time env"]
 
 
+_Carry = tuple[Params, optax.OptState, metrics.Totals]
+
+
 class Samples(NamedTuple):
     """What the loss needs of each transition, with time and env merged into one batch axis."""
 
@@ -94,6 +101,10 @@ class Samples(NamedTuple):
 def iteration_steps(config: PPOConfig) -> int:
     """Env steps of one iteration, the unit in which training can stop."""
     return config.num_envs * config.num_steps
+
+
+def check(config: PPOConfig, env: VectorEnv) -> None:
+    """Every config can be run on every env."""
 
 
 def canonical(config: PPOConfig) -> PPOConfig:
@@ -112,7 +123,7 @@ def init(key: PRNGKeyArray, config: PPOConfig, env: VectorEnv) -> PPOState:
         log_std=jnp.zeros(distribution.num_log_std),
     )
     obs, env_state = env.reset(key_reset, (config.num_envs,))
-    return PPOState(params, _scale_by_adam().init(params), normalizer.init(env.obs_size), env_state, obs)
+    return PPOState(params, optimizer.init(params), normalizer.init(env.obs_size), env_state, obs)
 
 
 def train(
@@ -129,15 +140,12 @@ def train(
     cut into calls. Metrics are means over all updates of the call (NaN for no iterations).
     """
 
-    def iteration(i: Array, carry: tuple[PPOState, Metrics]) -> tuple[PPOState, Metrics]:
-        state, totals = carry
+    def iteration(i: Array, carry: tuple[PPOState, metrics.Totals]) -> tuple[PPOState, metrics.Totals]:
         steps_before = env_steps + i * iteration_steps(config)
-        state, metrics = _iteration(state, config, env, jax.random.fold_in(key, steps_before), steps_before)
-        return state, jax.tree.map(jnp.add, totals, metrics)
+        return _iteration(*carry, config, env, jax.random.fold_in(key, steps_before), steps_before)
 
-    totals = {name: jnp.zeros(()) for name in METRICS}
-    state, totals = jax.lax.fori_loop(0, num_iterations, iteration, (state, totals))
-    return state, {name: total / num_iterations for name, total in totals.items()}
+    state, totals = jax.lax.fori_loop(0, num_iterations, iteration, (state, metrics.init(METRICS)))
+    return state, metrics.means(totals)
 
 
 def act(
@@ -157,15 +165,21 @@ def act(
 
 
 def _iteration(
-    state: PPOState, config: PPOConfig, env: VectorEnv, key: PRNGKeyArray, env_steps: Int[Array, ""]
-) -> tuple[PPOState, Metrics]:
+    state: PPOState,
+    totals: metrics.Totals,
+    config: PPOConfig,
+    env: VectorEnv,
+    key: PRNGKeyArray,
+    env_steps: Int[Array, ""],
+) -> tuple[PPOState, metrics.Totals]:
     key_rollout, key_update = jax.random.split(key)
     state, rollout = _collect(state, config, env, key_rollout)
     samples = _samples(state, config, env, rollout)
     learning_rate = config.learning_rate * _remaining(env_steps, config.anneal_steps)
-    params, opt_state, metrics = _update(state, config, env, samples, key_update, learning_rate)
+    totals = metrics.add_steps(totals, rollout.reward, rollout.done)
+    params, opt_state, totals = _update(state, totals, config, env, samples, key_update, learning_rate)
     seen = normalizer.update(state.normalizer, rollout.obs.reshape(-1, env.obs_size))
-    return state._replace(params=params, opt_state=opt_state, normalizer=seen), metrics
+    return state._replace(params=params, opt_state=opt_state, normalizer=seen), totals
 
 
 def _collect(state: PPOState, config: PPOConfig, env: VectorEnv, key: PRNGKeyArray) -> tuple[PPOState, Rollout]:
@@ -235,27 +249,28 @@ def gae(
 
 def _update(
     state: PPOState,
+    totals: metrics.Totals,
     config: PPOConfig,
     env: VectorEnv,
     samples: Samples,
     key: PRNGKeyArray,
     learning_rate: Float[Array, ""],
-) -> tuple[Params, optax.OptState, Metrics]:
+) -> tuple[Params, optax.OptState, metrics.Totals]:
     """`num_epochs` passes over the samples, each in a new random order."""
     num_samples = samples.advantage.shape[0]
     size = canonical(config).minibatch_size
     num_minibatches = num_samples // size
+    of_rollout = {"explained_variance": _explained_variance(samples)}
 
-    def minibatch(carry: tuple[Params, Any, Metrics], chosen: Samples) -> tuple[tuple[Params, Any, Metrics], None]:
+    def minibatch(carry: _Carry, chosen: Samples) -> tuple[_Carry, None]:
         params, opt_state, totals = carry
-        grads, metrics = jax.grad(_loss, has_aux=True)(params, config, env, chosen)
-        metrics["grad_norm"] = _norm(grads)
-        params, opt_state = _descend(
-            params, opt_state, grads, metrics["grad_norm"], learning_rate, config.max_grad_norm
-        )
-        return (params, opt_state, jax.tree.map(jnp.add, totals, metrics)), None
+        grads, of_update = jax.grad(_loss, has_aux=True)(params, config, env, chosen)
+        norm = optimizer.norm(grads)
+        clipped = optimizer.clip(grads, norm, config.max_grad_norm)
+        params, opt_state = optimizer.descend(params, opt_state, clipped, learning_rate, _ADAM_EPS)
+        return (params, opt_state, metrics.add_update(totals, {**of_update, **of_rollout, "grad_norm": norm})), None
 
-    def epoch(i: Array, carry: tuple[Params, Any, Metrics]) -> tuple[Params, Any, Metrics]:
+    def epoch(i: Array, carry: _Carry) -> _Carry:
         if num_minibatches == 1 and size == num_samples:  # the order within a minibatch does not matter
             return minibatch(carry, samples)[0]
         order = jax.random.permutation(jax.random.fold_in(key, i), num_samples)
@@ -267,9 +282,12 @@ def _update(
         )
         return carry
 
-    totals = {name: jnp.zeros(()) for name in METRICS}
-    params, opt_state, totals = jax.lax.fori_loop(0, config.num_epochs, epoch, (state.params, state.opt_state, totals))
-    return params, opt_state, {name: total / (config.num_epochs * num_minibatches) for name, total in totals.items()}
+    return jax.lax.fori_loop(0, config.num_epochs, epoch, (state.params, state.opt_state, totals))
+
+
+def _explained_variance(samples: Samples) -> Float[Array, ""]:
+    """The share of the targets' variance that the values before the update explain; 1 is perfect."""
+    return 1.0 - jnp.var(samples.target - samples.value) / (jnp.var(samples.target) + 1e-8)
 
 
 def _loss(params: Params, config: PPOConfig, env: VectorEnv, samples: Samples) -> tuple[Float[Array, ""], Metrics]:
@@ -280,20 +298,17 @@ def _loss(params: Params, config: PPOConfig, env: VectorEnv, samples: Samples) -
     policy_loss = jnp.mean(
         policy_loss_of(log_ratio, _standardized(samples.advantage, config.normalize_advantage), config.clip_eps)
     )
-    value_loss = jnp.mean(
-        value_loss_of(_value(params, config, samples.obs), samples.value, samples.target, config.vf_clip_eps)
-    )
-    metrics = {
+    value = _value(params, config, samples.obs)
+    value_loss = jnp.mean(value_loss_of(value, samples.value, samples.target, config.vf_clip_eps))
+    of_update = {
         "policy_loss": policy_loss,
         "value_loss": value_loss,
         "entropy": entropy,
+        "value": jnp.mean(value),
         "kl": jnp.mean(jnp.exp(log_ratio) - 1.0 - log_ratio),
         "clip_fraction": jnp.mean((jnp.abs(jnp.exp(log_ratio) - 1.0) > config.clip_eps).astype(jnp.float32)),
     }
-    return policy_loss + config.vf_coef * value_loss - config.ent_coef * entropy, metrics
-
-
-METRICS = ("policy_loss", "value_loss", "entropy", "kl", "clip_fraction", "grad_norm")
+    return policy_loss + config.vf_coef * value_loss - config.ent_coef * entropy, of_update
 
 
 def policy_loss_of(
@@ -318,29 +333,6 @@ def value_loss_of(
 def _standardized(advantage: Float[Array, " batch"], active: Bool[Array, ""] | bool) -> Float[Array, " batch"]:
     standard = (advantage - jnp.mean(advantage)) / (jnp.std(advantage) + 1e-8)
     return jnp.where(active, standard, advantage)
-
-
-def _descend(
-    params: Params,
-    opt_state: optax.OptState,
-    grads: Params,
-    grad_norm: Array,
-    learning_rate: Array,
-    max_grad_norm: Array | float,
-) -> tuple[Params, optax.OptState]:
-    """One step of Adam on gradients whose norm is at most `max_grad_norm`."""
-    scale = jnp.minimum(1.0, max_grad_norm / (grad_norm + 1e-12))
-    updates, opt_state = _scale_by_adam().update(jax.tree.map(lambda g: g * scale, grads), opt_state)
-    return jax.tree.map(lambda p, u: p - learning_rate * u, params, updates), opt_state
-
-
-def _norm(grads: Params) -> Float[Array, ""]:
-    """The norm of all gradients together; as dot products, which XLA vectorises on CPU where it does not a sum."""
-    return jnp.sqrt(sum(jnp.vdot(g, g) for g in jax.tree.leaves(grads)))
-
-
-def _scale_by_adam() -> optax.GradientTransformation:
-    return optax.scale_by_adam(eps=1e-5)
 
 
 def _remaining(env_steps: Int[Array, ""], anneal_steps: Int[Array, ""] | int) -> Float[Array, ""]:

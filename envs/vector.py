@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 import envs.registry
@@ -58,6 +59,18 @@ class VectorEnv:
         obs, _ = jax.eval_shape(self.env.reset_env, jax.random.key(0), self.params)
         return int(obs.size)
 
+    @property
+    def bounded(self) -> bool:
+        """Whether actions are real numbers between finite bounds."""
+        return not self.discrete and bool(np.all(np.isfinite(self._bounds())))
+
+    def scaled(self, action: Array) -> Array:
+        """Real actions from [-1, 1] in the env's own units; integers as they are."""
+        if self.discrete:
+            return action
+        low, high = self._bounds()
+        return low + 0.5 * (action + 1.0) * (high - low)
+
     def reset(self, key: PRNGKeyArray, shape: tuple[int, ...]) -> tuple[Float[Array, "*shape feature"], EnvState]:
         """Fresh start states, with leading axes `shape`."""
         reset = self._reset_one
@@ -87,6 +100,11 @@ class VectorEnv:
         terminated = jnp.asarray(terminated, bool)
         truncated = jnp.asarray(self.env.is_truncated(state, self.params), bool) & ~terminated
         return _flat(obs), state, jnp.asarray(reward, jnp.float32), terminated, truncated
+
+    def _bounds(self) -> np.ndarray:
+        """The lowest and the highest value of each component of an action."""
+        space = self.env.action_space(self.params)
+        return np.stack([np.broadcast_to(x, space.shape).ravel() for x in (space.low, space.high)]).astype(np.float32)
 
     def _native(self, action: Array) -> Array:
         if self.discrete:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from ConfigSpace import Categorical, Configuration, ConfigurationSpace, Float, Integer
+from ConfigSpace import Configuration, ConfigurationSpace
 from ConfigSpace.hyperparameters import CategoricalHyperparameter, IntegerHyperparameter, OrdinalHyperparameter
 from ConfigSpace.util import deactivate_inactive_hyperparameters
 
@@ -88,53 +88,6 @@ def choices(hyperparameter: Any) -> list[Scalar] | None:
     if isinstance(hyperparameter, OrdinalHyperparameter):
         return list(hyperparameter.sequence)
     return None
-
-
-def ppo_published(family: str) -> ConfigurationSpace:
-    """The nine hyperparameters of PPO that the reference dataset tunes, with its ranges for a family of environments."""
-    sizes = {"brax": [512, 1024, 2048], "classic_control": [128, 256, 512]}.get(family, [32, 64, 128])
-    return ConfigurationSpace(
-        name="ppo-published",
-        space=[
-            Float("learning_rate", (1e-6, 0.1), default=3e-4, log=True),
-            Categorical("minibatch_size", sizes, default=sizes[0]),
-            Float("gae_lambda", (0.8, 0.9999), default=0.95),
-            Float("clip_eps", (0.0, 0.5), default=0.2),
-            Float("vf_clip_eps", (0.0, 0.5), default=0.2),
-            Categorical("normalize_advantage", [True, False], default=True),
-            Float("ent_coef", (0.0, 0.5), default=0.0),
-            Float("vf_coef", (0.0, 1.0), default=0.5),
-            Float("max_grad_norm", (0.0, 1.0), default=0.5),
-        ],
-    )
-
-
-def ppo_full(defaults: Mapping[str, Scalar], fidelity: int) -> ConfigurationSpace:
-    """Every hyperparameter of PPO, with a task's own defaults."""
-    default: dict[str, Any] = dict(defaults)
-    return ConfigurationSpace(
-        name="ppo-full",
-        space=[
-            Float("learning_rate", (1e-6, 0.1), default=default["learning_rate"], log=True),
-            Categorical("anneal_steps", [0, fidelity], default=default["anneal_steps"]),
-            Float("gamma", (0.8, 1.0), default=default["gamma"]),
-            Float("gae_lambda", (0.8, 0.9999), default=default["gae_lambda"]),
-            Float("clip_eps", (0.0, 0.5), default=default["clip_eps"]),
-            Float("vf_clip_eps", (0.0, 10.0), default=default["vf_clip_eps"]),
-            Categorical("normalize_advantage", [True, False], default=default["normalize_advantage"]),
-            Float("ent_coef", (0.0, 0.5), default=default["ent_coef"]),
-            Float("vf_coef", (0.0, 1.0), default=default["vf_coef"]),
-            Float("max_grad_norm", (0.0, 1.0), default=default["max_grad_norm"]),
-            Categorical("normalize_observations", [True, False], default=default["normalize_observations"]),
-            Integer("num_epochs", (1, 20), default=default["num_epochs"]),
-            Categorical("minibatch_size", [16, 32, 64, 128, 256, 512, 1024, 2048], default=default["minibatch_size"]),
-            Categorical("num_steps", [5, 32, 64, 80, 128, 256, 512], default=default["num_steps"]),
-            Categorical("num_envs", [1, 4, 8, 16, 32], default=default["num_envs"]),
-            Categorical("hidden_size", [32, 64, 128, 256], default=default["hidden_size"]),
-            Categorical("num_layers", [1, 2, 3], default=default["num_layers"]),
-            Categorical("activation", ["tanh", "relu"], default=default["activation"]),
-        ],
-    )
 
 
 def _at(hyperparameter: Any, u: float) -> Any:

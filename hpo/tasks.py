@@ -114,8 +114,61 @@ _PPO: dict[str, _Settings] = {
     ),
 }  # fmt: skip
 
-_TABLE: dict[str, dict[str, _Settings]] = {"ppo": _PPO}
+_DQN: dict[str, _Settings] = {
+    "CartPole-v1": _Settings(
+        published_fidelity=50_000,
+        published={"num_envs": 8, "train_freq": 32, "gradient_steps": 128},
+        full_fidelity=50_000,
+        full={
+            "learning_rate": 1e-3, "num_envs": 4, "train_freq": 4, "gradient_steps": 8, "target_update_interval": 250,
+            "exploration_fraction": 0.2, "activation": "relu",
+        },
+    ),
+    "Acrobot-v1": _Settings(
+        published_fidelity=100_000,
+        published={"num_envs": 4, "train_freq": 1, "gradient_steps": 4},
+        full_fidelity=100_000,
+        full={
+            "learning_rate": 6.3e-4, "num_envs": 4, "train_freq": 1, "gradient_steps": 2, "target_update_interval": 250,
+            "exploration_fraction": 0.12, "final_epsilon": 0.1, "activation": "relu",
+        },
+    ),
+    "MountainCar-v0": _Settings(
+        published_fidelity=120_000,
+        published={"num_envs": 8, "train_freq": 2, "gradient_steps": 8},
+        full_fidelity=120_000,
+        full={
+            "learning_rate": 4e-3, "gamma": 0.98, "num_envs": 4, "train_freq": 4, "gradient_steps": 8,
+            "target_update_interval": 600, "exploration_fraction": 0.2, "final_epsilon": 0.07, "buffer_size": 10_000,
+            "activation": "relu",
+        },
+    ),
+}  # fmt: skip
+
+_SAC: dict[str, _Settings] = {
+    "Pendulum-v1": _Settings(
+        published_fidelity=20_000,
+        published={"num_envs": 8},
+        full_fidelity=20_000,
+        full={"learning_rate": 1e-3, "num_envs": 1, "batch_size": 128},
+    ),
+    "MountainCarContinuous-v0": _Settings(
+        published_fidelity=50_000,
+        published={"num_envs": 8},
+        full_fidelity=50_000,
+        full={"learning_rate": 3e-4, "num_envs": 1, "batch_size": 128},
+    ),
+}
+
+_TABLE: dict[str, dict[str, _Settings]] = {"ppo": _PPO, "dqn": _DQN, "sac": _SAC}
 _CUSTOM = _Settings(published_fidelity=100_000, published={}, full_fidelity=100_000, full={})
+
+# What the reference system fixes for all its tasks, where the algorithm's own default differs.
+_PUBLISHED: dict[str, dict[str, Scalar]] = {
+    "ppo": {},
+    "dqn": {"double_q": False},
+    "sac": {"hidden_size": 256, "activation": "tanh"},
+}
 
 
 def names() -> list[str]:
@@ -147,15 +200,29 @@ def get(name: str, preset: str = "published", fidelity: int | None = None) -> Ta
 
 def _task(name: str, algorithm: str, env: str, preset: str, fidelity: int | None) -> Task:
     from arl import algorithms, config
-    from hpo import spaces
+    from hpo import presets
 
     spec = envs.spec(env)
     settings = _TABLE[algorithm].get(env, _CUSTOM)
-    all_defaults = config.values(algorithms.get(algorithm).config())
+    defaults = config.values(algorithms.get(algorithm).config())
     if preset == "published":
-        steps, space = fidelity or settings.published_fidelity, spaces.ppo_published(spec.family)
-        fixed = {key: value for key, value in {**all_defaults, **settings.published}.items() if key not in space}
+        steps, space = fidelity or settings.published_fidelity, presets.PUBLISHED[algorithm](spec.family)
+        known = {**defaults, **_PUBLISHED[algorithm], **settings.published}
     else:
-        steps, fixed = fidelity or settings.full_fidelity, {}
-        space = spaces.ppo_full({**all_defaults, **settings.full}, settings.full_fidelity)
+        steps = fidelity or settings.full_fidelity
+        known = {**defaults, **settings.full}
+        space = presets.FULL[algorithm](known, settings.full_fidelity)
+    fixed = {
+        key: value for key, value in {**known, **_sizes(space, steps)}.items() if key not in space and key in known
+    }
     return Task(name, algorithm, env, preset, steps, fixed, space, spec.return_range)
+
+
+def _sizes(space: "ConfigurationSpace", fidelity: int) -> dict[str, Scalar]:
+    """Hyperparameters that follow from the task: env steps of a full run, and memory for the largest replay."""
+    sizes: dict[str, Scalar] = {"schedule_steps": fidelity}
+    return {**sizes, "max_buffer_size": _upper(space["buffer_size"])} if "buffer_size" in space else sizes
+
+
+def _upper(hyperparameter: Any) -> int:
+    return int(hyperparameter.upper)

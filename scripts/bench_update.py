@@ -18,7 +18,7 @@ import jax  # noqa: E402
 import jax.numpy as jnp  # noqa: E402
 import numpy as np  # noqa: E402
 
-from arl import algorithms, backend, ppo  # noqa: E402
+from arl import algorithms, backend, metrics, ppo  # noqa: E402
 from arl import config as configs  # noqa: E402
 from envs import vector  # noqa: E402
 
@@ -59,7 +59,7 @@ def update_program(lanes: int, minibatch: int) -> tuple[Callable[[], Any], int]:
     def update(state: Any, samples: Any, config: Any) -> Any:
         def rollout(i: Any, state: Any) -> Any:
             params, opt_state, _ = ppo._update(
-                state, config, env, samples, jax.random.fold_in(key, i), jnp.float32(3e-4)
+                state, metrics.init(ppo.METRICS), config, env, samples, jax.random.fold_in(key, i), jnp.float32(3e-4)
             )
             return state._replace(params=params, opt_state=opt_state)
 

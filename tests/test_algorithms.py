@@ -12,13 +12,17 @@ from arl import algorithms, backend
 from arl import config as configs
 from envs import InputError, vector
 
-ENV = vector.make("ProbeDelayed")
+ENVS = {"ppo": vector.make("ProbeDelayed"), "dqn": vector.make("CartPole-v1"), "sac": vector.make("Pendulum-v1")}
 NUM_ITERATIONS = 8
+
+# Not hyperparameters: what memory is taken, and, for SAC, what `learning_starts` is checked against.
+SIZES = {("dqn", "max_buffer_size"), ("sac", "max_buffer_size"), ("sac", "schedule_steps")}
 
 HYPERPARAMETERS = [
     (name, hyperparameter, kind)
     for name, algorithm in algorithms.ALGORITHMS.items()
     for hyperparameter, kind in configs.kinds(algorithm.config).items()
+    if (name, hyperparameter) not in SIZES
 ]
 
 
@@ -26,7 +30,7 @@ class Program:
     """Training an algorithm from scratch as one jitted function, which counts how often it is traced."""
 
     def __init__(self, name):
-        self.algorithm = algorithms.get(name)
+        self.algorithm, self.env = algorithms.get(name), ENVS[name]
         self.config = configs.make(self.algorithm.config, SMALL[name])
         self.num_traces = 0
         self.jitted = jax.jit(self.trace, compiler_options=backend.compiler_options())
@@ -35,8 +39,8 @@ class Program:
     def trace(self, config, num_iterations):
         self.num_traces += 1
         key_init, key_train = jax.random.split(jax.random.key(0))
-        state = self.algorithm.init(key_init, config, ENV)
-        return self.algorithm.train(state, config, ENV, key_train, jnp.int32(0), num_iterations)
+        state = self.algorithm.init(key_init, config, self.env)
+        return self.algorithm.train(state, config, self.env, key_train, jnp.int32(0), num_iterations)
 
     def train(self, config):
         return jax.device_get(self.jitted(config, np.int32(NUM_ITERATIONS)))
@@ -45,6 +49,11 @@ class Program:
 @pytest.fixture(scope="module")
 def programs():
     return {name: Program(name) for name in algorithms.ALGORITHMS}
+
+
+def learned(state):
+    """All that training adapts."""
+    return state.params if hasattr(state, "params") else state.learner
 
 
 def moved(domain, value):
@@ -66,8 +75,17 @@ def test_every_hyperparameter_changes_training(programs, name, hyperparameter, k
     assert program.num_traces - num_traces == (kind == "static")
     assert metrics != program.outcome[1]
     if kind != "static":
-        params, known = (jax.tree.leaves(outcome.params) for outcome in (state, program.outcome[0]))
+        params, known = (jax.tree.leaves(learned(outcome)) for outcome in (state, program.outcome[0]))
         assert any((x != y).any() for x, y in zip(params, known, strict=True))
+
+
+@pytest.mark.parametrize(("name", "size"), sorted(SIZES))
+def test_sizes_change_nothing_that_is_learned(programs, name, size):
+    program = programs[name]
+    state, metrics = program.train(dataclasses.replace(program.config, **{size: 128}))
+    assert metrics == program.outcome[1]
+    for x, y in zip(jax.tree.leaves(learned(state)), jax.tree.leaves(learned(program.outcome[0])), strict=True):
+        np.testing.assert_array_equal(x, y)
 
 
 @pytest.mark.parametrize("name", algorithms.ALGORITHMS)

@@ -1,0 +1,205 @@
+"""Deep Q-learning (Mnih et al. 2015, doi:10.1038/nature14236), with the parts of Rainbow that its users turn on and off.
+
+With Q the network, Q' the target network and a transition over n steps from o to o' with discounted reward R and
+remaining discount d = gamma^n (0 where the episode terminated), the loss is the weighted mean of
+
+    (Q(o, a) - R - d max_b Q'(o', b))^2 / 2             or with double Q   d Q'(o', argmax_b Q(o', b))
+
+Double Q: van Hasselt et al. 2016, arXiv:1509.06461, eq. 4. Dueling: Wang et al. 2016, arXiv:1511.06581, eq. 9.
+Prioritized replay: see `arl.replay`.
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+
+from arl import metrics, networks, normalizer, off_policy, optimizer, replay
+from arl.config import config, shared, static, traced
+from arl.metrics import Metrics
+from arl.off_policy import OffPolicyState, Progress, canonical, iteration_steps
+from envs.errors import InputError
+from envs.vector import VectorEnv
+
+__all__ = ["act", "canonical", "check", "init", "iteration_steps", "train"]
+
+METRICS = ("q_loss", "td_error", "q_value", "exploration_rate", *metrics.COMMON)
+
+
+@config
+class DQNConfig:
+    """Hyperparameters of DQN.
+
+    `buffer_size`, `learning_starts`, `target_update_interval`: in env steps. The target network takes over a share `tau`
+    of the network when an iteration has passed a multiple of the interval; without a target network, the network itself
+    is the target.
+    `exploration_fraction`: the share of `schedule_steps`, the env steps of a full run, over which epsilon falls.
+    `train_freq`: steps of each env in an iteration; `gradient_steps`: updates in an iteration.
+    `max_buffer_size`: transitions for which memory is taken.
+    """
+
+    learning_rate: float = traced(3e-4, low=0.0)
+    gamma: float = traced(0.99, low=0.0, high=1.0)
+    tau: float = traced(1.0, low=0.0, high=1.0)
+    buffer_size: int = traced(100_000, low=1)
+    learning_starts: int = traced(1_000, low=0)
+    initial_epsilon: float = traced(1.0, low=0.0, high=1.0)
+    final_epsilon: float = traced(0.05, low=0.0, high=1.0)
+    exploration_fraction: float = traced(0.1, low=0.0, high=1.0)
+    use_target_network: bool = traced(True)
+    target_update_interval: int = traced(1_000, low=1)
+    normalize_observations: bool = traced(False)
+    priority_alpha: float = traced(0.6, low=0.0)
+    priority_beta: float = traced(0.4, low=0.0)
+    priority_epsilon: float = traced(1e-6, low=0.0)
+    schedule_steps: int = traced(100_000, low=1)
+    train_freq: int = shared(4, low=1)
+    gradient_steps: int = shared(1, low=1)
+    prioritized: bool = static(False)
+    double_q: bool = static(True)
+    dueling: bool = static(False)
+    n_step: int = static(1, low=1)
+    batch_size: int = static(64, low=1)
+    num_envs: int = static(8, low=1)
+    hidden_size: int = static(64, low=1)
+    num_layers: int = static(2, low=1)
+    activation: str = static("tanh", choices=tuple(networks.ACTIVATIONS))
+    max_buffer_size: int = static(100_000, low=1)
+
+
+class Learner(NamedTuple):
+    """The network, its target, and Adam's moments."""
+
+    params: list[networks.Layer]
+    target: list[networks.Layer]
+    opt_state: optax.OptState
+
+
+def check(config: DQNConfig, env: VectorEnv) -> None:
+    """Refuse an env that it can't drive, and a config that can't learn.
+
+    Raises:
+        InputError: real-valued actions, or what `off_policy.check` refuses.
+    """
+    if not env.discrete:
+        raise InputError("dqn must have an env with discrete actions, got real-valued ones")
+    off_policy.check(config)
+
+
+def init(key: PRNGKeyArray, config: DQNConfig, env: VectorEnv) -> OffPolicyState:
+    """An untrained agent at the start of its episodes."""
+    key_network, key_reset = jax.random.split(key)
+    num_outputs = env.action_size + config.dueling
+    sizes = [env.obs_size, *[config.hidden_size] * config.num_layers, num_outputs]
+    params = networks.init_mlp(key_network, sizes, last_scale=1.0)
+    return off_policy.init(key_reset, Learner(params, params, optimizer.init(params)), None, config, env)
+
+
+def train(
+    state: OffPolicyState,
+    config: DQNConfig,
+    env: VectorEnv,
+    key: PRNGKeyArray,
+    env_steps: Int[Array, ""],
+    num_iterations: Int[Array, ""],
+) -> tuple[OffPolicyState, Metrics]:
+    """Train for `num_iterations` iterations, from an agent that has seen `env_steps` env steps."""
+    return off_policy.train(state, config, env, key, env_steps, num_iterations, _explore, _update, METRICS)
+
+
+def act(
+    state: OffPolicyState,
+    config: DQNConfig,
+    env: VectorEnv,
+    obs: Float[Array, "env feature"],
+    key: PRNGKeyArray,
+    explore: bool,
+) -> Int[Array, " env"]:
+    """Actions for a batch of observations: the best ones; random with probability `final_epsilon` if `explore`."""
+    obs = normalizer.normalize(state.normalizer, obs, config.normalize_observations)
+    epsilon = config.final_epsilon if explore else 0.0
+    return _epsilon_greedy(_q_values(state.learner.params, config, obs), key, epsilon)
+
+
+def epsilon(config: DQNConfig, env_steps: Int[Array, ""]) -> Float[Array, ""]:
+    """The exploration rate: 1 until learning starts; falls linearly from `initial_epsilon` to `final_epsilon`."""
+    falling_steps = jnp.maximum(config.exploration_fraction * config.schedule_steps, 1.0)
+    fallen = jnp.minimum(env_steps / falling_steps, 1.0)
+    scheduled = config.initial_epsilon + fallen * (config.final_epsilon - config.initial_epsilon)
+    return jnp.where(env_steps < config.learning_starts, 1.0, scheduled)
+
+
+def _explore(
+    learner: Learner, noise: None, config: DQNConfig, env: VectorEnv, obs: Array, key: PRNGKeyArray, env_steps: Array
+) -> tuple[Int[Array, " env"], None]:
+    return _epsilon_greedy(_q_values(learner.params, config, obs), key, epsilon(config, env_steps)), None
+
+
+def _epsilon_greedy(
+    q_values: Float[Array, "action env"], key: PRNGKeyArray, epsilon: Array | float
+) -> Int[Array, " env"]:
+    num_actions, num_envs = q_values.shape
+    coin, other = jax.random.uniform(key, (2, num_envs))
+    random = jnp.minimum((other * num_actions).astype(jnp.int32), num_actions - 1)
+    return jnp.where(coin < epsilon, random, jnp.argmax(q_values, axis=0))
+
+
+def _update(
+    learner: Learner,
+    config: DQNConfig,
+    env: VectorEnv,
+    batch: replay.Transitions,
+    weights: Float[Array, " batch"],
+    key: PRNGKeyArray,
+    progress: Progress,
+) -> tuple[Learner, Float[Array, " batch"], Metrics]:
+    target = batch.reward + batch.discount * _next_value(learner, config, batch.next_obs)
+    action = batch.action[:, 0].astype(jnp.int32)
+
+    def loss(params: Any) -> tuple[Float[Array, ""], tuple[Array, Array]]:
+        value = _chosen(_q_values(params, config, batch.obs), action)
+        return jnp.mean(weights * 0.5 * jnp.square(value - target)), (value - target, value)
+
+    (q_loss, (td_error, value)), grads = jax.value_and_grad(loss, has_aux=True)(learner.params)
+    params, opt_state = optimizer.descend(learner.params, learner.opt_state, grads, config.learning_rate)
+    share = jnp.where(config.use_target_network, config.tau * _target_is_due(config, progress), 1.0)
+    of_update = {
+        "q_loss": q_loss,
+        "td_error": jnp.mean(jnp.abs(td_error)),
+        "q_value": jnp.mean(value),
+        "exploration_rate": epsilon(config, progress.env_steps[1]),
+        "grad_norm": optimizer.norm(grads),
+    }
+    return Learner(params, optimizer.blend(learner.target, params, share), opt_state), td_error, of_update
+
+
+def _target_is_due(config: DQNConfig, progress: Progress) -> Array:
+    """Whether this update ends an iteration that passed a multiple of the interval."""
+    before, after = (steps // config.target_update_interval for steps in progress.env_steps)
+    return progress.last & (after > before)
+
+
+def _next_value(learner: Learner, config: DQNConfig, next_obs: Float[Array, "batch feature"]) -> Float[Array, " batch"]:
+    """The value of the next observations by the target network."""
+    by_target = _q_values(learner.target, config, next_obs)
+    if not config.double_q:
+        return jnp.max(by_target, axis=0)
+    return _chosen(by_target, jnp.argmax(_q_values(learner.params, config, next_obs), axis=0))
+
+
+def _chosen(q_values: Float[Array, "action batch"], action: Int[Array, " batch"]) -> Float[Array, " batch"]:
+    is_chosen = jnp.arange(q_values.shape[0])[:, None] == action
+    return jnp.sum(jnp.where(is_chosen, q_values, 0.0), axis=0)
+
+
+def _q_values(
+    params: list[networks.Layer], config: DQNConfig, obs: Float[Array, "batch feature"]
+) -> Float[Array, "action batch"]:
+    """Values of all actions; of a dueling network, its last output is the state's value and the others are advantages."""
+    output = networks.apply_mlp(params, obs.T, config.activation)
+    if not config.dueling:
+        return output
+    advantage, value = output[:-1], output[-1:]
+    return value + advantage - jnp.mean(advantage, axis=0)

@@ -1,0 +1,129 @@
+"""The replay: what stands where, what is drawn how often, and which transitions belong together."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from conftest import SMALL
+
+from arl import config as configs
+from arl import dqn, replay
+from envs import vector
+
+ENV = vector.make("ProbeChoice")
+gather = jax.jit(replay.gather, static_argnums=2)
+
+
+def small(**values):
+    defaults = {"num_envs": 2, "buffer_size": 8, "max_buffer_size": 16, "gamma": 0.5, "n_step": 1, "prioritized": False}
+    return configs.make(dqn.DQNConfig, SMALL["dqn"] | defaults | values)
+
+
+def filled(config, steps, ends=(), terminated=True):
+    """A replay of `steps` steps: at step t, env e observes 10 t + e and is rewarded t + 1; episodes end after `ends`."""
+    memory, num_envs = replay.init(config, ENV), config.num_envs
+    for t in range(steps):
+        obs = 10.0 * t + jnp.arange(num_envs)[:, None]
+        done = jnp.full(num_envs, t in ends)
+        reward = jnp.full(num_envs, t + 1.0)
+        memory = replay.add(memory, config, obs, obs % 2, reward, obs + 10, done & terminated, done)
+    return memory
+
+
+def observed(memory):
+    return memory.rows[:, 0].tolist()
+
+
+def test_the_ring_turns_within_its_capacity():
+    memory = filled(small(), 6)
+    assert observed(memory)[:8] == [40, 41, 50, 51, 20, 21, 30, 31]
+    assert observed(memory)[8:] == [0] * 8, "memory beyond the capacity is not touched"
+    assert (memory.position, memory.size, memory.time) == (2, 4, 6)
+
+
+def test_a_ring_that_does_not_hold_whole_steps_is_cut_to_them():
+    memory = filled(small(buffer_size=7), 4)
+    assert observed(memory)[:6] == [30, 31, 10, 11, 20, 21]
+
+
+def test_a_ring_made_larger_fills_up_and_one_made_smaller_forgets():
+    memory, step = filled(small(), 6), (jnp.full((2, 1), 60.0), jnp.zeros((2, 1)), jnp.zeros(2), jnp.zeros((2, 1)))
+    never = jnp.zeros(2, bool)
+    larger = replay.add(memory, small(buffer_size=16), *step, never, never)
+    assert (larger.size, observed(larger)[4:6]) == (4, [60, 60])
+    smaller = replay.add(memory, small(buffer_size=4), *step, never, never)
+    assert (smaller.size, observed(smaller)[:4]) == (2, [60, 60, 50, 51])
+
+
+def test_a_transition_comes_back_whole():
+    config = small()
+    got = gather(filled(config, 3, ends=[1]), config, ENV, jnp.array([0, 3]))
+    np.testing.assert_array_equal(got.obs[:, 0], [0, 11])
+    np.testing.assert_array_equal(got.action[:, 0], [0, 1])
+    np.testing.assert_array_equal(got.reward, [1, 2])
+    np.testing.assert_array_equal(got.next_obs[:, 0], [10, 21])
+    np.testing.assert_array_equal(got.discount, [0.5, 0])
+
+
+@pytest.mark.parametrize(
+    ("terminated", "discounts"), [(True, [0.125, 0, 0, 0.125]), (False, [0.125, 0.25, 0.5, 0.125])]
+)
+def test_several_steps_end_with_the_episode(terminated, discounts):
+    """Over 3 steps, after the third of which an episode ends; the discounted rewards are 1 + 2/2 + 3/4, and so on."""
+    config = small(num_envs=1, buffer_size=16, n_step=3)
+    memory = filled(config, 7, ends=[2], terminated=terminated)
+    got = gather(memory, config, ENV, jnp.array([0, 1, 2, 3]))
+    np.testing.assert_allclose(got.reward, [2.75, 3.5, 3, 4 + 2.5 + 1.5])
+    np.testing.assert_allclose(got.next_obs[:, 0], [30, 30, 30, 60])
+    expected = [0, 0, 0, 0.125] if terminated else discounts
+    np.testing.assert_allclose(got.discount, expected)
+
+
+def test_several_steps_end_at_the_newest_and_at_the_seam():
+    """A ring of 4 after 6 steps holds 4 5 2 3: from 5 on there is no next step, from 3 on comes 4."""
+    config = small(num_envs=1, buffer_size=4, max_buffer_size=4, n_step=2)
+    got = gather(filled(config, 6), config, ENV, jnp.arange(4))
+    np.testing.assert_allclose(got.reward, [5 + 3, 6, 3 + 2, 4 + 2.5])
+    np.testing.assert_allclose(got.next_obs[:, 0], [60, 60, 40, 50])
+    np.testing.assert_allclose(got.discount, [0.25, 0.5, 0.25, 0.25])
+
+
+def test_uniform_draws_are_uniform_over_what_is_there():
+    config = small(batch_size=8000, buffer_size=8000, max_buffer_size=8000)
+    rows, weights = replay.sample(filled(config, 2), config, jax.random.key(0))
+    assert set(weights.tolist()) == {1.0}
+    counts = np.bincount(rows, minlength=4)
+    assert len(counts) == 4
+    assert abs(counts - 2000).max() < 200
+
+
+def prioritized(**values):
+    config = small(prioritized=True, priority_alpha=0.5, priority_epsilon=1.0, num_envs=1, **values)
+    memory = filled(config, 4)
+    return config, replay.set_priorities(memory, config, jnp.arange(3), jnp.array([0.0, -3.0, 8.0]), jnp.array(True))
+
+
+def test_priorities_are_powers_of_the_errors_and_new_transitions_get_the_largest():
+    config, memory = prioritized()
+    np.testing.assert_allclose(memory.priorities.levels[0][0, :4], [1, 2, 3, 1], rtol=1e-6)
+    never, blank = jnp.zeros(1, bool), jnp.zeros((1, 1))
+    memory = replay.add(memory, config, blank, blank, jnp.zeros(1), blank, never, never)
+    np.testing.assert_allclose(memory.priorities.levels[0][0, :5], [1, 2, 3, 1, 3], rtol=1e-6)
+
+
+def test_inactive_lanes_keep_their_priorities():
+    config, memory = prioritized()
+    after = replay.set_priorities(memory, config, jnp.arange(3), jnp.array([9.0, 9.0, 9.0]), jnp.array(False))
+    jax.tree.map(np.testing.assert_array_equal, after, memory)
+
+
+@pytest.mark.parametrize("beta", [0.0, 0.5, 1.0])
+def test_prioritized_draws_and_their_weights(beta):
+    """Schaul et al. 2016, section 3.4: P(i) = p_i / sum p, w_i = (N P(i))^-beta / max w; p = 1 2 3 1."""
+    config, memory = prioritized(priority_beta=beta)
+    config = dataclasses.replace(config, batch_size=7000)
+    rows, weights = replay.sample(memory, config, jax.random.key(0))
+    np.testing.assert_allclose(np.bincount(rows), [1000, 2000, 3000, 1000], atol=1)
+    np.testing.assert_allclose(weights, np.array([1, 2, 3, 1.0])[rows] ** -beta, rtol=1e-5)
