@@ -98,8 +98,6 @@ class Curve:
 class Report:
     """What the runner has done so far, for a live view and for the record of costs; seconds are summed over workers."""
 
-    lanes: int = 0
-    lanes_padded: int = 0
     env_steps: int = 0
     programs: int = 0
     compile_seconds: float = 0.0
@@ -251,7 +249,7 @@ class Runner:
             on_segment()
         seconds = time.perf_counter() - started
 
-        self.report.add(train_seconds=seconds, lanes=num_lanes, lanes_padded=self.width * self.rows)
+        self.report.add(train_seconds=seconds)
         stacked = jax.tree.map(lambda *x: np.stack(x, axis=-1), *points)
         return [
             (i, _curve(stacked, (s, w), np.array(env_steps), done * unit, seconds / num_lanes, states))

@@ -226,7 +226,7 @@ def test_report_counts_what_was_done():
     runs = [Run(CountingConfig(rate=rate), 0, (10, 20)) for rate in (1, 1, 1, 2)]
     blocks = list(counter.train(runs, on_segment=lambda report: seen.append(report.env_steps)))
     report = counter.report
-    assert (len(blocks), report.lanes, report.lanes_padded) == (2, 4, 8), "runs that share no value share no block"
+    assert len(blocks) == 2, "runs that share no value share no block"
     assert report.env_steps == 4 * 20
     assert report.programs == 1
     assert len(seen) == 4, "two points in each of two blocks"
