@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -340,8 +341,8 @@ def _summary(record: "SweepRecord") -> dict[str, Any]:
     trials = record.trials
     return {
         "sweep": record.name, "task": record.task, "tuner": record.settings["tuner"], "seeds": record.settings["seeds"],
-        "trials": len(trials), "diverged": int((trials.status == "diverged").sum()), "env_steps": int(trials.env_steps.sum()),
-        "incumbent": record.incumbent, "timing": record.timing,
+        "trials": len(trials), **{status: int((trials.status == status).sum()) for status in ("diverged", "failed")},
+        "env_steps": int(trials.env_steps.sum()), "incumbent": record.incumbent, "timing": record.timing,
     }  # fmt: skip
 
 
@@ -350,13 +351,23 @@ def _print_sweep(record: "SweepRecord", top: int, as_json: bool) -> None:
         return _print_json(_summary(record))
     summary = _summary(record)
     best = record.trials.sort_values(["fidelity", "score", "trial"], ascending=[False, False, True]).head(top)
-    shown = best.drop(
-        columns=["parent", "finished_at", "seconds", "env_steps", *(["status"] if summary["diverged"] == 0 else [])]
-    )
+    all_completed = summary["diverged"] == summary["failed"] == 0
+    shown = best.drop(columns=["parent", "finished_at", "seconds", "env_steps", *(["status"] if all_completed else [])])
     _print_table(json.loads(shown.to_json(orient="records")))
     times = "  ".join(f"{phase} {seconds:.1f} s" for phase, seconds in record.timing.items())
-    print(f"{summary['trials']} trials ({summary['diverged']} diverged), {summary['env_steps']:,} env steps; {times}")
+    failed = f", {summary['failed']} failed" if summary["failed"] else ""
+    print(
+        f"{summary['trials']} trials ({summary['diverged']} diverged{failed}), {summary['env_steps']:,} env steps; {times}"
+    )
+    _print_failures(record)
     return None
+
+
+def _print_failures(record: "SweepRecord") -> None:
+    """The commonest reasons why trials failed."""
+    reasons = Counter(known.error for known in record.records.values() if known.error is not None)
+    for reason, num in reasons.most_common(3):
+        print(f"{num} failed: {reason}")
 
 
 def _print_table(rows: list[dict[str, Any]]) -> None:

@@ -70,6 +70,8 @@ def _check_values(trial: Trial, plan: "Plan", finished: Mapping[int, TrialRecord
 def _check_parent(trial: Trial, parent: TrialRecord | None, seeds: tuple[int, ...]) -> None:
     if parent is None:
         raise InputError(f"parent must be a finished trial, got {trial.parent}")
+    if parent.status == "failed":
+        raise InputError(f"parent must be a trial that was trained, got {trial.parent}, which failed")
     if parent.fidelity >= trial.fidelity:
         raise InputError(f"fidelity must exceed its parent's {parent.fidelity}, got {trial.fidelity}")
     if not set(seeds) <= set(parent.seeds):

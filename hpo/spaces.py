@@ -5,7 +5,7 @@ hyperparameters only; `plain` and `repair` make them so.
 """
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -45,6 +45,15 @@ def repair(space: ConfigurationSpace, config: Mapping[str, Any]) -> dict[str, Sc
     """
     full = {**{name: space[name].default_value for name in space}, **config}
     return plain(deactivate_inactive_hyperparameters(full, space))
+
+
+def near_default(space: ConfigurationSpace) -> Iterator[dict[str, Scalar]]:
+    """The default config, then those that differ from it in one hyperparameter: every category, or the two bounds."""
+    yield (start := default(space))
+    for name in start:
+        values = choices(space[name])
+        for value in values if values is not None else (_at(space[name], 0.0), _at(space[name], 1.0)):
+            yield repair(space, {**start, name: value})
 
 
 def check(space: ConfigurationSpace, config: Mapping[str, Any]) -> None:

@@ -178,6 +178,7 @@ class Sweep:
     def run(self) -> SweepRecord:
         """Ask, train, record and tell until the budget is spent or the tuner has no more to ask."""
         started = time.perf_counter()
+        self.objective.check()
         trials = self._ask()
         if not trials:
             self._check_all_replayed()
@@ -212,7 +213,6 @@ class Sweep:
         if room <= 0 or (self.plan.budget is not None and self.spent >= self.plan.budget):
             return []
         trials = contract.check(self._call("ask", room), room, self.plan, self.asked, self.finished)
-        self.objective.check(trials)
         return self._affordable(trials)
 
     def _call(self, method: str, argument: Any) -> Any:

@@ -1,7 +1,7 @@
 """The run store: every sweep, trial, run and curve point, in one SQLite file (or any database SQLAlchemy can reach).
 
 A trial is in it wholly or not at all: its runs and their points are written in one transaction. One process writes to a
-sweep at a time. NaN is stored as NULL and read back as NaN; everything else survives exactly.
+sweep at a time. NaN is stored as NULL and read back as NaN, and -0.0 comes back as 0.0; everything else survives exactly.
 """
 
 import json
@@ -91,7 +91,10 @@ class PointRecord:
 
 @dataclass(frozen=True)
 class RunRecord:
-    """One trial under one seed. `env_steps` counts what this trial trained, without its parent's."""
+    """One trial under one seed. `env_steps` counts what this trial trained, without its parent's.
+
+    A run that could not be trained has the status `failed`, no points, and the reason under `error` in its provenance.
+    """
 
     seed: int
     status: str
@@ -115,6 +118,11 @@ class TrialRecord:
     score: float
     runs: Sequence[RunRecord]
     finished_at: str = field(default_factory=lambda: now())
+
+    @property
+    def error(self) -> str | None:
+        """Why a failed trial could not be trained; None of any other."""
+        return next((run.provenance["error"] for run in self.runs if "error" in run.provenance), None)
 
 
 def now() -> str:
@@ -210,7 +218,8 @@ class Store:
                 for run in trial.runs
                 for i, p in enumerate(run.points)
             ]
-            connection.execute(_points.insert(), rows)
+            if rows:
+                connection.execute(_points.insert(), rows)
 
     def trials(self, sweep: str) -> dict[int, TrialRecord]:
         """The finished trials of a sweep by id, with their runs and points."""
@@ -220,7 +229,7 @@ class Store:
             points.setdefault((row["trial"], row["seed"]), []).append(_point_record(row))
         runs: dict[int, list[RunRecord]] = {}
         for row in tables[_runs]:
-            runs.setdefault(row["trial"], []).append(_run_record(row, points[row["trial"], row["seed"]]))
+            runs.setdefault(row["trial"], []).append(_run_record(row, points.get((row["trial"], row["seed"]), [])))
         return {row["trial"]: _trial_record(row, runs[row["trial"]]) for row in tables[_trials]}
 
     def _rows(self, table: sa.Table, sweep: str) -> list[dict[str, Any]]:

@@ -242,6 +242,27 @@ def test_a_config_that_diverges_is_recorded(tmp_path):
     assert arl(tmp_path, "report", summary["sweep"]).status == 0
 
 
+def test_a_sweep_tells_of_its_failed_trials(tmp_path):
+    words = ["sweep", TASK, "--space", "full", "--fidelity", FIDELITY, "--tuner", "hasty.py:Hasty", "--trials", 3]
+    (tmp_path / "hasty.py").write_text(
+        "import tiny\nfrom hpo.trial import Trial\n"
+        "class Hasty(tiny.Listed):\n"
+        "    def __init__(self, space, fidelity):\n"
+        "        config = tiny.config(space, 1e-3)\n"
+        "        super().__init__([Trial(i, config, steps) for i, steps in enumerate((19, 20, 7))])\n"
+    )
+    done = arl(tmp_path, *words, "--name", "hasty", "--json")
+    assert done.status == 0, done.err
+    assert (json.loads(done.out)["failed"], json.loads(done.out)["diverged"]) == (2, 0)
+    shown = arl(tmp_path, "show", "hasty")
+    assert (shown.status, shown.err) == (0, "")
+    assert "3 trials (0 diverged, 2 failed), 20 env steps" in shown.out
+    assert "1 failed: fidelity must allow one iteration of 20 env steps (num_envs x num_steps), got 19" in shown.out
+    assert "status" in shown.out
+    assert arl(tmp_path, "report", "hasty").status == 0
+    assert arl(tmp_path, "export", "hasty", "exported").status == 0
+
+
 def test_train_may_be_evaluated_more_often_than_it_iterates(tmp_path):
     done = arl(tmp_path, *TRAIN, "--fidelity", 5 * tiny.ITERATION, "--json")
     assert done.status == 0, done.err
@@ -404,6 +425,7 @@ def littered(tmp_path):
         ("train ppo/ProbeChoice --set activation=gelu", "activation must be one of tanh, relu"),
         ("train ppo/ProbeChoice --set anneal_steps=99999999999", "anneal_steps must be"),
         ("train ppo/ProbeChoice --fidelity 999", "must allow one iteration of 1024"),
+        ("train ppo/ProbeChoice --fidelity 999 --set num_envs=100", "must allow one iteration of 12800"),
         ("sweep ppo/ProbeChoice --fidelity 999", "must allow one iteration of 1024"),
         ("sweep ppo/ProbeChoice --tuner mine.py:Mine", "must ask for at least one trial"),
     ],
