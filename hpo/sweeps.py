@@ -169,15 +169,16 @@ class Sweep:
         }
         self.tuner = tuners.make(tuner, context, plan.options)
         self.recorded = self._recorded()
+        self.timing_before: dict[str, float] = store.sweep(name)["timing"] if self.recorded else {}
         self.finished: dict[int, TrialRecord] = {}
         self.asked: dict[int, Trial] = {}
         self.spent = 0.0
         self.objective = self._objective()
         self.seconds: dict[str, float] = collections.defaultdict(float)
+        self.started = time.perf_counter()
 
     def run(self) -> SweepRecord:
         """Ask, train, record and tell until the budget is spent or the tuner has no more to ask."""
-        started = time.perf_counter()
         self.objective.check()
         trials = self._ask()
         if not trials:
@@ -189,17 +190,11 @@ class Sweep:
         try:
             while trials:
                 self._call("tell", self._results(trials))
+                self._record_timing()
                 trials = self._ask()
         finally:
             self.view.closed()
-            if set(self.finished) - set(self.recorded):
-                report, num_workers = self.objective.runner.report, len(self.objective.runner.workers)
-                costs = {
-                    "total": time.perf_counter() - started,
-                    "compile": report.compile_seconds / num_workers,
-                    "train": report.train_seconds / num_workers,
-                }
-                self._record_timing({**costs, **self.seconds})
+            self._record_timing()
         self._check_all_replayed()
         return load(self.name, self.store)
 
@@ -311,11 +306,23 @@ class Sweep:
                 )
         return self.store.trials(self.name)
 
-    def _record_timing(self, seconds: Mapping[str, float]) -> None:
-        before = self.store.sweep(self.name)["timing"]
-        self.store.set_timing(
-            self.name, {key: round(before.get(key, 0.0) + value, 3) for key, value in seconds.items()}
-        )
+    def _record_timing(self) -> None:
+        """Record what the sweep has cost so far, earlier processes included; after every round, as Ctrl-C leaves no time.
+
+        Where trials were only read back, the timing stays as it was.
+        """
+        if not set(self.finished) - set(self.recorded):
+            return
+        report, num_workers = self.objective.runner.report, len(self.objective.runner.workers)
+        costs = {
+            "total": time.perf_counter() - self.started,
+            "compile": report.compile_seconds / num_workers,
+            "train": report.train_seconds / num_workers,
+            **self.seconds,
+        }
+        timing = {key: round(self.timing_before.get(key, 0.0) + value, 3) for key, value in costs.items()}
+        with self._timed("store"):
+            self.store.set_timing(self.name, timing)
 
     @contextlib.contextmanager
     def _timed(self, phase: str) -> Iterator[None]:
