@@ -7,6 +7,7 @@ import os
 import shlex
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -467,6 +468,17 @@ def test_what_can_not_be_written_is_one_line(home, words):
     done = arl(home, *words, *["--json"] * (words[0] == "train"))
     assert (done.status, done.out) == (2, "")
     assert len(done.err.splitlines()) == 1
+
+
+def test_a_store_that_is_locked_is_one_line(home):
+    store = home / "results" / "store.sqlite"
+    holder = sqlite3.connect(store)
+    holder.execute("BEGIN EXCLUSIVE")
+    for words in (["show", "first"], [*SWEEP, "--json"], ["list", "sweeps"]):
+        done = arl(home, *words, "--store", f"sqlite:///{store}?timeout=0.05")
+        assert (done.status, done.out) == (2, "")
+        assert done.err == f"arl: store 'sqlite:///{store}?timeout=0.05' can't be read: database is locked\n"
+    holder.close()
 
 
 def test_the_installed_command_keeps_its_promises(tmp_path):
