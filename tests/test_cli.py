@@ -22,7 +22,7 @@ from tiny import FIDELITY
 import hpo
 import landscapes
 from arl import agents
-from hpo import cli
+from hpo import cli, sweeps, tasks, training
 
 ARL = Path(sys.executable).with_name("arl")
 TASK = "ppo/ProbeMatching"
@@ -227,6 +227,27 @@ def test_agents_of_another_config_are_not_taken_for_its_own(trained, tmp_path):
     assert done.status == 0, done.err
     for file in json.loads(done.out)["agents"]:
         assert agents.load(home / file).config.learning_rate == 0.01
+
+
+def test_train_with_other_seeds_has_a_name_of_its_own(tmp_path):
+    words = [*TRAIN[:2], *SMALL, "--fidelity", 2 * tiny.ITERATION, "--json", "--seeds"]
+    names = [json.loads(arl(tmp_path, *words, seeds).out)["sweep"] for seeds in ("1", "0,2")]
+    assert [name.partition("-seeds=")[2] for name in names] == ["1-fidelity=40", "0,2-fidelity=40"]
+
+
+@pytest.mark.parametrize(
+    ("seeds", "fidelity", "end"),
+    [
+        (1, None, "seeds=1"),
+        ([0], 100_000, "seeds=1"),
+        (10, 200, "seeds=10-fidelity=200"),
+        ([7], None, "seeds=7,"),
+        ([3, 0], None, "seeds=3,0"),
+    ],
+)
+def test_names_of_trained_configs(seeds, fidelity, end):
+    plan = sweeps.plan(tasks.get("ppo/CartPole-v1", "full", fidelity), "default", trials=1, seeds=seeds)
+    assert training.default_name(plan, {"gamma": 0.9}) == f"train-ppo-CartPole-v1-gamma=0.9-{end}"
 
 
 def test_a_config_that_diverges_is_recorded(tmp_path):
