@@ -21,6 +21,7 @@ app = typer.Typer(
 )  # fmt: skip
 
 _INTERRUPTED = 130
+_READER_GONE = 141
 _PIPE_WIDTH = 500
 
 TaskArgument = Annotated[
@@ -41,16 +42,21 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON documen
 
 
 def main() -> None:
-    """Run the command line: bad input is one line and exit status 2, Ctrl-C is exit status 130."""
+    """Run the command line: bad input is one line and exit status 2, Ctrl-C is 130, a reader that goes away 141."""
     signal.signal(signal.SIGINT, _end_at_once)
     try:
         status = app(standalone_mode=False)
+        sys.stdout.flush()
     except InputError as error:
         status = _complain(str(error))
     except typer.TyperException as error:
         status = _complain(getattr(error, "format_message", error.__str__)())
     except BrokenPipeError:
-        status = 141
+        status = _end_quietly()
+    except SystemExit as end:  # typer and rich make one of a broken pipe
+        if not isinstance(end.__context__, BrokenPipeError):
+            raise
+        status = _end_quietly()
     except OSError as error:
         status = _complain(f"{error.filename or 'input or output'}: {error.strerror or error}")
     sys.exit(status or 0)
@@ -65,6 +71,12 @@ def _end_at_once(*_: Any) -> None:
     sys.stderr.write(f"{show_cursor}interrupted: finished trials are kept; the same command goes on from here\n")
     sys.stderr.flush()
     os._exit(_INTERRUPTED)
+
+
+def _end_quietly() -> int:
+    """What a closed pipe does. Python flushes once more when it ends; into nothing, else it would complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return _READER_GONE
 
 
 @app.command()
