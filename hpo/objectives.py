@@ -115,16 +115,18 @@ class Training:
 
     def _check_fit(self, trials: Sequence[Trial]) -> None:
         for trial in trials:
-            run = self._run(trial, self.seeds_of(trial)[0])
-            if run.parent is not None and _shapes(run.parent.state) != _shapes(self._untrained(run.config)):
+            if not self._fits(self._run(trial, self.seeds_of(trial)[0])):
                 raise InputError(
                     f"trial {trial.id} can't go on from trial {trial.parent}: hyperparameters that shape the agent differ "
                     "(network or number of envs)"
                 )
 
-    def _untrained(self, config: Any) -> Any:
-        """The shapes of an agent of this config."""
-        return jax.eval_shape(lambda key: self.algorithm.init(key, config, self.runner.env), jax.random.key(0))
+    def _fits(self, run: Run) -> bool:
+        """Whether the agent to go on from, if there is one, has the shapes of its config's agents."""
+        parent, env, key = run.parent, self.runner.env, jax.random.key(0)
+        if parent is None:
+            return True
+        return _shapes(lambda: parent.state) == _shapes(lambda: self.algorithm.init(key, run.config, env))
 
     def _revive(self, parents: Sequence[int], on_segment: Callable[[Report], None]) -> None:
         """Train again the parents whose agents are gone, eldest first."""
@@ -210,5 +212,6 @@ def result(trial: Trial, record: TrialRecord) -> Result:
     )
 
 
-def _shapes(state: Any) -> list[Any]:
-    return [(x.shape, x.dtype) for x in jax.tree.leaves(state)]
+def _shapes(make: Callable[[], Any]) -> list[Any]:
+    """Of what a function makes, without making it."""
+    return [(x.shape, x.dtype) for x in jax.tree.leaves(jax.eval_shape(make))]
