@@ -4,6 +4,7 @@ One file is a msgpack map: what the agent is (JSON) and its state. Nothing in it
 """
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,9 +51,12 @@ def save(path: Path, algorithm: str, env: str, config: Any, seed: int, env_steps
         {"about": json.dumps(about), "state": serialization.to_state_dict(jax.device_get(state))}
     )
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    partial.write_bytes(data)
-    return partial.replace(path)
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")  # its own, whoever else writes beside it
+    try:
+        partial.write_bytes(data)
+        return partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def load(path: str | Path) -> SavedAgent:

@@ -45,9 +45,17 @@ def num_cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
-def lanes_per_worker() -> int:
-    """How many lanes one worker steps together."""
-    return LANES_PER_WORKER.get(jax.default_backend(), 64)
+def lanes_per_worker(lane_bytes: int = 1) -> int:
+    """How many lanes one worker steps together; half of its memory is left for what training needs besides."""
+    return max(1, min(LANES_PER_WORKER.get(jax.default_backend(), 64), memory_bytes() // 2 // lane_bytes))
+
+
+def memory_bytes() -> int:
+    """Memory that one worker may use: a device's own, or a core's share of what the machine has free."""
+    stats = jax.local_devices()[0].memory_stats() if jax.default_backend() != "cpu" else None
+    if stats and "bytes_limit" in stats:
+        return int(stats["bytes_limit"])
+    return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // num_cores()
 
 
 def compiler_options() -> dict[str, Any]:

@@ -36,6 +36,9 @@ class DQNConfig:
     of the network when an iteration has passed a multiple of the interval; without a target network, the network itself
     is the target.
     `exploration_fraction`: the share of `schedule_steps`, the env steps of a full run, over which epsilon falls.
+    `noise_correlation`: from one step to the next, of the numbers that decide whether to explore and by which action. Each
+    step by itself stays epsilon-greedy; 0 is the usual one, with more an action is held on to, which reaches further
+    (cf. Dabney et al. 2021, arXiv:2006.01782).
     `train_freq`: steps of each env in an iteration; `gradient_steps`: updates in an iteration.
     `max_buffer_size`: transitions for which memory is taken.
     """
@@ -48,6 +51,7 @@ class DQNConfig:
     initial_epsilon: float = traced(1.0, low=0.0, high=1.0)
     final_epsilon: float = traced(0.05, low=0.0, high=1.0)
     exploration_fraction: float = traced(0.1, low=0.0, high=1.0)
+    noise_correlation: float = traced(0.0, low=0.0, high=1.0)
     use_target_network: bool = traced(True)
     target_update_interval: int = traced(1_000, low=1)
     normalize_observations: bool = traced(False)
@@ -94,7 +98,8 @@ def init(key: PRNGKeyArray, config: DQNConfig, env: VectorEnv) -> OffPolicyState
     num_outputs = env.action_size + config.dueling
     sizes = [env.obs_size, *[config.hidden_size] * config.num_layers, num_outputs]
     params = networks.init_mlp(key_network, sizes, last_scale=1.0)
-    return off_policy.init(key_reset, Learner(params, params, optimizer.init(params)), None, config, env)
+    learner, noise = Learner(params, params, optimizer.init(params)), jnp.zeros((2, config.num_envs))
+    return off_policy.init(key_reset, learner, noise, config, env)
 
 
 def train(
@@ -119,8 +124,10 @@ def act(
 ) -> Int[Array, " env"]:
     """Actions for a batch of observations: the best ones; random with probability `final_epsilon` if `explore`."""
     obs = normalizer.normalize(state.normalizer, obs, config.normalize_observations)
-    epsilon = config.final_epsilon if explore else 0.0
-    return _epsilon_greedy(_q_values(state.learner.params, config, obs), key, epsilon)
+    q_values = _q_values(state.learner.params, config, obs)
+    if not explore:
+        return jnp.argmax(q_values, axis=0)
+    return _epsilon_greedy(q_values, jax.random.uniform(key, (2, obs.shape[0])), config.final_epsilon)
 
 
 def epsilon(config: DQNConfig, env_steps: Int[Array, ""]) -> Float[Array, ""]:
@@ -132,18 +139,26 @@ def epsilon(config: DQNConfig, env_steps: Int[Array, ""]) -> Float[Array, ""]:
 
 
 def _explore(
-    learner: Learner, noise: None, config: DQNConfig, env: VectorEnv, obs: Array, key: PRNGKeyArray, env_steps: Array
-) -> tuple[Int[Array, " env"], None]:
-    return _epsilon_greedy(_q_values(learner.params, config, obs), key, epsilon(config, env_steps)), None
+    learner: Learner,
+    noise: Float[Array, "two env"],
+    config: DQNConfig,
+    env: VectorEnv,
+    obs: Float[Array, "env feature"],
+    key: PRNGKeyArray,
+    env_steps: Int[Array, ""],
+) -> tuple[Int[Array, " env"], Float[Array, "two env"]]:
+    noise = off_policy.correlated(noise, key, config.noise_correlation)
+    uniform = jax.scipy.stats.norm.cdf(noise)
+    return _epsilon_greedy(_q_values(learner.params, config, obs), uniform, epsilon(config, env_steps)), noise
 
 
 def _epsilon_greedy(
-    q_values: Float[Array, "action env"], key: PRNGKeyArray, epsilon: Array | float
+    q_values: Float[Array, "action env"], uniform: Float[Array, "two env"], epsilon: Array | float
 ) -> Int[Array, " env"]:
-    num_actions, num_envs = q_values.shape
-    coin, other = jax.random.uniform(key, (2, num_envs))
-    random = jnp.minimum((other * num_actions).astype(jnp.int32), num_actions - 1)
-    return jnp.where(coin < epsilon, random, jnp.argmax(q_values, axis=0))
+    """The best action, or a random one with probability epsilon; the uniform numbers decide whether, and which."""
+    num_actions = q_values.shape[0]
+    random = jnp.minimum((uniform[1] * num_actions).astype(jnp.int32), num_actions - 1)
+    return jnp.where(uniform[0] < epsilon, random, jnp.argmax(q_values, axis=0))
 
 
 def _update(

@@ -84,6 +84,13 @@ def check(config: Any) -> None:
         )
 
 
+def correlated(
+    noise: Float[Array, "row env"], key: PRNGKeyArray, correlation: Float[Array, ""] | float
+) -> Float[Array, "row env"]:
+    """The next of a series of standard normal numbers with the given correlation from one to the next."""
+    return correlation * noise + jnp.sqrt(1.0 - jnp.square(correlation)) * jax.random.normal(key, noise.shape)
+
+
 def init(key: PRNGKeyArray, learner: Any, noise: Any, config: Any, env: VectorEnv) -> OffPolicyState:
     """An untrained learner with an empty replay, at the start of its episodes."""
     obs, env_state = env.reset(key, (config.num_envs,))

@@ -98,8 +98,6 @@ class Curve:
 class Report:
     """What the runner has done so far, for a live view and for the record of costs; seconds are summed over workers."""
 
-    lanes: int = 0
-    lanes_padded: int = 0
     env_steps: int = 0
     programs: int = 0
     compile_seconds: float = 0.0
@@ -124,17 +122,23 @@ class Runner:
     """Trains runs of one algorithm on one env; keeps its compiled programs.
 
     `width` is how many configs the lanes of a row hold, `rows` how many rows a block has; both are fixed for all calls,
-    so that a run gives the same numbers whatever else is trained, and nothing compiles twice.
+    so that a run gives the same numbers whatever else is trained, and nothing compiles twice. They follow from how many
+    configs of one structure, under how many seeds, are expected at a time, and from the memory that one lane needs.
     """
 
-    def __init__(self, algorithm: Algorithm, env: VectorEnv, num_configs: int, num_seeds: int, num_episodes: int = 128):
+    def __init__(
+        self, algorithm: Algorithm, env: VectorEnv, num_configs: int, num_seeds: int, num_episodes: int = 128,
+        lane_bytes: int = 1,
+    ):  # fmt: skip
         self.algorithm, self.env, self.num_episodes = algorithm, env, num_episodes
         self.workers = backend.workers()
-        self.width = min(_power_of_two(num_configs), backend.lanes_per_worker())
+        lanes = backend.lanes_per_worker(lane_bytes)
+        self.width = min(_power_of_two(num_configs), lanes)
         rows_each = -(-num_seeds * -(-num_configs // self.width) // len(self.workers))
-        blocks_each = -(-rows_each * self.width // backend.lanes_per_worker())
+        blocks_each = -(-rows_each * self.width // lanes)
         self.rows = -(-rows_each // blocks_each)
         self.report = Report()
+        self._bytes: dict[Any, int] = {}
         self._programs: dict[Any, tuple[Callable[..., Any], Callable[..., Any]]] = {}
         self._locks: dict[Any, threading.Lock] = collections.defaultdict(threading.Lock)
 
@@ -193,17 +197,30 @@ class Runner:
         return blocks
 
     def check(self, run: Run) -> None:
-        """Refuse a run that is too short.
+        """Refuse a run that can't be trained.
 
         Raises:
-            InputError: its points do not allow one iteration of its algorithm.
+            InputError: its config is not for this env or can't learn, a block of such runs does not fit in memory, or its
+                points do not allow one iteration.
         """
+        self.algorithm.check(run.config, self.env)
+        self._check_memory(run.config)
         if self._iterations(run)[-1] <= 0:
             unit = self.algorithm.iteration_steps(run.config)
             asked = run.points[-1] - _start(run)
-            raise InputError(
-                f"fidelity must allow one iteration of {unit} env steps (num_envs x num_steps), got {asked} to train"
-            )
+            raise InputError(f"fidelity must allow one iteration of {unit} env steps, got {asked} to train")
+
+    def _check_memory(self, config: Any) -> None:
+        num_lanes, each, there = self.width * self.rows, self._lane_bytes(config), backend.memory_bytes()
+        if num_lanes * each > there:
+            needed = f"{num_lanes} agents of {each / 2**20:,.0f} MiB trained together"
+            raise InputError(f"{needed} must fit in memory, got {there / 2**20:,.0f} MiB free")
+
+    def _lane_bytes(self, config: Any) -> int:
+        key = configs.structure(config)
+        if key not in self._bytes:
+            self._bytes[key] = lane_bytes(self.algorithm, config, self.env)
+        return self._bytes[key]
 
     def _group(self, run: Run) -> tuple[Any, ...]:
         return (*configs.batch_key(run.config), self._iterations(run), _start(run), run.parent is None)
@@ -251,7 +268,7 @@ class Runner:
             on_segment()
         seconds = time.perf_counter() - started
 
-        self.report.add(train_seconds=seconds, lanes=num_lanes, lanes_padded=self.width * self.rows)
+        self.report.add(train_seconds=seconds)
         stacked = jax.tree.map(lambda *x: np.stack(x, axis=-1), *points)
         return [
             (i, _curve(stacked, (s, w), np.array(env_steps), done * unit, seconds / num_lanes, states))
@@ -314,9 +331,15 @@ class Runner:
             return_mean=jnp.mean(episodes.episode_return),
             return_std=jnp.std(episodes.episode_return),
             length_mean=jnp.mean(episodes.length.astype(jnp.float32)),
-            finite=_all_finite(state) & ((num_iterations == 0) | _all_finite(metrics)),
+            finite=_all_finite(state),
             metrics=metrics,
         )
+
+
+def lane_bytes(algorithm: Algorithm, config: Any, env: VectorEnv) -> int:
+    """Memory of an agent's state, replay included, known without making it."""
+    state = jax.eval_shape(lambda key: algorithm.init(key, config, env), jax.random.key(0))
+    return sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(state))
 
 
 class RunKeys(NamedTuple):

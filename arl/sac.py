@@ -164,8 +164,7 @@ def _explore(
     output, random = networks.apply_mlp(learner.actor, obs.T, config.activation), env_steps < config.learning_starts
     if env.discrete:
         return _categorical(jnp.where(random, 0.0, output), key), noise
-    fresh = jax.random.normal(key, noise.shape)
-    noise = config.noise_correlation * noise + jnp.sqrt(1.0 - config.noise_correlation**2) * fresh
+    noise = off_policy.correlated(noise, key, config.noise_correlation)
     uniform = 2.0 * jax.scipy.stats.norm.cdf(noise) - 1.0
     return jnp.where(random, uniform, distributions.squashed_normal(output, noise)[0]).T, noise
 

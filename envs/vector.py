@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, Key, PRNGKeyArray
 
 import envs.registry
 
@@ -78,7 +78,7 @@ class VectorEnv:
             reset = jax.vmap(reset)
         return reset(jax.random.split(key, shape))
 
-    def step(self, keys: PRNGKeyArray, state: EnvState, action: Array, fresh: tuple[Array, EnvState]) -> Step:
+    def step(self, keys: Key[Array, " env"], state: EnvState, action: Array, fresh: tuple[Array, EnvState]) -> Step:
         """Step every env once; an env whose episode ends goes on from its entry in `fresh`."""
         next_obs, next_state, reward, terminated, truncated = jax.vmap(self._step_one)(keys, state, action)
         done = terminated | truncated

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,6 +21,7 @@ app = typer.Typer(
 )  # fmt: skip
 
 _INTERRUPTED = 130
+_READER_GONE = 141
 _PIPE_WIDTH = 500
 
 TaskArgument = Annotated[
@@ -40,16 +42,21 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON documen
 
 
 def main() -> None:
-    """Run the command line: bad input is one line and exit status 2, Ctrl-C is exit status 130."""
+    """Run the command line: bad input is one line and exit status 2, Ctrl-C is 130, a reader that goes away 141."""
     signal.signal(signal.SIGINT, _end_at_once)
     try:
         status = app(standalone_mode=False)
+        sys.stdout.flush()
     except InputError as error:
         status = _complain(str(error))
     except typer.TyperException as error:
         status = _complain(getattr(error, "format_message", error.__str__)())
     except BrokenPipeError:
-        status = 141
+        status = _end_quietly()
+    except SystemExit as end:  # typer and rich make one of a broken pipe
+        if not isinstance(end.__context__, BrokenPipeError):
+            raise
+        status = _end_quietly()
     except OSError as error:
         status = _complain(f"{error.filename or 'input or output'}: {error.strerror or error}")
     sys.exit(status or 0)
@@ -64,6 +71,12 @@ def _end_at_once(*_: Any) -> None:
     sys.stderr.write(f"{show_cursor}interrupted: finished trials are kept; the same command goes on from here\n")
     sys.stderr.flush()
     os._exit(_INTERRUPTED)
+
+
+def _end_quietly() -> int:
+    """What a closed pipe does. Python flushes once more when it ends; into nothing, else it would complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return _READER_GONE
 
 
 @app.command()
@@ -340,8 +353,8 @@ def _summary(record: "SweepRecord") -> dict[str, Any]:
     trials = record.trials
     return {
         "sweep": record.name, "task": record.task, "tuner": record.settings["tuner"], "seeds": record.settings["seeds"],
-        "trials": len(trials), "diverged": int((trials.status == "diverged").sum()), "env_steps": int(trials.env_steps.sum()),
-        "incumbent": record.incumbent, "timing": record.timing,
+        "trials": len(trials), **{status: int((trials.status == status).sum()) for status in ("diverged", "failed")},
+        "env_steps": int(trials.env_steps.sum()), "incumbent": record.incumbent, "timing": record.timing,
     }  # fmt: skip
 
 
@@ -350,13 +363,23 @@ def _print_sweep(record: "SweepRecord", top: int, as_json: bool) -> None:
         return _print_json(_summary(record))
     summary = _summary(record)
     best = record.trials.sort_values(["fidelity", "score", "trial"], ascending=[False, False, True]).head(top)
-    shown = best.drop(
-        columns=["parent", "finished_at", "seconds", "env_steps", *(["status"] if summary["diverged"] == 0 else [])]
-    )
+    all_completed = summary["diverged"] == summary["failed"] == 0
+    shown = best.drop(columns=["parent", "finished_at", "seconds", "env_steps", *(["status"] if all_completed else [])])
     _print_table(json.loads(shown.to_json(orient="records")))
     times = "  ".join(f"{phase} {seconds:.1f} s" for phase, seconds in record.timing.items())
-    print(f"{summary['trials']} trials ({summary['diverged']} diverged), {summary['env_steps']:,} env steps; {times}")
+    failed = f", {summary['failed']} failed" if summary["failed"] else ""
+    print(
+        f"{summary['trials']} trials ({summary['diverged']} diverged{failed}), {summary['env_steps']:,} env steps; {times}"
+    )
+    _print_failures(record)
     return None
+
+
+def _print_failures(record: "SweepRecord") -> None:
+    """The commonest reasons why trials failed."""
+    reasons = Counter(known.error for known in record.records.values() if known.error is not None)
+    for reason, num in reasons.most_common(3):
+        print(f"{num} failed: {reason}")
 
 
 def _print_table(rows: list[dict[str, Any]]) -> None:

@@ -1,5 +1,6 @@
 """Objectives: trials in, results out. This one trains."""
 
+import math
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -9,14 +10,15 @@ import numpy as np
 
 from arl import algorithms, backend
 from arl import config as configs
-from arl.runner import Agent, Curve, Report, Run, Runner
+from arl.runner import Agent, Curve, Report, Run, Runner, lane_bytes
 from envs import vector
 from envs.errors import InputError
+from hpo import spaces
 from hpo.tasks import Task
 from hpo.trial import Cost, Result, Trial
 from landscapes.store import PointRecord, RunRecord, TrialRecord
 
-COMPLETED, DIVERGED = "completed", "diverged"
+COMPLETED, DIVERGED, FAILED = "completed", "diverged", "failed"
 
 
 class Training:
@@ -30,39 +32,56 @@ class Training:
         backend.setup()
         self.task, self.seeds = task, tuple(seeds)
         self.algorithm = algorithms.get(task.algorithm)
-        self.runner = Runner(self.algorithm, vector.make(task.env), batch, len(self.seeds), task.num_episodes)
+        env, alike = vector.make(task.env), max(1, batch // self._num_structures())
+        default = self.config(Trial(-1, spaces.default(task.space), task.fidelity))
+        each = lane_bytes(self.algorithm, default, env)
+        self.runner = Runner(self.algorithm, env, alike, len(self.seeds), task.num_episodes, each)
         self.agent_memory = agent_memory
         self.trials: dict[int, Trial] = {}
         self.agents: OrderedDict[tuple[int, int], Agent] = OrderedDict()
         self.needed: set[int] = set()
 
+    def _num_structures(self) -> int:
+        """How many programs or batches the configs of the space need at most: runs of one are not lanes of another."""
+        kinds, space = configs.kinds(self.algorithm.config), self.task.space
+        apart = (space[name] for name in space if kinds[name] != "traced")
+        return math.prod(int(hyperparameter.size) for hyperparameter in apart)
+
     def remember(self, trials: Sequence[Trial]) -> None:
         """Take note of trials whose results are known already, so that others can go on from them."""
         self.trials.update({trial.id: trial for trial in trials})
 
-    def check(self, trials: Sequence[Trial]) -> None:
-        """Refuse trials that can't be trained, before anything is; those with a parent are checked when it is known.
+    def check(self) -> None:
+        """Refuse a task that no tuner can do anything about.
 
         Raises:
-            InputError: a config its algorithm can't run, or a fidelity below one iteration.
+            InputError: the default config can't be trained, for a reason that no tuned hyperparameter changes.
         """
-        for trial in trials:
-            if trial.parent is None:
-                self.runner.check(self._run(trial, self.seeds[0]))
+        configs_near = spaces.near_default(self.task.space)
+        reasons = (self._failure(Trial(-1, config, self.task.fidelity)) for config in configs_near)
+        reason = next(reasons)
+        if reason is not None and all(other == reason for other in reasons):
+            raise InputError(reason)
 
     def evaluate(
         self, trials: Sequence[Trial], on_segment: Callable[[Report], None] = lambda report: None
     ) -> Iterator[TrialRecord]:
         """Train the trials; give each one's record as soon as all its seeds are done.
 
+        A trial whose config can't be trained, or not at its fidelity, fails: that is a result, and the others go on.
+
         Raises:
-            InputError: a config its algorithm can't run, or that does not fit the parent's agent.
+            InputError: a config that does not fit the parent's agent.
         """
         self.remember(trials)
         self.needed = {trial.parent for trial in trials if trial.parent is not None}
         self._revive(list(self.needed), on_segment)
-        waiting: dict[int, dict[int, Curve]] = {trial.id: {} for trial in trials}
-        for trial, seed, curve in self._train(trials, on_segment):
+        failures = {trial.id: reason for trial in trials if (reason := self._failure(trial)) is not None}
+        trainable = [trial for trial in trials if trial.id not in failures]
+        self._check_fit(trainable)
+        yield from (self._failed(trial, failures[trial.id]) for trial in trials if trial.id in failures)
+        waiting: dict[int, dict[int, Curve]] = {trial.id: {} for trial in trainable}
+        for trial, seed, curve in self._train(trainable, on_segment):
             waiting[trial.id][seed] = curve
             if len(waiting[trial.id]) == len(self.seeds_of(trial)):
                 yield self._record(trial, waiting.pop(trial.id))
@@ -94,21 +113,30 @@ class Training:
         if trial.parent is None:
             return Run(self.config(trial), seed, self.task.points(trial.fidelity))
         parent = self.agents[trial.parent, seed]
-        self._check_fits(trial, parent)
         return Run(self.config(trial), seed, self.task.points(trial.fidelity, parent.env_steps), parent)
 
-    def _check_fits(self, trial: Trial, parent: Agent) -> None:
-        def shapes(state: Any) -> list[Any]:
-            return [(x.shape, x.dtype) for x in jax.tree.leaves(state)]
+    def _failure(self, trial: Trial) -> str | None:
+        """Why a trial can't be trained, in one line; None if it can."""
+        try:
+            self.runner.check(self._run(trial, self.seeds_of(trial)[0]))
+        except InputError as error:
+            return " ".join(str(error).split())
+        return None
 
-        own = jax.eval_shape(
-            lambda key: self.algorithm.init(key, self.config(trial), self.runner.env), jax.random.key(0)
-        )
-        if shapes(own) != shapes(jax.eval_shape(lambda: parent.state)):
-            raise InputError(
-                f"trial {trial.id} can't go on from trial {trial.parent}: hyperparameters that shape the agent differ "
-                "(network or number of envs)"
-            )
+    def _check_fit(self, trials: Sequence[Trial]) -> None:
+        for trial in trials:
+            if not self._fits(self._run(trial, self.seeds_of(trial)[0])):
+                raise InputError(
+                    f"trial {trial.id} can't go on from trial {trial.parent}: hyperparameters that shape the agent differ "
+                    "(network or number of envs)"
+                )
+
+    def _fits(self, run: Run) -> bool:
+        """Whether the agent to go on from, if there is one, has the shapes of its config's agents."""
+        parent, env, key = run.parent, self.runner.env, jax.random.key(0)
+        if parent is None:
+            return True
+        return _shapes(lambda: parent.state) == _shapes(lambda: self.algorithm.init(key, run.config, env))
 
     def _revive(self, parents: Sequence[int], on_segment: Callable[[Report], None]) -> None:
         """Train again the parents whose agents are gone, eldest first."""
@@ -158,23 +186,42 @@ class Training:
             score=self.task.return_range[0] if curve.diverged else points[-1].return_mean,
             env_steps=curve.trained_steps,
             seconds=curve.seconds,
-            provenance={**backend.describe(), "width": self.runner.width, "rows": self.runner.rows},
+            provenance=self._provenance(),
             points=points,
         )
 
+    def _failed(self, trial: Trial, reason: str) -> TrialRecord:
+        """The record of a trial that can't be trained: the worst score, at no cost."""
+        worst, about = self.task.return_range[0], {**self._provenance(), "error": reason}
+        runs = [RunRecord(seed, FAILED, worst, 0, 0.0, about, []) for seed in self.seeds_of(trial)]
+        return TrialRecord(
+            trial.id, dict(trial.config), trial.fidelity, trial.parent, self.seeds_of(trial), FAILED, worst, runs
+        )
+
+    def _provenance(self) -> dict[str, Any]:
+        return {**backend.describe(), "width": self.runner.width, "rows": self.runner.rows}
+
 
 def result(trial: Trial, record: TrialRecord) -> Result:
-    """What a tuner is told of a trial's record, the same to the last bit whether it was trained just now or read back."""
+    """What a tuner is told of a trial's record, the same to the last bit whether it was trained just now or read back.
+
+    Of a failed trial there is neither curve nor metrics.
+    """
     runs = sorted(record.runs, key=lambda run: run.seed)
     curves = np.array([[point.return_mean for point in run.points] for run in runs])
     steps = [point.env_steps for point in runs[0].points]
-    last = [run.points[-1].metrics for run in runs]
+    last = [run.points[-1].metrics for run in runs if run.points]
     return Result(
         trial,
         record.score,
         {run.seed: run.score for run in runs},
         list(zip(steps, curves.mean(axis=0).tolist(), strict=True)),
-        {name: float(np.mean([metrics[name] for metrics in last])) for name in last[0]},
+        {name: float(np.mean([metrics[name] for metrics in last])) for name in (last[0] if last else ())},
         Cost(sum(run.env_steps for run in runs), sum(run.seconds for run in runs)),
         record.status,
     )
+
+
+def _shapes(make: Callable[[], Any]) -> list[Any]:
+    """Of what a function makes, without making it."""
+    return [(x.shape, x.dtype) for x in jax.tree.leaves(jax.eval_shape(make))]

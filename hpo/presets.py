@@ -74,12 +74,12 @@ def sac_published(family: str) -> ConfigurationSpace:
 
 
 def ppo_full(default: Defaults, fidelity: int) -> ConfigurationSpace:
-    """Every hyperparameter of PPO, with a task's own defaults."""
+    """Every hyperparameter of PPO, with a task's own defaults; annealing, if any, is over a full run."""
     return ConfigurationSpace(
         name="ppo-full",
         space=[
             Float("learning_rate", (1e-6, 0.1), default=default["learning_rate"], log=True),
-            Categorical("anneal_steps", [0, fidelity], default=default["anneal_steps"]),
+            Categorical("anneal_steps", [0, fidelity], default=fidelity if default["anneal_steps"] else 0),
             Float("gamma", (0.8, 1.0), default=default["gamma"]),
             Float("gae_lambda", (0.8, 0.9999), default=default["gae_lambda"]),
             Float("clip_eps", (0.0, 0.5), default=default["clip_eps"]),
@@ -105,6 +105,7 @@ def dqn_full(default: Defaults, fidelity: int) -> ConfigurationSpace:
             Float("initial_epsilon", (0.5, 1.0), default=default["initial_epsilon"]),
             Float("final_epsilon", (0.001, 0.2), default=default["final_epsilon"]),
             Float("exploration_fraction", (0.005, 0.5), default=default["exploration_fraction"]),
+            Float("noise_correlation", (0.0, 0.99), default=default["noise_correlation"]),
             Categorical("double_q", [True, False], default=default["double_q"]),
             Categorical("dueling", [True, False], default=default["dueling"]),
             Integer("target_update_interval", (1, 2000), default=default["target_update_interval"], log=True),
@@ -147,7 +148,7 @@ PUBLISHED: dict[str, Callable[[str], ConfigurationSpace]] = {
 }  # fmt: skip
 FULL: dict[str, Callable[[Defaults, int], ConfigurationSpace]] = {"ppo": ppo_full, "dqn": dqn_full, "sac": sac_full}
 
-MAX_BUFFER_SIZE = 100_000
+MAX_BUFFER_SIZE = 120_000
 
 
 def _of_every_algorithm(default: Defaults) -> list[Any]:
@@ -160,14 +161,14 @@ def _of_every_algorithm(default: Defaults) -> list[Any]:
 
 
 def _of_replay(default: Defaults, fidelity: int) -> list[Any]:
-    """What learning from a replay adds; learning starts within the first tenth of a full run."""
+    """What learning from a replay adds; learning starts within the first half of a full run."""
     starts = min(default["learning_starts"], fidelity // 10)
     return [
         Float("learning_rate", (1e-6, 0.1), default=default["learning_rate"], log=True),
         Float("gamma", (0.8, 0.9999), default=default["gamma"]),
         Integer("buffer_size", (1024, MAX_BUFFER_SIZE), default=default["buffer_size"], log=True),
-        Categorical("batch_size", [16, 32, 64, 128, 256, 512], default=default["batch_size"]),
-        Integer("learning_starts", (0, fidelity // 10), default=starts),
+        Categorical("batch_size", [16, 32, 64, 128, 256, 512, 1024], default=default["batch_size"]),
+        Integer("learning_starts", (0, max(fidelity // 2, 1)), default=starts),
         Categorical("num_envs", [1, 4, 8, 16], default=default["num_envs"]),
         Categorical("train_freq", [1, 2, 4, 8, 16, 32, 64], default=default["train_freq"]),
         Categorical("gradient_steps", [1, 2, 4, 8, 16], default=default["gradient_steps"]),

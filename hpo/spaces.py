@@ -5,16 +5,26 @@ hyperparameters only; `plain` and `repair` make them so.
 """
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from ConfigSpace import Configuration, ConfigurationSpace
-from ConfigSpace.hyperparameters import CategoricalHyperparameter, IntegerHyperparameter, OrdinalHyperparameter
-from ConfigSpace.util import deactivate_inactive_hyperparameters
+from ConfigSpace.hyperparameters import (
+    CategoricalHyperparameter,
+    Constant,
+    IntegerHyperparameter,
+    OrdinalHyperparameter,
+)
 
 from envs.errors import InputError, unknown
 from hpo.trial import Scalar
+
+_VALUES: dict[type, Callable[[Any], Sequence[Any]]] = {
+    CategoricalHyperparameter: lambda hyperparameter: hyperparameter.choices,
+    OrdinalHyperparameter: lambda hyperparameter: hyperparameter.sequence,
+    Constant: lambda hyperparameter: [hyperparameter.value],
+}
 
 
 def plain(config: Mapping[str, Any]) -> dict[str, Scalar]:
@@ -26,12 +36,12 @@ def sample(space: ConfigurationSpace, seed: Sequence[int]) -> dict[str, Scalar]:
     """A random config that depends on the seed alone, e.g. `[tuner seed, trial id]`."""
     space = copy.deepcopy(space)
     space.seed(int(np.random.SeedSequence(list(seed)).generate_state(1)[0]))
-    return plain(space.sample_configuration())
+    return repair(space, space.sample_configuration())  # which may hold inactive ones (ConfigSpace 1.2)
 
 
 def default(space: ConfigurationSpace) -> dict[str, Scalar]:
     """The config of default values."""
-    return plain(space.get_default_configuration())
+    return repair(space, {})
 
 
 def from_unit(space: ConfigurationSpace, point: Sequence[float]) -> dict[str, Scalar]:
@@ -42,9 +52,44 @@ def from_unit(space: ConfigurationSpace, point: Sequence[float]) -> dict[str, Sc
 def repair(space: ConfigurationSpace, config: Mapping[str, Any]) -> dict[str, Scalar]:
     """A config made valid where conditions between hyperparameters make it not: inactive ones dropped, active ones that
     are missing set to their defaults.
+
+    Raises:
+        InputError: an unknown name, or an active hyperparameter's value that is out of range.
     """
-    full = {**{name: space[name].default_value for name in space}, **config}
-    return plain(deactivate_inactive_hyperparameters(full, space))
+    for name in config:
+        if name not in space:
+            raise unknown("hyperparameter of the space", name, space)
+    chosen: dict[str, Any] = {}
+    for name, hyperparameter in space.items():  # parents come before their children
+        if active(space, name, chosen):
+            chosen[name] = config.get(name, hyperparameter.default_value)
+            if not hyperparameter.legal_value(chosen[name]):
+                raise InputError(f"{name} must be {describe(hyperparameter)}, got {chosen[name]!r}")
+    return plain(Configuration(space, values=chosen))
+
+
+def active(space: ConfigurationSpace, name: str, config: Mapping[str, Any]) -> bool:
+    """Whether a hyperparameter is active by a config that holds the active ones before it in the space's order.
+
+    By ConfigSpace's own conditions, but not by its functions for whole configs, which go wrong where a parent in a
+    conjunction is inactive itself (1.2).
+    """
+    conditions = space.parent_conditions_of[name]
+    return not conditions or all(condition.satisfied_by_vector(_vector(space, config)) for condition in conditions)
+
+
+def _vector(space: ConfigurationSpace, config: Mapping[str, Any]) -> np.ndarray:
+    """The form in which ConfigSpace evaluates conditions; NaN where a hyperparameter is missing."""
+    return np.array([space[name].to_vector(config[name]) if name in config else np.nan for name in space])
+
+
+def near_default(space: ConfigurationSpace) -> Iterator[dict[str, Scalar]]:
+    """The default config, then those that differ from it in one hyperparameter: every category, or the two bounds."""
+    yield (start := default(space))
+    for name in start:
+        values = choices(space[name])
+        for value in values if values is not None else (_at(space[name], 0.0), _at(space[name], 1.0)):
+            yield repair(space, {**start, name: value})
 
 
 def check(space: ConfigurationSpace, config: Mapping[str, Any]) -> None:
@@ -75,18 +120,18 @@ def _is_legal(hyperparameter: Any, value: Any) -> bool:
 
 def describe(hyperparameter: Any) -> str:
     """The allowed values in a few words."""
-    if isinstance(hyperparameter, CategoricalHyperparameter):
-        return f"one of {', '.join(map(str, choices(hyperparameter) or ()))}"
+    values = choices(hyperparameter)
+    if values is not None:
+        return f"one of {', '.join(map(str, values))}" if len(values) > 1 else str(values[0])
     scale = " (log)" if getattr(hyperparameter, "log", False) else ""
     return f"in [{hyperparameter.lower:g}, {hyperparameter.upper:g}]{scale}"
 
 
 def choices(hyperparameter: Any) -> list[Scalar] | None:
-    """All values of a categorical hyperparameter in order; None for a numeric one."""
-    if isinstance(hyperparameter, CategoricalHyperparameter):
-        return [value.item() if isinstance(value, np.generic) else value for value in hyperparameter.choices]
-    if isinstance(hyperparameter, OrdinalHyperparameter):
-        return list(hyperparameter.sequence)
+    """All values of a categorical, ordinal or constant hyperparameter in order; None for a numeric one."""
+    for kind, values in _VALUES.items():
+        if isinstance(hyperparameter, kind):
+            return [value.item() if isinstance(value, np.generic) else value for value in values(hyperparameter)]
     return None
 
 

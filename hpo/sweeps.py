@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from envs.errors import InputError
-from hpo import spaces, tasks, tuners
+from hpo import contract, tasks, tuners
 from hpo.trial import Result, Trial, as_dict
 from landscapes.record import SweepRecord, load
 from landscapes.store import Store, TrialRecord, dumps
@@ -169,15 +169,17 @@ class Sweep:
         }
         self.tuner = tuners.make(tuner, context, plan.options)
         self.recorded = self._recorded()
+        self.timing_before: dict[str, float] = store.sweep(name)["timing"] if self.recorded else {}
         self.finished: dict[int, TrialRecord] = {}
         self.asked: dict[int, Trial] = {}
         self.spent = 0.0
         self.objective = self._objective()
         self.seconds: dict[str, float] = collections.defaultdict(float)
+        self.started = time.perf_counter()
 
     def run(self) -> SweepRecord:
         """Ask, train, record and tell until the budget is spent or the tuner has no more to ask."""
-        started = time.perf_counter()
+        self.objective.check()
         trials = self._ask()
         if not trials:
             self._check_all_replayed()
@@ -188,17 +190,11 @@ class Sweep:
         try:
             while trials:
                 self._call("tell", self._results(trials))
+                self._record_timing()
                 trials = self._ask()
         finally:
             self.view.closed()
-            if set(self.finished) - set(self.recorded):
-                report, num_workers = self.objective.runner.report, len(self.objective.runner.workers)
-                costs = {
-                    "total": time.perf_counter() - started,
-                    "compile": report.compile_seconds / num_workers,
-                    "train": report.train_seconds / num_workers,
-                }
-                self._record_timing({**costs, **self.seconds})
+            self._record_timing()
         self._check_all_replayed()
         return load(self.name, self.store)
 
@@ -211,12 +207,7 @@ class Sweep:
         room = self.plan.batch if self.plan.trials is None else min(self.plan.batch, self.plan.trials - len(self.asked))
         if room <= 0 or (self.plan.budget is not None and self.spent >= self.plan.budget):
             return []
-        trials = self._call("ask", room)
-        if not isinstance(trials, Sequence):
-            raise InputError(f"tuner {self.plan.tuner!r} must give a list of trials, got {trials!r}")
-        trials = list(trials)
-        self._check(trials, room)
-        self.objective.check(trials)
+        trials = contract.check(self._call("ask", room), room, self.plan, self.asked, self.finished)
         return self._affordable(trials)
 
     def _call(self, method: str, argument: Any) -> Any:
@@ -246,56 +237,6 @@ class Sweep:
         start = self.asked[trial.parent].fidelity if trial.parent is not None else 0
         seeds = self.plan.seeds if trial.seeds is None else trial.seeds
         return (trial.fidelity - start) / self.plan.task.fidelity * len(seeds) / len(self.plan.seeds)
-
-    def _check(self, trials: list[Trial], room: int) -> None:
-        """Refuse what breaks the contract, before anything is trained."""
-        who = f"tuner {self.plan.tuner!r}"
-        if len(trials) > room:
-            raise InputError(f"{who} must give at most the {room} trials asked for, got {len(trials)}")
-        for trial in trials:
-            if not isinstance(trial, Trial):
-                raise InputError(f"{who} must give hpo.Trial objects, got {trial!r}")
-            try:
-                self._check_types(trial)
-                self._check_values(trial)
-            except InputError as error:
-                raise InputError(f"{who}, trial {trial.id}: {error}") from error
-        seen = [trial.id for trial in trials]
-        twice = next((i for i in seen if i in self.asked or seen.count(i) > 1), None)
-        if twice is not None:
-            raise InputError(f"{who} must give each trial an id of its own, got {twice} twice")
-
-    @staticmethod
-    def _check_types(trial: Trial) -> None:
-        """Plain values only: they go into the store as they are."""
-        for name in ("id", "fidelity"):
-            if type(getattr(trial, name)) is not int:
-                raise InputError(f"{name} must be an int, got {getattr(trial, name)!r}")
-        if trial.parent is not None and type(trial.parent) is not int:
-            raise InputError(f"parent must be an int or None, got {trial.parent!r}")
-        if not isinstance(trial.config, Mapping):
-            raise InputError(f"config must be a mapping, got {trial.config!r}")
-
-    def _check_values(self, trial: Trial) -> None:
-        most, seeds = self.plan.task.fidelity, self.plan.seeds
-        spaces.check(self.plan.task.space, trial.config)
-        if not 1 <= trial.fidelity <= most:
-            raise InputError(f"fidelity must be in [1, {most}], got {trial.fidelity}")
-        if trial.seeds is not None and not (
-            trial.seeds and set(trial.seeds) <= set(seeds) and len(set(trial.seeds)) == len(trial.seeds)
-        ):
-            raise InputError(f"seeds must be among the tuning seeds {seeds}, got {trial.seeds}")
-        if trial.parent is not None:
-            self._check_parent(trial, trial.seeds or seeds)
-
-    def _check_parent(self, trial: Trial, seeds: tuple[int, ...]) -> None:
-        if trial.parent not in self.finished:
-            raise InputError(f"parent must be a finished trial, got {trial.parent}")
-        parent = self.finished[trial.parent]
-        if parent.fidelity >= trial.fidelity:
-            raise InputError(f"fidelity must exceed its parent's {parent.fidelity}, got {trial.fidelity}")
-        if not set(seeds) <= set(parent.seeds):
-            raise InputError(f"seeds must be among its parent's {tuple(parent.seeds)}, got {seeds}")
 
     def _results(self, trials: list[Trial]) -> list[Result]:
         """Results in the order of asking: from the store where they are recorded, else by training."""
@@ -365,11 +306,23 @@ class Sweep:
                 )
         return self.store.trials(self.name)
 
-    def _record_timing(self, seconds: Mapping[str, float]) -> None:
-        before = self.store.sweep(self.name)["timing"]
-        self.store.set_timing(
-            self.name, {key: round(before.get(key, 0.0) + value, 3) for key, value in seconds.items()}
-        )
+    def _record_timing(self) -> None:
+        """Record what the sweep has cost so far, earlier processes included; after every round, as Ctrl-C leaves no time.
+
+        Where trials were only read back, the timing stays as it was.
+        """
+        if not set(self.finished) - set(self.recorded):
+            return
+        report, num_workers = self.objective.runner.report, len(self.objective.runner.workers)
+        costs = {
+            "total": time.perf_counter() - self.started,
+            "compile": report.compile_seconds / num_workers,
+            "train": report.train_seconds / num_workers,
+            **self.seconds,
+        }
+        timing = {key: round(self.timing_before.get(key, 0.0) + value, 3) for key, value in costs.items()}
+        with self._timed("store"):
+            self.store.set_timing(self.name, timing)
 
     @contextlib.contextmanager
     def _timed(self, phase: str) -> Iterator[None]:

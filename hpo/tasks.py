@@ -120,8 +120,8 @@ _DQN: dict[str, _Settings] = {
         published={"num_envs": 8, "train_freq": 32, "gradient_steps": 128},
         full_fidelity=50_000,
         full={
-            "learning_rate": 1e-3, "num_envs": 4, "train_freq": 4, "gradient_steps": 8, "target_update_interval": 250,
-            "exploration_fraction": 0.2, "activation": "relu",
+            "learning_rate": 5e-4, "num_envs": 4, "train_freq": 1, "gradient_steps": 2, "n_step": 5,
+            "target_update_interval": 4, "tau": 0.01, "exploration_fraction": 0.2, "normalize_observations": True,
         },
     ),
     "Acrobot-v1": _Settings(
@@ -138,9 +138,9 @@ _DQN: dict[str, _Settings] = {
         published={"num_envs": 8, "train_freq": 2, "gradient_steps": 8},
         full_fidelity=120_000,
         full={
-            "learning_rate": 4e-3, "gamma": 0.98, "num_envs": 4, "train_freq": 4, "gradient_steps": 8,
-            "target_update_interval": 600, "exploration_fraction": 0.2, "final_epsilon": 0.07, "buffer_size": 10_000,
-            "activation": "relu",
+            "learning_rate": 1e-3, "num_envs": 8, "train_freq": 2, "gradient_steps": 8, "n_step": 5,
+            "learning_starts": 4_000, "target_update_interval": 600, "exploration_fraction": 0.2,
+            "noise_correlation": 0.95, "normalize_observations": True, "activation": "relu",
         },
     ),
 }  # fmt: skip
@@ -150,15 +150,18 @@ _SAC: dict[str, _Settings] = {
         published_fidelity=20_000,
         published={"num_envs": 8},
         full_fidelity=20_000,
-        full={"learning_rate": 1e-3, "num_envs": 1, "batch_size": 128},
+        full={"learning_rate": 1e-3, "batch_size": 128},
     ),
     "MountainCarContinuous-v0": _Settings(
         published_fidelity=50_000,
         published={"num_envs": 8},
         full_fidelity=50_000,
-        full={"learning_rate": 3e-4, "num_envs": 1, "batch_size": 128},
+        full={
+            "learning_rate": 1e-3, "batch_size": 128, "tau": 0.01, "num_envs": 8, "gradient_steps": 2, "n_step": 3,
+            "learning_starts": 2_000, "noise_correlation": 0.98, "normalize_observations": True,
+        },
     ),
-}
+}  # fmt: skip
 
 _TABLE: dict[str, dict[str, _Settings]] = {"ppo": _PPO, "dqn": _DQN, "sac": _SAC}
 _CUSTOM = _Settings(published_fidelity=100_000, published={}, full_fidelity=100_000, full={})
@@ -211,7 +214,7 @@ def _task(name: str, algorithm: str, env: str, preset: str, fidelity: int | None
     else:
         steps = fidelity or settings.full_fidelity
         known = {**defaults, **settings.full}
-        space = presets.FULL[algorithm](known, settings.full_fidelity)
+        space = presets.FULL[algorithm](known, steps)
     fixed = {
         key: value for key, value in {**known, **_sizes(space, steps)}.items() if key not in space and key in known
     }

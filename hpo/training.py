@@ -36,10 +36,22 @@ def train(
         raise InputError(f"out must be a directory, got {str(out)!r}")
     fixed = _fixed(tasks.get(task, "full", fidelity), changes)
     plan = sweeps.plan(fixed, "default", trials=1, seeds=seeds)
-    chosen = name or "-".join(("train", *fixed.name.split("/"), *(f"{key}={value}" for key, value in changes.items())))
+    chosen = name or default_name(plan, changes)
     sweep = sweeps.Sweep(plan, chosen, Store(store), "default", view or sweeps.View())
     record = sweep.run()
     return Trained(record, _draw(record, out / f"{chosen}.png"), _save_agents(sweep, fixed, out / "agents" / chosen))
+
+
+def default_name(plan: sweeps.Plan, changes: Mapping[str, Any]) -> str:
+    """`train-ppo-CartPole-v1-learning_rate=0.001-seeds=10`: the task and all in which two commands on it may differ.
+
+    Seeds are written as on the command line, their number or the seeds themselves; the fidelity if it is not the task's.
+    """
+    first, seeds = tuple(range(len(plan.seeds))), plan.seeds
+    listed = str(len(seeds)) if seeds == first else ",".join(map(str, seeds)) + "," * (len(seeds) == 1)
+    differs = plan.task.fidelity != tasks.get(plan.task.name, "full").fidelity
+    settings = {**changes, "seeds": listed, **({"fidelity": plan.task.fidelity} if differs else {})}
+    return "-".join(("train", *plan.task.name.split("/"), *(f"{key}={value}" for key, value in settings.items())))
 
 
 def _fixed(task: tasks.Task, changes: Mapping[str, Any]) -> tasks.Task:

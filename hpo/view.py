@@ -1,5 +1,6 @@
 """What a sweep shows while it runs: one live line on a terminal, plain lines elsewhere."""
 
+import collections
 import time
 from typing import Any
 
@@ -13,7 +14,7 @@ _SECONDS_BETWEEN_LINES = 10.0
 
 
 class SweepView(View):
-    """Trials done, env steps per second, the incumbent and its score, time left."""
+    """Trials done, env steps per second, the incumbent and its score, time left; a line for each reason why trials fail."""
 
     def __init__(self, console: Console):
         self.console = console
@@ -23,7 +24,9 @@ class SweepView(View):
         )  # fmt: skip
         self.live = Progress(*columns, console=console, transient=True) if console.is_terminal else None
         self.best: TrialRecord | None = None
-        self.num_done = self.num_diverged = self.steps_recorded = self.env_steps = 0
+        self.num_done = self.env_steps = 0
+        self.num_by_status: collections.Counter[str] = collections.Counter()
+        self.errors: set[str] = set()
         self.last_line = 0.0
 
     def started(self, plan: Plan, name: str, num_recorded: int) -> None:
@@ -45,7 +48,10 @@ class SweepView(View):
 
     def trial(self, record: TrialRecord) -> None:
         self.num_done += 1
-        self.num_diverged += record.status == "diverged"
+        self.num_by_status[record.status] += 1
+        if record.error is not None and record.error not in self.errors:
+            self.errors.add(record.error)
+            self.console.print(f"trial {record.trial} failed: {record.error}", markup=False)
         if (
             record.finished_at
             and record.status == "completed"
@@ -73,8 +79,7 @@ class SweepView(View):
         parts = [f"{trials} trials", f"{rate:,.0f} env steps/s"]
         if self.best is not None:
             parts.append(f"incumbent {self.best.score:.1f} (trial {self.best.trial})")
-        if self.num_diverged:
-            parts.append(f"{self.num_diverged} diverged")
+        parts += [f"{num} {status}" for status in ("diverged", "failed") if (num := self.num_by_status[status])]
         return " · ".join(parts)
 
 

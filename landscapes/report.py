@@ -493,7 +493,7 @@ def _curve_keys(trials: pd.DataFrame, top: list[int], incumbent: dict | None, sc
     ]
     if incumbent is not None:
         keys[0]["label"] += ", incumbent"
-    num_others = len(trials) - len(top)
+    num_others = int((trials["status"] != "failed").sum()) - len(top)
     others = {
         "label": _plural(num_others, "other trial" if top else "trial"),
         "note": "",

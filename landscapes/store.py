@@ -1,7 +1,7 @@
 """The run store: every sweep, trial, run and curve point, in one SQLite file (or any database SQLAlchemy can reach).
 
 A trial is in it wholly or not at all: its runs and their points are written in one transaction. One process writes to a
-sweep at a time. NaN is stored as NULL and read back as NaN; everything else survives exactly.
+sweep at a time. NaN is stored as NULL and read back as NaN, and -0.0 comes back as 0.0; everything else survives exactly.
 """
 
 import json
@@ -20,6 +20,7 @@ from envs.errors import InputError, unknown
 
 SCHEMA_VERSION = 1
 DEFAULT_STORE = "results/store.sqlite"
+LOCK_SECONDS = 30
 
 _metadata = sa.MetaData()
 
@@ -91,7 +92,10 @@ class PointRecord:
 
 @dataclass(frozen=True)
 class RunRecord:
-    """One trial under one seed. `env_steps` counts what this trial trained, without its parent's."""
+    """One trial under one seed. `env_steps` counts what this trial trained, without its parent's.
+
+    A run that could not be trained has the status `failed`, no points, and the reason under `error` in its provenance.
+    """
 
     seed: int
     status: str
@@ -116,6 +120,11 @@ class TrialRecord:
     runs: Sequence[RunRecord]
     finished_at: str = field(default_factory=lambda: now())
 
+    @property
+    def error(self) -> str | None:
+        """Why a failed trial could not be trained; None of any other."""
+        return next((run.provenance["error"] for run in self.runs if "error" in run.provenance), None)
+
 
 def now() -> str:
     """The time in UTC, to the second, in ISO 8601."""
@@ -126,14 +135,15 @@ class Store:
     """A store at a path or SQLAlchemy URL; made at the first write, so that reading never creates one.
 
     Raises:
-        InputError: the file is there and is no store of ours, or of another schema version.
+        InputError: the file is there and is no store of ours, or of another schema version. Every method raises it where
+            the database can't be read or written: it is locked for too long, full or read-only.
     """
 
     def __init__(self, location: str | Path | None = None):
         location = str(location or os.environ.get("ARL_STORE") or DEFAULT_STORE)
         try:
             url = sa.make_url(location) if "://" in location else sa.URL.create("sqlite", database=location)
-            self._engine = sa.create_engine(url)
+            self._engine = sa.create_engine(_patient(url))
         except (sa.exc.ArgumentError, ModuleNotFoundError) as error:
             raise InputError(f"store must be a file or an SQLAlchemy URL, got {location!r}: {error}") from error
         self.location = url.render_as_string(hide_password=True) if "://" in location else location
@@ -154,7 +164,7 @@ class Store:
         """The sweeps in the store, oldest first."""
         if not self.exists():
             return []
-        with self._engine.connect() as connection:
+        with self._reading() as connection:
             if not sa.inspect(connection).has_table(_sweeps.name):
                 return []
             return list(connection.scalars(sa.select(_sweeps.c.name).order_by(_sweeps.c.created_at, _sweeps.c.name)))
@@ -185,7 +195,7 @@ class Store:
         """
         if name not in self.names():
             raise unknown(f"sweep in {self.location}", name, self.names() or ["none"])
-        with self._engine.connect() as connection:
+        with self._reading() as connection:
             return dict(connection.execute(sa.select(_sweeps).where(_sweeps.c.name == name)).mappings().one())
 
     def set_timing(self, name: str, timing: Mapping[str, float]) -> None:
@@ -210,7 +220,8 @@ class Store:
                 for run in trial.runs
                 for i, p in enumerate(run.points)
             ]
-            connection.execute(_points.insert(), rows)
+            if rows:
+                connection.execute(_points.insert(), rows)
 
     def trials(self, sweep: str) -> dict[int, TrialRecord]:
         """The finished trials of a sweep by id, with their runs and points."""
@@ -220,13 +231,22 @@ class Store:
             points.setdefault((row["trial"], row["seed"]), []).append(_point_record(row))
         runs: dict[int, list[RunRecord]] = {}
         for row in tables[_runs]:
-            runs.setdefault(row["trial"], []).append(_run_record(row, points[row["trial"], row["seed"]]))
+            runs.setdefault(row["trial"], []).append(_run_record(row, points.get((row["trial"], row["seed"]), [])))
         return {row["trial"]: _trial_record(row, runs[row["trial"]]) for row in tables[_trials]}
 
     def _rows(self, table: sa.Table, sweep: str) -> list[dict[str, Any]]:
-        with self._engine.connect() as connection:
+        with self._reading() as connection:
             chosen = sa.select(table).where(table.c.sweep == sweep).order_by(*table.primary_key.columns)
             return [dict(row) for row in connection.execute(chosen).mappings()]
+
+    @contextmanager
+    def _reading(self) -> Iterator[sa.Connection]:
+        """A connection; what keeps a database from being read is one line."""
+        try:
+            with self._engine.connect() as connection:
+                yield connection
+        except sa.exc.OperationalError as error:
+            raise InputError(f"store {self.location!r} can't be read: {_cause(error)}") from error
 
     @contextmanager
     def _writing(self, conflict: str = "") -> Iterator[sa.Connection]:
@@ -241,21 +261,35 @@ class Store:
                     connection.execute(_about.insert(), {"schema_version": SCHEMA_VERSION})
                 yield connection
         except sa.exc.IntegrityError as error:
-            raise InputError(conflict or str(error.orig)) from error
+            raise InputError(conflict or _cause(error)) from error
+        except sa.exc.OperationalError as error:
+            raise InputError(f"store {self.location!r} can't be written: {_cause(error)}") from error
 
     def _check(self) -> None:
         """Refuse a database that is not ours, before anything is written to it."""
         try:
-            with self._engine.connect() as connection:
+            with self._reading() as connection:
                 tables = sa.inspect(connection).get_table_names()
                 version = connection.scalar(sa.select(_about.c.schema_version)) if _about.name in tables else None
         except sa.exc.DBAPIError as error:
-            raise InputError(f"store {self.location!r} is no arl store: {error.orig}") from error
+            raise InputError(f"store {self.location!r} is no arl store: {_cause(error)}") from error
         foreign = [table for table in tables if table not in _metadata.tables]
         if version is None and foreign:
             raise InputError(f"store {self.location!r} is no arl store: it holds the tables {', '.join(foreign)}")
         if version not in (None, SCHEMA_VERSION):
             raise InputError(f"store {self.location!r} must have schema version {SCHEMA_VERSION}, got {version}")
+
+
+def _patient(url: sa.URL) -> sa.URL:
+    """SQLite waits for another process's lock as long as a long read of the store takes, unless the URL says how long."""
+    if url.get_backend_name() != "sqlite" or "timeout" in url.query:
+        return url
+    return url.update_query_dict({"timeout": str(LOCK_SECONDS)})
+
+
+def _cause(error: sa.exc.DBAPIError) -> str:
+    """The database's own words, in one line."""
+    return " ".join(str(error.orig).split())
 
 
 def _enforce_foreign_keys(connection: Any, _: Any) -> None:

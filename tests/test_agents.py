@@ -109,3 +109,14 @@ def test_an_interrupted_save_leaves_the_file_as_it_was(path, config, state, monk
     with pytest.raises(OSError, match="disk full"):
         agents.save(path, "ppo", ENV, config, seed=4, env_steps=64, state=state)
     assert path.read_bytes() == before
+    assert [file.name for file in path.parent.iterdir()] == ["3.agent"]
+
+
+def test_agents_of_like_names_are_written_apart(tmp_path, config, state, monkeypatch):
+    write, written = Path.write_bytes, []
+    monkeypatch.setattr(Path, "write_bytes", lambda self, data: (written.append(self.name), write(self, data)))
+    for name, pid in (("a.x", 1), ("a.y", 1), ("a.x", 2)):
+        monkeypatch.setattr("os.getpid", lambda pid=pid: pid)
+        agents.save(tmp_path / name, "ppo", ENV, config, seed=3, env_steps=64, state=state)
+    assert len(set(written)) == 3
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["a.x", "a.y"]

@@ -7,6 +7,7 @@ import os
 import shlex
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -21,7 +22,7 @@ from tiny import FIDELITY
 import hpo
 import landscapes
 from arl import agents
-from hpo import cli
+from hpo import cli, sweeps, tasks, training
 
 ARL = Path(sys.executable).with_name("arl")
 TASK = "ppo/ProbeMatching"
@@ -228,11 +229,27 @@ def test_agents_of_another_config_are_not_taken_for_its_own(trained, tmp_path):
         assert agents.load(home / file).config.learning_rate == 0.01
 
 
+@pytest.mark.parametrize(
+    ("seeds", "fidelity", "end"),
+    [
+        (1, None, "seeds=1"),
+        ([0], 100_000, "seeds=1"),
+        (10, 200, "seeds=10-fidelity=200"),
+        ([7], None, "seeds=7,"),
+        ([3, 0], None, "seeds=3,0"),
+    ],
+)
+def test_names_of_trained_configs(seeds, fidelity, end):
+    plan = sweeps.plan(tasks.get("ppo/CartPole-v1", "full", fidelity), "default", trials=1, seeds=seeds)
+    assert training.default_name(plan, {"gamma": 0.9}) == f"train-ppo-CartPole-v1-gamma=0.9-{end}"
+
+
 def test_a_config_that_diverges_is_recorded(tmp_path):
     done = arl(tmp_path, *TRAIN, "--set", "learning_rate=1e30", "--json")
     assert done.status == 0, done.err
     summary = json.loads(done.out)
     assert (summary["diverged"], summary["incumbent"]) == (1, None)
+    assert summary["sweep"].endswith("-learning_rate=1e+30-seeds=0,3-fidelity=200")
     record = landscapes.load(summary["sweep"], tmp_path / "results" / "store.sqlite")
     assert record.trials.status.tolist() == ["diverged"]
     assert record.trials.score.tolist() == [tiny.WORST]
@@ -240,6 +257,27 @@ def test_a_config_that_diverges_is_recorded(tmp_path):
     assert (shown.status, shown.err) == (0, "")
     assert "1 trials (1 diverged)" in shown.out
     assert arl(tmp_path, "report", summary["sweep"]).status == 0
+
+
+def test_a_sweep_tells_of_its_failed_trials(tmp_path):
+    words = ["sweep", TASK, "--space", "full", "--fidelity", FIDELITY, "--tuner", "hasty.py:Hasty", "--trials", 3]
+    (tmp_path / "hasty.py").write_text(
+        "import tiny\nfrom hpo.trial import Trial\n"
+        "class Hasty(tiny.Listed):\n"
+        "    def __init__(self, space, fidelity):\n"
+        "        config = tiny.config(space, 1e-3)\n"
+        "        super().__init__([Trial(i, config, steps) for i, steps in enumerate((19, 20, 7))])\n"
+    )
+    done = arl(tmp_path, *words, "--name", "hasty", "--json")
+    assert done.status == 0, done.err
+    assert (json.loads(done.out)["failed"], json.loads(done.out)["diverged"]) == (2, 0)
+    shown = arl(tmp_path, "show", "hasty")
+    assert (shown.status, shown.err) == (0, "")
+    assert "3 trials (0 diverged, 2 failed), 20 env steps" in shown.out
+    assert "1 failed: fidelity must allow one iteration of 20 env steps, got 19" in shown.out
+    assert "status" in shown.out
+    assert arl(tmp_path, "report", "hasty").status == 0
+    assert arl(tmp_path, "export", "hasty", "exported").status == 0
 
 
 def test_train_may_be_evaluated_more_often_than_it_iterates(tmp_path):
@@ -404,6 +442,7 @@ def littered(tmp_path):
         ("train ppo/ProbeChoice --set activation=gelu", "activation must be one of tanh, relu"),
         ("train ppo/ProbeChoice --set anneal_steps=99999999999", "anneal_steps must be"),
         ("train ppo/ProbeChoice --fidelity 999", "must allow one iteration of 1024"),
+        ("train ppo/ProbeChoice --fidelity 999 --set num_envs=100", "must allow one iteration of 12800"),
         ("sweep ppo/ProbeChoice --fidelity 999", "must allow one iteration of 1024"),
         ("sweep ppo/ProbeChoice --tuner mine.py:Mine", "must ask for at least one trial"),
     ],
@@ -447,6 +486,17 @@ def test_what_can_not_be_written_is_one_line(home, words):
     assert len(done.err.splitlines()) == 1
 
 
+def test_a_store_that_is_locked_is_one_line(home):
+    store = home / "results" / "store.sqlite"
+    holder = sqlite3.connect(store)
+    holder.execute("BEGIN EXCLUSIVE")
+    for words in (["show", "first"], [*SWEEP, "--json"], ["list", "sweeps"]):
+        done = arl(home, *words, "--store", f"sqlite:///{store}?timeout=0.05")
+        assert (done.status, done.out) == (2, "")
+        assert done.err == f"arl: store 'sqlite:///{store}?timeout=0.05' can't be read: database is locked\n"
+    holder.close()
+
+
 def test_the_installed_command_keeps_its_promises(tmp_path):
     done = subprocess.run([ARL, "sweep", "ppo/Nowhere"], cwd=tmp_path, capture_output=True, text=True)
     assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1)
@@ -454,10 +504,11 @@ def test_the_installed_command_keeps_its_promises(tmp_path):
     assert files(tmp_path) == []
 
 
-def test_a_reader_that_goes_away_is_not_worth_a_word(tmp_path):
+@pytest.mark.parametrize("line", ["list envs", "list envs --json", "list spaces --json", "--help"])
+def test_a_reader_that_goes_away_is_not_worth_a_word(tmp_path, line):
+    """Whether the pipe breaks while a table is printed, while the rest of a short document is flushed, or in the help."""
     read, write = os.pipe()
     os.close(read)
-    done = subprocess.run([ARL, "list", "envs"], cwd=tmp_path, stdout=write, stderr=subprocess.PIPE, text=True)
+    done = subprocess.run([ARL, *line.split()], cwd=tmp_path, stdout=write, stderr=subprocess.PIPE, text=True)
     os.close(write)
-    assert done.returncode in (1, 141)
-    assert done.stderr == ""
+    assert (done.returncode, done.stderr) == (141, "")

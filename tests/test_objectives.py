@@ -9,6 +9,7 @@ import tiny
 from tiny import FIDELITY, ITERATION, WORST, run_record, trial_record
 
 from envs.errors import InputError
+from hpo import tasks
 from hpo.objectives import Training, result
 from hpo.trial import Cost, Trial
 
@@ -141,9 +142,45 @@ def test_a_trial_can_not_go_on_with_an_agent_of_another_shape(shared):
         evaluate(shared, Trial(61, {**CONFIG, "hidden_size": 64}, FIDELITY, parent=60))
 
 
-def test_a_trial_must_allow_one_iteration(shared):
-    with pytest.raises(InputError, match=r"fidelity must allow one iteration of 20 env steps .*, got 19 to train"):
-        evaluate(shared, Trial(70, CONFIG, ITERATION - 1))
+TOO_SHORT = "fidelity must allow one iteration of 20 env steps, got 19 to train"
+
+
+@pytest.mark.parametrize(
+    ("trial", "reason"),
+    [
+        (Trial(70, CONFIG, ITERATION - 1), TOO_SHORT),
+        (Trial(71, CONFIG, FIDELITY - 1, parent=72), TOO_SHORT),
+        (Trial(73, {**CONFIG, "num_envs": 0}, FIDELITY), "num_envs must be >= 1, got 0"),
+    ],
+    ids=["too short", "too short beyond its parent", "not in the algorithm's domain"],
+)
+def test_a_trial_that_can_not_be_trained_fails_and_the_others_go_on(shared, straight, trial, reason):
+    evaluate(shared, Trial(72, CONFIG, FIDELITY - ITERATION))
+    failed, neighbour = evaluate(shared, trial, Trial(74, CONFIG, FIDELITY))
+    assert (failed.status, failed.score, failed.error) == ("failed", WORST, reason)
+    for run in failed.runs:
+        assert (run.status, run.score, run.env_steps, run.seconds, run.points) == ("failed", WORST, 0, 0.0, [])
+        assert run.provenance["error"] == reason
+    assert [run.seed for run in failed.runs] == list(SEEDS)
+    assert (neighbour.status, neighbour.score, neighbour.error) == ("completed", straight.score, None)
+    told = result(trial, failed)
+    assert (told.status, told.score, told.seed_scores) == ("failed", WORST, {0: WORST, 1: WORST})
+    assert (told.curve, told.metrics, told.cost) == ([], {}, Cost(0, 0.0))
+
+
+def test_a_task_that_no_tuner_can_do_anything_about_is_refused():
+    short = dataclasses.replace(tiny.task(), fidelity=ITERATION - 1)
+    with pytest.raises(InputError, match="must allow one iteration of 20"):
+        Training(short, SEEDS, batch=2).check()
+    wrong = dataclasses.replace(tiny.task(), fixed={**tiny.task().fixed, "num_epochs": 0})
+    with pytest.raises(InputError, match="num_epochs must be >= 1, got 0"):
+        Training(wrong, SEEDS, batch=2).check()
+    training().check()
+
+
+@pytest.mark.parametrize("fidelity", [100, 5])
+def test_a_task_whose_default_does_not_fit_is_fine_where_others_may(fidelity):
+    Training(tasks.get("ppo/ProbeMatching", "full", fidelity), SEEDS, batch=2).check()
 
 
 def test_a_config_that_diverges_is_a_result_of_the_worst_score(shared):

@@ -267,6 +267,25 @@ def test_diverged_trials_stand_at_the_worst_return():
     assert figure["layout"]["yaxis"]["range"][0] < -500.0
 
 
+def test_failed_trials_have_no_curve():
+    record = make_record((10.0, None, 30.0))
+    record.trials["status"] = ["completed", "failed", "completed"]
+    record.curves = record.curves[record.curves["trial"] != 1]
+    text = report.render(record)
+    assert trace(figures_of(text)["incumbent-trials"], "failed")["x"] == [2.0]
+    assert "other trial" not in Page(text).visible()
+
+
+@pytest.mark.parametrize("columns", ["all", "of an empty record"])
+def test_all_failed_shows_no_incumbent(columns):
+    record = make_record((None, None))
+    record.trials["status"] = record.runs["status"] = "failed"
+    record.curves = record.curves[:0] if columns == "all" else pd.DataFrame(columns=list(record.curves)[:7])
+    text = report.render(record)
+    assert "No incumbent" in Page(text).visible()
+    assert trace(figures_of(text)["incumbent-trials"], "failed")["y"] == [0.0, 0.0]
+
+
 def test_all_diverged_shows_no_incumbent():
     text = report.render(make_record((None, None)))
     assert "No incumbent" in Page(text).visible()

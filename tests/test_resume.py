@@ -17,6 +17,7 @@ import landscapes
 from envs.errors import InputError
 from hpo import sweeps
 from hpo.trial import Trial
+from landscapes.store import Store
 
 ARL = Path(sys.executable).with_name("arl")
 
@@ -98,6 +99,32 @@ def test_seconds_add_up_over_sessions(sweep, stop, trained):
     after = sweep().timing
     assert (before["compile"], after["compile"]) == (1.0, 2.0)
     assert after["total"] > before["total"]
+
+
+class Watching(Halving):
+    """Notes the timing on record before each answer."""
+
+    path: Path
+    timings: list
+
+    def ask(self, n):
+        found = Store(self.path)
+        Watching.timings.append(found.sweep("a")["timing"] if found.names() else {})
+        return super().ask(n)
+
+
+def test_timing_is_recorded_after_each_round(sweep, stop, trained, tmp_path, monkeypatch):
+    monkeypatch.setattr(Watching, "path", tmp_path / "store.sqlite", raising=False)
+    monkeypatch.setattr(Watching, "timings", [], raising=False)
+    before = stop(3, tuner=Watching).timing
+    assert [timing.get("compile") for timing in Watching.timings] == [None, 1.0]
+    assert Watching.timings[1]["total"] > 0
+    Watching.timings.clear()
+    after = sweep(tuner=Watching).timing
+    assert [timing["compile"] for timing in Watching.timings] == [1.0, 1.0, 2.0, 2.0]
+    totals = [timing["total"] for timing in (before, *Watching.timings, after)]
+    assert totals == sorted(totals)
+    assert totals[:3] == [before["total"]] * 3, "what is only read back changes nothing"
 
 
 def test_children_go_on_from_agents_of_another_session(sweep, stop):

@@ -6,7 +6,19 @@ import hypothesis
 import hypothesis.strategies as st
 import numpy as np
 import pytest
-from ConfigSpace import Categorical, Configuration, ConfigurationSpace, EqualsCondition, Float, Integer
+from ConfigSpace import (
+    AndConjunction,
+    Categorical,
+    Configuration,
+    ConfigurationSpace,
+    Constant,
+    EqualsCondition,
+    Float,
+    GreaterThanCondition,
+    InCondition,
+    Integer,
+    OrConjunction,
+)
 
 from arl import algorithms
 from arl import config as configs
@@ -29,6 +41,29 @@ def conditional():
     on_target = [EqualsCondition(child, target, True) for child in (kind, interval)]
     space.add([*on_target, EqualsCondition(tau, kind, "soft")])
     return space
+
+
+def tangled():
+    """Every kind of hyperparameter, and conditions in chains: `warmup` and `depth` hang on parents that hang on others."""
+    space = ConfigurationSpace(name="tangled")
+    network = Categorical("network", ["none", "mlp", "cnn"], default="mlp")
+    size = Categorical("size", ["small", "medium", "big"], default="medium", ordered=True)
+    bias, depth = Constant("bias", 3), Integer("depth", (1, 4), default=2)
+    warmup, skip = Float("warmup", (0.0, 1.0), default=0.5), Categorical("skip", [True, False], default=True)
+    space.add([network, size, bias, depth, warmup, skip])
+    space.add([InCondition(size, network, ["mlp", "cnn"]), EqualsCondition(bias, network, "mlp")])
+    space.add(GreaterThanCondition(depth, size, "small"))
+    space.add(AndConjunction(EqualsCondition(warmup, network, "cnn"), GreaterThanCondition(warmup, depth, 2)))
+    space.add(OrConjunction(EqualsCondition(skip, network, "none"), EqualsCondition(skip, depth, 1)))
+    return space
+
+
+def active_in_tangled(config):
+    network, depth = config["network"], config.get("depth", 0)
+    names = {"network"} | ({"size"} if network != "none" else set()) | ({"bias"} if network == "mlp" else set())
+    names |= {"depth"} if config.get("size", "small") != "small" else set()
+    names |= {"warmup"} if network == "cnn" and depth > 2 else set()
+    return names | ({"skip"} if network == "none" or depth == 1 else set())
 
 
 def active(config):
@@ -67,6 +102,46 @@ def test_configs_hold_active_hyperparameters_only(seed, point):
     for config in (spaces.sample(space, [seed]), spaces.from_unit(space, point)):
         spaces.check(space, config)
         assert set(config) == active(config)
+
+
+@hypothesis.settings(max_examples=200)
+@hypothesis.given(seed=st.integers(0, 2**32), point=st.lists(units, min_size=6, max_size=6))
+def test_configs_of_chained_conditions_hold_active_hyperparameters_only(seed, point):
+    space = tangled()
+    values = {name: spaces._at(space[name], u) for name, u in zip(space, point, strict=True)}
+    some = dict(list(values.items())[::2])
+    made = [spaces.sample(space, [seed]), spaces.from_unit(space, point), spaces.repair(space, values)]
+    for config in (*made, spaces.repair(space, some), spaces.default(space)):
+        spaces.check(space, config)
+        assert set(config) == active_in_tangled(config)
+        assert all(type(value) in SCALARS for value in config.values())
+        assert spaces.repair(space, config) == config
+
+
+def test_each_hyperparameter_is_active_by_those_before_it():
+    space = tangled()
+    assert spaces.active(space, "network", {})
+    assert spaces.active(space, "bias", {"network": "mlp"})
+    assert not spaces.active(space, "warmup", {"network": "cnn"})
+    assert spaces.active(space, "warmup", {"network": "cnn", "size": "big", "depth": 3})
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [({"rat": 0.1}, "unknown hyperparameter of the space 'rat'"), ({"rate": 7.0}, "rate must be in .*, got 7.0")],
+)
+def test_repair_mends_conditions_alone(config, message):
+    with pytest.raises(InputError, match=message):
+        spaces.repair(conditional(), config)
+
+
+def test_near_the_default_is_each_change_of_one_value():
+    near = list(spaces.near_default(tangled()))
+    assert near[0] == spaces.default(tangled())
+    assert {config["network"] for config in near} == {"none", "mlp", "cnn"}
+    assert {config.get("depth") for config in near} == {1, 2, 4, None}
+    for config in near:
+        spaces.check(tangled(), config)
 
 
 @hypothesis.given(
@@ -178,6 +253,22 @@ def test_values_of_another_type_are_refused(changes):
         spaces.check(space, spaces.default(space) | changes)
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"size": "huge"}, "size must be one of small, medium, big, got 'huge'"),
+        ({"bias": 4}, "bias must be 3, got 4"),
+        ({"bias": 3.0}, "bias must be 3, got 3.0"),
+        ({"warmup": 0.5}, "is not in the space"),
+    ],
+)
+def test_ordinal_and_constant_values_are_checked(changes, message):
+    space = tangled()
+    spaces.check(space, spaces.default(space))
+    with pytest.raises(InputError, match=message):
+        spaces.check(space, spaces.default(space) | changes)
+
+
 def test_bounds_are_in_the_space():
     space = conditional()
     for rate in (1e-6, 0.1):
@@ -190,4 +281,8 @@ def test_descriptions_are_short():
     assert spaces.describe(space["tau"]) == "in [0.01, 1]"
     assert spaces.describe(space["target"]) == "one of True, False"
     assert spaces.choices(space["kind"]) == ["hard", "soft"]
+    assert spaces.describe(tangled()["size"]) == "one of small, medium, big"
+    assert spaces.choices(tangled()["size"]) == ["small", "medium", "big"]
+    assert spaces.describe(tangled()["bias"]) == "3"
+    assert spaces.choices(tangled()["bias"]) == [3]
     assert spaces.choices(space["tau"]) is None

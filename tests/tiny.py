@@ -97,7 +97,7 @@ class Parabola:
         self.trained, self.task, self.seeds = trained, task, seeds
         self.runner = SimpleNamespace(report=SimpleNamespace(compile_seconds=1.0, train_seconds=2.0), workers=[None])
 
-    def check(self, trials):
+    def check(self):
         pass
 
     def remember(self, trials):

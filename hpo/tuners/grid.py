@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from envs.errors import InputError
 from hpo import spaces
@@ -13,7 +13,7 @@ class Grid:
     """All values of categorical hyperparameters times `points` evenly spaced ones of numeric ones.
 
     `points`: by default the most for which the whole grid fits the budget; with one point, numeric hyperparameters stay
-    at their defaults. Combinations that conditions make equal are asked once.
+    at their defaults. Inactive hyperparameters do not multiply the grid: each config is asked once.
     """
 
     def __init__(self, space, fidelity: int, budget: float, points: int | None = None):
@@ -30,13 +30,24 @@ class Grid:
 
 
 def _configs(space, points: int) -> Iterator[dict[str, Scalar]]:
-    """The distinct configs of the grid, the last hyperparameter varying fastest."""
-    seen = set()
-    for values in itertools.product(*(_axis(space[name], points) for name in space)):
-        config = spaces.repair(space, dict(zip(space, values, strict=True)))
-        if (key := tuple(config.items())) not in seen:
-            seen.add(key)
-            yield config
+    """The configs of the grid, the last hyperparameter varying fastest."""
+    axes = _axes(space, points)
+    return (spaces.repair(space, config) for config in _combinations(space, axes, list(axes), {}))
+
+
+def _combinations(space, axes, names: Sequence[str], config: dict[str, Scalar]) -> Iterator[dict[str, Scalar]]:
+    """Every way to go on from a config with values for those of these hyperparameters that are then active."""
+    if not names:
+        yield config
+        return
+    first, *rest = names
+    values = [{first: value} for value in axes[first]] if spaces.active(space, first, config) else [{}]
+    for value in values:
+        yield from _combinations(space, axes, rest, {**config, **value})
+
+
+def _axes(space, points: int) -> dict[str, list[Scalar]]:
+    return {name: _axis(space[name], points) for name in space}
 
 
 def _axis(hyperparameter, points: int) -> list[Scalar]:
@@ -49,7 +60,19 @@ def _axis(hyperparameter, points: int) -> list[Scalar]:
 
 
 def _points_within(space, budget: float) -> int:
-    fitting = (
-        points for points in range(16, 0, -1) if math.prod(len(_axis(space[name], points)) for name in space) <= budget
-    )
-    return next(fitting, 1)
+    return next((points for points in range(16, 0, -1) if _num_configs(space, points, budget) <= budget), 1)
+
+
+def _num_configs(space, points: int, most: float) -> int:
+    """How many configs the grid has, counted until there are more than `most`.
+
+    Only the hyperparameters on which others depend are enumerated, the rest is multiplied: a grid may have billions.
+    """
+    axes, num = _axes(space, points), 0
+    parents = [name for name in space if space.children_of[name]]
+    others = [name for name in space if name not in parents]
+    for config in _combinations(space, axes, parents, {}):
+        num += math.prod(len(axes[name]) for name in others if spaces.active(space, name, config))
+        if num > most:
+            break
+    return num
