@@ -9,6 +9,7 @@ and r_theirs of the means over seeds (from the correlation between halves of the
 it is sqrt(r_ours r_theirs).
 
     python scripts/compare_reference.py ppo/CartPole-v1 cc_cartpole_ppo.parquet --seeds 3
+    python scripts/compare_reference.py dqn/Acrobot-v1 cc_acrobot_dqn.parquet --seeds 2 --configs 64
 """
 
 import argparse
@@ -19,17 +20,23 @@ import numpy as np
 import pandas as pd
 
 import landscapes
-from hpo import sweeps
+from hpo import spaces, sweeps, tasks
 from hpo.trial import Trial
 from landscapes import Store
+
+# Their names of hyperparameters where ours differ.
+OUR_NAMES = {
+    "buffer_batch_size": "batch_size", "buffer_prio_sampling": "prioritized", "buffer_alpha": "priority_alpha",
+    "buffer_beta": "priority_beta", "buffer_epsilon": "priority_epsilon", "target_epsilon": "final_epsilon",
+}  # fmt: skip
 
 
 class Recorded:
     """A tuner that asks for the configs of a landscape file, in the order of their ids."""
 
-    def __init__(self, fidelity: int, path: str):
-        configs = read_configs(Path(path))
-        self.trials = iter([Trial(int(i), config, fidelity) for i, config in configs.items()])
+    def __init__(self, space, fidelity: int, path: str, configs: int):
+        chosen = list(read_configs(Path(path), space).items())[:configs]
+        self.trials = iter([Trial(int(i), config, fidelity) for i, config in chosen])
 
     def ask(self, n: int) -> list[Trial]:
         return list(itertools.islice(self.trials, n))
@@ -38,12 +45,22 @@ class Recorded:
         pass
 
 
-def read_configs(path: Path) -> dict[int, dict]:
-    """The configs of a landscape file by id, as plain scalars under our names."""
+def read_configs(path: Path, space) -> dict[int, dict]:
+    """The configs of a landscape file by id, under our names, as plain scalars; inactive hyperparameters are NaN there."""
     frame = pd.read_parquet(path).drop_duplicates("run_id").set_index("run_id").sort_index()
     columns = {column: column.removeprefix("hp_config.") for column in frame if column.startswith("hp_config.")}
-    table = frame[list(columns)].rename(columns=columns)
-    return {i: {name: table[name][i].item() for name in table} for i in table.index}
+    table = frame[list(columns)].rename(columns=columns).rename(columns=OUR_NAMES)
+    rows = {i: {name: table[name][i] for name in table if not pd.isna(table[name][i])} for i in table.index}
+    return {i: {name: _typed(space[name], value) for name, value in row.items()} for i, row in rows.items()}
+
+
+def _typed(hyperparameter, value):
+    """A value of the hyperparameter's own type: theirs are floats where a column has NaN, and a little out of range."""
+    values = spaces.choices(hyperparameter)
+    if values is not None:
+        return next(known for known in values if known == value)
+    kind = int if isinstance(hyperparameter.default_value, int) else float
+    return kind(min(max(value, hyperparameter.lower), hyperparameter.upper))
 
 
 def read_scores(path: Path) -> pd.DataFrame:
@@ -52,14 +69,12 @@ def read_scores(path: Path) -> pd.DataFrame:
     return frame[frame.budget == frame.budget.max()].pivot_table(index="run_id", columns="seed", values="performance")
 
 
-def our_scores(task: str, path: Path, seeds: int, store: Store) -> pd.DataFrame:
+def our_scores(task: str, path: Path, configs: int, seeds: int, store: Store) -> pd.DataFrame:
     """Final scores `(config, seed)` of the same configs, trained here, or on record already."""
-    configs, columns = len(read_configs(path)), {}
+    columns = {}
     for seed in range(seeds):
-        name = f"reference-{path.stem}-seed{seed}"
-        record = sweeps.sweep(
-            task, Recorded, trials=configs, seeds=[seed], options={"path": str(path)}, name=name, store=store
-        )
+        name, options = f"reference-{path.stem}-{configs}-seed{seed}", {"path": str(path), "configs": configs}
+        record = sweeps.sweep(task, Recorded, trials=configs, seeds=[seed], options=options, name=name, store=store)
         columns[seed] = landscapes.load(record.name, store).trials.set_index("trial").score
         print(f"seed {seed}: {configs} configs, mean score {columns[seed].mean():.1f}, {record.timing}", flush=True)
     return pd.DataFrame(columns)
@@ -124,11 +139,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("task")
     parser.add_argument("file", type=Path)
+    parser.add_argument("--configs", type=int, default=256, help="how many of the file's configs, the first ones")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--store", default="results/reference.sqlite")
     args = parser.parse_args()
-    ours = our_scores(args.task, args.file, args.seeds, Store(args.store))
-    configs = pd.DataFrame.from_dict(read_configs(args.file), orient="index")
+    ours = our_scores(args.task, args.file, args.configs, args.seeds, Store(args.store))
+    configs = pd.DataFrame.from_dict(read_configs(args.file, tasks.get(args.task).space), orient="index")
     compare(ours, read_scores(args.file), configs)
 
 
