@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from envs.errors import InputError, unknown
+from hpo import landscape_cli
+from hpo.output import print_json, print_table
 
 if TYPE_CHECKING:
     from landscapes.record import SweepRecord
@@ -20,9 +22,10 @@ app = typer.Typer(
     help="AutoRL benchmark: tune reinforcement learning with whole training runs as lanes of one compiled program.",
 )  # fmt: skip
 
+app.add_typer(landscape_cli.app, name="landscape")
+
 _INTERRUPTED = 130
 _READER_GONE = 141
-_PIPE_WIDTH = 500
 
 TaskArgument = Annotated[
     str, typer.Argument(help="algorithm/env, e.g. ppo/CartPole-v1; the env may be file.py:Class or module:Class")
@@ -104,6 +107,9 @@ def sweep(
     option: Annotated[
         list[str] | None, typer.Option("--option", "-o", help="Option of the tuner, name=value; repeatable.")
     ] = None,
+    objective: Annotated[
+        str, typer.Option(help="training, or how a landscape answers instead: table, nearest or surrogate.")
+    ] = "training",
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -115,6 +121,7 @@ def sweep(
     plan = {
         "trials": trials, "budget": budget, "seeds": _seeds(seeds), "tuner_seed": tuner_seed, "space": space,
         "fidelity": fidelity, "batch": batch, "options": _assignments(option or [], "option"),
+        "objective": objective,
     }  # fmt: skip
     record = sweeps.sweep(task, tuner, name=name, store=store, view=None if as_json else _view(), **plan)
     _print_sweep(record, 5, as_json)
@@ -144,7 +151,7 @@ def train(
     changes = _assignments(assign or [], "hyperparameter")
     trained = training.train(task, changes, _seeds(seeds), fidelity, name, store, out, None if as_json else _view())
     if as_json:
-        return _print_json(
+        return print_json(
             {
                 **_summary(trained.record),
                 "picture": str(trained.picture),
@@ -168,7 +175,7 @@ def show(
     """Show a sweep: its best trials, what it cost, and where its report is."""
     import landscapes
 
-    record = landscapes.load(name, store)
+    record = landscapes.load_sweep(name, store)
     _print_sweep(record, top, as_json)
     if not as_json:
         report = _report_path(name)
@@ -185,7 +192,7 @@ def report(
     import landscapes
     from landscapes.report import write_report
 
-    record = landscapes.load(name, store)
+    record = landscapes.load_sweep(name, store)
     if not record.records:
         raise InputError(f"sweep {name!r} must have a finished trial before it can be reported, got none")
     print(write_report(record, out or _report_path(name)))
@@ -200,7 +207,7 @@ def export(
     """Export a sweep's trials, runs and curves to Parquet."""
     import landscapes
 
-    print(landscapes.load(name, store).export(directory))
+    print(landscapes.load_sweep(name, store).export(directory))
 
 
 @app.command("list")
@@ -218,9 +225,9 @@ def list_(
         raise unknown("listing", what, listings)
     rows = listings[what]()
     if as_json:
-        _print_json(rows)
+        print_json(rows)
     else:
-        _print_table(rows)
+        print_table(rows)
 
 
 def _list_tasks() -> list[dict[str, Any]]:
@@ -298,7 +305,7 @@ def _list_sweeps(store: str | None) -> list[dict[str, Any]]:
     import landscapes
 
     opened = landscapes.Store(store)
-    records = [landscapes.load(name, opened) for name in opened.names()]
+    records = [landscapes.load_sweep(name, opened) for name in opened.names()]
     return [
         {
             "sweep": record.name,
@@ -360,12 +367,12 @@ def _summary(record: "SweepRecord") -> dict[str, Any]:
 
 def _print_sweep(record: "SweepRecord", top: int, as_json: bool) -> None:
     if as_json:
-        return _print_json(_summary(record))
+        return print_json(_summary(record))
     summary = _summary(record)
     best = record.trials.sort_values(["fidelity", "score", "trial"], ascending=[False, False, True]).head(top)
     all_completed = summary["diverged"] == summary["failed"] == 0
     shown = best.drop(columns=["parent", "finished_at", "seconds", "env_steps", *(["status"] if all_completed else [])])
-    _print_table(json.loads(shown.to_json(orient="records")))
+    print_table(json.loads(shown.to_json(orient="records")))
     times = "  ".join(f"{phase} {seconds:.1f} s" for phase, seconds in record.timing.items())
     failed = f", {summary['failed']} failed" if summary["failed"] else ""
     print(
@@ -380,34 +387,6 @@ def _print_failures(record: "SweepRecord") -> None:
     reasons = Counter(known.error for known in record.records.values() if known.error is not None)
     for reason, num in reasons.most_common(3):
         print(f"{num} failed: {reason}")
-
-
-def _print_table(rows: list[dict[str, Any]]) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-
-    if not rows:
-        print("none")
-        return
-    numeric = {key for key in rows[0] if all(isinstance(row[key], int | float | None) for row in rows)}
-    table = Table(box=box.SIMPLE, pad_edge=False)
-    for key in rows[0]:
-        table.add_column(key, justify="right" if key in numeric else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(_cell(value) for value in row.values()))
-    width = None if sys.stdout.isatty() else _PIPE_WIDTH
-    Console(width=width, highlight=False).print(table)
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def _print_json(value: Any) -> None:
-    print(json.dumps(value, indent=2, default=str))
 
 
 def _report_path(name: str) -> Path:

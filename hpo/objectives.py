@@ -90,6 +90,11 @@ class Training:
         """The seeds a trial runs under."""
         return self.seeds if trial.seeds is None else trial.seeds
 
+    def costs(self) -> dict[str, float]:
+        """Seconds spent so far by phase, per worker."""
+        report, num_workers = self.runner.report, len(self.runner.workers)
+        return {"compile": report.compile_seconds / num_workers, "train": report.train_seconds / num_workers}
+
     def agents_of(self, trial_id: int) -> dict[int, Agent]:
         """The agents of a trial by seed."""
         self._revive([trial_id], lambda report: None)

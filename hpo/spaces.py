@@ -92,6 +92,20 @@ def near_default(space: ConfigurationSpace) -> Iterator[dict[str, Scalar]]:
             yield repair(space, {**start, name: value})
 
 
+def encode(space: ConfigurationSpace, config: Mapping[str, Any]) -> np.ndarray:
+    """A config as numbers in [0, 1], so that distances mean something: the inverse of `from_unit` for numeric
+    hyperparameters, a column per choice for the others, so that two choices are 1 apart; inactive numeric ones are at -1/2.
+    """
+    columns: list[float] = []
+    for name in space:
+        values = choices(space[name])
+        if values is not None:
+            columns += [0.5 * (name in config and config[name] == value) for value in values]
+        else:
+            columns.append(float(space[name].to_vector(config[name])) if name in config else -0.5)
+    return np.array(columns)
+
+
 def check(space: ConfigurationSpace, config: Mapping[str, Any]) -> None:
     """Refuse a config that is not in the space.
 

@@ -20,12 +20,14 @@ from typing import TYPE_CHECKING, Any
 from envs.errors import InputError
 from hpo import contract, tasks, tuners
 from hpo.trial import Result, Trial, as_dict
-from landscapes.record import SweepRecord, load
+from landscapes import dataset
+from landscapes.record import SweepRecord, load_sweep
 from landscapes.store import Store, TrialRecord, dumps
 
 if TYPE_CHECKING:
     from arl.runner import Report
     from hpo.objectives import Training
+    from hpo.tables import Table
 
 FIRST_TEST_SEED = 1000
 MAX_BATCH = 64
@@ -57,6 +59,7 @@ class Plan:
             under all seeds, a continued trial charged only for the difference.
         seeds: tuning seeds, all below 1000: test seeds begin there.
         batch: how many trials are asked for at a time.
+        objective: `training`, or how a landscape answers instead: `table`, `nearest` or `surrogate`.
     """
 
     task: tasks.Task
@@ -67,10 +70,13 @@ class Plan:
     budget: float | None
     seeds: tuple[int, ...]
     batch: int
+    objective: str = "training"
 
     def settings(self) -> dict[str, Any]:
         """The plan as JSON-ready values; two sweeps are the same if these and their spaces are."""
-        own = {field: getattr(self, field) for field in ("tuner", "tuner_seed", "trials", "budget", "batch")}
+        own = {
+            field: getattr(self, field) for field in ("tuner", "tuner_seed", "trials", "budget", "batch", "objective")
+        }
         return {**self.task.settings(), **own, "options": dict(self.options), "seeds": list(self.seeds)}
 
     @property
@@ -82,7 +88,7 @@ class Plan:
 def plan(
     task: str | tasks.Task, tuner: str | type = "random", *, trials: int | None = None, budget: float | None = None,
     seeds: int | Sequence[int] = 1, tuner_seed: int = 0, space: str = "published", fidelity: int | None = None,
-    batch: int | None = None, options: Mapping[str, Any] | None = None,
+    batch: int | None = None, options: Mapping[str, Any] | None = None, objective: str = "training",
 ) -> Plan:  # fmt: skip
     """A checked plan.
 
@@ -104,7 +110,15 @@ def plan(
     name = tuner if isinstance(tuner, str) else f"{tuner.__module__}:{tuner.__qualname__}"
     most = trials if trials is not None else max(1, int(budget or 0))
     return Plan(
-        task, name, tuner_seed, dict(options or {}), trials, budget, tuning_seeds(seeds), batch or min(most, MAX_BATCH)
+        task,
+        name,
+        tuner_seed,
+        dict(options or {}),
+        trials,
+        budget,
+        tuning_seeds(seeds),
+        batch or min(most, MAX_BATCH),
+        objective,
     )
 
 
@@ -151,8 +165,10 @@ def sweep(
 
 
 def default_name(plan: Plan) -> str:
-    """`ppo-CartPole-v1-random-0`: task, tuner and tuner seed."""
-    return "-".join((*plan.task.name.split("/"), plan.tuner, str(plan.tuner_seed))).replace(":", ".").replace("/", ".")
+    """`ppo-CartPole-v1-random-0`: task, tuner and tuner seed; the objective, if it is not training."""
+    objective = [] if plan.objective == "training" else [plan.objective]
+    parts = (*plan.task.name.split("/"), plan.tuner, *objective, str(plan.tuner_seed))
+    return "-".join(parts).replace(":", ".").replace("/", ".")
 
 
 class Sweep:
@@ -196,12 +212,17 @@ class Sweep:
             self.view.closed()
             self._record_timing()
         self._check_all_replayed()
-        return load(self.name, self.store)
+        return load_sweep(self.name, self.store)
 
-    def _objective(self) -> "Training":
-        from hpo.objectives import Training
+    def _objective(self) -> "Training | Table":
+        task, seeds = self.plan.task, self.plan.seeds
+        if self.plan.objective == "training":
+            from hpo.objectives import Training
 
-        return Training(self.plan.task, self.plan.seeds, self.plan.batch)
+            return Training(task, seeds, self.plan.batch)
+        from hpo.tables import Table
+
+        return Table(task, seeds, dataset.get(dataset.label(task.name, task.preset)), self.plan.objective)
 
     def _ask(self) -> list[Trial]:
         room = self.plan.batch if self.plan.trials is None else min(self.plan.batch, self.plan.trials - len(self.asked))
@@ -313,13 +334,7 @@ class Sweep:
         """
         if not set(self.finished) - set(self.recorded):
             return
-        report, num_workers = self.objective.runner.report, len(self.objective.runner.workers)
-        costs = {
-            "total": time.perf_counter() - self.started,
-            "compile": report.compile_seconds / num_workers,
-            "train": report.train_seconds / num_workers,
-            **self.seconds,
-        }
+        costs = {"total": time.perf_counter() - self.started, **self.objective.costs(), **self.seconds}
         timing = {key: round(self.timing_before.get(key, 0.0) + value, 3) for key, value in costs.items()}
         with self._timed("store"):
             self.store.set_timing(self.name, timing)

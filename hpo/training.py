@@ -10,6 +10,7 @@ from ConfigSpace import ConfigurationSpace
 from arl import agents, algorithms, config
 from envs.errors import InputError
 from hpo import spaces, sweeps, tasks
+from hpo.objectives import Training
 from landscapes.record import SweepRecord
 from landscapes.store import Store
 
@@ -66,6 +67,7 @@ def _save_agents(sweep: sweeps.Sweep, task: tasks.Task, directory: Path) -> list
     paths = {seed: directory / f"seed{seed}.agent" for seed in sweep.plan.seeds}
     if not (sweep.recorded and all(path.is_file() for path in paths.values())):
         full: Any = config.make(algorithms.get(task.algorithm).config, task.fixed)
+        assert isinstance(sweep.objective, Training)
         for seed, agent in sweep.objective.agents_of(0).items():
             agents.save(paths[seed], task.algorithm, task.env, full, seed, agent.env_steps, agent.state)
     return list(paths.values())

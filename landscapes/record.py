@@ -48,7 +48,7 @@ class SweepRecord:
         """The words of the command that gives the same sweep."""
         settings = self.settings
         words = ["arl", "sweep", self.task, "--name", self.name, "--tuner", settings["tuner"]]
-        for option in ("trials", "budget", "tuner_seed", "batch", "fidelity"):
+        for option in ("trials", "budget", "tuner_seed", "batch", "fidelity", "objective"):
             if settings[option] is not None:
                 words += [f"--{option.replace('_', '-')}", str(settings[option])]
         words += ["--space", settings["preset"], "--seeds", ",".join(map(str, settings["seeds"])) + ","]
@@ -157,7 +157,7 @@ class SweepRecord:
         return frame.astype({"parent": "Int64"}) if "parent" in columns else frame
 
 
-def load(name: str, store: Store | str | Path | None = None) -> SweepRecord:
+def load_sweep(name: str, store: Store | str | Path | None = None) -> SweepRecord:
     """The records of a sweep, finished or not.
 
     `store`: a file, URL or Store; by default `$ARL_STORE`, else `results/store.sqlite`.

@@ -75,7 +75,7 @@ def our_scores(task: str, path: Path, configs: int, seeds: int, store: Store) ->
     for seed in range(seeds):
         name, options = f"reference-{path.stem}-{configs}-seed{seed}", {"path": str(path), "configs": configs}
         record = sweeps.sweep(task, Recorded, trials=configs, seeds=[seed], options=options, name=name, store=store)
-        columns[seed] = landscapes.load(record.name, store).trials.set_index("trial").score
+        columns[seed] = landscapes.load_sweep(record.name, store).trials.set_index("trial").score
         print(f"seed {seed}: {configs} configs, mean score {columns[seed].mean():.1f}, {record.timing}", flush=True)
     return pd.DataFrame(columns)
 

@@ -1,0 +1,58 @@
+"""Building landscapes: every config of a sequence trained under every seed, one resumable sweep per seed."""
+
+import itertools
+from pathlib import Path
+
+from envs.errors import InputError
+from hpo import spaces, sweeps, tasks
+from hpo.trial import Trial
+from hpo.tuners.sobol import Sobol
+from landscapes import collect, dataset
+from landscapes.dataset import Landscape
+from landscapes.store import Store
+
+BATCH = 128
+
+
+class DefaultThenSobol:
+    """The default config, then the Sobol sequence: a longer landscape holds a shorter one."""
+
+    def __init__(self, space, fidelity: int):
+        default = Trial(0, spaces.default(space), fidelity)
+        points = Sobol(space, fidelity, seed=0)
+        following = (Trial(i, points.ask(1)[0].config, fidelity) for i in itertools.count(1))
+        self.trials = itertools.chain([default], following)
+
+    def ask(self, n: int) -> list[Trial]:
+        return list(itertools.islice(self.trials, n))
+
+    def tell(self, results) -> None:
+        pass
+
+
+def build(
+    task: str, configs: int = 256, seeds: int = 10, space: str = "published", out: str | Path | None = None,
+    store: Store | str | Path | None = None, view: sweeps.View | None = None,
+) -> Landscape:  # fmt: skip
+    """Train what is missing of a landscape, and write it: the default config and `configs` of the Sobol sequence.
+
+    After each seed, the landscape of the seeds so far is written. Stopped at any moment, the same call goes on from the
+    store's records and ends with the same files.
+
+    Raises:
+        InputError: unknown names, or no configs or seeds.
+    """
+    for name, value in {"configs": configs, "seeds": seeds}.items():
+        if value < 1:
+            raise InputError(f"{name} must be at least 1, got {value}")
+    chosen = tasks.get(task, space)
+    store = store if isinstance(store, Store) else Store(store)
+    label = dataset.directory_name(dataset.label(chosen.name, space))
+    directory = Path(out or dataset.directories()[0]) / label
+    records = []
+    for seed in range(seeds):
+        name = f"landscape-{label}-{configs}-seed{seed}"
+        settings = {"trials": configs + 1, "seeds": [seed], "batch": BATCH, "space": space}
+        records.append(sweeps.sweep(task, DefaultThenSobol, name=name, store=store, view=view, **settings))
+        landscape = dataset.write(directory, collect.about(records), collect.tables(records), collect.build(records))
+    return landscape

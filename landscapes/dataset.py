@@ -1,0 +1,269 @@
+"""Landscapes as files: scores of one algorithm on one env over configs, seeds and fidelities, and what a user asks of them.
+
+A landscape is a directory of Parquet files and one JSON file; nothing in it is executed when it is read.
+
+    configs.parquet     a row per config: its number in the sequence and a column per hyperparameter, null where inactive
+    runs.parquet        a row per config and seed: status, score, env steps
+    curves.parquet      a row per config, seed and point: env steps, returns, training metrics; NaN once a run has diverged
+    landscape.json      format, task, space, seeds, versions, and the SHA-256 of each file
+
+What a run took is in `build.json`, apart: it differs from machine to machine, the landscape does not.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from envs.errors import InputError, first_line, unknown
+
+FORMAT = 1
+TABLES = ("configs", "runs", "curves")
+
+
+@dataclass(frozen=True)
+class Landscape:
+    """One landscape.
+
+    Attributes:
+        about: what `landscape.json` holds.
+        directory: where it was read from.
+    """
+
+    about: Mapping[str, Any]
+    directory: Path
+
+    @property
+    def task(self) -> str:
+        """The task, `algorithm/env`."""
+        return self.about["settings"]["task"]
+
+    @property
+    def name(self) -> str:
+        """The task, with the preset of its space if that is not the published one."""
+        return label(self.task, self.about["settings"]["preset"])
+
+    @property
+    def seeds(self) -> list[int]:
+        """The seeds under which every config was trained."""
+        return list(self.about["seeds"])
+
+    @property
+    def hyperparameters(self) -> list[str]:
+        """The names of the space's hyperparameters, in its order."""
+        return [known["name"] for known in self.about["space"]["hyperparameters"]]
+
+    @property
+    def log_hyperparameters(self) -> set[str]:
+        """Those on a logarithmic scale."""
+        return {known["name"] for known in self.about["space"]["hyperparameters"] if known.get("log")}
+
+    @property
+    def return_range(self) -> tuple[float, float]:
+        """Worst and best episode return of the env."""
+        worst, best = self.about["settings"]["return_range"]
+        return worst, best
+
+    @cached_property
+    def configs(self) -> pd.DataFrame:
+        """A row per config, by its number; config 0 is the default."""
+        return self._table("configs").set_index("config")
+
+    @cached_property
+    def runs(self) -> pd.DataFrame:
+        """A row per config and seed: status, final score (the worst return if it diverged or failed), env steps."""
+        return self._table("runs")
+
+    @cached_property
+    def _curves(self) -> pd.DataFrame:
+        return self._table("curves")
+
+    def curves(self) -> pd.DataFrame:
+        """A row per config, seed and evaluation point."""
+        return self._curves.copy()
+
+    @cached_property
+    def returns(self) -> np.ndarray:
+        """Mean returns `(config, seed, point)`, NaN once a run has diverged."""
+        by_run = self._curves["return_mean"].to_numpy(np.float64)  # rows are sorted by config, seed and point
+        return by_run.reshape(len(self.configs), len(self.seeds), -1)
+
+    @cached_property
+    def cube(self) -> np.ndarray:
+        """Mean returns `(config, seed, point)`, the worst return where a run has diverged."""
+        return np.where(np.isnan(self.returns), self.return_range[0], self.returns)
+
+    def scores(self, point: int = -1) -> pd.DataFrame:
+        """A row per config: hyperparameters, and mean, standard deviation, IQM and worst over seeds at a point.
+
+        `point`: which evaluation, the last by default; `status` is that of the worst of its runs.
+        """
+        scores = self.cube[:, :, point]
+        failed = self.runs[self.runs.status != "completed"].groupby("config").status.first()
+        frame = self.configs.copy()
+        frame.insert(0, "score", scores.mean(axis=1))
+        frame.insert(1, "score_std", scores.std(axis=1))
+        frame.insert(2, "score_iqm", interquartile_mean(scores))
+        frame.insert(3, "score_worst", scores.min(axis=1))
+        frame.insert(4, "status", failed.reindex(frame.index).fillna("completed"))
+        return frame.reset_index()
+
+    def query(self, where: str | None = None, top: int | None = None, point: int = -1) -> pd.DataFrame:
+        """The configs for which an expression in pandas' query language holds, best first.
+
+        Raises:
+            InputError: the expression does not parse, names an unknown column, or is no condition.
+        """
+        frame = self.scores(point)
+        if where:
+            frame = _filtered(frame, where)
+        frame = frame.sort_values(["score", "config"], ascending=[False, True])
+        return frame if top is None else frame.head(top)
+
+    def verify(self) -> None:
+        """Check every file against its checksum.
+
+        Raises:
+            InputError: a file is missing or was changed.
+        """
+        for name, known in self.about["files"].items():
+            path = self.directory / name
+            if not path.is_file():
+                raise InputError(f"landscape {self.name}: file {name} is missing from {self.directory}")
+            if (found := checksum(path)) != known:
+                raise InputError(
+                    f"landscape {self.name}: {name} must have SHA-256 {known[:12]}..., got {found[:12]}..."
+                )
+
+    def _table(self, name: str) -> pd.DataFrame:
+        path = self.directory / f"{name}.parquet"
+        try:
+            if checksum(path) != self.about["files"][path.name]:
+                raise InputError(f"landscape file {str(path)!r} must have its recorded SHA-256: it was changed")
+            return pq.read_table(path).to_pandas()
+        except (OSError, KeyError, pa.ArrowException) as error:
+            raise InputError(f"landscape file {str(path)!r} can't be read: {first_line(error)}") from error
+
+
+def interquartile_mean(scores: np.ndarray) -> np.ndarray:
+    """The mean of the middle half along the last axis, with the outermost of it counted in part (Agarwal et al. 2021)."""
+    ordered, count = np.sort(scores, axis=-1), scores.shape[-1]
+    rank = np.arange(count)
+    weight = np.clip(np.minimum(rank + 1, 0.75 * count) - np.maximum(rank, 0.25 * count), 0.0, 1.0)
+    return (ordered * weight).sum(axis=-1) / weight.sum()
+
+
+def write(
+    directory: Path, about: Mapping[str, Any], tables: Mapping[str, pd.DataFrame], build: Mapping[str, Any]
+) -> Landscape:
+    """Write a landscape; the same tables give the same files, byte for byte.
+
+    `about` holds settings, space, seeds and provenance; checksums are added. `landscape.json` is written last, so that a
+    directory with it is whole.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "landscape.json").unlink(missing_ok=True)
+    for name in TABLES:
+        _write_table(tables[name], directory / f"{name}.parquet")
+    files = {f"{name}.parquet": checksum(directory / f"{name}.parquet") for name in TABLES}
+    _write_json(directory / "build.json", build)
+    _write_json(directory / "landscape.json", {"format": FORMAT, **about, "files": files})
+    return read(directory)
+
+
+def read(directory: Path) -> Landscape:
+    """The landscape in a directory; its tables are read when they are asked for.
+
+    Raises:
+        InputError: no landscape there, or one of another format.
+    """
+    path = directory / "landscape.json"
+    try:
+        about = json.loads(path.read_text(encoding="utf-8"))
+        form = about["format"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"landscape {str(directory)!r} can't be read: {first_line(error)}") from error
+    if form != FORMAT:
+        raise InputError(f"landscape {str(directory)!r} must have format {FORMAT}, got {form!r}")
+    return Landscape(about, directory)
+
+
+def directories() -> list[Path]:
+    """Where landscapes are looked for: `$ARL_LANDSCAPES` or `results/landscapes`, then those that come with the package."""
+    own = Path(os.environ.get("ARL_LANDSCAPES") or "results/landscapes")
+    return [own, Path(__file__).parent / "data"]
+
+
+def available() -> dict[str, Landscape]:
+    """All landscapes by name, one's own before those that come with the package."""
+    found: dict[str, Landscape] = {}
+    for parent in directories():
+        for path in sorted(parent.glob("*/landscape.json")):
+            landscape = read(path.parent)
+            found.setdefault(landscape.name, landscape)
+    return dict(sorted(found.items()))
+
+
+def get(name: str) -> Landscape:
+    """The landscape of that name: a task's, such as `ppo/CartPole-v1`, or `task@preset` for another space.
+
+    Raises:
+        InputError: there is none.
+    """
+    known = available()
+    if name not in known:
+        raise unknown("landscape", name, known or ["none"])
+    return known[name]
+
+
+def label(task: str, preset: str) -> str:
+    """The name of a task's landscape."""
+    return task if preset == "published" else f"{task}@{preset}"
+
+
+def directory_name(name: str) -> str:
+    """`ppo/CartPole-v1` as the name of a directory."""
+    return name.replace("/", "-").replace("@", "-")
+
+
+def checksum(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _filtered(frame: pd.DataFrame, where: str) -> pd.DataFrame:
+    if "@" in where:
+        raise InputError(f"where must name columns only, got {where!r}")
+    try:
+        chosen = frame.eval(where, engine="python")
+    except Exception as error:  # pandas, tokenize and ast each fail in their own way
+        columns = ", ".join(frame.columns)
+        raise InputError(f"where must be a condition on {columns}; {first_line(error)}: got {where!r}") from error
+    if not (isinstance(chosen, pd.Series) and pd.api.types.is_bool_dtype(chosen)):
+        raise InputError(f"where must be a condition such as 'score > 480', got {where!r}")
+    return frame[chosen.fillna(False).astype(bool)]
+
+
+def _write_table(frame: pd.DataFrame, path: Path) -> None:
+    """Zstandard over dictionaries for keys and over split bytes for floats: half the size of plain Parquet."""
+    table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
+    floats = [field.name for field in table.schema if pa.types.is_floating(field.type)]
+    keys: Sequence[str] = [field.name for field in table.schema if field.name not in floats]
+    pq.write_table(
+        table, path, compression="zstd", compression_level=9, use_dictionary=keys, use_byte_stream_split=floats
+    )
+
+
+def _write_json(path: Path, value: Mapping[str, Any]) -> None:
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    partial.write_text(json.dumps(value, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    partial.replace(path)
