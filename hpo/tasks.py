@@ -129,8 +129,9 @@ _DQN: dict[str, _Settings] = {
         published={"num_envs": 4, "train_freq": 1, "gradient_steps": 4},
         full_fidelity=100_000,
         full={
-            "learning_rate": 6.3e-4, "num_envs": 4, "train_freq": 1, "gradient_steps": 2, "target_update_interval": 250,
-            "exploration_fraction": 0.12, "final_epsilon": 0.1, "activation": "relu",
+            "learning_rate": 6.3e-4, "num_envs": 4, "train_freq": 1, "gradient_steps": 1, "n_step": 3,
+            "learning_starts": 2_000, "target_update_interval": 250, "exploration_fraction": 0.2,
+            "noise_correlation": 0.8, "normalize_observations": True, "activation": "relu",
         },
     ),
     "MountainCar-v0": _Settings(

@@ -1,0 +1,255 @@
+"""Landscapes as files: the same files from the same records, what queries give, and what is refused."""
+
+import json
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import landscapes
+from envs.errors import InputError
+from hpo import spaces, tables, tasks
+from hpo.building import DefaultThenSobol
+from hpo.trial import Trial
+from landscapes import collect, dataset, plots
+from landscapes.record import load_sweep
+from landscapes.store import PointRecord, RunRecord, Store, TrialRecord
+
+TASK = tasks.get("dqn/CartPole-v1")
+NUM_CONFIGS, SEEDS = 12, (0, 1, 2)
+DIVERGED, FAILED = (3, 1), (5, 2)  # config and seed
+WORST = TASK.return_range[0]
+
+
+def made_up_return(config, seed, point):
+    return 10.0 * config + seed + point / 10
+
+
+def record_of(trial, seed):
+    key, nan = (trial.id, seed), math.nan
+    status = {DIVERGED: "diverged", FAILED: "failed"}.get(key, "completed")
+    returns = [made_up_return(*key, point) for point in range(TASK.num_points)]
+    if status == "diverged":
+        returns[4:] = [nan] * 6
+    steps = TASK.points(TASK.fidelity)
+    points = [PointRecord(s, r, 0.5, 9.0, {"q_loss": 0.1}) for s, r in zip(steps, returns, strict=True)]
+    score = returns[-1] if status == "completed" else WORST
+    run = RunRecord(seed, status, score, 50_000, 1.0, {"width": 4, "rows": 1}, points if status != "failed" else [])
+    return TrialRecord(trial.id, trial.config, trial.fidelity, None, (seed,), status, score, [run])
+
+
+@pytest.fixture(scope="module")
+def records(tmp_path_factory):
+    store = Store(tmp_path_factory.mktemp("store") / "store.sqlite")
+    trials = DefaultThenSobol(TASK.space, TASK.fidelity).ask(NUM_CONFIGS)
+    for seed in SEEDS:
+        settings = {**TASK.settings(), "tuner": "sequence", "seeds": [seed], "objective": "training"}
+        store.add_sweep(f"seed{seed}", settings, {"arl": "1", "device": "cpu"}, TASK.space.to_serialized_dict())
+        for trial in trials:
+            store.add_trial(f"seed{seed}", record_of(trial, seed))
+    return [load_sweep(f"seed{seed}", store) for seed in SEEDS]
+
+
+def written(directory, records):
+    return dataset.write(directory, collect.about(records), collect.tables(records), collect.build(records))
+
+
+@pytest.fixture(scope="module")
+def landscape(tmp_path_factory, records):
+    return written(tmp_path_factory.mktemp("landscapes") / "dqn-CartPole-v1", records)
+
+
+@pytest.fixture
+def found(monkeypatch, landscape):
+    monkeypatch.setenv("ARL_LANDSCAPES", str(landscape.directory.parent))
+
+
+def test_the_same_records_give_the_same_files(tmp_path, records, landscape):
+    again = written(tmp_path / "again", records)
+    assert again.about == landscape.about
+    for name in ("configs.parquet", "runs.parquet", "curves.parquet", "landscape.json"):
+        assert (again.directory / name).read_bytes() == (landscape.directory / name).read_bytes()
+
+
+def test_every_point_has_a_row(landscape):
+    curves = landscape.curves()
+    assert len(curves) == NUM_CONFIGS * len(SEEDS) * TASK.num_points
+    assert curves[curves.duplicated(["config", "seed", "point"])].empty
+    assert int(curves.return_mean.isna().sum()) == 6 + TASK.num_points
+    assert landscape.runs.status.value_counts().to_dict() == {"completed": 34, "diverged": 1, "failed": 1}
+    assert landscape.about["status"] == {"completed": 34, "diverged": 1, "failed": 1}
+
+
+def test_configs_come_back_as_they_were(landscape):
+    trials = DefaultThenSobol(TASK.space, TASK.fidelity).ask(NUM_CONFIGS)
+    configs = tables.recorded_configs(landscape)
+    assert configs == [trial.config for trial in trials]
+    assert [{key: type(value) for key, value in config.items()} for config in configs] == [
+        {key: type(value) for key, value in trial.config.items()} for trial in trials
+    ]
+    assert configs[0] == spaces.default(TASK.space)
+
+
+def test_a_longer_sequence_holds_a_shorter_one():
+    one, other = (DefaultThenSobol(TASK.space, TASK.fidelity) for _ in range(2))
+    assert one.ask(20) == [*other.ask(7), *other.ask(13)]
+
+
+def test_scores(landscape):
+    scores = landscape.scores().set_index("config")
+    returns = [made_up_return(4, seed, 9) for seed in SEEDS]
+    np.testing.assert_allclose(scores.score[4], np.mean(returns), rtol=1e-6)
+    np.testing.assert_allclose(scores.score_std[4], np.std(returns), rtol=1e-5)
+    np.testing.assert_allclose(scores.score_worst[4], min(returns), rtol=1e-6)
+    assert scores.score_worst[3] == WORST
+    assert scores.status.to_dict() == {**dict.fromkeys(range(NUM_CONFIGS), "completed"), 3: "diverged", 5: "failed"}
+    early = landscape.scores(point=0).set_index("config")
+    np.testing.assert_allclose(early.score[3], np.mean([made_up_return(3, seed, 0) for seed in SEEDS]), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("scores", "mean"),
+    [([1.0], 1.0), ([0, 2, 4, 100], 3.0), ([0, 1, 2, 3, 4, 90], 2.5), ([1, 2, 9], (0.25 + 2 + 9 / 4) / 1.5)],
+)
+def test_interquartile_mean(scores, mean):
+    np.testing.assert_allclose(dataset.interquartile_mean(np.array(scores, float)), mean)
+
+
+def test_queries(landscape):
+    best = landscape.query("score > 50 and batch_size == 256", top=2)
+    assert (best.score > 50).all()
+    assert (best.batch_size == 256).all()
+    assert best.score.is_monotonic_decreasing
+    assert len(best) <= 2
+    assert len(landscape.query()) == NUM_CONFIGS
+    inactive = landscape.query("priority_alpha > 0")
+    assert inactive.prioritized.all(), "a condition on an inactive hyperparameter does not hold"
+
+
+@pytest.mark.parametrize(
+    "where", ["score >", "scor > 1", "score + 1", "1 + 1", "@landscape", "__import__('os')", "score.sum() > 'a'", "("]
+)
+def test_conditions_that_are_none_are_refused(landscape, where):
+    with pytest.raises(InputError, match="where must"):
+        landscape.query(where)
+
+
+def test_loaded_by_the_name_of_its_task(found, landscape):
+    assert landscapes.load("dqn/CartPole-v1").about == landscape.about
+    assert "dqn/CartPole-v1" in dataset.available()
+    with pytest.raises(InputError, match="unknown landscape 'dqn/CartPole': did you mean 'dqn/CartPole-v1'"):
+        landscapes.load("dqn/CartPole")
+
+
+@pytest.fixture
+def copy(tmp_path, records):
+    return written(tmp_path / "copy", records)
+
+
+def test_files_that_were_changed_are_refused(copy):
+    copy.verify()
+    runs = copy.directory / "runs.parquet"
+    frame = pd.read_parquet(runs)
+    frame.assign(score=500.0).to_parquet(runs)
+    with pytest.raises(InputError, match=r"runs\.parquet must have SHA-256"):
+        copy.verify()
+    with pytest.raises(InputError, match="it was changed"):
+        dataset.read(copy.directory).runs  # noqa: B018
+
+
+def test_files_that_are_cut_or_missing_are_refused(copy):
+    curves = copy.directory / "curves.parquet"
+    curves.write_bytes(curves.read_bytes()[:-100])
+    with pytest.raises(InputError, match="it was changed"):
+        copy.curves()
+    curves.unlink()
+    with pytest.raises(InputError, match=r"curves\.parquet is missing"):
+        copy.verify()
+    with pytest.raises(InputError, match="can't be read"):
+        dataset.read(copy.directory).curves()
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": 99}', "\x00"])
+def test_what_is_no_landscape_is_refused(tmp_path, text):
+    (tmp_path / "landscape.json").write_text(text)
+    with pytest.raises(InputError, match="landscape"):
+        dataset.read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("x", "y"), [("learning_rate", None), ("batch_size", None), ("learning_rate", "priority_alpha")]
+)
+def test_pictures(tmp_path, landscape, x, y):
+    path = plots.landscape(landscape, x, y, tmp_path / "new" / "picture.png")
+    assert path.read_bytes().startswith(b"\x89PNG")
+
+
+def test_pictures_of_the_unknown_are_refused(tmp_path, landscape):
+    with pytest.raises(InputError, match="unknown hyperparameter"):
+        plots.landscape(landscape, "learning_rat", None, tmp_path / "a.png")
+    with pytest.raises(InputError, match=r"picture must be a \.png"):
+        plots.landscape(landscape, "learning_rate", None, tmp_path / "a.doc")
+
+
+def table(landscape, mode="table", seeds=SEEDS):
+    return tables.objective(mode, landscape, seeds)
+
+
+def test_the_table_gives_what_was_trained(landscape, records):
+    trials = [Trial(i, config, TASK.fidelity) for i, config in enumerate(tables.recorded_configs(landscape))]
+    for got in table(landscape)(trials):
+        known = [record.records[got.trial.id].runs[0] for record in records]
+        assert got.seed_scores == pytest.approx({run.seed: run.score for run in known})
+        assert got.score == pytest.approx(np.mean([run.score for run in known]))
+        assert [step for step, _ in got.curve] == list(TASK.points(TASK.fidelity))
+    assert [got.status for got in table(landscape)(trials)].count("diverged") == 2, "one diverged, one failed"
+
+
+def test_fidelities_and_continued_configs(landscape):
+    config = tables.recorded_configs(landscape)[2]
+    asked = [Trial(0, config, 5_000), Trial(1, config, 7_500), Trial(2, config, 50_000, parent=0, seeds=(1,))]
+    low, between, high = table(landscape)(asked)
+    assert low.score == pytest.approx(made_up_return(2, 1, 0))
+    assert between.score == pytest.approx(made_up_return(2, 1, 0.5))
+    assert high.score == pytest.approx(made_up_return(2, 1, 9))
+    assert (high.cost.env_steps, list(high.seed_scores)) == (45_000, [1])
+
+
+def test_another_configs_agent_is_refused(landscape):
+    configs = tables.recorded_configs(landscape)
+    with pytest.raises(InputError, match="a table can't answer that"):
+        table(landscape)([Trial(0, configs[0], 5_000), Trial(1, configs[1], 50_000, parent=0)])
+
+
+def test_configs_outside_the_table(landscape):
+    config = spaces.sample(TASK.space, [77])
+    with pytest.raises(InputError, match="must be one of the 12 of landscape dqn/CartPole-v1"):
+        table(landscape)([Trial(0, config, TASK.fidelity)])
+    (nearest,) = table(landscape, "nearest")([Trial(0, config, TASK.fidelity)])
+    assert nearest.score in [pytest.approx(got) for got in landscape.scores().score]
+    (guessed,) = table(landscape, "surrogate")([Trial(0, config, TASK.fidelity)])
+    assert TASK.return_range[0] <= guessed.score <= TASK.return_range[1]
+
+
+def test_the_nearest_of_a_recorded_config_is_itself(landscape):
+    trials = [Trial(i, config, TASK.fidelity) for i, config in enumerate(tables.recorded_configs(landscape))]
+    exact, nearest = (table(landscape, mode)(trials) for mode in ("table", "nearest"))
+    assert [got.seed_scores for got in exact] == [got.seed_scores for got in nearest]
+
+
+def test_tables_that_do_not_fit_are_refused(landscape):
+    with pytest.raises(InputError, match=r"seeds must be among the landscape's \[0, 1, 2\], got 7"):
+        table(landscape, seeds=[7])
+    with pytest.raises(InputError, match="objective must be one of training, table, nearest, surrogate"):
+        table(landscape, "tables")
+    with pytest.raises(InputError, match="must have fidelity 100"):
+        tables.Table(tasks.get("dqn/CartPole-v1", fidelity=100), [0], landscape)
+
+
+def test_landscape_json_says_how_it_was_made(landscape):
+    about = json.loads((landscape.directory / "landscape.json").read_text())
+    assert about["settings"]["task"] == "dqn/CartPole-v1"
+    assert about["provenance"] == {"arl": "1", "device": "cpu"}
+    assert about["lanes"] == {"width": 4, "rows": 1}
+    assert about["num_configs"] == NUM_CONFIGS
