@@ -2,12 +2,15 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from envs.errors import InputError
 from hpo.output import print_json, print_table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 app = typer.Typer(no_args_is_help=True, help="Landscapes: scores of every config, seed and fidelity of a task.")
 
@@ -63,8 +66,7 @@ def query(
     elif csv:
         print(frame.to_csv(index=False), end="")
     else:
-        rows: list[dict[str, Any]] = json.loads(frame.to_json(orient="records"))
-        print_json(rows) if as_json else print_table(rows)
+        _print_frame(frame, as_json)
 
 
 @app.command()
@@ -78,6 +80,39 @@ def plot(
     from landscapes import dataset, plots
 
     print(plots.landscape(dataset.get(name), x, y, out))
+
+
+@app.command()
+def importance(
+    name: NameArgument, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False
+) -> None:
+    """Which hyperparameters matter, at each evaluation point (PED-ANOVA)."""
+    from landscapes import analysis, dataset
+
+    _print_frame(analysis.importance(dataset.get(name)), as_json)
+
+
+@app.command()
+def analyse(name: NameArgument, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """What fewer seeds and lower fidelities are worth, how rare good configs are, and how much tuning overfits its seeds."""
+    from landscapes import analysis, dataset
+
+    landscape = dataset.get(name)
+    fidelity = analysis.fidelity_correlation(landscape).iloc[-1]
+    parts = {
+        "rank correlation with the full run, by env steps": fidelity.rename_axis("env_steps").reset_index(
+            name="correlation"
+        ),
+        "rank correlation between halves of the seeds": analysis.reliability(landscape),
+        "share of configs near the best, by part of the return range": analysis.near_best(landscape),
+        "random search: incumbent's score on its tuning seeds and on the others": analysis.optimism(landscape),
+    }
+    if as_json:
+        return print_json({title: json.loads(frame.to_json(orient="records")) for title, frame in parts.items()})
+    for title, frame in parts.items():
+        print(title)
+        _print_frame(frame, as_json=False)
+    return None
 
 
 @app.command()
@@ -114,3 +149,8 @@ def build(
     print(
         f"{landscape.name}: {landscape.about['num_configs']} configs x {len(landscape.seeds)} seeds: {landscape.directory}"
     )
+
+
+def _print_frame(frame: "pd.DataFrame", as_json: bool) -> None:
+    rows: list[dict[str, Any]] = json.loads(frame.to_json(orient="records"))
+    print_json(rows) if as_json else print_table(rows)

@@ -1,0 +1,102 @@
+"""What is read out of a landscape, on made-up ones whose answers are known."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from envs.errors import InputError
+from hpo import tasks
+from hpo.building import DefaultThenSobol
+from landscapes import analysis
+from landscapes.dataset import Landscape
+
+TASK = tasks.get("dqn/CartPole-v1")
+NUM_CONFIGS = 128
+
+
+class MadeUp(Landscape):
+    """A landscape whose tables are given."""
+
+    configs = property(lambda self: self.about["configs"])
+    cube = property(lambda self: self.about["cube"])
+
+    def curves(self):
+        steps = TASK.points(TASK.fidelity)
+        return pd.DataFrame({"point": range(len(steps)), "env_steps": steps})
+
+
+def landscape_of(score, noise=0.0, num_seeds=10):
+    """`score` of a config at the full run; at earlier points it drowns in the same noise for all."""
+    trials = DefaultThenSobol(TASK.space, TASK.fidelity).ask(NUM_CONFIGS)
+    draw = np.random.default_rng(0)
+    full = np.array([score(trial.config) for trial in trials])[:, None, None]
+    share = np.linspace(0.1, 1.0, TASK.num_points)
+    early = 100 * draw.random((NUM_CONFIGS, 1, 1)) * (1 - share)
+    cube = full * share + early + noise * draw.normal(size=(NUM_CONFIGS, num_seeds, TASK.num_points))
+    about = {
+        "settings": {**TASK.settings()},
+        "space": TASK.space.to_serialized_dict(),
+        "seeds": list(range(num_seeds)),
+        "configs": pd.DataFrame([trial.config for trial in trials], columns=list(TASK.space)),
+        "cube": cube,
+    }
+    return MadeUp(about, None)
+
+
+def by_learning_rate(config):
+    return 100.0 * (abs(np.log10(config["learning_rate"]) + 3.5) < 1)
+
+
+@pytest.mark.parametrize(
+    ("score", "most"),
+    [
+        (by_learning_rate, "learning_rate"),
+        (lambda config: 100.0 * (config["batch_size"] == 64), "batch_size"),
+    ],
+)
+def test_the_hyperparameter_that_decides_is_the_most_important(score, most):
+    table = analysis.importance(landscape_of(score, noise=0.1))
+    assert table.hyperparameter[0] == most
+    np.testing.assert_allclose(table.drop(columns="hyperparameter").sum(), 1.0, atol=1e-6)
+    assert set(table.hyperparameter) == set(TASK.space)
+
+
+def test_importance_of_a_flat_landscape_is_refused():
+    flat = landscape_of(lambda config: 0.0)
+    flat.about["cube"] = np.zeros_like(flat.cube)
+    with pytest.raises(InputError, match="importance needs configs of different scores"):
+        analysis.importance(flat)
+
+
+def test_higher_fidelities_say_more():
+    table = analysis.fidelity_correlation(landscape_of(lambda config: 100 * config["final_epsilon"]))
+    assert list(table.index) == list(TASK.points(TASK.fidelity))
+    last = table.iloc[-1].to_numpy()
+    assert last[-1] == 1.0
+    assert last[0] < 0.3 < 0.9 < last[-2]
+
+
+def test_reliability_follows_spearman_and_brown():
+    """Scores of variance 1 with noise of variance 1: halves of k seeds correlate as k / (k + 1)."""
+    draw = np.random.default_rng(1)
+    made = landscape_of(lambda config: 0.0)
+    made.about["cube"] = draw.normal(size=(5000, 1, 1)) + draw.normal(size=(5000, 10, 1))
+    table = analysis.reliability(made, repetitions=20)
+    assert table.seeds.to_list() == [1, 2, 3, 4, 5]
+    np.testing.assert_allclose(table.correlation, [k / (k + 1) for k in range(1, 6)], atol=0.03)
+
+
+def test_configs_near_the_best():
+    made = landscape_of(lambda config: 0.0)
+    made.about["cube"] = np.array([500.0, 499.0, 470.0, 300.0])[:, None, None]
+    worst, best = TASK.return_range
+    assert (worst, best) == (0.0, 500.0)
+    assert analysis.near_best(made, (0.01, 0.1, 1.0)).configs.to_list() == [0.5, 0.75, 1.0]
+
+
+def test_choosing_on_few_seeds_promises_too_much():
+    table = analysis.optimism(landscape_of(lambda config: 0.0, noise=10.0)).set_index(["configs", "seeds"])
+    assert (table.tuning > table.test).all()
+    assert table.tuning[128, 1] > table.tuning[8, 1]
+    assert table.tuning[128, 1] > table.tuning[128, 5]
+    assert (table.best >= table.test).all()
