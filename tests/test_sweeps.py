@@ -455,3 +455,37 @@ def test_failed_trials_are_shown(sweep, terminal):
     assert "3/3 trials" in shown
     assert "3 failed" in shown
     assert shown.count(TOO_SHORT) == 1, "one line for one reason"
+
+
+def test_a_tuner_hears_what_may_change_in_mid_run_and_how_long_an_iteration_is():
+    published, full = hpo.task("ppo/CartPole-v1"), hpo.task("ppo/CartPole-v1", "full")
+    assert sweeps.mutable(published) == set(published.space) - {"minibatch_size"}
+    shaping = {"minibatch_size", "num_steps", "num_envs", "hidden_size", "num_layers", "activation"}
+    assert sweeps.mutable(full) == set(full.space) - shaping
+    assert sweeps.longest_iteration(published) == 8 * 32
+    assert sweeps.longest_iteration(full) == 32 * 512
+    assert sweeps.longest_iteration(tiny.task()) == tiny.ITERATION
+
+
+class Curious(Listed):
+    """Keeps what it is made with."""
+
+    def __init__(self, space, fidelity, mutable, min_fidelity):
+        Curious.heard = (mutable, min_fidelity)
+        super().__init__([Trial(0, CONFIG, fidelity)])
+
+
+def test_a_sweep_tells_its_tuner(sweep, trained):
+    sweep(Curious, budget=1)
+    assert Curious.heard == ({"learning_rate"}, tiny.ITERATION)
+
+
+def test_promoted_configs_are_trained_for_the_difference_only(sweep):
+    record = sweep("asha", budget=3.0, seeds=2, options={"num_rungs": 3})
+    rungs = {22: 1, 67: 3, 200: 10}  # and the iterations that they hold
+    assert set(record.trials.fidelity) == set(rungs)
+    assert record.trials.parent.notna().any()
+    before = record.trials.parent.map(record.trials.set_index("trial").fidelity).map(rungs).fillna(0).astype(int)
+    iterations = record.trials.fidelity.map(rungs) - before
+    assert record.trials.env_steps.tolist() == (2 * tiny.ITERATION * iterations).tolist()
+    assert record.trials.env_steps.sum() <= 3 * 2 * FIDELITY

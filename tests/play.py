@@ -1,0 +1,71 @@
+"""A tuner played against a function that stands in for training, by the rules of a sweep."""
+
+import math
+
+from ConfigSpace import ConfigurationSpace, Float
+
+from hpo import spaces
+from hpo.trial import Cost, Result
+
+
+def square(num=2):
+    """The unit square, or a cube of so many axes."""
+    return ConfigurationSpace(name="square", space=[Float(f"x{i}", (0.0, 1.0)) for i in range(num)])
+
+
+def bowl(config):
+    """Best, with 0, where every axis is 0.3."""
+    return -sum((value - 0.3) ** 2 for value in config.values())
+
+
+def curve(config, share):
+    """A known learning curve: from -1 it rises towards what the config is worth, with the share of a full run trained."""
+    return bowl(config) - (1 - bowl(config)) * math.exp(-6 * share)
+
+
+def result(trial, score, status="completed"):
+    return Result(trial, score, {0: score}, [(trial.fidelity, score)], {}, Cost(trial.fidelity, 0.1), status)
+
+
+class Game:
+    """All trials and results of a tuner that is asked until it is done; `score` takes a trial.
+
+    `status`: of a trial, what became of it.
+    """
+
+    def __init__(self, tuner, score, batch=8, status=lambda trial: "completed", space=None, most=10_000):
+        self.trials, self.results, self.rounds = {}, {}, []
+        while (asked := tuner.ask(batch)) and len(self.trials) < most:
+            assert len(asked) <= batch
+            for trial in asked:
+                self.check(trial, space)
+                self.trials[trial.id] = trial
+            told = [result(trial, score(trial), status(trial)) for trial in asked]
+            self.results.update({one.trial.id: one for one in told})
+            self.rounds.append(asked)
+            tuner.tell(told)
+
+    def check(self, trial, space):
+        assert trial.id not in self.trials
+        assert type(trial.id) is type(trial.fidelity) is int
+        assert trial.fidelity >= 1
+        if space is not None:
+            spaces.check(space, trial.config)
+        if trial.parent is not None:
+            assert self.results[trial.parent].status != "failed"
+            assert self.trials[trial.parent].fidelity < trial.fidelity
+
+    @property
+    def env_steps(self):
+        """What all trials cost; a continued one only the difference."""
+        starts = {i: self.trials[t.parent].fidelity if t.parent is not None else 0 for i, t in self.trials.items()}
+        return sum(trial.fidelity - starts[i] for i, trial in self.trials.items())
+
+    @property
+    def incumbent(self):
+        """The best trial of the highest fidelity seen."""
+        best = max(self.results.values(), key=lambda r: (r.trial.fidelity, r.score, -r.trial.id))
+        return best.trial
+
+    def at(self, fidelity):
+        return [trial for trial in self.trials.values() if trial.fidelity == fidelity]
