@@ -224,7 +224,7 @@ class TestBracketsOfATuner:
         assert sorted(whole) == list(range(len(whole)))
 
     def test_less_than_one_climb_is_refused(self, name):
-        with pytest.raises(InputError, match="budget must pay for a config that climbs all of 4 rungs, got 0.5"):
+        with pytest.raises(InputError, match=r"budget must pay for a config that climbs all of 4 rungs, got 0.5"):
             make(name, budget=0.5)
 
     def test_a_rung_waits_for_all_of_the_one_below(self, name):
@@ -246,7 +246,7 @@ def test_hyperband_goes_through_its_brackets_again():
 
 def test_num_configs_must_be_paid_for():
     assert len(make("successive_halving", budget=3.0, num_configs=27).ask(100)) == 27
-    with pytest.raises(InputError, match="num_configs must be at most the 26 that a budget of 2.9 pays for, got 27"):
+    with pytest.raises(InputError, match=r"num_configs must be at most the 26 that a budget of 2.9 pays for, got 27"):
         make("successive_halving", budget=2.9, num_configs=27)
     with pytest.raises(InputError, match="num_configs must be a whole number of at least 1, got 0"):
         make("successive_halving", num_configs=0)

@@ -95,8 +95,13 @@ def ranked(results: Sequence[Result]) -> list[Result]:
 
     A trial that diverged or failed is left out: its agent is of no use, so a rung with too few others gets smaller.
     """
-    sound = [result for result in results if result.status == "completed" and math.isfinite(result.score)]
+    sound = [result for result in results if worth(result) > -math.inf]
     return sorted(sound, key=lambda result: (-result.score, result.trial.id))
+
+
+def worth(result: Result) -> float:
+    """The score; below all others that of a trial that diverged, failed, or has a score that is no number."""
+    return result.score if result.status == "completed" and math.isfinite(result.score) else -math.inf
 
 
 def rungs(fidelity: int, eta: float, num_rungs: int, min_fidelity: int) -> tuple[int, ...]:
