@@ -3,6 +3,7 @@
 Where training itself does not matter, a parabola of the learning rate stands in for it.
 """
 
+import dataclasses
 import functools
 import io
 
@@ -10,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tiny
+from ConfigSpace import Categorical, ConfigurationSpace
 from rich.console import Console
 from tiny import FIDELITY, Halving, Listed, Parabola, outcome, parabola
 
@@ -489,3 +491,19 @@ def test_promoted_configs_are_trained_for_the_difference_only(sweep):
     iterations = record.trials.fidelity.map(rungs) - before
     assert record.trials.env_steps.tolist() == (2 * tiny.ITERATION * iterations).tolist()
     assert record.trials.env_steps.sum() <= 3 * 2 * FIDELITY
+
+
+def test_a_population_keeps_what_shapes_its_agents(sweep):
+    """Four agents of two sizes: a loser takes the winner's agent with its size, and only the learning rate changes."""
+    task = tiny.task()
+    space = ConfigurationSpace(name="sized", space=[task.space["learning_rate"], Categorical("hidden_size", [8, 32])])
+    task = dataclasses.replace(task, space=space)
+    record = sweep("pbt", task, budget=4.0, options={"num_intervals": 4, "quantile": 0.5, "resample": 0.0})
+    iterations = np.repeat([2, 3, 2, 3], 4)  # of 20 env steps in intervals of 50
+    assert record.trials.env_steps.tolist() == (tiny.ITERATION * iterations).tolist()
+    parents = record.trials.set_index("trial").loc[record.trials.parent.dropna()]
+    assert record.trials.hidden_size[4:].tolist() == parents.hidden_size.tolist()
+    assert (record.trials.learning_rate[4:].to_numpy() != parents.learning_rate.to_numpy()).sum() == 6
+    schedule = hpo.schedule_of(record, record.incumbent["trial"])
+    assert (schedule[0].start, schedule[-1].end) == (0, FIDELITY)
+    assert schedule[-1].config == record.incumbent["config"]
