@@ -23,22 +23,25 @@ def curve(config, share):
     return bowl(config) - (1 - bowl(config)) * math.exp(-6 * share)
 
 
-class Drift:
+class Sum:
     """The score of agents that are tuned while they are trained: the sum of what each interval gains.
 
-    An interval gains most where every axis is at the moving optimum, which goes from 0.1 to 0.9 during a full run.
+    `gain`: of a config and the middle of the interval as a share of a full run, what a full run at this rate gains.
     """
 
-    def __init__(self, fidelity):
-        self.fidelity, self.known = fidelity, {None: (0, 0.0)}
+    def __init__(self, fidelity, gain):
+        self.fidelity, self.gain, self.known = fidelity, gain, {None: (0, 0.0)}
 
     def __call__(self, trial):
         start, score = self.known[trial.parent]
-        share = (trial.fidelity - start) / self.fidelity
-        best = 0.1 + 0.8 * (start / self.fidelity + share / 2)
-        gain = sum(1 - 4 * (value - best) ** 2 for value in trial.config.values()) / len(trial.config)
-        self.known[trial.id] = trial.fidelity, score + share * gain
+        middle, share = (start + trial.fidelity) / 2 / self.fidelity, (trial.fidelity - start) / self.fidelity
+        self.known[trial.id] = trial.fidelity, score + share * self.gain(trial.config, middle)
         return self.known[trial.id][1]
+
+
+def drift(config, time):
+    """At most 1, where every axis is at an optimum that moves from 0.1 to 0.9."""
+    return sum(1 - 4 * (value - 0.1 - 0.8 * time) ** 2 for value in config.values()) / len(config)
 
 
 def result(trial, score, status="completed"):
