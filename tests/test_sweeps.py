@@ -507,3 +507,27 @@ def test_a_population_keeps_what_shapes_its_agents(sweep):
     schedule = hpo.schedule_of(record, record.incumbent["trial"])
     assert (schedule[0].start, schedule[-1].end) == (0, FIDELITY)
     assert schedule[-1].config == record.incumbent["config"]
+
+
+@pytest.mark.parametrize("tuner", ["successive_halving", "hyperband", "asha", "dehb", "pbt", "pb2"])
+def test_a_sweep_with_parents_is_resumed_from_any_of_its_trials(sweep, trained, tuner, monkeypatch):
+    settings = {"budget": 5.0, "seeds": 2, "tuner_seed": 3}
+    whole = sweep(tuner, name="whole", **settings)
+    assert whole.trials.parent.notna().any()
+    ids, stop = list(trained), len(trained) // 2
+    evaluate = Parabola.evaluate
+
+    def until_the_half(self, trials, on_segment):
+        for record in evaluate(self, trials, on_segment):
+            if len(trained) == len(ids) + stop:
+                raise KeyboardInterrupt
+            yield record
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Parabola, "evaluate", until_the_half)
+        with pytest.raises(KeyboardInterrupt):
+            sweep(tuner, name="cut", **settings)
+    resumed = sweep(tuner, name="cut", **settings)
+    assert sorted(trained[len(ids) :]) == sorted([*ids, ids[stop - 1]])  # one was lost
+    for one, other in zip(outcome(whole), outcome(resumed), strict=True):
+        pd.testing.assert_frame_equal(one, other, check_exact=True)
