@@ -483,7 +483,7 @@ def test_a_sweep_tells_its_tuner(sweep, trained):
 
 
 def test_promoted_configs_are_trained_for_the_difference_only(sweep):
-    record = sweep("asha", budget=3.0, seeds=2, options={"num_rungs": 3})
+    record = sweep("asha", budget=3.0, seeds=2, batch=2, options={"num_rungs": 3})
     rungs = {22: 1, 67: 3, 200: 10}  # and the iterations that they hold
     assert set(record.trials.fidelity) == set(rungs)
     assert record.trials.parent.notna().any()
@@ -498,9 +498,11 @@ def test_a_population_keeps_what_shapes_its_agents(sweep):
     task = tiny.task()
     space = ConfigurationSpace(name="sized", space=[task.space["learning_rate"], Categorical("hidden_size", [8, 32])])
     task = dataclasses.replace(task, space=space)
-    record = sweep("pbt", task, budget=4.0, options={"num_intervals": 4, "quantile": 0.5, "resample": 0.0})
+    record = sweep(
+        "pbt", task, budget=4.0, batch=2, seeds=2, options={"num_intervals": 4, "quantile": 0.5, "resample": 0.0}
+    )
     iterations = np.repeat([2, 3, 2, 3], 4)  # of 20 env steps in intervals of 50
-    assert record.trials.env_steps.tolist() == (tiny.ITERATION * iterations).tolist()
+    assert record.trials.env_steps.tolist() == (2 * tiny.ITERATION * iterations).tolist()
     parents = record.trials.set_index("trial").loc[record.trials.parent.dropna()]
     assert record.trials.hidden_size[4:].tolist() == parents.hidden_size.tolist()
     assert (record.trials.learning_rate[4:].to_numpy() != parents.learning_rate.to_numpy()).sum() == 6
