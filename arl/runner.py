@@ -44,6 +44,11 @@ class Agent:
         return jax.tree.map(lambda x: x[self.index], self.block)
 
     @property
+    def shapes(self) -> list[Any]:
+        """Shape and type of each array of the state, without copying it."""
+        return [(x.shape[2:], x.dtype) for x in jax.tree.leaves(self.block)]
+
+    @property
     def bytes(self) -> int:
         """Memory of the agent's state."""
         lanes = [x.shape[0] * x.shape[1] for x in jax.tree.leaves(self.block)]

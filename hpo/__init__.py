@@ -9,7 +9,7 @@ from typing import Any
 _HOMES = {
     "Result": "hpo.trial", "Trial": "hpo.trial", "Tuner": "hpo.trial",
     "Task": "hpo.tasks", "sweep": "hpo.sweeps", "InputError": "envs.errors",
-    "plain": "hpo.spaces", "repair": "hpo.spaces",
+    "plain": "hpo.spaces", "repair": "hpo.spaces", "schedule_of": "hpo.schedules",
 }  # fmt: skip
 
 __all__ = sorted([*_HOMES, "task"])

@@ -40,6 +40,7 @@ class Training:
         self.trials: dict[int, Trial] = {}
         self.agents: OrderedDict[tuple[int, int], Agent] = OrderedDict()
         self.needed: set[int] = set()
+        self.known_shapes: dict[Any, list[Any]] = {}
 
     def _num_structures(self) -> int:
         """How many programs or batches the configs of the space need at most: runs of one are not lanes of another."""
@@ -138,10 +139,16 @@ class Training:
 
     def _fits(self, run: Run) -> bool:
         """Whether the agent to go on from, if there is one, has the shapes of its config's agents."""
-        parent, env, key = run.parent, self.runner.env, jax.random.key(0)
-        if parent is None:
-            return True
-        return _shapes(lambda: parent.state) == _shapes(lambda: self.algorithm.init(key, run.config, env))
+        parent = run.parent
+        return parent is None or parent.shapes == self._shapes_of(run.config)
+
+    def _shapes_of(self, config: Any) -> list[Any]:
+        """The shapes of a config's agents; found once per structure, for tracing takes as long as a short interval."""
+        structure, env, key = configs.structure(config), self.runner.env, jax.random.key(0)
+        if structure not in self.known_shapes:
+            state = jax.eval_shape(lambda: self.algorithm.init(key, config, env))
+            self.known_shapes[structure] = [(x.shape, x.dtype) for x in jax.tree.leaves(state)]
+        return self.known_shapes[structure]
 
     def _revive(self, parents: Sequence[int], on_segment: Callable[[Report], None]) -> None:
         """Train again the parents whose agents are gone, eldest first."""
@@ -225,8 +232,3 @@ def result(trial: Trial, record: TrialRecord) -> Result:
         Cost(sum(run.env_steps for run in runs), sum(run.seconds for run in runs)),
         record.status,
     )
-
-
-def _shapes(make: Callable[[], Any]) -> list[Any]:
-    """Of what a function makes, without making it."""
-    return [(x.shape, x.dtype) for x in jax.tree.leaves(jax.eval_shape(make))]

@@ -44,6 +44,15 @@ def default(space: ConfigurationSpace) -> dict[str, Scalar]:
     return repair(space, {})
 
 
+def largest(hyperparameter: Any) -> Scalar:
+    """The largest value of a hyperparameter that is a number; of another, the default."""
+    values = choices(hyperparameter)
+    if values is None:
+        return plain({"value": hyperparameter.upper})["value"]
+    numbers = [value for value in values if type(value) in (int, float)]
+    return max(numbers) if len(numbers) == len(values) else plain({"value": hyperparameter.default_value})["value"]
+
+
 def from_unit(space: ConfigurationSpace, point: Sequence[float]) -> dict[str, Scalar]:
     """The config at a point of the unit cube, an axis per hyperparameter in the space's order; inactive ones are dropped."""
     return repair(space, {name: _at(space[name], u) for name, u in zip(space, point, strict=True)})

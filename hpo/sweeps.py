@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from envs.errors import InputError
-from hpo import contract, tasks, tuners
+from hpo import contract, spaces, tasks, tuners
 from hpo.trial import Result, Trial, as_dict
 from landscapes import dataset
 from landscapes.record import SweepRecord, load_sweep
@@ -182,6 +182,8 @@ class Sweep:
             "fidelity": task.fidelity,
             "seed": plan.tuner_seed,
             "budget": plan.full_runs,
+            "mutable": mutable(task),
+            "min_fidelity": longest_iteration(task),
         }
         self.tuner = tuners.make(tuner, context, plan.options)
         self.recorded = self._recorded()
@@ -346,6 +348,29 @@ class Sweep:
             yield
         finally:
             self.seconds[phase] += time.perf_counter() - started
+
+
+def mutable(task: tasks.Task) -> frozenset[str]:
+    """The tuned hyperparameters that may change while an agent is trained: traced and shared ones.
+
+    Static ones may not: most shape the agent, and every new value is one more program to compile.
+    """
+    from arl import algorithms, config
+
+    kinds = config.kinds(algorithms.get(task.algorithm).config)
+    return frozenset(name for name in task.space if kinds[name] != "static")
+
+
+def longest_iteration(task: tasks.Task) -> int:
+    """Env steps within which every config of the task has an iteration; a shorter stretch would train some not at all.
+
+    It is that of the config whose numbers are all at their largest: an iteration grows with every number it depends on.
+    """
+    from arl import algorithms, config
+
+    algorithm = algorithms.get(task.algorithm)
+    largest = {name: spaces.largest(task.space[name]) for name in task.space}
+    return algorithm.iteration_steps(algorithm.canonical(config.make(algorithm.config, {**task.fixed, **largest})))
 
 
 def provenance() -> dict[str, Any]:

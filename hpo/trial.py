@@ -57,9 +57,10 @@ class Result:
 class Tuner(Protocol):
     """Proposes trials and hears results.
 
-    A tuner is made with those of the keywords `space`, `fidelity`, `seed`, `budget` that its constructor names: a
-    ConfigSpace, the env steps of a full run, an int, and how many full runs the sweep may spend. It must be
-    deterministic given these and the calls made: that is how a sweep is resumed.
+    A tuner is made with those of the keywords `space`, `fidelity`, `seed`, `budget`, `mutable`, `min_fidelity` that its
+    constructor names: a ConfigSpace, the env steps of a full run, an int, how many full runs the sweep may spend, the
+    names of the hyperparameters that may change while an agent is trained, and the least env steps that train every
+    config. It must be deterministic given these and the calls made: that is how a sweep is resumed.
     """
 
     def ask(self, n: int) -> list[Trial]:

@@ -3,6 +3,7 @@
 Where training itself does not matter, a parabola of the learning rate stands in for it.
 """
 
+import dataclasses
 import functools
 import io
 
@@ -10,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tiny
+from ConfigSpace import Categorical, ConfigurationSpace
 from rich.console import Console
 from tiny import FIDELITY, Halving, Listed, Parabola, outcome, parabola
 
@@ -455,3 +457,79 @@ def test_failed_trials_are_shown(sweep, terminal):
     assert "3/3 trials" in shown
     assert "3 failed" in shown
     assert shown.count(TOO_SHORT) == 1, "one line for one reason"
+
+
+def test_a_tuner_hears_what_may_change_in_mid_run_and_how_long_an_iteration_is():
+    published, full = hpo.task("ppo/CartPole-v1"), hpo.task("ppo/CartPole-v1", "full")
+    assert sweeps.mutable(published) == set(published.space) - {"minibatch_size"}
+    shaping = {"minibatch_size", "num_steps", "num_envs", "hidden_size", "num_layers", "activation"}
+    assert sweeps.mutable(full) == set(full.space) - shaping
+    assert sweeps.longest_iteration(published) == 8 * 32
+    assert sweeps.longest_iteration(full) == 32 * 512
+    assert sweeps.longest_iteration(tiny.task()) == tiny.ITERATION
+
+
+class Curious(Listed):
+    """Keeps what it is made with."""
+
+    def __init__(self, space, fidelity, mutable, min_fidelity):
+        Curious.heard = (mutable, min_fidelity)
+        super().__init__([Trial(0, CONFIG, fidelity)])
+
+
+def test_a_sweep_tells_its_tuner(sweep, trained):
+    sweep(Curious, budget=1)
+    assert Curious.heard == ({"learning_rate"}, tiny.ITERATION)
+
+
+def test_promoted_configs_are_trained_for_the_difference_only(sweep):
+    record = sweep("asha", budget=3.0, seeds=2, batch=2, options={"num_rungs": 3})
+    rungs = {22: 1, 67: 3, 200: 10}  # and the iterations that they hold
+    assert set(record.trials.fidelity) == set(rungs)
+    assert record.trials.parent.notna().any()
+    before = record.trials.parent.map(record.trials.set_index("trial").fidelity).map(rungs).fillna(0).astype(int)
+    iterations = record.trials.fidelity.map(rungs) - before
+    assert record.trials.env_steps.tolist() == (2 * tiny.ITERATION * iterations).tolist()
+    assert record.trials.env_steps.sum() <= 3 * 2 * FIDELITY
+
+
+def test_a_population_keeps_what_shapes_its_agents(sweep):
+    """Four agents of two sizes: a loser takes the winner's agent with its size, and only the learning rate changes."""
+    task = tiny.task()
+    space = ConfigurationSpace(name="sized", space=[task.space["learning_rate"], Categorical("hidden_size", [8, 32])])
+    task = dataclasses.replace(task, space=space)
+    record = sweep(
+        "pbt", task, budget=4.0, batch=2, seeds=2, options={"num_intervals": 4, "quantile": 0.5, "resample": 0.0}
+    )
+    iterations = np.repeat([2, 3, 2, 3], 4)  # of 20 env steps in intervals of 50
+    assert record.trials.env_steps.tolist() == (2 * tiny.ITERATION * iterations).tolist()
+    parents = record.trials.set_index("trial").loc[record.trials.parent.dropna()]
+    assert record.trials.hidden_size[4:].tolist() == parents.hidden_size.tolist()
+    assert (record.trials.learning_rate[4:].to_numpy() != parents.learning_rate.to_numpy()).sum() == 6
+    schedule = hpo.schedule_of(record, record.incumbent["trial"])
+    assert (schedule[0].start, schedule[-1].end) == (0, FIDELITY)
+    assert schedule[-1].config == record.incumbent["config"]
+
+
+@pytest.mark.parametrize("tuner", ["successive_halving", "hyperband", "asha", "dehb", "pbt", "pb2"])
+def test_a_sweep_with_parents_is_resumed_from_any_of_its_trials(sweep, trained, tuner, monkeypatch):
+    settings = {"budget": 5.0, "seeds": 2, "tuner_seed": 3}
+    whole = sweep(tuner, name="whole", **settings)
+    assert whole.trials.parent.notna().any()
+    ids, stop = list(trained), len(trained) // 2
+    evaluate = Parabola.evaluate
+
+    def until_the_half(self, trials, on_segment):
+        for record in evaluate(self, trials, on_segment):
+            if len(trained) == len(ids) + stop:
+                raise KeyboardInterrupt
+            yield record
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Parabola, "evaluate", until_the_half)
+        with pytest.raises(KeyboardInterrupt):
+            sweep(tuner, name="cut", **settings)
+    resumed = sweep(tuner, name="cut", **settings)
+    assert sorted(trained[len(ids) :]) == sorted([*ids, ids[stop - 1]])  # one was lost
+    for one, other in zip(outcome(whole), outcome(resumed), strict=True):
+        pd.testing.assert_frame_equal(one, other, check_exact=True)

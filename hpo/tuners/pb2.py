@@ -1,0 +1,221 @@
+"""PB2 (Parker-Holder, Nguyen & Roberts 2020): population-based training in which a bandit chooses the new values.
+
+In interval t, an agent trained with hyperparameters x gains f_t(x) + noise in score. What f_t is changes while agents
+learn: it is modelled as a Gaussian process that forgets (Bogunovic, Scarlett & Cevher 2016),
+
+    (1)  f_1 = g_1,   f_t+1 = sqrt(1 - w) f_t + sqrt(w) g_t+1,   g_t independent draws of GP(0, k_SE)
+
+whose covariance is
+
+    (2)  k((t, x), (t', x')) = s exp(-|x - x'|^2 / (2 l^2)) (1 - w)^(|t - t'| / 2)
+
+with posterior, for gains y known at Z = ((t_1, x_1), ...), noise variance v and K = k(Z, Z) + v I,
+
+    (3)  mu(z) = k(z, Z) K^-1 y
+    (4)  sigma^2(z) = k(z, z) - k(z, Z) K^-1 k(Z, z)
+
+s, l, w and v maximise the marginal likelihood. A member that explores trains the next interval with
+
+    (5)  x = argmax mu(t, x) + sqrt(beta) sigma_b(t, x),   beta = max(0, c1 log(c2 n)),   c1 = 0.2, c2 = 0.4
+
+n being the number of known gains. The members of a generation are chosen one after the other: sigma_b is (4) with those
+that are set already added to Z, each with mu as its gain, which leaves mu as it is (GP-BUCB, Desautels, Krause & Burdick
+2014). So no two explore the same place.
+
+Gains enter as their difference from their generation's mean, in standard deviations, cut at 2: what all members gain
+says nothing about x, and one collapse must not flatten all other differences.
+"""
+
+import dataclasses
+import functools
+import math
+import warnings
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from scipy import linalg
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import (
+    ConstantKernel,
+    Hyperparameter,
+    Kernel,
+    NormalizedKernelMixin,
+    StationaryKernelMixin,
+    WhiteKernel,
+)
+from threadpoolctl import threadpool_limits
+
+from hpo import spaces
+from hpo.trial import Result, Scalar, Trial
+from hpo.tuners import pbt
+
+MOST_GAINS = 400  # the latest ones; the model costs their number cubed
+C1, C2 = 0.2, 0.4
+
+
+class PB2(pbt.PBT):
+    """PBT whose members explore where the model of the latest gains is promising or unsure; for numbers.
+
+    Choices are explored as in PBT, and so are numbers while no gains differ. But the model knows of choices, so that what
+    they gain is not taken for noise: (5) is maximised over the numbers that go with the member's choices.
+
+    Args:
+        mutable: names of the hyperparameters that may change while an agent is trained; all by default. The others are
+            copied with the agent.
+        min_fidelity: the least env steps that train every config.
+        population: number of members; by default as many as the budget pays for, a full run each.
+        num_intervals: into how many a full run is divided; fewer where one would be shorter than `min_fidelity`.
+        quantile: the share of the population that is replaced, and the share that it is replaced from.
+        resample: how likely a choice is drawn anew instead of perturbed.
+    """
+
+    def __init__(
+        self, space, fidelity: int, budget: float, seed: int = 0, mutable: Collection[str] | None = None,
+        min_fidelity: int = 1, population: int | None = None, num_intervals: int = 10, quantile: float = 0.25,
+        resample: float = 0.25,
+    ):  # fmt: skip
+        self.scores: dict[int, float] = {}
+        self.times: list[int] = []
+        self.points: list[np.ndarray] = []
+        self.gains: list[float] = []
+        self.model: Model | None = None
+        super().__init__(
+            space, fidelity, budget, seed, mutable, min_fidelity, population, num_intervals, quantile, resample
+        )
+        self.numbers = [name for name in self.changeable if spaces.choices(space[name]) is None]
+        self.choices = [name for name in self.changeable if name not in self.numbers]
+
+    def _offspring(self, results: list[Result]) -> list[Trial]:
+        self._learn(results)
+        can_fit = self.numbers and np.std(self.gains[-MOST_GAINS:] or [0.0]) > 0
+        with threadpool_limits(1):  # matrices are small, and a sum's last bits must not depend on the number of cores
+            self.model = fitted(*self._known()) if can_fit else None
+            return super()._offspring(results)
+
+    def _learn(self, results: list[Result]) -> None:
+        """The gains of the interval that has ended; those of trials without a score are not known."""
+        self.scores |= {result.trial.id: result.score for result in results}
+        sound = [result for result in results if result.status != "failed" and np.isfinite(result.score)]
+        starts = [self.scores[r.trial.parent] if r.trial.parent is not None else 0.0 for r in sound]
+        gains = np.array([result.score for result in sound]) - starts
+        self.gains += list(gains - gains.mean()) if sound else []
+        self.times += [self.interval - 1] * len(sound)
+        self.points += [self._point(result.trial.config) for result in sound]
+
+    def _known(self) -> tuple[np.ndarray, np.ndarray]:
+        """Z and y of the latest gains."""
+        rows = np.column_stack([self.times, self.points])[-MOST_GAINS:]
+        gains = np.array(self.gains)[-MOST_GAINS:]
+        return rows, np.clip(gains / np.std(gains), -2.0, 2.0)
+
+    def _point(self, config: Mapping[str, Scalar]) -> np.ndarray:
+        """x: the changeable numbers on their scales in [0, 1], in place of an inactive one its default; then, for each
+        choice, a coordinate per value, such that two configs that differ in one choice are 1 apart.
+        """
+        numbers = [
+            float(self.space[name].to_vector(config.get(name, self.space[name].default_value))) for name in self.numbers
+        ]
+        values = [
+            (config.get(name), value) for name in self.choices for value in spaces.choices(self.space[name]) or ()
+        ]
+        return np.array([*numbers, *(math.sqrt(0.5) * (own == value) for own, value in values)])
+
+    def _explore(
+        self, config: Mapping[str, Scalar], trial_id: int, running: Sequence[Mapping[str, Scalar]]
+    ) -> dict[str, Scalar]:
+        """The config with the numbers of equation (5); `running` are the members of the next interval that are set."""
+        if self.model is None:
+            return super()._explore(config, trial_id, running)
+        changed = self._perturbed(config, self.choices, trial_id)
+        model = self.model.believing(np.array([[self.interval, *self._point(other)] for other in running]))
+        rng, rest = np.random.default_rng([self.seed, trial_id, 2]), self._point(changed)[len(self.numbers) :]
+        point = climb(lambda x: model.bound(self.interval, x, rest), len(self.numbers), rng)
+        values = {name: self.space[name].to_value(float(u)) for name, u in zip(self.numbers, point, strict=True)}
+        return spaces.repair(self.space, {**changed, **spaces.plain(values)})
+
+
+class Forgetting(StationaryKernelMixin, NormalizedKernelMixin, Kernel):
+    """Equation (2) without s; the first column of its arguments is time."""
+
+    def __init__(self, length_scale: float = 0.5, rate: float = 0.1):
+        self.length_scale, self.rate = length_scale, rate
+
+    @property
+    def hyperparameter_length_scale(self) -> Hyperparameter:
+        return Hyperparameter("length_scale", "numeric", (0.1, 3.0))
+
+    @property
+    def hyperparameter_rate(self) -> Hyperparameter:
+        return Hyperparameter("rate", "numeric", (1e-3, 0.5))
+
+    def __call__(self, one: np.ndarray, two: np.ndarray | None = None, eval_gradient: bool = False) -> Any:
+        """The covariances, and their derivatives by the logarithms of l and w."""
+        two = one if two is None else two
+        squared = ((one[:, None, 1:] - two[None, :, 1:]) ** 2).sum(axis=-1)
+        half_apart = np.abs(one[:, None, 0] - two[None, :, 0]) / 2
+        covariance = np.exp(-squared / (2 * self.length_scale**2)) * (1 - self.rate) ** half_apart
+        if not eval_gradient:
+            return covariance
+        by_length_scale = squared / self.length_scale**2
+        by_rate = -half_apart * self.rate / (1 - self.rate)
+        return covariance, covariance[..., None] * np.stack([by_length_scale, by_rate], axis=-1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Model:
+    """The process with what is known of it."""
+
+    covariance: Callable[..., np.ndarray]
+    noise: float
+    known: np.ndarray
+    gains: np.ndarray
+    num_gains: int
+
+    @functools.cached_property
+    def factor(self) -> Any:
+        """The Cholesky factor of K."""
+        return linalg.cho_factor(self.covariance(self.known) + self.noise * np.eye(len(self.known)))
+
+    def posterior(self, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Mean (3) and standard deviation, the root of (4)."""
+        across = self.covariance(at, self.known)
+        mean = across @ linalg.cho_solve(self.factor, self.gains)
+        explained = np.sum(across.T * linalg.cho_solve(self.factor, across.T), axis=0)
+        return mean, np.sqrt(np.maximum(np.diag(self.covariance(at[:1])) - explained, 0.0))
+
+    def believing(self, at: np.ndarray) -> "Model":
+        """The model with its own mean as the gains at these places: it is surer there and expects the same as before."""
+        if not len(at):
+            return self
+        mean, _ = self.posterior(at)
+        return dataclasses.replace(
+            self, known=np.concatenate([self.known, at]), gains=np.concatenate([self.gains, mean])
+        )
+
+    def bound(self, time: int, numbers: np.ndarray, rest: np.ndarray) -> np.ndarray:
+        """The upper confidence bound (5) of points with these numbers, and all the same rest, at a time."""
+        rows = [np.full((len(numbers), 1), time), numbers, np.tile(rest, (len(numbers), 1))]
+        mean, deviation = self.posterior(np.hstack(rows))
+        beta = max(0.0, C1 * math.log(C2 * self.num_gains))
+        return mean + math.sqrt(beta) * deviation
+
+
+def fitted(known: np.ndarray, gains: np.ndarray) -> Model:
+    """The model whose s, l, w and v make these gains most likely."""
+    kernel = ConstantKernel(1.0, (0.05, 20.0)) * Forgetting() + WhiteKernel(0.1, (1e-3, 2.0))
+    regressor = GaussianProcessRegressor(kernel)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # a value at its bound is as good as any
+        regressor.fit(known, gains)
+    return Model(regressor.kernel_.k1, regressor.kernel_.k2.noise_level, known, gains, len(gains))
+
+
+def climb(value: Callable[[np.ndarray], np.ndarray], num_axes: int, rng: np.random.Generator) -> np.ndarray:
+    """The best of many points of the unit cube, first anywhere, then ever closer around the best so far."""
+    points = rng.random((1024, num_axes))
+    for scale in (0.1, 0.03, 0.01, 0.0):
+        best = points[np.argmax(value(points))]
+        points = np.clip(best + scale * np.vstack([np.zeros(num_axes), rng.normal(size=(255, num_axes))]), 0.0, 1.0)
+    return best

@@ -1,0 +1,85 @@
+"""What going on from agents saves, and what the intervals of a population cost.
+
+First the same brackets of successive halving, with agents that go on from rung to rung and with agents trained anew:
+env steps that were really trained, and seconds of training. For K + 1 rungs a bracket costs (1 + K (1 - 1 / eta)) / (K + 1)
+of what it costs anew, up to rounding: 3/4 for eta 3 and four rungs, and never less than 1 - 1 / eta.
+
+Then PBT beside random search with as many full runs: what the sweep takes besides training and compilation, and what its
+training takes longer because it stops after every interval.
+
+    .venv/bin/python scripts/bench_multifidelity.py [--task ppo/CartPole-v1] [--fidelity 100000] [--configs 27]
+        [--population 16] [--intervals 10] [--seeds 1] [--etas 2 3]
+"""
+
+import argparse
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import hpo
+from landscapes.record import SweepRecord
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--task", default="ppo/CartPole-v1")
+    parser.add_argument("--fidelity", type=int)
+    parser.add_argument("--configs", type=int, default=27)
+    parser.add_argument("--etas", type=float, nargs="*", default=[2, 3])
+    parser.add_argument("--population", type=int, default=16)
+    parser.add_argument("--intervals", type=int, default=10)
+    parser.add_argument("--seeds", type=int, default=1)
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as directory:
+        settings = {"fidelity": args.fidelity, "seeds": args.seeds, "store": Path(directory) / "store.sqlite"}
+        for eta in args.etas:
+            report_bracket(args.task, args.configs, eta, settings)
+        report_population(args.task, args.population, args.intervals, settings)
+
+
+def report_bracket(task: str, num_configs: int, eta: float, settings: dict[str, Any]) -> None:
+    """The same bracket twice."""
+    options = {"eta": eta, "num_configs": num_configs}
+    continued, anew = (
+        hpo.sweep(
+            task, "successive_halving", name=f"bracket-{eta:g}-{kind}", budget=10.0 * num_configs, batch=num_configs,
+            options={**options, "continued": kind == "continued"}, **settings,
+        )
+        for kind in ("continued", "anew")
+    )  # fmt: skip
+    sizes = continued.trials.groupby("fidelity").size()
+    rungs = ", ".join(f"{size} to {fidelity:,}" for fidelity, size in sizes.items())
+    print(f"bracket, eta {eta:g}: {rungs} env steps")
+    for name, record in (("continued", continued), ("trained anew", anew)):
+        print(
+            f"{name:>14}: {record.trials.env_steps.sum():>12,} env steps, {record.timing['train']:7.2f} s of training"
+        )
+    print(f"{'share':>14}: {continued.trials.env_steps.sum() / anew.trials.env_steps.sum():>12.1%}")
+
+
+def report_population(task: str, population: int, num_intervals: int, settings: dict[str, Any]) -> None:
+    """PBT beside random search with the same batch and budget; each once before, so that all programs are in the cache."""
+    options = {"population": population, "num_intervals": num_intervals}
+    for time in ("first", "timed"):
+        random, pbt = (
+            hpo.sweep(
+                task, tuner, name=f"{tuner}-{time}", budget=population, batch=population, options=chosen, **settings
+            )
+            for tuner, chosen in (("random", {}), ("pbt", options))
+        )
+    print(f"population of {population}, {pbt.trials.fidelity.nunique()} intervals:")
+    for name, record in (("random", random), ("pbt", pbt)):
+        print(
+            f"{name:>14}: {record.timing['train']:7.2f} s of training, {besides(record):6.2f} s besides "
+            f"({besides(record) / record.timing['train']:.1%}), of these tuner {record.timing['tuner']:.2f} s"
+        )
+
+
+def besides(record: SweepRecord) -> float:
+    """Seconds that a sweep took besides training and compilation: tuner, store, gathering agents, waiting for workers."""
+    timing = record.timing
+    return timing["total"] - timing["train"] - timing["compile"]
+
+
+if __name__ == "__main__":
+    main()

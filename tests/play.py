@@ -1,0 +1,92 @@
+"""A tuner played against a function that stands in for training, by the rules of a sweep."""
+
+import math
+
+from ConfigSpace import ConfigurationSpace, Float
+
+from hpo import spaces
+from hpo.trial import Cost, Result
+
+
+def square(num=2):
+    """The unit square, or a cube of so many axes."""
+    return ConfigurationSpace(name="square", space=[Float(f"x{i}", (0.0, 1.0)) for i in range(num)])
+
+
+def bowl(config):
+    """Best, with 0, where every axis is 0.3."""
+    return -sum((value - 0.3) ** 2 for value in config.values())
+
+
+def curve(config, share):
+    """A known learning curve: from -1 it rises towards what the config is worth, with the share of a full run trained."""
+    return bowl(config) - (1 - bowl(config)) * math.exp(-6 * share)
+
+
+class Sum:
+    """The score of agents that are tuned while they are trained: the sum of what each interval gains.
+
+    `gain`: of a config and the middle of the interval as a share of a full run, what a full run at this rate gains.
+    """
+
+    def __init__(self, fidelity, gain):
+        self.fidelity, self.gain, self.known = fidelity, gain, {None: (0, 0.0)}
+
+    def __call__(self, trial):
+        start, score = self.known[trial.parent]
+        middle, share = (start + trial.fidelity) / 2 / self.fidelity, (trial.fidelity - start) / self.fidelity
+        self.known[trial.id] = trial.fidelity, score + share * self.gain(trial.config, middle)
+        return self.known[trial.id][1]
+
+
+def drift(config, time):
+    """At most 1, where every axis is at an optimum that moves from 0.1 to 0.9."""
+    return sum(1 - 4 * (value - 0.1 - 0.8 * time) ** 2 for value in config.values()) / len(config)
+
+
+def result(trial, score, status="completed"):
+    return Result(trial, score, {0: score}, [(trial.fidelity, score)], {}, Cost(trial.fidelity, 0.1), status)
+
+
+class Game:
+    """All trials and results of a tuner that is asked until it is done; `score` takes a trial.
+
+    `status`: of a trial, what became of it.
+    """
+
+    def __init__(self, tuner, score, batch=8, status=lambda trial: "completed", space=None, most=10_000):
+        self.trials, self.results, self.rounds = {}, {}, []
+        while (asked := tuner.ask(batch)) and len(self.trials) < most:
+            assert len(asked) <= batch
+            for trial in asked:
+                self.check(trial, space)
+                self.trials[trial.id] = trial
+            told = [result(trial, score(trial), status(trial)) for trial in asked]
+            self.results.update({one.trial.id: one for one in told})
+            self.rounds.append(asked)
+            tuner.tell(told)
+
+    def check(self, trial, space):
+        assert trial.id not in self.trials
+        assert type(trial.id) is type(trial.fidelity) is int
+        assert trial.fidelity >= 1
+        if space is not None:
+            spaces.check(space, trial.config)
+        if trial.parent is not None:
+            assert self.results[trial.parent].status != "failed"
+            assert self.trials[trial.parent].fidelity < trial.fidelity
+
+    @property
+    def env_steps(self):
+        """What all trials cost; a continued one only the difference."""
+        starts = {i: self.trials[t.parent].fidelity if t.parent is not None else 0 for i, t in self.trials.items()}
+        return sum(trial.fidelity - starts[i] for i, trial in self.trials.items())
+
+    @property
+    def incumbent(self):
+        """The best trial of the highest fidelity seen."""
+        best = max(self.results.values(), key=lambda r: (r.trial.fidelity, r.score, -r.trial.id))
+        return best.trial
+
+    def at(self, fidelity):
+        return [trial for trial in self.trials.values() if trial.fidelity == fidelity]
