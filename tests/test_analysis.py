@@ -73,7 +73,7 @@ def test_higher_fidelities_say_more():
     assert list(table.index) == list(TASK.points(TASK.fidelity))
     last = table.iloc[-1].to_numpy()
     assert last[-1] == 1.0
-    assert last[0] < 0.3 < 0.9 < last[-2]
+    assert last[0] < 0.3 < 0.8 < last[-2]
 
 
 def test_reliability_follows_spearman_and_brown():
