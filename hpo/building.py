@@ -1,6 +1,7 @@
 """Building landscapes: every config of a sequence trained under every seed, one resumable sweep per seed."""
 
 import itertools
+from collections.abc import Callable
 from pathlib import Path
 
 from envs.errors import InputError
@@ -32,7 +33,7 @@ class DefaultThenSobol:
 
 def build(
     task: str, configs: int = 256, seeds: int = 10, space: str = "published", out: str | Path | None = None,
-    store: Store | str | Path | None = None, view: sweeps.View | None = None,
+    store: Store | str | Path | None = None, make_view: Callable[[], sweeps.View] = sweeps.View,
 ) -> Landscape:  # fmt: skip
     """Train what is missing of a landscape, and write it: the default config and `configs` of the Sobol sequence.
 
@@ -53,6 +54,6 @@ def build(
     for seed in range(seeds):
         name = f"landscape-{label}-{configs}-seed{seed}"
         settings = {"trials": configs + 1, "seeds": [seed], "batch": BATCH, "space": space}
-        records.append(sweeps.sweep(task, DefaultThenSobol, name=name, store=store, view=view, **settings))
+        records.append(sweeps.sweep(task, DefaultThenSobol, name=name, store=store, view=make_view(), **settings))
         landscape = dataset.write(directory, collect.about(records), collect.tables(records), collect.build(records))
     return landscape

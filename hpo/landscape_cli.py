@@ -144,8 +144,8 @@ def build(
     from hpo import building
     from hpo.view import SweepView
 
-    view = SweepView(Console(stderr=True, soft_wrap=True, highlight=False))
-    landscape = building.build(task, configs, seeds, space, out, store, view)
+    console = Console(stderr=True, soft_wrap=True, highlight=False)
+    landscape = building.build(task, configs, seeds, space, out, store, lambda: SweepView(console))
     print(
         f"{landscape.name}: {landscape.about['num_configs']} configs x {len(landscape.seeds)} seeds: {landscape.directory}"
     )
