@@ -10,7 +10,13 @@ from typing import Any
 
 import numpy as np
 from ConfigSpace import Categorical, Configuration, ConfigurationSpace, Float, Integer
-from ConfigSpace.hyperparameters import CategoricalHyperparameter, IntegerHyperparameter, OrdinalHyperparameter
+from ConfigSpace.hyperparameters import (
+    CategoricalHyperparameter,
+    Constant,
+    IntegerHyperparameter,
+    OrdinalHyperparameter,
+)
+from ConfigSpace.types import NotSet
 from ConfigSpace.util import deactivate_inactive_hyperparameters
 
 from envs.errors import InputError, unknown
@@ -73,20 +79,29 @@ def _is_legal(hyperparameter: Any, value: Any) -> bool:
     return type(value) in types and bool(hyperparameter.legal_value(value))
 
 
+def is_active(space: ConfigurationSpace, name: str, config: Mapping[str, Any]) -> bool:
+    """Whether a hyperparameter is active in a config that holds the active ones among those before it."""
+    values = {**dict.fromkeys(space, NotSet), **config}
+    return all(condition.satisfied_by_value(values) for condition in space.parent_conditions_of[name])
+
+
 def describe(hyperparameter: Any) -> str:
     """The allowed values in a few words."""
-    if isinstance(hyperparameter, CategoricalHyperparameter):
-        return f"one of {', '.join(map(str, choices(hyperparameter) or ()))}"
+    values = choices(hyperparameter)
+    if values is not None:
+        return f"one of {', '.join(map(str, values))}"
     scale = " (log)" if getattr(hyperparameter, "log", False) else ""
     return f"in [{hyperparameter.lower:g}, {hyperparameter.upper:g}]{scale}"
 
 
 def choices(hyperparameter: Any) -> list[Scalar] | None:
-    """All values of a categorical hyperparameter in order; None for a numeric one."""
+    """All values of a categorical, ordinal or constant hyperparameter in order; None for a numeric one."""
     if isinstance(hyperparameter, CategoricalHyperparameter):
         return [value.item() if isinstance(value, np.generic) else value for value in hyperparameter.choices]
     if isinstance(hyperparameter, OrdinalHyperparameter):
         return list(hyperparameter.sequence)
+    if isinstance(hyperparameter, Constant):
+        return [hyperparameter.value]
     return None
 
 
