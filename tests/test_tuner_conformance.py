@@ -3,6 +3,8 @@
 import copy
 import importlib.util
 import os
+import sys
+from pathlib import Path
 
 import pytest
 from ConfigSpace import ConfigurationSpace
@@ -11,7 +13,8 @@ from hpo import spaces, testing, tuners
 from hpo.trial import Trial
 
 HAS_TORCH = importlib.util.find_spec("torch") is not None
-OPTIONS: dict[str, dict] = {}
+EXAMPLE = Path(__file__).parent.parent / "docs" / "examples" / "random_search.py"
+OPTIONS: dict[str, dict] = {"external": {"command": [sys.executable, str(EXAMPLE)]}}
 NAMES = [name for name in tuners.names() if name != "gp" or HAS_TORCH]
 
 
