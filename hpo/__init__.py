@@ -12,12 +12,16 @@ _HOMES = {
     "plain": "hpo.spaces", "repair": "hpo.spaces", "schedule_of": "hpo.schedules",
 }  # fmt: skip
 
-__all__ = sorted([*_HOMES, "task"])
+_MODULES = ("spaces", "testing", "tuners")
+
+__all__ = sorted([*_HOMES, *_MODULES, "task"])
 
 
 def __getattr__(name: str) -> Any:
     if name == "task":
         return importlib.import_module("hpo.tasks").get
+    if name in _MODULES:
+        return importlib.import_module(f"hpo.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'hpo' has no attribute {name!r}")
     return getattr(importlib.import_module(_HOMES[name]), name)

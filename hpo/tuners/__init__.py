@@ -1,5 +1,9 @@
-"""Tuners by name: ours, those other packages register, and the user's own."""
+"""Tuners by name: ours, those other packages register, and the user's own.
 
+`from_optuna`, `from_smac` and `from_vector` make tuner classes of other libraries' objects.
+"""
+
+import importlib
 import inspect
 from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
@@ -9,6 +13,15 @@ from envs.errors import InputError, load_object, unknown
 from hpo.trial import Tuner
 
 _GROUP = "arl.tuners"
+_WRAPPERS = {
+    "from_optuna": "hpo.tuners.optuna", "from_smac": "hpo.tuners.smac", "from_vector": "hpo.tuners.vector",
+}  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WRAPPERS:
+        raise AttributeError(f"module 'hpo.tuners' has no attribute {name!r}")
+    return getattr(importlib.import_module(_WRAPPERS[name]), name)
 
 
 def registered() -> dict[str, EntryPoint]:

@@ -1,0 +1,168 @@
+"""A tuner in a process of its own, in any language: JSON lines on its standard input and output.
+
+One line goes in, one line comes out:
+
+    {"type": "hello", "protocol": 1, "space": ..., "fidelity": 99840, "seed": 0, "budget": 32.0}    ->  {}
+    {"type": "ask", "n": 4}    ->  {"trials": [{"config": {"learning_rate": 0.001}}, ...]}
+    {"type": "tell", "results": [{"id": 0, "score": 93.5, ...}, ...]}    ->  {}
+
+`docs/tuners.md` lists the fields. A reply `{"error": "..."}` ends the sweep with that text. Standard error is passed
+through. The end of input asks the process to end.
+"""
+
+import contextlib
+import dataclasses
+import json
+import math
+import os
+import queue
+import shlex
+import signal
+import subprocess
+import threading
+import weakref
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from envs.errors import InputError
+from hpo.trial import Result, Trial, as_dict
+
+PROTOCOL = 1
+LONGEST_LINE = 1 << 26
+
+
+class External:
+    """A tuner process, started by `command`; each reply must come within `timeout` seconds.
+
+    Raises:
+        InputError: a process that does not start, dies, is late, or answers anything but the protocol; it is ended.
+    """
+
+    def __init__(
+        self, space, fidelity: int, seed: int = 0, budget: float = 100.0, command: str | Sequence[str] = "",
+        timeout: float = 60.0,
+    ):  # fmt: skip
+        if not command or not isinstance(command, str | Sequence):
+            raise InputError(f"command must be that of a tuner process, e.g. 'python mine.py', got {command!r}")
+        if type(timeout) not in (int, float) or not 0 < timeout < math.inf:
+            raise InputError(f"timeout must be a positive number of seconds, got {timeout!r}")
+        self.command = shlex.split(command) if isinstance(command, str) else list(command)
+        self.fidelity, self.timeout, self.num_asked = fidelity, timeout, 0
+        self.process = _start(self.command)
+        self.close = weakref.finalize(self, _end, self.process)
+        context = {"space": space.to_serialized_dict(), "fidelity": fidelity, "seed": seed, "budget": budget}
+        self._call({"type": "hello", "protocol": PROTOCOL, **context})
+
+    def ask(self, n: int) -> list[Trial]:
+        reply = self._call({"type": "ask", "n": n})
+        if not isinstance(reply.get("trials"), list):
+            raise self._refused(f"must answer ask with a list of trials, got {_short(reply)}")
+        trials = [self._trial(fields, self.num_asked + i) for i, fields in enumerate(reply["trials"])]
+        self.num_asked += len(trials)
+        return trials
+
+    def tell(self, results: Sequence[Result]) -> None:
+        self._call({"type": "tell", "results": [_fields(result) for result in results]})
+
+    def _trial(self, fields: Any, number: int) -> Trial:
+        """A trial from its fields; all but the config may be left out."""
+        known = {field.name for field in dataclasses.fields(Trial)}
+        if not isinstance(fields, dict) or not isinstance(fields.get("config"), dict) or set(fields) - known:
+            raise self._refused(f"must give trials as objects of {', '.join(sorted(known))}, got {_short(fields)}")
+        given = {"id": number, "fidelity": self.fidelity, **fields}
+        if isinstance(given.get("seeds"), list):
+            given["seeds"] = tuple(given["seeds"])
+        return Trial(**given)
+
+    def _call(self, message: Mapping[str, Any]) -> dict[str, Any]:
+        """The reply to a message; exchanged on a thread, because writing as well as reading may block for ever."""
+        if not self.close.alive:
+            raise self._refused("has ended")
+        replies: queue.Queue[str] = queue.Queue()
+        line = json.dumps(_finite(message), separators=(",", ":")) + "\n"
+        threading.Thread(target=lambda: replies.put(_exchange(self.process, line)), daemon=True).start()
+        try:
+            reply = replies.get(timeout=self.timeout)
+        except queue.Empty:
+            raise self._refused(f"must answer {message['type']} within {self.timeout:g} s, got nothing") from None
+        if not reply:
+            raise self._refused(f"must answer {message['type']}, but it ended with status {self._status()}")
+        return self._parsed(reply, str(message["type"]))
+
+    def _parsed(self, reply: str, kind: str) -> dict[str, Any]:
+        try:
+            parsed = json.loads(reply)
+        except ValueError:
+            parsed = None
+        if not isinstance(parsed, dict):
+            raise self._refused(f"must answer {kind} with one line that is a JSON object, got {_short(reply.rstrip())}")
+        if "error" in parsed:
+            raise self._refused(f"says: {_short(parsed['error'])}")
+        return parsed
+
+    def _status(self) -> int | None:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(1.0)
+        return self.process.returncode
+
+    def _refused(self, text: str) -> InputError:
+        self.close()
+        return InputError(f"tuner process {shlex.join(self.command)!r} {text}")
+
+
+def _start(command: Sequence[str]) -> subprocess.Popen:
+    """The process, in a session of its own, so that it can be ended with all that it started."""
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "encoding": "utf-8"}
+    try:
+        return subprocess.Popen(command, errors="replace", start_new_session=True, **pipes)
+    except OSError as error:
+        raise InputError(f"tuner process {shlex.join(command)!r} does not start: {error}") from error
+
+
+def _exchange(process: subprocess.Popen, line: str) -> str:
+    """The line that comes out for one that goes in; empty if the process is gone.
+
+    It is written past the pipe's buffer, whose lock would keep the pipe from being closed while the process does not read.
+    """
+    assert process.stdin is not None
+    assert process.stdout is not None
+    left = line.encode()
+    try:
+        while left:
+            left = left[os.write(process.stdin.fileno(), left) :]
+        return process.stdout.readline(LONGEST_LINE)
+    except (OSError, ValueError):
+        return ""
+
+
+def _end(process: subprocess.Popen) -> None:
+    """Ask the process to end by the end of its input; what is left of it after a second is killed."""
+    with contextlib.suppress(OSError):
+        process.stdin.close()  # type: ignore[union-attr]
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(1.0)
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _fields(result: Result) -> dict[str, Any]:
+    """A result as JSON has it: its trial's fields and its own."""
+    rest = {field.name: getattr(result, field.name) for field in dataclasses.fields(Result) if field.name != "trial"}
+    return {**as_dict(result.trial), **rest, "cost": dataclasses.asdict(result.cost)}
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no NaN and no infinities: null stands for them."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return value
+
+
+def _short(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value)
+    return repr(text if len(text) <= 80 else text[:77] + "...")
