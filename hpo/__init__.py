@@ -10,6 +10,7 @@ _HOMES = {
     "Result": "hpo.trial", "Trial": "hpo.trial", "Tuner": "hpo.trial",
     "Task": "hpo.tasks", "sweep": "hpo.sweeps", "InputError": "envs.errors",
     "plain": "hpo.spaces", "repair": "hpo.spaces",
+    "Schedule": "hpo.schedules", "schedule_of": "hpo.schedules", "chain": "hpo.schedules",
     "front": "hpo.scores", "hypervolume": "hpo.scores",
 }  # fmt: skip
 

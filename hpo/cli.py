@@ -134,7 +134,13 @@ def train(
     task: TaskArgument,
     assign: Annotated[
         list[str] | None,
-        typer.Option("--set", help="Hyperparameter, name=value; repeatable. The others are the task's defaults."),
+        typer.Option(
+            "--set",
+            help="Hyperparameter, name=value (a list: one per interval); repeatable. The others are the task's defaults.",
+        ),
+    ] = None,
+    schedule: Annotated[
+        Path | None, typer.Option(help="JSON file of hyperparameters; a list is a value per interval.")
     ] = None,
     seeds: SeedsOption = "1",
     name: Annotated[
@@ -146,9 +152,9 @@ def train(
     as_json: JsonOption = False,
 ) -> None:
     """Train one config under some seeds: its learning curve in the terminal and as a picture, its agents saved."""
-    from hpo import training
+    from hpo import schedules, training
 
-    changes = _assignments(assign or [], "hyperparameter")
+    changes = {**(schedules.read(schedule) if schedule else {}), **_assignments(assign or [], "hyperparameter")}
     trained = training.train(task, changes, _seeds(seeds), fidelity, name, store, out, None if as_json else _view())
     if as_json:
         return _print_json(
