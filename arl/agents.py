@@ -43,13 +43,22 @@ class SavedAgent:
 
 def save(path: Path, algorithm: str, env: str, config: Any, seed: int, env_steps: int, state: Any) -> Path:
     """Write an agent; the file appears whole or not at all."""
+    return write(path, packed(algorithm, env, config, seed, env_steps, state))
+
+
+def packed(algorithm: str, env: str, config: Any, seed: int, env_steps: int, state: Any) -> bytes:
+    """An agent as what its file holds."""
     about = {
         "format": _FORMAT, "algorithm": algorithm, "env": env, "config": configs.values(config),
         "seed": seed, "env_steps": env_steps,
     }  # fmt: skip
-    data = serialization.msgpack_serialize(
+    return serialization.msgpack_serialize(
         {"about": json.dumps(about), "state": serialization.to_state_dict(jax.device_get(state))}
     )
+
+
+def write(path: Path, data: bytes) -> Path:
+    """Write a file, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.{os.getpid()}.partial")  # its own, whoever else writes beside it
     try:
@@ -66,17 +75,22 @@ def load(path: str | Path) -> SavedAgent:
         InputError: no such file, or no agent in it.
     """
     try:
-        data = serialization.msgpack_restore(Path(path).read_bytes())
-        about = json.loads(data["about"])
-        algorithm, env = algorithms.get(about["algorithm"]), vector.make(about["env"])
-        config: Any = configs.make(algorithm.config, about["config"])
-        blank = jax.eval_shape(lambda key: algorithm.init(key, config, env), jax.random.key(0))
-        state = _restored(blank, data["state"])
+        return unpacked(Path(path).read_bytes())
     except InputError:
         raise
     except Exception as error:  # msgpack, JSON and flax each fail in their own way on a foreign file
         cause = f"{type(error).__name__}: {first_line(error)[:200]}"
         raise InputError(f"agent file {str(path)!r} can't be read: {cause}") from error
+
+
+def unpacked(packed: bytes) -> SavedAgent:
+    """The agent that a file holds; what is none fails in any way."""
+    data = serialization.msgpack_restore(packed)
+    about = json.loads(data["about"])
+    algorithm, env = algorithms.get(about["algorithm"]), vector.make(about["env"])
+    config: Any = configs.make(algorithm.config, about["config"])
+    blank = jax.eval_shape(lambda key: algorithm.init(key, config, env), jax.random.key(0))
+    state = _restored(blank, data["state"])
     return SavedAgent(algorithm, env, config, about["seed"], about["env_steps"], state)
 
 

@@ -4,6 +4,9 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
+import jax
+import optax
+
 from arl import dqn, ppo, sac
 from envs.errors import unknown
 
@@ -41,6 +44,13 @@ ALGORITHMS: dict[str, Algorithm] = {
     "dqn": _of_module("dqn", dqn, dqn.DQNConfig),
     "sac": _of_module("sac", sac, sac.SACConfig),
 }
+
+
+def num_parameters(algorithm: Algorithm, config: Any, env: Any) -> int:
+    """How many parameters an agent trains: those that an optimizer keeps moments of."""
+    state = jax.eval_shape(lambda key: algorithm.init(key, config, env), jax.random.key(0))
+    moments = [moment for _, moment in optax.tree_utils.tree_get_all_with_path(state, "mu")]
+    return sum(x.size for x in jax.tree.leaves(moments))
 
 
 def get(name: str) -> Algorithm:

@@ -9,7 +9,10 @@ from typing import Any
 _HOMES = {
     "Result": "hpo.trial", "Trial": "hpo.trial", "Tuner": "hpo.trial",
     "Task": "hpo.tasks", "sweep": "hpo.sweeps", "InputError": "envs.errors",
-    "plain": "hpo.spaces", "repair": "hpo.spaces", "schedule_of": "hpo.schedules",
+    "plain": "hpo.spaces", "repair": "hpo.spaces",
+    "Schedule": "hpo.schedules", "schedule_of": "hpo.schedules", "chain": "hpo.schedules",
+    "AutoRLEnv": "hpo.environment", "AutoRLVectorEnv": "hpo.environment",
+    "front": "hpo.scores", "hypervolume": "hpo.scores",
 }  # fmt: skip
 
 _MODULES = ("spaces", "testing", "tuners")

@@ -1,6 +1,7 @@
 """The command `arl`. Everything heavy is imported inside the command that needs it: `arl --help` answers at once."""
 
 import json
+import math
 import os
 import signal
 import sys
@@ -110,6 +111,12 @@ def sweep(
     objective: Annotated[
         str, typer.Option(help="training, or how a landscape answers instead: table, nearest or surrogate.")
     ] = "training",
+    score: Annotated[
+        str,
+        typer.Option(
+            help="What to maximise: final, auc, best, iqm, worst, cvar, runtime or parameters; the first of several."
+        ),
+    ] = "final",
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -120,7 +127,7 @@ def sweep(
         trials = 64
     plan = {
         "trials": trials, "budget": budget, "seeds": _seeds(seeds), "tuner_seed": tuner_seed, "space": space,
-        "fidelity": fidelity, "batch": batch, "options": _assignments(option or [], "option"),
+        "fidelity": fidelity, "batch": batch, "options": _assignments(option or [], "option"), "score": score,
         "objective": objective,
     }  # fmt: skip
     record = sweeps.sweep(task, tuner, name=name, store=store, view=None if as_json else _view(), **plan)
@@ -134,7 +141,13 @@ def train(
     task: TaskArgument,
     assign: Annotated[
         list[str] | None,
-        typer.Option("--set", help="Hyperparameter, name=value; repeatable. The others are the task's defaults."),
+        typer.Option(
+            "--set",
+            help="Hyperparameter, name=value (a list: one per interval); repeatable. The others are the task's defaults.",
+        ),
+    ] = None,
+    schedule: Annotated[
+        Path | None, typer.Option(help="JSON file of hyperparameters; a list is a value per interval.")
     ] = None,
     seeds: SeedsOption = "1",
     name: Annotated[
@@ -146,9 +159,9 @@ def train(
     as_json: JsonOption = False,
 ) -> None:
     """Train one config under some seeds: its learning curve in the terminal and as a picture, its agents saved."""
-    from hpo import training
+    from hpo import schedules, training
 
-    changes = _assignments(assign or [], "hyperparameter")
+    changes = {**(schedules.read(schedule) if schedule else {}), **_assignments(assign or [], "hyperparameter")}
     trained = training.train(task, changes, _seeds(seeds), fidelity, name, store, out, None if as_json else _view())
     if as_json:
         return print_json(
@@ -169,6 +182,13 @@ def train(
 def show(
     name: Annotated[str, typer.Argument(help="Name of a sweep.")],
     top: Annotated[int, typer.Option(help="How many of the best trials.", min=1)] = 10,
+    front: Annotated[
+        str | None,
+        typer.Option(help="Instead, the trials that no other beats in all these scores, e.g. auc,parameters."),
+    ] = None,
+    bound: Annotated[
+        list[str] | None, typer.Option(help="Of the front, a bound on a score or metric, e.g. 'kl<=0.05'; repeatable.")
+    ] = None,
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -176,10 +196,15 @@ def show(
     import landscapes
 
     record = landscapes.load_sweep(name, store)
+    if bound and front is None:
+        raise InputError(f"bound must be given with --front, got {bound[0]!r} alone")
+    if front is not None:
+        return _print_front(record, front, bound or [], as_json)
     _print_sweep(record, top, as_json)
     if not as_json:
         report = _report_path(name)
         print(f"report: {report}" if report.exists() else f"report: not written yet; write it with  arl report {name}")
+    return None
 
 
 @app.command()
@@ -380,6 +405,26 @@ def _print_sweep(record: "SweepRecord", top: int, as_json: bool) -> None:
     )
     _print_failures(record)
     return None
+
+
+def _print_front(record: "SweepRecord", front: str, bounds: list[str], as_json: bool) -> None:
+    from hpo import scores
+
+    rows = json.loads(scores.front(record, front, _bounds(bounds)).drop(columns="status").to_json(orient="records"))
+    return print_json(rows) if as_json else print_table(rows)
+
+
+def _bounds(texts: list[str]) -> dict[str, tuple[float, float]]:
+    """`name<=number` and `name>=number` as the lowest and highest value of each name."""
+    bounds: dict[str, tuple[float, float]] = {}
+    for text in texts:
+        name, sign, number = text.partition("<=") if "<=" in text else text.partition(">=")
+        low, high = bounds.get(name.strip(), (-math.inf, math.inf))
+        try:
+            bounds[name.strip()] = (low, float(number)) if sign == "<=" else (float(number), high)
+        except ValueError as error:
+            raise InputError(f"bound must be given as name<=number or name>=number, got {text!r}") from error
+    return bounds
 
 
 def _print_failures(record: "SweepRecord") -> None:

@@ -2,7 +2,7 @@
 
 import math
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -214,10 +214,10 @@ class Training:
         return {**backend.describe(), "width": self.runner.width, "rows": self.runner.rows}
 
 
-def result(trial: Trial, record: TrialRecord) -> Result:
+def result(trial: Trial, record: TrialRecord, scores: Mapping[str, float] | None = None) -> Result:
     """What a tuner is told of a trial's record, the same to the last bit whether it was trained just now or read back.
 
-    Of a failed trial there is neither curve nor metrics.
+    `scores` are more metrics, where a sweep has several scores. Of a failed trial there is no curve, nor other metrics.
     """
     runs = sorted(record.runs, key=lambda run: run.seed)
     curves = np.array([[point.return_mean for point in run.points] for run in runs])
@@ -228,7 +228,8 @@ def result(trial: Trial, record: TrialRecord) -> Result:
         record.score,
         {run.seed: run.score for run in runs},
         list(zip(steps, curves.mean(axis=0).tolist(), strict=True)),
-        {name: float(np.mean([metrics[name] for metrics in last])) for name in (last[0] if last else ())},
+        {name: float(np.mean([metrics[name] for metrics in last])) for name in (last[0] if last else ())}
+        | dict(scores or {}),
         Cost(sum(run.env_steps for run in runs), sum(run.seconds for run in runs)),
         record.status,
     )

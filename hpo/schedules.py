@@ -1,9 +1,16 @@
-"""Schedules: the configs that an agent was trained with, one after the other."""
+"""Schedules: the configs that an agent is trained with, one after the other.
 
-from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+A `Schedule` is a config whose values may be lists, an entry per interval; its stretches are what is trained; a chain of
+trials, each with the one before as its parent, trains them.
+"""
 
-from envs.errors import unknown
+import dataclasses
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from envs.errors import InputError, first_line, unknown
 from hpo.trial import Scalar, Trial
 from landscapes.record import SweepRecord
 from landscapes.store import TrialRecord
@@ -36,12 +43,117 @@ def schedule_of(trials: SweepRecord | Iterable[Trial | TrialRecord], trial_id: i
     lineage = [known[trial_id]]
     while lineage[-1].parent is not None:
         lineage.append(known[lineage[-1].parent])
+    return _merged((trial.fidelity, trial.config) for trial in reversed(lineage))
+
+
+@dataclasses.dataclass(frozen=True)
+class Schedule:
+    """A config whose values may be lists, an entry for each of so many intervals of equal length.
+
+    Example:
+        >>> Schedule({"learning_rate": [1e-3, 3e-4, 1e-4], "gamma": 0.99}).config(1)
+        {'learning_rate': 0.0003, 'gamma': 0.99}
+
+    Raises:
+        InputError: lists of unequal length, or an empty one.
+    """
+
+    values: Mapping[str, Scalar | Sequence[Scalar]]
+
+    def __post_init__(self) -> None:
+        lengths = {name: len(value) for name, value in self.values.items() if isinstance(value, list | tuple)}
+        if len(set(lengths.values())) > 1 or 0 in lengths.values():
+            given = ", ".join(f"{name} with {length}" for name, length in lengths.items())
+            raise InputError(f"lists of a schedule must have an entry per interval, got {given}")
+
+    @property
+    def num_intervals(self) -> int:
+        """How many intervals there are; without a list, one."""
+        return next((len(value) for value in self.values.values() if isinstance(value, list | tuple)), 1)
+
+    @property
+    def varying(self) -> dict[str, list[Scalar]]:
+        """The lists by name."""
+        return {name: list(value) for name, value in self.values.items() if isinstance(value, list | tuple)}
+
+    @property
+    def constant(self) -> dict[str, Scalar]:
+        """The other values by name."""
+        return {name: value for name, value in self.values.items() if isinstance(value, bool | int | float | str)}
+
+    def config(self, interval: int) -> dict[str, Scalar]:
+        """The config of an interval, the first of which is 0."""
+        now = {name: values[interval] for name, values in self.varying.items()}
+        return {**dict.fromkeys(self.values, 0), **self.constant, **now}
+
+    def stretches(self, fidelity: int) -> list[Stretch]:
+        """What a full run of so many env steps is trained with; neighbouring intervals of equal configs are one."""
+        return _merged((fidelity * (i + 1) // self.num_intervals, self.config(i)) for i in range(self.num_intervals))
+
+
+def chain(stretches: Sequence[Stretch], first_id: int = 0) -> list[Trial]:
+    """A trial per stretch, each going on from the agent of the one before, to be asked for one after the other."""
+    return [
+        Trial(first_id + i, stretch.config, stretch.end, first_id + i - 1 if i else None)
+        for i, stretch in enumerate(stretches)
+    ]
+
+
+class Chain:
+    """Trains one schedule: a trial per stretch, each going on from the one before."""
+
+    def __init__(self, fidelity: int, schedule: Mapping[str, Any]):
+        self.trials = chain(Schedule(schedule).stretches(fidelity))
+
+    def ask(self, n: int) -> list[Trial]:
+        asked, self.trials = self.trials[:1], self.trials[1:]
+        return asked
+
+    def tell(self, results: Sequence[Any]) -> None:
+        pass
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The values of a schedule in a JSON file.
+
+    Raises:
+        InputError: no such file, or no JSON object in it.
+    """
+    try:
+        values = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise InputError(f"schedule {str(path)!r} can't be read: {first_line(error)}") from error
+    if not isinstance(values, dict):
+        raise InputError(f"schedule must be a JSON object of hyperparameters, got {str(path)!r} with another value")
+    return values
+
+
+def check_intervals(algorithm: Any, configs: Iterable[Any], fidelity: int, num_intervals: int) -> None:
+    """Refuse intervals in which some config could not be trained at all.
+
+    `configs`: of the algorithm; `fidelity`: env steps of all intervals together.
+
+    Raises:
+        InputError: no interval, or intervals shorter than an iteration.
+    """
+    if num_intervals < 1:
+        raise InputError(f"num_intervals must be at least 1, got {num_intervals}")
+    longest = max(algorithm.iteration_steps(algorithm.canonical(config)) for config in configs)
+    if fidelity // num_intervals < longest:
+        raise InputError(
+            f"an interval must allow one iteration of {longest} env steps, "
+            f"got {num_intervals} intervals in {fidelity} env steps"
+        )
+
+
+def _merged(ends: Iterable[tuple[int, Mapping[str, Scalar]]]) -> list[Stretch]:
+    """Stretches up to these env steps with these configs, equal neighbours as one."""
     stretches: list[Stretch] = []
-    for trial in reversed(lineage):
+    for end, config in ends:
         start = stretches[-1].end if stretches else 0
-        if stretches and stretches[-1].config == trial.config:
+        if stretches and stretches[-1].config == config:
             start = stretches.pop().start
-        stretches.append(Stretch(start, trial.fidelity, dict(trial.config)))
+        stretches.append(Stretch(start, end, dict(config)))
     return stretches
 
 

@@ -56,7 +56,7 @@ def largest(hyperparameter: Any) -> Scalar:
 
 def from_unit(space: ConfigurationSpace, point: Sequence[float]) -> dict[str, Scalar]:
     """The config at a point of the unit cube, an axis per hyperparameter in the space's order; inactive ones are dropped."""
-    return repair(space, {name: _at(space[name], u) for name, u in zip(space, point, strict=True)})
+    return repair(space, {name: at(space[name], u) for name, u in zip(space, point, strict=True)})
 
 
 def repair(space: ConfigurationSpace, config: Mapping[str, Any]) -> dict[str, Scalar]:
@@ -98,7 +98,7 @@ def near_default(space: ConfigurationSpace) -> Iterator[dict[str, Scalar]]:
     yield (start := default(space))
     for name in start:
         values = choices(space[name])
-        for value in values if values is not None else (_at(space[name], 0.0), _at(space[name], 1.0)):
+        for value in values if values is not None else (at(space[name], 0.0), at(space[name], 1.0)):
             yield repair(space, {**start, name: value})
 
 
@@ -165,7 +165,8 @@ def choices(hyperparameter: Any) -> list[Scalar] | None:
     return None
 
 
-def _at(hyperparameter: Any, u: float) -> Any:
+def at(hyperparameter: Any, u: float) -> Any:
+    """The value at a place in the unit interval."""
     values = choices(hyperparameter)
     if values is not None:
         return values[min(int(u * len(values)), len(values) - 1)]

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from envs.errors import InputError
-from hpo import contract, spaces, tasks, tuners
+from hpo import contract, scores, spaces, tasks, tuners
 from hpo.trial import Result, Trial, as_dict
 from landscapes import dataset
 from landscapes.record import SweepRecord, load_sweep
@@ -60,6 +60,8 @@ class Plan:
         seeds: tuning seeds, all below 1000: test seeds begin there.
         batch: how many trials are asked for at a time.
         objective: `training`, or how a landscape answers instead: `table`, `nearest` or `surrogate`.
+        scores: what a trial is given (see `hpo.scores`), the first one to maximise; of several, a tuner finds each among a
+            result's metrics.
     """
 
     task: tasks.Task
@@ -70,14 +72,15 @@ class Plan:
     budget: float | None
     seeds: tuple[int, ...]
     batch: int
+    scores: tuple[str, ...] = (scores.DEFAULT,)
     objective: str = "training"
 
     def settings(self) -> dict[str, Any]:
         """The plan as JSON-ready values; two sweeps are the same if these and their spaces are."""
-        own = {
-            field: getattr(self, field) for field in ("tuner", "tuner_seed", "trials", "budget", "batch", "objective")
-        }
-        return {**self.task.settings(), **own, "options": dict(self.options), "seeds": list(self.seeds)}
+        names = ("tuner", "tuner_seed", "trials", "budget", "batch", "objective")
+        own = {name: getattr(self, name) for name in names}
+        lists = {"seeds": list(self.seeds), "scores": list(self.scores)}
+        return {**self.task.settings(), **own, "options": dict(self.options), **lists}
 
     @property
     def full_runs(self) -> float:
@@ -88,7 +91,8 @@ class Plan:
 def plan(
     task: str | tasks.Task, tuner: str | type = "random", *, trials: int | None = None, budget: float | None = None,
     seeds: int | Sequence[int] = 1, tuner_seed: int = 0, space: str = "published", fidelity: int | None = None,
-    batch: int | None = None, options: Mapping[str, Any] | None = None, objective: str = "training",
+    batch: int | None = None, options: Mapping[str, Any] | None = None,
+    score: str | Sequence[str] = scores.DEFAULT, objective: str = "training",
 ) -> Plan:  # fmt: skip
     """A checked plan.
 
@@ -109,6 +113,8 @@ def plan(
         raise InputError(f"tuner_seed must be at least 0, got {tuner_seed}")
     name = tuner if isinstance(tuner, str) else f"{tuner.__module__}:{tuner.__qualname__}"
     most = trials if trials is not None else max(1, int(budget or 0))
+    known, names = tuning_seeds(seeds), scores.chosen(score)
+    scores.check(names, task.settings(), task.space, len(known))
     return Plan(
         task,
         name,
@@ -116,8 +122,9 @@ def plan(
         dict(options or {}),
         trials,
         budget,
-        tuning_seeds(seeds),
+        known,
         batch or min(most, MAX_BATCH),
+        names,
         objective,
     )
 
@@ -274,10 +281,16 @@ class Sweep:
         if missing:
             self._check_all_replayed()
         for record in self.objective.evaluate(missing, self.view.segment) if missing else ():
+            record = scores.score(record, self.plan.scores, self.plan.task.settings(), self.finished)
             with self._timed("store"):
                 self._store(record)
             self._finish(record)
-        return [result(trial, self.finished[trial.id]) for trial in trials]
+        return [result(trial, self.finished[trial.id], self._scores(trial)) for trial in trials]
+
+    def _scores(self, trial: Trial) -> dict[str, float]:
+        """All scores of a finished trial if there are several."""
+        names = self.plan.scores if len(self.plan.scores) > 1 else ()
+        return scores.several(self.finished[trial.id], names, self.plan.task.settings(), self.finished)
 
     def _store(self, record: TrialRecord) -> None:
         """Record a trial; the first one begins the sweep, so that a sweep that fails at once leaves nothing."""
@@ -321,7 +334,8 @@ class Sweep:
             return {}
         theirs = self.store.sweep(self.name)
         for key, value in {**settings, "space": space}.items():
-            other = theirs["space"] if key == "space" else theirs["settings"].get(key)
+            recorded = {"scores": [scores.DEFAULT], **theirs["settings"]}  # which older records do not name
+            other = theirs["space"] if key == "space" else recorded.get(key)
             if dumps(value) != dumps(other):
                 detail = "another" if key == "space" else f"{other!r}, not {value!r}"
                 raise InputError(

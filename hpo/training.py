@@ -1,18 +1,23 @@
 """Training one config from the command line: a sweep of one trial, with its curve drawn and its agents saved."""
 
 import dataclasses
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ConfigSpace import ConfigurationSpace
+from ConfigSpace import Categorical, ConfigurationSpace
 
 from arl import agents, algorithms, config
 from envs.errors import InputError
-from hpo import spaces, sweeps, tasks
+from hpo import schedules, spaces, sweeps, tasks
 from hpo.objectives import Training
+from hpo.schedules import Schedule
 from landscapes.record import SweepRecord
 from landscapes.store import Store
+
+_LONGEST_LIST = 40
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,17 +35,28 @@ def train(
 ) -> Trained:  # fmt: skip
     """Train the task's default config with `changes` under all seeds at once, and record it as a sweep of one trial.
 
+    Changes that are lists make it a schedule: a trial per stretch, each going on from the one before.
+
     Raises:
-        InputError: unknown names, values outside a hyperparameter's domain, or no directory to write to.
+        InputError: unknown names, values outside a hyperparameter's domain, a list for one that can't change while an agent
+            is trained, intervals shorter than an iteration, or no directory to write to.
     """
     if any(folder.is_file() for folder in (out, *out.parents)):
         raise InputError(f"out must be a directory, got {str(out)!r}")
-    fixed = _fixed(tasks.get(task, "full", fidelity), changes)
-    plan = sweeps.plan(fixed, "default", trials=1, seeds=seeds)
+    full = tasks.get(task, "full", fidelity)
+    schedule = _checked(Schedule(changes), full)
+    fixed = _fixed(full, schedule)
+    if schedule.varying:
+        _check_intervals(schedule, fixed)
+        tuner, num_trials = "hpo.schedules:Chain", len(schedule.stretches(fixed.fidelity))
+    else:
+        tuner, num_trials = "default", 1
+    options = {"schedule": schedule.varying} if schedule.varying else {}
+    plan = sweeps.plan(fixed, tuner, trials=num_trials, seeds=seeds, options=options)
     chosen = name or default_name(plan, changes)
-    sweep = sweeps.Sweep(plan, chosen, Store(store), "default", view or sweeps.View())
+    sweep = sweeps.Sweep(plan, chosen, Store(store), tuner, view or sweeps.View())
     record = sweep.run()
-    return Trained(record, _draw(record, out / f"{chosen}.png"), _save_agents(sweep, fixed, out / "agents" / chosen))
+    return Trained(record, _draw(record, out / f"{chosen}.png"), _save_agents(sweep, out / "agents" / chosen))
 
 
 def default_name(plan: sweeps.Plan, changes: Mapping[str, Any]) -> str:
@@ -51,24 +67,63 @@ def default_name(plan: sweeps.Plan, changes: Mapping[str, Any]) -> str:
     first, seeds = tuple(range(len(plan.seeds))), plan.seeds
     listed = str(len(seeds)) if seeds == first else ",".join(map(str, seeds)) + "," * (len(seeds) == 1)
     differs = plan.task.fidelity != tasks.get(plan.task.name, "full").fidelity
-    settings = {**changes, "seeds": listed, **({"fidelity": plan.task.fidelity} if differs else {})}
+    named = {key: _short(value) for key, value in changes.items()}
+    settings = {**named, "seeds": listed, **({"fidelity": plan.task.fidelity} if differs else {})}
     return "-".join(("train", *plan.task.name.split("/"), *(f"{key}={value}" for key, value in settings.items())))
 
 
-def _fixed(task: tasks.Task, changes: Mapping[str, Any]) -> tasks.Task:
-    """The task with every hyperparameter fixed: an empty space has one config."""
+def _short(value: Any) -> str:
+    """A value in a name; a long list by its length and what tells it from others."""
+    if not isinstance(value, list | tuple):
+        return str(value)
+    text = json.dumps(value, separators=(",", ":"))
+    return (
+        text if len(text) <= _LONGEST_LIST else f"{len(value)}-values-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+    )
+
+
+def _fixed(task: tasks.Task, schedule: Schedule) -> tasks.Task:
+    """The task with every hyperparameter fixed but those of the schedule's lists, whose space is what the lists hold."""
+    cls: Any = algorithms.get(task.algorithm).config
+    full: Any = config.make(cls, {**task.fixed, **spaces.default(task.space), **schedule.config(0)})
+    lists = [Categorical(name, list(dict.fromkeys(values))) for name, values in schedule.varying.items()]
+    fixed = {name: value for name, value in config.values(full).items() if name not in schedule.varying}
+    return dataclasses.replace(task, fixed=fixed, space=ConfigurationSpace(name="fixed", space=lists), preset="fixed")
+
+
+def _checked(schedule: Schedule, task: tasks.Task) -> Schedule:
+    """The schedule with values of the right types, none of which is outside its hyperparameter's domain."""
+    cls: Any = algorithms.get(task.algorithm).config
+
+    def checked(name: str, value: Any) -> Any:
+        return getattr(config.make(cls, {name: value}), name)
+
+    lists = {name: [checked(name, value) for value in values] for name, values in schedule.varying.items()}
+    static = [name for name in lists if config.kinds(cls)[name] == "static"]
+    if static:
+        raise InputError(f"{static[0]} can't change while an agent is trained: it must be one value, got a list")
+    return Schedule(
+        {name: lists[name] if name in lists else checked(name, value) for name, value in schedule.values.items()}
+    )
+
+
+def _check_intervals(schedule: Schedule, task: tasks.Task) -> None:
+    """Refuse intervals in which an agent can't be trained."""
     algorithm = algorithms.get(task.algorithm)
-    full: Any = config.make(algorithm.config, {**task.fixed, **spaces.default(task.space), **changes})
-    return dataclasses.replace(task, fixed=config.values(full), space=ConfigurationSpace(name="fixed"), preset="fixed")
+    each: list[Any] = [
+        config.make(algorithm.config, {**task.fixed, **schedule.config(i)}) for i in range(schedule.num_intervals)
+    ]
+    schedules.check_intervals(algorithm, each, task.fidelity, schedule.num_intervals)
 
 
-def _save_agents(sweep: sweeps.Sweep, task: tasks.Task, directory: Path) -> list[Path]:
+def _save_agents(sweep: sweeps.Sweep, directory: Path) -> list[Path]:
     """One file per seed; those of a trial on record are not made again if they are there."""
     paths = {seed: directory / f"seed{seed}.agent" for seed in sweep.plan.seeds}
-    if not (sweep.recorded and all(path.is_file() for path in paths.values())):
-        full: Any = config.make(algorithms.get(task.algorithm).config, task.fixed)
+    if not (len(sweep.recorded) == len(sweep.finished) and all(path.is_file() for path in paths.values())):
+        task, last = sweep.plan.task, sweep.asked[max(sweep.asked)]
         assert isinstance(sweep.objective, Training)
-        for seed, agent in sweep.objective.agents_of(0).items():
+        full: Any = sweep.objective.config(last)
+        for seed, agent in sweep.objective.agents_of(last.id).items():
             agents.save(paths[seed], task.algorithm, task.env, full, seed, agent.env_steps, agent.state)
     return list(paths.values())
 

@@ -40,7 +40,9 @@ class Result:
     """What `tell` takes.
 
     Attributes:
-        score: mean over seeds, higher is better; never NaN: that of a diverged run is the task's worst.
+        score: what the sweep maximises, by default the mean over seeds of the last evaluation. Higher is better; never NaN:
+            that of a diverged run is the worst there is.
+        metrics: the training metrics of the last segment, means over the seeds; and each score, if the sweep has several.
         curve: a row per evaluation point: env steps and mean return over the seeds.
         status: `completed`, `diverged` (in at least one seed) or `failed`.
     """

@@ -44,6 +44,11 @@ class SweepRecord:
         return self.settings["num_points"]
 
     @property
+    def scores(self) -> list[str]:
+        """Names of the scores, the one that is maximised first."""
+        return self.settings.get("scores", ["final"])
+
+    @property
     def command(self) -> list[str]:
         """The words of the command that gives the same sweep."""
         settings = self.settings
@@ -54,13 +59,15 @@ class SweepRecord:
         words += ["--space", settings["preset"], "--seeds", ",".join(map(str, settings["seeds"])) + ","]
         for name, value in settings["options"].items():
             words += ["--option", f"{name}={json.dumps(value)}"]
+        if self.scores != ["final"]:
+            words += ["--score", ",".join(self.scores)]
         return words if settings["preset"] != "fixed" else self._train_command()
 
     def _train_command(self) -> list[str]:
         settings = self.settings
         words = ["arl", "train", self.task, "--name", self.name, "--fidelity", str(settings["fidelity"])]
         words += ["--seeds", ",".join(map(str, settings["seeds"])) + ","]
-        for name, value in settings["fixed"].items():
+        for name, value in {**settings["fixed"], **settings["options"].get("schedule", {})}.items():
             words += ["--set", f"{name}={json.dumps(value)}"]
         return words
 

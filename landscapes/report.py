@@ -312,7 +312,7 @@ def _incumbent_figure(record: SweepRecord, trials: pd.DataFrame, score: Callable
         x_axis["dtick"] = 1
     return {
         "data": [line, *_point_traces(record, trials)],
-        "layout": _layout(x_axis, {"title": _axis_title("score (episode return)"), "range": _score_axis(record)}),
+        "layout": _layout(x_axis, {"title": _axis_title(_score_words(record)), "range": _score_axis(record)}),
     }
 
 
@@ -617,6 +617,12 @@ def _layout(x_axis: dict, y_axis: dict) -> dict:
 
 def _axis_title(text: str) -> dict:
     return {"text": text, "standoff": 8, "font": {"size": 13}}
+
+
+def _score_words(record: SweepRecord) -> str:
+    """What the scores are."""
+    name = record.settings.get("scores", ["final"])[0]
+    return f"score ({'episode return' if name == 'final' else name})"
 
 
 def _score_axis(record: SweepRecord) -> list[float]:

@@ -1,6 +1,7 @@
 """What every registered algorithm owes: each hyperparameter has its effect, and only static ones cost a compilation."""
 
 import dataclasses
+import functools
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +15,8 @@ from envs import InputError, vector
 
 ENVS = {"ppo": vector.make("ProbeDelayed"), "dqn": vector.make("CartPole-v1"), "sac": vector.make("Pendulum-v1")}
 NUM_ITERATIONS = 8
+NUM_BEFORE = 4  # in these, learning has begun and exploration is still falling
+NUM_AFTER = 4
 
 # Not hyperparameters: what memory is taken, and, for SAC, what `learning_starts` is checked against.
 SIZES = {("dqn", "max_buffer_size"), ("sac", "max_buffer_size"), ("sac", "schedule_steps")}
@@ -24,6 +27,9 @@ HYPERPARAMETERS = [
     for hyperparameter, kind in configs.kinds(algorithm.config).items()
     if (name, hyperparameter) not in SIZES
 ]
+
+# Where the usual move comes too late to matter: learning has begun, and the networks change little in an iteration.
+MOVED_IN_MID_RUN = {"learning_starts": 40, "vf_clip_eps": 1e-3, "clip_eps": 1e-3}
 
 
 class Program:
@@ -44,6 +50,29 @@ class Program:
 
     def train(self, config):
         return jax.device_get(self.jitted(config, np.int32(NUM_ITERATIONS)))
+
+    @functools.cached_property
+    def half_way(self):
+        """The state after the first iterations, without weak types, which would compile again."""
+        return jax.device_get(self.jitted(self.config, np.int32(NUM_BEFORE)))[0]
+
+    @functools.cached_property
+    def jitted_rest(self):
+        return jax.jit(self.trace_rest, compiler_options=backend.compiler_options())
+
+    def trace_rest(self, state, config, env_steps):
+        self.num_traces += 1
+        key = jax.random.split(jax.random.key(0))[1]
+        return self.algorithm.train(state, config, self.env, key, env_steps, jnp.int32(NUM_AFTER))
+
+    def go_on(self, config):
+        """What training gives that goes on from half way with a config."""
+        env_steps = np.int32(NUM_BEFORE * self.algorithm.iteration_steps(self.config))
+        return jax.device_get(self.jitted_rest(self.half_way, config, env_steps))
+
+    @functools.cached_property
+    def unchanged(self):
+        return self.go_on(self.config)
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +106,27 @@ def test_every_hyperparameter_changes_training(programs, name, hyperparameter, k
     if kind != "static":
         params, known = (jax.tree.leaves(learned(outcome)) for outcome in (state, program.outcome[0]))
         assert any((x != y).any() for x, y in zip(params, known, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("name", "hyperparameter"), [(name, known) for name, known, kind in HYPERPARAMETERS if kind != "static"]
+)
+def test_every_hyperparameter_that_may_change_in_mid_run_changes_training_from_then_on(programs, name, hyperparameter):
+    program = programs[name]
+    unchanged = program.unchanged
+    domain, num_traces = configs.domains(program.algorithm.config)[hyperparameter], program.num_traces
+    value = MOVED_IN_MID_RUN.get(hyperparameter, moved(domain, getattr(program.config, hyperparameter)))
+    state, metrics = program.go_on(dataclasses.replace(program.config, **{hyperparameter: value}))
+    assert program.num_traces == num_traces, "nothing is compiled anew"
+    assert metrics != unchanged[1]
+    params, known = (jax.tree.leaves(learned(outcome)) for outcome in (state, unchanged[0]))
+    assert any((x != y).any() for x, y in zip(params, known, strict=True))
+
+
+@pytest.mark.parametrize("name", algorithms.ALGORITHMS)
+def test_without_a_change_going_on_is_as_never_having_stopped(programs, name):
+    for x, y in zip(*(jax.tree.leaves(o[0]) for o in (programs[name].unchanged, programs[name].outcome)), strict=True):
+        np.testing.assert_array_equal(x, y)
 
 
 @pytest.mark.parametrize(("name", "size"), sorted(SIZES))

@@ -1,0 +1,253 @@
+"""Scores: the number that a trial is given, the one to maximise. Higher is better, also of what should be small.
+
+A run has a value, of the learning curve of its agent from the first env step on (a parent's curve is part of its child's);
+a trial has that of its seeds together. A run that diverged or failed has the worst value of the scale.
+
+| score | of a run | of its seeds |
+|---|---|---|
+| `final` | the last evaluation | mean |
+| `auc` | the mean over training: the area under the curve over its env steps | mean |
+| `best` | the best evaluation | mean |
+| `iqm` | the last evaluation | mean of the middle half |
+| `worst` | the last evaluation | lowest |
+| `cvar` | the last evaluation | mean of the lowest quarter |
+| `runtime` | minus the seconds that it took to train | mean |
+| `parameters` | minus the number of parameters that are trained | mean |
+"""
+
+import dataclasses
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from envs.errors import InputError, unknown
+from landscapes.record import SweepRecord
+from landscapes.store import RunRecord, TrialRecord
+
+if TYPE_CHECKING:
+    from ConfigSpace import ConfigurationSpace
+
+DEFAULT = "final"
+CVAR_SHARE = 0.25
+LONGEST_SECONDS = 1e6
+MOST_PARAMETERS = 1e9
+
+Settings = Mapping[str, Any]  # of a task, as its sweeps record them
+Records = Mapping[int, TrialRecord]
+
+
+class History(NamedTuple):
+    """How an agent came about: env steps and return of each evaluation, seconds and size, its parents' included."""
+
+    env_steps: np.ndarray
+    returns: np.ndarray
+    seconds: float
+    num_parameters: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Score:
+    """A value of a run, and how those of several seeds are one; with fewer seeds than `min_seeds` it is another score.
+
+    `worst`: the least value; None is the worst return of the task.
+    """
+
+    of_run: Callable[[History], float]
+    of_seeds: Callable[[np.ndarray], float] = np.mean
+    min_seeds: int = 1
+    worst: float | None = None
+
+
+def _final(history: History) -> float:
+    return history.returns[-1]
+
+
+def _auc(history: History) -> float:
+    """Each return stands for the env steps since the evaluation before."""
+    return np.average(history.returns, weights=np.diff(history.env_steps, prepend=0))
+
+
+def _cvar(values: np.ndarray) -> float:
+    """The mean of the lowest share of the values, one of them counted in part."""
+    weights = np.clip(CVAR_SHARE * len(values) - np.arange(len(values)), 0.0, 1.0)
+    return np.average(np.sort(values), weights=weights)
+
+
+SCORES: dict[str, Score] = {
+    "final": Score(_final),
+    "auc": Score(_auc),
+    "best": Score(lambda history: history.returns.max()),
+    "iqm": Score(_final, lambda values: stats.trim_mean(values, 0.25), min_seeds=4),
+    "worst": Score(_final, np.min, min_seeds=2),
+    "cvar": Score(_final, _cvar, min_seeds=2),
+    "runtime": Score(lambda history: -history.seconds, worst=-LONGEST_SECONDS),
+    "parameters": Score(lambda history: -history.num_parameters, worst=-MOST_PARAMETERS),
+}
+
+
+def chosen(names: str | Sequence[str]) -> tuple[str, ...]:
+    """Names of scores, one or several, also with commas between.
+
+    Raises:
+        InputError: an unknown name, one given twice, or none.
+    """
+    known = tuple(name.strip() for name in (names.split(",") if isinstance(names, str) else names))
+    for name in known:
+        if name not in SCORES:
+            raise unknown("score", name, SCORES)
+    if len(set(known)) < len(known) or not known:
+        raise InputError(f"score must name at least one score, each once, got {', '.join(known) or 'none'}")
+    return known
+
+
+def check(names: Sequence[str], settings: Settings, space: "ConfigurationSpace", num_seeds: int) -> None:
+    """Refuse scores that a task can't give.
+
+    Raises:
+        InputError: too few seeds, or a number of parameters that no hyperparameter of the space changes.
+    """
+    for name in names:
+        if num_seeds < SCORES[name].min_seeds:
+            raise InputError(f"score {name!r} must have at least {SCORES[name].min_seeds} seeds, got {num_seeds}")
+    if "parameters" in names and len(numbers := _numbers_of_parameters(settings, space)) == 1:
+        raise InputError(f"score 'parameters' must differ in the space, got {numbers.pop():,} for every config")
+
+
+def score(record: TrialRecord, names: Sequence[str], settings: Settings, finished: Records) -> TrialRecord:
+    """The record with the first of the scores as its own; `finished` holds its ancestors."""
+    if names[0] == DEFAULT:  # it is what training gives
+        return record
+    runs = [dataclasses.replace(run, score=_of_run(names[0], run, record, settings, finished)) for run in record.runs]
+    together = SCORES[names[0]].of_seeds(np.array([run.score for run in runs]))
+    return dataclasses.replace(record, score=float(together), runs=runs)
+
+
+def several(record: TrialRecord, names: Sequence[str], settings: Settings, finished: Records) -> dict[str, float]:
+    """Scores of a trial by name."""
+    return {name: _of_trial(name, record, settings, finished) for name in names}
+
+
+def table(record: SweepRecord, names: str | Sequence[str], metrics: Sequence[str] = ()) -> pd.DataFrame:
+    """A row per trial of a sweep: its status, scores and training metrics (means over seeds, of the last segment)."""
+    known = chosen(names)
+    rows = [
+        {
+            "trial": trial.trial, "fidelity": trial.fidelity, "status": trial.status,
+            **several(trial, known, record.settings, record.records), **_last_metrics(trial, metrics),
+        }
+        for trial in record.records.values()
+    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=["trial", "fidelity", "status", *known, *(m for m in metrics if m not in known)])
+
+
+def front(
+    record: SweepRecord, names: str | Sequence[str], bounds: Mapping[str, tuple[float, float]] | None = None
+) -> pd.DataFrame:
+    """The Pareto front of a sweep: the completed trials of the highest fidelity that no other beats in every score.
+
+    `bounds`: the lowest and highest allowed value of scores and training metrics; what lies outside is left out.
+
+    Raises:
+        InputError: an unknown score, or a bound on what is neither a score nor a metric.
+    """
+    bounds = bounds or {}
+    metrics = [name for name in bounds if name not in SCORES]
+    scores = chosen(names)
+    known = table(record, (*scores, *(name for name in bounds if name in SCORES and name not in scores)), metrics)
+    known = known[known.status == "completed"]
+    known = known[known.fidelity == known.fidelity.max()]
+    for name, (low, high) in bounds.items():
+        if known[name].isna().all() and len(known):
+            raise unknown("score or metric", name, [*SCORES, *_metrics(record)])
+        known = known[known[name].between(low, high)]
+    best = known[pareto(known[list(scores)].to_numpy(float))]
+    return best.sort_values(scores[0], ascending=False, ignore_index=True)
+
+
+def pareto(values: np.ndarray) -> np.ndarray:
+    """Which rows of `(trial, score)` are on the front: no other is at least as good in all scores and better in one."""
+    at_least, better = (
+        compare(values[:, None], values[None]) for compare in (np.greater_equal, np.greater)
+    )  # (by, of, score)
+    return ~np.any(at_least.all(axis=-1) & better.any(axis=-1), axis=0)
+
+
+def hypervolume(values: np.ndarray, reference: Sequence[float]) -> float:
+    """The volume that the rows of `(trial, score)` dominate, above a reference point; exact, for any number of scores.
+
+    By slices along the last score, each as high as the next lower row's allows.
+    """
+    values = np.asarray(values, float).reshape(-1, len(reference))
+    values = values[(values > np.asarray(reference)).all(axis=1)]
+    if not len(values):
+        return 0.0
+    if len(reference) == 1:
+        return float(values.max() - reference[0])
+    values = values[np.argsort(-values[:, -1])]
+    heights = values[:, -1] - np.append(values[1:, -1], reference[-1])
+    slices = (hypervolume(values[: i + 1, :-1], reference[:-1]) for i in range(len(values)))
+    return float(sum(height * area for height, area in zip(heights, slices, strict=True) if height > 0))
+
+
+def lineage(record: TrialRecord, finished: Records) -> list[TrialRecord]:
+    """A trial's ancestors, eldest first, and itself."""
+    chain = [record]
+    while chain[0].parent is not None:
+        chain.insert(0, finished[chain[0].parent])
+    return chain
+
+
+def curve(record: TrialRecord, seed: int, finished: Records) -> list[tuple[int, float]]:
+    """Env steps and return at each evaluation of the agent that a trial ends with, its ancestors' included."""
+    runs = [run for trial in lineage(record, finished) for run in trial.runs if run.seed == seed]
+    return [(point.env_steps, point.return_mean) for run in runs for point in run.points]
+
+
+def _of_trial(name: str, record: TrialRecord, settings: Settings, finished: Records) -> float:
+    values = [_of_run(name, run, record, settings, finished) for run in record.runs]
+    return float(SCORES[name].of_seeds(np.array(values)))
+
+
+def _of_run(name: str, run: RunRecord, record: TrialRecord, settings: Settings, finished: Records) -> float:
+    known = SCORES[name]
+    worst = known.worst if known.worst is not None else float(settings["return_range"][0])
+    if run.status != "completed":
+        return worst
+    steps, returns = zip(*curve(record, run.seed, finished), strict=True)
+    runs = [each for trial in lineage(record, finished) for each in trial.runs if each.seed == run.seed]
+    size = num_parameters(settings, record.config) if name == "parameters" else 0
+    value = known.of_run(History(np.array(steps), np.array(returns), sum(each.seconds for each in runs), size))
+    return float(value) if math.isfinite(value) else worst
+
+
+def num_parameters(settings: Settings, config: Mapping[str, Any]) -> int:
+    """How many parameters an agent of a config trains: targets, statistics and replay are none."""
+    from arl import algorithms
+    from arl import config as configs
+    from envs import vector
+
+    algorithm = algorithms.get(settings["algorithm"])
+    full: Any = configs.make(algorithm.config, {**settings["fixed"], **config})
+    return algorithms.num_parameters(algorithm, full, vector.make(settings["env"]))
+
+
+def _numbers_of_parameters(settings: Settings, space: "ConfigurationSpace") -> set[int]:
+    """Of the default config and its neighbours."""
+    from hpo import spaces
+
+    return {num_parameters(settings, config) for config in spaces.near_default(space)}
+
+
+def _last_metrics(record: TrialRecord, names: Sequence[str]) -> dict[str, float]:
+    last = [run.points[-1].metrics for run in record.runs if run.points]
+    return {name: float(np.mean([metrics.get(name, math.nan) for metrics in last] or [math.nan])) for name in names}
+
+
+def _metrics(record: SweepRecord) -> list[str]:
+    """The training metrics of a sweep's algorithm."""
+    points = (point for trial in record.records.values() for run in trial.runs for point in run.points)
+    return list(next((point.metrics for point in points), ()))
