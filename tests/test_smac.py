@@ -114,6 +114,25 @@ def test_a_small_space_is_searched_to_its_end(cls, num):
     assert tuner.ask(7) == []
 
 
+def test_the_forest_learns_at_every_ask(monkeypatch):
+    from smac.model.random_forest import RandomForest
+
+    sizes = []
+    monkeypatch.setattr(
+        RandomForest, "_train", lambda self, X, y, train=RandomForest._train: sizes.append(len(X)) or train(self, X, y)
+    )
+    play(Smac(square(), FIDELITY, budget=16.0), parabola, 4, 4, 4, 12, 12)
+    assert sizes == [4, 8, 12, 24]
+
+
+def test_a_fit_does_not_set_aside_memory_for_a_million_leaves():
+    tuner = Smac(square(), FIDELITY, budget=16.0)
+    play(tuner, parabola, 4)
+    tuner.ask(1)
+    assert tuner.facade._model._rf.max_leaf_nodes is None
+    assert tuner.facade._model._rf.n_jobs == 1
+
+
 def test_no_files_are_left(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
@@ -148,7 +167,6 @@ def test_the_spaces_of_tasks_are_taken(preset):
 @pytest.mark.parametrize(
     ("cls", "options", "message"),
     [
-        (Smac, {"retrain_after": 0}, "retrain_after must be a whole number of at least 1, got 0"),
         (SmacHyperband, {"eta": 1}, "eta must be a whole number of at least 2, got 1"),
         (SmacHyperband, {"min_fidelity": 1001}, r"min_fidelity must be in \[1, 1000\], got 1001"),
     ],

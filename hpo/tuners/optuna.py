@@ -183,7 +183,8 @@ def suggest(trial: "optuna.Trial", space) -> dict[str, Scalar]:
 
 
 def _suggest(trial: "optuna.Trial", hyperparameter: Any) -> Scalar:
-    name, values = hyperparameter.name, spaces.choices(hyperparameter)
+    name: str = hyperparameter.name
+    values: Any = spaces.choices(hyperparameter)
     if isinstance(hyperparameter, OrdinalHyperparameter) and values is not None:
         return values[trial.suggest_int(name, 0, len(values) - 1)]
     if values is not None:

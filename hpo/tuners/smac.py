@@ -32,10 +32,14 @@ class Adapter:
       where the space has few configs. Under Hyperband, an ask opens one bracket at most, for the same reason.
     - A rung that a config enters after a lower one goes on from its agent there.
     - A trial without a score costs as much as the worst so far: a NaN or an infinite cost ends SMAC.
+    - The forest learns from new results at the next ask, and searches anew for every few configs of it: SMAC by itself
+      walks down one list for eight, whatever it is told meanwhile.
     - SMAC gets back the `TrialInfo` that it gave; a copy with a rounded budget would end all promotions.
     - A config is given once: where SMAC repeats one, its bracket would wait for ever. In a space of few configs, the
       tuner is done when SMAC finds no other.
     """
+
+    keeps_pace = True
 
     def __init__(self, facade: type, space, fidelity: int, seed: int, **settings: Any):
         self.facade: Any = _build(facade, space, seed, settings)
@@ -54,6 +58,8 @@ class Adapter:
 
     def ask(self, n: int) -> list[Trial]:
         self.num_brackets, first = 0, len(self.trials)
+        if self.keeps_pace:
+            self.facade.intensifier.config_selector._retrain_after = math.ceil(n / math.ceil(n / 8))
         while len(self.trials) < first + n and (info := self._next()) is not None:
             self.infos.append(info)
             self.trials.append(self._trial(info))
@@ -136,18 +142,13 @@ class Adapter:
 class Smac(Adapter):
     """Bayesian optimisation with a random forest: Sobol design, expected improvement on log costs, local search.
 
-    `budget` sizes the initial design (a quarter of the trials, at most ten per hyperparameter); `retrain_after`: how
-    many configs are asked for between two fits of the forest.
+    `budget` sizes the initial design: a quarter of the trials, at most ten per hyperparameter.
     """
 
-    def __init__(self, space, fidelity: int, seed: int = 0, budget: float = 100.0, retrain_after: int = 8):
+    def __init__(self, space, fidelity: int, seed: int = 0, budget: float = 100.0):
         from smac import HyperparameterOptimizationFacade as Facade
-        from smac.main.config_selector import ConfigSelector
 
-        if type(retrain_after) is not int or retrain_after < 1:
-            raise InputError(f"retrain_after must be a whole number of at least 1, got {retrain_after!r}")
-        selector = functools.partial(ConfigSelector, retrain_after=retrain_after)
-        super().__init__(Facade, space, fidelity, seed, n_trials=max(1, int(budget)), config_selector=selector)
+        super().__init__(Facade, space, fidelity, seed, n_trials=max(1, int(budget)))
 
 
 class SmacHyperband(Adapter):
@@ -191,6 +192,8 @@ def from_smac(facade: type, **settings: Any) -> type[Adapter]:
     """
 
     class Wrapped(Adapter):
+        keeps_pace = False
+
         def __init__(self, space, fidelity: int, seed: int = 0, budget: float = 100.0):
             budgets = {"n_trials": max(1, int(budget)), "min_budget": fidelity / 9 * 0.999, "max_budget": fidelity}
             super().__init__(facade, space, fidelity, seed, **{**budgets, **settings})
@@ -218,7 +221,7 @@ def _build(facade: type, space: Any, seed: int, settings: Mapping[str, Any]) -> 
 
 
 def _lighten_forest(facade: Any) -> None:
-    """The same forest in a hundredth of the time.
+    """A forest of the same kind in a hundredth of the time.
 
     SMAC starts a pool of threads at every prediction, for ten small trees, and its bound of 2^20 leaves makes
     scikit-learn set aside memory for two million nodes per tree.
