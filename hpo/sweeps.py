@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 from envs.errors import InputError
 from hpo import contract, tasks, tuners
+from hpo.contract import TunerError
+from hpo.pool import Pool
 from hpo.trial import Result, Trial, as_dict
 from landscapes.record import SweepRecord, load
 from landscapes.store import Store, TrialRecord, dumps
@@ -156,10 +158,14 @@ def default_name(plan: Plan) -> str:
 
 
 class Sweep:
-    """One sweep with its tuner, objective and store."""
+    """One sweep with its tuner, objective and store.
 
-    def __init__(self, plan: Plan, name: str, store: Store, tuner: str | type, view: View):
+    `pool`: what it has in common with other sweeps of the task in this process.
+    """
+
+    def __init__(self, plan: Plan, name: str, store: Store, tuner: str | type, view: View, pool: Pool | None = None):
         self.plan, self.name, self.store, self.view = plan, name, store, view
+        self.pool = pool
         task = plan.task
         context = {
             "space": copy.deepcopy(task.space),  # a tuner's own: some reseed the space they are given
@@ -174,6 +180,9 @@ class Sweep:
         self.asked: dict[int, Trial] = {}
         self.spent = 0.0
         self.objective = self._objective()
+        self.costs_before = self._runner_costs() if pool and pool.runner else {}
+        if pool:
+            pool.runner = self.objective.runner
         self.seconds: dict[str, float] = collections.defaultdict(float)
         self.started = time.perf_counter()
 
@@ -183,7 +192,7 @@ class Sweep:
         trials = self._ask()
         if not trials:
             self._check_all_replayed()
-            raise InputError(
+            raise TunerError(
                 f"tuner {self.plan.tuner!r} must ask for at least one trial that the budget pays for, got none"
             )
         self.view.started(self.plan, self.name, len(self.recorded))
@@ -201,7 +210,7 @@ class Sweep:
     def _objective(self) -> "Training":
         from hpo.objectives import Training
 
-        return Training(self.plan.task, self.plan.seeds, self.plan.batch)
+        return Training(self.plan.task, self.plan.seeds, self.plan.batch, self.pool.runner if self.pool else None)
 
     def _ask(self) -> list[Trial]:
         room = self.plan.batch if self.plan.trials is None else min(self.plan.batch, self.plan.trials - len(self.asked))
@@ -217,7 +226,7 @@ class Sweep:
                 return getattr(self.tuner, method)(argument)
             except Exception as error:
                 cause = f"{type(error).__name__}: {' '.join(str(error).split())}"
-                raise InputError(f"tuner {self.plan.tuner!r} failed in {method}: {cause}") from error
+                raise TunerError(f"tuner {self.plan.tuner!r} failed in {method}: {cause}") from error
 
     def _affordable(self, trials: list[Trial]) -> list[Trial]:
         """The first trials that the rest of the budget pays for."""
@@ -250,11 +259,29 @@ class Sweep:
         missing = [trial for trial in trials if trial.id not in self.recorded]
         if missing:
             self._check_all_replayed()
+        missing = self._trained_elsewhere(missing)
         for record in self.objective.evaluate(missing, self.view.segment) if missing else ():
             with self._timed("store"):
                 self._store(record)
             self._finish(record)
         return [result(trial, self.finished[trial.id]) for trial in trials]
+
+    def _trained_elsewhere(self, trials: list[Trial]) -> list[Trial]:
+        """Take over the trials that another sweep of the pool has trained; give those that are left to train."""
+        from hpo.objectives import trial_record
+
+        left = []
+        for trial in trials:
+            seeds = self.objective.seeds_of(trial)
+            runs = self.pool.find(trial, seeds, self.objective.provenance()) if self.pool else None
+            if runs is None:
+                left.append(trial)
+                continue
+            record = trial_record(trial, runs)
+            self._store(record)
+            self._finish(record)
+            self.objective.remember([trial])
+        return left
 
     def _store(self, record: TrialRecord) -> None:
         """Record a trial; the first one begins the sweep, so that a sweep that fails at once leaves nothing."""
@@ -265,13 +292,15 @@ class Sweep:
 
     def _finish(self, record: TrialRecord) -> None:
         self.finished[record.trial] = record
+        if self.pool:
+            self.pool.add(self.name, record)
         self.view.trial(record)
 
     def _check_all_replayed(self) -> None:
         """Whatever is on record was asked before anything new: else the tuner is not the one that was recorded."""
         left = sorted(set(self.recorded) - set(self.asked))
         if left:
-            raise InputError(
+            raise TunerError(
                 f"tuner {self.plan.tuner!r} must ask the same when resumed: trial {left[0]} is on record and was not asked"
             )
 
@@ -282,7 +311,7 @@ class Sweep:
             "seeds": list(record.seeds),
         }  # fmt: skip
         if dumps(now) != dumps(then):
-            raise InputError(
+            raise TunerError(
                 f"tuner {self.plan.tuner!r} must ask the same when resumed: "
                 f"trial {trial.id} is on record as {dumps(then)}, got {dumps(now)}"
             )
@@ -313,16 +342,16 @@ class Sweep:
         """
         if not set(self.finished) - set(self.recorded):
             return
-        report, num_workers = self.objective.runner.report, len(self.objective.runner.workers)
-        costs = {
-            "total": time.perf_counter() - self.started,
-            "compile": report.compile_seconds / num_workers,
-            "train": report.train_seconds / num_workers,
-            **self.seconds,
-        }
+        runner = {name: cost - self.costs_before.get(name, 0.0) for name, cost in self._runner_costs().items()}
+        costs = {"total": time.perf_counter() - self.started, **runner, **self.seconds}
         timing = {key: round(self.timing_before.get(key, 0.0) + value, 3) for key, value in costs.items()}
         with self._timed("store"):
             self.store.set_timing(self.name, timing)
+
+    def _runner_costs(self) -> dict[str, float]:
+        """Wall seconds that the runner has spent so far, for whichever sweep."""
+        report, num_workers = self.objective.runner.report, len(self.objective.runner.workers)
+        return {"compile": report.compile_seconds / num_workers, "train": report.train_seconds / num_workers}
 
     @contextlib.contextmanager
     def _timed(self, phase: str) -> Iterator[None]:

@@ -52,9 +52,18 @@ def interval(samples: np.ndarray, level: float = LEVEL) -> Interval:
     return float(low), float(high)
 
 
-def iqm_interval(scores: np.ndarray, num: int = NUM_RESAMPLES, seed: int = 0) -> Interval:
-    """Stratified bootstrap interval of the pooled interquartile mean of `(task, repeat)`."""
-    return interval(pooled_iqm(resampled(scores, num, np.random.default_rng(seed))))
+def pooled_mean(scores: np.ndarray) -> np.ndarray:
+    """Mean over tasks and repeats, the last two axes."""
+    return scores.mean(axis=(-2, -1))
+
+
+def bootstrap(
+    scores: np.ndarray, statistic: Statistic = pooled_iqm, num: int = NUM_RESAMPLES, seed: int = 0
+) -> Interval:
+    """Stratified bootstrap interval of a statistic of `(task, repeat)`; NaN of one repeat, which shows no spread."""
+    if scores.shape[1] < 2:
+        return math.nan, math.nan
+    return interval(statistic(resampled(scores, num, np.random.default_rng(seed))))
 
 
 def anytime(curves: np.ndarray, num: int = NUM_RESAMPLES, seed: int = 0) -> list[tuple[float, float, float]]:
@@ -63,7 +72,7 @@ def anytime(curves: np.ndarray, num: int = NUM_RESAMPLES, seed: int = 0) -> list
     Every point sees the same resamples: a repeat is drawn with its whole curve.
     """
     points = np.moveaxis(curves, -1, 0)
-    return [(float(pooled_iqm(scores)), *iqm_interval(scores, num, seed)) for scores in points]
+    return [(float(pooled_iqm(scores)), *bootstrap(scores, num=num, seed=seed)) for scores in points]
 
 
 def improvement(scores: np.ndarray, others: np.ndarray) -> np.ndarray:
@@ -77,7 +86,9 @@ def improvement(scores: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 
 def improvement_interval(scores: np.ndarray, others: np.ndarray, num: int = NUM_RESAMPLES, seed: int = 0) -> Interval:
-    """Stratified bootstrap interval of the probability of improvement; both sides are resampled."""
+    """Stratified bootstrap interval of the probability of improvement; both sides are resampled. NaN of one repeat."""
+    if scores.shape[1] < 2:
+        return math.nan, math.nan
     rng = np.random.default_rng(seed)
     return interval(improvement(resampled(scores, num, rng), resampled(others, num, rng)))
 

@@ -35,7 +35,7 @@ def test_repeats_are_resampled_within_their_task():
 
 def test_intervals_agree_with_scipy():
     scores = np.random.default_rng(3).normal(size=(1, 40))
-    low, high = statistics.iqm_interval(scores, num=20_000)
+    low, high = statistics.bootstrap(scores, num=20_000)
     other = stats.bootstrap(
         scores, lambda x, axis: stats.trim_mean(x, 0.25, axis=axis), n_resamples=20_000, method="percentile", rng=1
     ).confidence_interval
@@ -44,16 +44,23 @@ def test_intervals_agree_with_scipy():
 
 
 def test_intervals_are_the_same_each_time_and_shrink_to_a_point():
-    assert statistics.iqm_interval(SCORES) == statistics.iqm_interval(SCORES)
-    assert statistics.iqm_interval(SCORES) != statistics.iqm_interval(SCORES, seed=1)
-    assert statistics.iqm_interval(np.full((3, 5), 0.25)) == (0.25, 0.25)
-    assert statistics.iqm_interval(SCORES[:, :1]) == pytest.approx((0.3, 0.3))
+    assert statistics.bootstrap(SCORES) == statistics.bootstrap(SCORES)
+    assert statistics.bootstrap(SCORES) != statistics.bootstrap(SCORES, seed=1)
+    assert statistics.bootstrap(np.full((3, 5), 0.25)) == (0.25, 0.25)
+    low, high = statistics.bootstrap(SCORES, statistics.pooled_mean)
+    assert low < SCORES.mean() < high
+
+
+def test_one_repeat_has_no_interval():
+    one = SCORES[:, :1]
+    assert np.isnan(statistics.bootstrap(one)).all()
+    assert np.isnan(statistics.improvement_interval(one, one)).all()
 
 
 def test_anytime_is_the_interval_at_each_point():
     curves = np.stack([SCORES, SCORES + 1], axis=-1)
     first, second = statistics.anytime(curves)
-    assert first == (pytest.approx(0.5), *statistics.iqm_interval(SCORES))
+    assert first == (pytest.approx(0.5), *statistics.bootstrap(SCORES))
     assert second == pytest.approx(tuple(value + 1 for value in first))
 
 
