@@ -157,8 +157,9 @@ def compare(
     as_json: JsonOption = False,
 ) -> None:
     """Compare tuners on tasks with equal budgets; their incumbents are trained again under test seeds."""
-    from hpo import comparisons
     from landscapes.comparison_report import write_report
+
+    from hpo import comparisons
 
     directory = out or Path("results") / name
     if any(folder.is_file() for folder in (directory, *directory.parents)):

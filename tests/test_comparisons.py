@@ -1,4 +1,4 @@
-"""Comparisons: equal budgets, one rule for incumbents, test seeds apart, each run trained once, resumed as if never stopped."""
+"""Comparisons: equal budgets, one rule for incumbents, test seeds apart, each run trained once."""
 
 import functools
 import json
@@ -252,7 +252,7 @@ def test_bad_input_is_refused_before_anything_is_trained(tmp_path, trained, chan
 def test_a_name_that_is_taken_is_refused(tmp_path, trained):
     compare(tmp_path / "store.sqlite")
     num = len(trained)
-    with pytest.raises(InputError, match="is taken by a sweep whose budget is 2.0, not 3.0: choose another --name"):
+    with pytest.raises(InputError, match=r"is taken by a sweep whose budget is 2\.0, not 3\.0: choose another --name"):
         compare(tmp_path / "store.sqlite", budget=3.0)
     assert len(trained) == num
 
