@@ -16,6 +16,7 @@ from envs.errors import InputError, unknown
 from hpo import sweeps, tasks
 from hpo.contract import TunerError
 from hpo.pool import Pool
+from hpo.tasks import Task
 from hpo.trial import Trial
 from hpo.tuners.given import Given
 from landscapes import incumbents
@@ -58,7 +59,7 @@ class Design:
 
     name: str
     entries: tuple[Entry, ...]
-    tasks: tuple[tasks.Task, ...]
+    tasks: tuple[Task, ...]
     repeats: int
     budget: float
     seeds: tuple[int, ...]
@@ -74,18 +75,18 @@ class Design:
             **own, "seeds": list(self.seeds), "test_seeds": list(self.test_seeds),
         }  # fmt: skip
 
-    def plan(self, task: tasks.Task, entry: Entry, repeat: int) -> sweeps.Plan:
+    def plan(self, task: Task, entry: Entry, repeat: int) -> sweeps.Plan:
         """The sweep of a tuner on a task under a repeat, which is the tuner's seed."""
         return sweeps.plan(
             task, entry.tuner, budget=self.budget * entry.factor, seeds=self.seeds, tuner_seed=repeat, batch=self.batch,
             options=entry.options,
         )  # fmt: skip
 
-    def sweep_name(self, task: tasks.Task, entry: Entry, repeat: int) -> str:
+    def sweep_name(self, task: Task, entry: Entry, repeat: int) -> str:
         """`comparison-ppo-CartPole-v1-random-0`."""
         return _plain(self.name, task.name, entry.label, str(repeat))
 
-    def test_name(self, task: tasks.Task) -> str:
+    def test_name(self, task: Task) -> str:
         """`comparison-ppo-CartPole-v1-test-5`, or with the test seeds themselves if they are not the first ones."""
         num = len(self.test_seeds)
         first = tuple(range(sweeps.FIRST_TEST_SEED, sweeps.FIRST_TEST_SEED + num))
@@ -94,7 +95,7 @@ class Design:
 
 
 def design(
-    tuners: Sequence[str | type], on: Sequence[str | tasks.Task], *, repeats: int = 10, budget: float = 32.0,
+    tuners: Sequence[str | type], on: Sequence[str | Task], *, repeats: int = 10, budget: float = 32.0,
     seeds: int | Sequence[int] = 3, test_seeds: int | Sequence[int] = 5, space: str = "published",
     fidelity: int | None = None, batch: int | None = None, options: Mapping[str, Mapping[str, Any]] | None = None,
     baselines: bool = True, name: str = "comparison",
@@ -120,7 +121,7 @@ def design(
 
 def compare(
     tuners: Sequence[str | type],
-    on: Sequence[str | tasks.Task],
+    on: Sequence[str | Task],
     *,
     store: Store | str | Path | None = None,
     view: View | None = None,
@@ -149,8 +150,8 @@ class _Comparing:
 
     def run(self) -> Comparison:
         design = self.design
-        for task, entry in itertools.product(design.tasks, design.entries):  # refuse before anything is trained
-            self._sweep(task, entry, 0, sweeps.View(), None).objective.check()
+        for task in design.tasks:
+            self._check(task)
         pairs = [(task, list(self._tune(task))) for task in design.tasks]
         swept = [known for _, known_of_task in pairs for known in known_of_task if known.tuner not in self.broken]
         if not swept:
@@ -162,7 +163,13 @@ class _Comparing:
             design.name, design.settings(), sweeps.provenance(), swept, tests, self.broken, command(design)
         )
 
-    def _tune(self, task: tasks.Task) -> Iterator[Swept]:
+    def _check(self, task: Task) -> None:
+        """Refuse what can't be, before anything is trained: by making the first sweep of each tuner."""
+        pool = Pool()
+        for entry in self.design.entries:
+            self._sweep(task, entry, 0, sweeps.View(), pool).objective.check()
+
+    def _tune(self, task: Task) -> Iterator[Swept]:
         """The sweeps of a task. The first repeat of every tuner comes first: what breaks, breaks early."""
         pool, total = Pool(), len(self.design.tasks) * self.design.repeats * len(self.design.entries)
         for repeat, entry in itertools.product(range(self.design.repeats), self.design.entries):
@@ -179,11 +186,11 @@ class _Comparing:
                 continue
             yield Swept(entry.label, repeat, self.design.budget * entry.factor, record, list(sweep.asked))
 
-    def _sweep(self, task: tasks.Task, entry: Entry, repeat: int, view: sweeps.View, pool: Pool | None) -> sweeps.Sweep:
+    def _sweep(self, task: Task, entry: Entry, repeat: int, view: sweeps.View, pool: Pool | None) -> sweeps.Sweep:
         plan, name = self.design.plan(task, entry, repeat), self.design.sweep_name(task, entry, repeat)
         return sweeps.Sweep(plan, name, self.store, entry.tuner, view, pool)
 
-    def _test(self, task: tasks.Task, swept: Sequence[Swept]) -> Any:
+    def _test(self, task: Task, swept: Sequence[Swept]) -> Any:
         """The record of the task's incumbents under the test seeds, each trained once; None if there are none."""
         stood = (incumbent for known in swept for incumbent in known.at_points if incumbent is not None)
         chains = list(dict.fromkeys(incumbent.chain for incumbent in stood))

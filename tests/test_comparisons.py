@@ -1,5 +1,6 @@
 """Comparisons: equal budgets, one rule for incumbents, test seeds apart, each run trained once."""
 
+import contextlib
 import functools
 import json
 import math
@@ -182,12 +183,23 @@ def test_shared_runs_are_those_that_training_gives(straight, tmp_path):
         pd.testing.assert_frame_equal(one, other, check_exact=True)
 
 
-@pytest.mark.parametrize("num", [0, 5, 17, 25, 36])
-def test_a_stopped_comparison_goes_on(straight, tmp_path, num):
+def test_a_stopped_comparison_goes_on(straight, tmp_path):
+    """Stopped in the sweeps, among continued trials, and again while incumbents are trained."""
     tuners = ["sobol", Halving, Exploit]
-    with pytest.raises(KeyboardInterrupt):
-        compare(tmp_path / "store.sqlite", tuners, view=Stops(num))
+    for num in (9, 52):
+        with pytest.raises(KeyboardInterrupt):
+            compare(tmp_path / "store.sqlite", tuners, view=Stops(num))
     assert_same(compare(tmp_path / "store.sqlite", tuners), straight[0])
+
+
+def test_wherever_it_is_stopped_nothing_is_trained_again(tmp_path, trained):
+    whole = compare(tmp_path / "whole.sqlite")
+    num = len(trained)
+    for stop in range(0, 40, 3):
+        with contextlib.suppress(KeyboardInterrupt):
+            compare(tmp_path / "store.sqlite", view=Stops(stop))
+    assert_same(compare(tmp_path / "store.sqlite"), whole)
+    assert num < len(trained) <= 2 * num + 14 * SMALL["batch"]
 
 
 def test_a_finished_comparison_trains_nothing_and_takes_more_tuners(tmp_path, trained):

@@ -4,7 +4,7 @@ const touch = matchMedia("(pointer: coarse)").matches;
 const options = {
   responsive: true, displaylogo: false, displayModeBar: touch ? false : "hover",
   modeBarButtons: [["toImage", "resetScale2d"]],
-  toImageButtonOptions: { format: "svg", filename: "sweep" },
+  toImageButtonOptions: { format: "svg", filename: "figure" },
 };
 
 // Colours in figures are names of CSS custom properties, which differ between light and dark.
@@ -35,12 +35,13 @@ function switchFigure(button) {
   draw(plot);
 }
 
+// A group is shown or hidden wherever it is drawn.
 function toggleGroup(button) {
-  const shown = button.getAttribute("aria-pressed") !== "true", plot = document.getElementById(button.dataset.plot);
+  const shown = button.getAttribute("aria-pressed") !== "true";
   button.setAttribute("aria-pressed", String(shown));
-  for (const trace of figures[plot.dataset.figure].data)
-    if (trace.legendgroup === button.dataset.group) trace.visible = shown;
-  draw(plot);
+  const member = (trace) => trace.legendgroup === button.dataset.group;
+  for (const figure of Object.values(figures)) figure.data.filter(member).forEach((trace) => { trace.visible = shown; });
+  document.querySelectorAll(".plot").forEach((plot) => { if (figures[plot.dataset.figure].data.some(member)) draw(plot); });
 }
 
 function compare(a, b) {
