@@ -8,7 +8,7 @@ from typing import Any
 
 _HOMES = {
     "Result": "hpo.trial", "Trial": "hpo.trial", "Tuner": "hpo.trial",
-    "Task": "hpo.tasks", "sweep": "hpo.sweeps", "InputError": "envs.errors",
+    "Task": "hpo.tasks", "sweep": "hpo.sweeps", "compare": "hpo.comparisons", "InputError": "envs.errors",
     "plain": "hpo.spaces", "repair": "hpo.spaces",
     "Schedule": "hpo.schedules", "schedule_of": "hpo.schedules", "chain": "hpo.schedules",
     "AutoRLEnv": "hpo.environment", "AutoRLVectorEnv": "hpo.environment",

@@ -16,6 +16,7 @@ from hpo import landscape_cli
 from hpo.output import print_json, print_table
 
 if TYPE_CHECKING:
+    from landscapes.comparison import Comparison
     from landscapes.record import SweepRecord
 
 app = typer.Typer(
@@ -134,6 +135,60 @@ def sweep(
     _print_sweep(record, 5, as_json)
     if not as_json:
         print(f"more: arl show {record.name}    report: arl report {record.name}")
+
+
+@app.command()
+def compare(
+    tuners: Annotated[
+        str, typer.Option(help="Tuners, comma-separated: registered names, file.py:Class or module:Class.")
+    ],
+    tasks: Annotated[str, typer.Option(help="Tasks, comma-separated: algorithm/env.")],
+    repeats: Annotated[int, typer.Option(help="Sweeps of each tuner on each task, with tuner seeds 0, 1, ...")] = 10,
+    budget: Annotated[float, typer.Option(help="Equivalent full runs that each sweep may spend.")] = 32.0,
+    seeds: SeedsOption = "3",
+    test_seeds: Annotated[
+        str, typer.Option(help="Number of test seeds (1000, 1001, ...), or the seeds themselves, comma-separated.")
+    ] = "5",
+    space: SpaceOption = "published",
+    fidelity: FidelityOption = None,
+    batch: Annotated[
+        int | None,
+        typer.Option(help="Trials asked for at a time, of every tuner.", show_default="an eighth of the budget"),
+    ] = None,
+    option: Annotated[
+        list[str] | None, typer.Option("--option", "-o", help="Option of a tuner, tuner.name=value; repeatable.")
+    ] = None,
+    baselines: Annotated[
+        bool, typer.Option(help="Add random search, random search with twice the budget, and the default config.")
+    ] = True,
+    name: Annotated[
+        str, typer.Option(help="Name; the same command with the same name goes on with it.")
+    ] = "comparison",
+    out: Annotated[
+        Path | None, typer.Option(help="Directory for the report and the Parquet files.", show_default="results/NAME")
+    ] = None,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare tuners on tasks with equal budgets; their incumbents are trained again under test seeds."""
+    from hpo import comparisons
+    from landscapes.comparison_report import write_report
+
+    directory = out or Path("results") / name
+    if any(folder.is_file() for folder in (directory, *directory.parents)):
+        raise InputError(f"out must be a directory, got {str(directory)!r}")
+    comparison = comparisons.compare(
+        _listed(tuners), _listed(tasks), repeats=repeats, budget=budget, seeds=_seeds(seeds),
+        test_seeds=_seeds(test_seeds), space=space, fidelity=fidelity, batch=batch, options=_tuner_options(option or []),
+        baselines=baselines, name=name, store=store, view=None if as_json else _comparison_view(),
+    )  # fmt: skip
+    files = [write_report(comparison, directory / "report.html"), *comparison.export(directory)]
+    if as_json:
+        print_json(_comparison_summary(comparison, files))
+    else:
+        _print_comparison(comparison, files)
+    if comparison.broken:
+        raise InputError("; ".join(comparison.broken.values()))
 
 
 @app.command()
@@ -373,12 +428,38 @@ def _assignments(texts: list[str], kind: str) -> dict[str, Any]:
     return pairs
 
 
-def _view() -> Any:
-    from rich.console import Console
+def _listed(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
 
+
+def _tuner_options(texts: list[str]) -> dict[str, dict[str, Any]]:
+    """Options by tuner, of `tuner.name=value`; a tuner's own name may hold dots."""
+    options: dict[str, dict[str, Any]] = {}
+    for text in texts:
+        name, equals, _ = text.partition("=")
+        tuner, dot, option = name.rpartition(".")
+        if not (tuner and dot and option and equals):
+            raise InputError(f"option must be given as tuner.name=value, got {text!r}")
+        options.setdefault(tuner, {}).update(_assignments([text[len(tuner) + 1 :]], "option"))
+    return options
+
+
+def _view() -> Any:
     from hpo.view import SweepView
 
-    return SweepView(Console(stderr=True, soft_wrap=True, highlight=False))
+    return SweepView(_stderr())
+
+
+def _comparison_view() -> Any:
+    from hpo.view import ComparisonView
+
+    return ComparisonView(_stderr())
+
+
+def _stderr() -> Any:
+    from rich.console import Console
+
+    return Console(stderr=True, soft_wrap=True, highlight=False)
 
 
 def _summary(record: "SweepRecord") -> dict[str, Any]:
@@ -425,6 +506,44 @@ def _bounds(texts: list[str]) -> dict[str, tuple[float, float]]:
         except ValueError as error:
             raise InputError(f"bound must be given as name<=number or name>=number, got {text!r}") from error
     return bounds
+
+
+def _comparison_summary(comparison: "Comparison", files: list[Path]) -> dict[str, Any]:
+    ranks = comparison.ranks
+    return {
+        "comparison": comparison.name, "settings": comparison.settings, "broken": comparison.broken,
+        "tuners": json.loads(comparison.summary.to_json(orient="records")),
+        "by_task": json.loads(comparison.by_task.to_json(orient="records")),
+        "costs": json.loads(comparison.costs.to_json(orient="records")),
+        "rank_test": {"reason": ranks.reason, "friedman": ranks.statistic, "p": ranks.p},
+        "command": comparison.command, "files": [str(path) for path in files],
+    }  # fmt: skip
+
+
+def _print_comparison(comparison: "Comparison", files: list[Path]) -> None:
+    costs = comparison.costs.set_index("tuner")
+    rows = [
+        {
+            "tuner": row["tuner"], "score": row["score"], "95 %": _range(row["low"], row["high"]), "rank": row["rank"],
+            "beats random": row["improvement"], "gap": row["gap"], "full runs": float(costs.full_runs[row["tuner"]]),
+            "env steps": f"{costs.env_steps[row['tuner']]:,.0f}", "train s": float(costs.train[row["tuner"]]),
+            "tuner s": float(costs.tuner_seconds[row["tuner"]]),
+        }
+        for row in comparison.summary.to_dict("records")
+    ]  # fmt: skip
+    print_table(rows)
+    settings = comparison.settings
+    print(
+        f"score: interquartile mean of test returns, 0 the worst and 1 the best of the env, over {len(comparison.tasks)} "
+        f"tasks x {settings['repeats']} repeats; costs: means of a sweep"
+    )
+    ranks = comparison.ranks
+    print(ranks.reason or f"Friedman: chi2 {ranks.statistic:.2f}, p {ranks.p:.3g}")
+    print(f"report: {files[0]}    data: {files[0].parent}/*.parquet")
+
+
+def _range(low: float, high: float) -> str:
+    return "" if low != low else f"{low:.3f} to {high:.3f}"
 
 
 def _print_failures(record: "SweepRecord") -> None:

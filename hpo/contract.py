@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from hpo.sweeps import Plan
 
 
+class TunerError(InputError):
+    """A tuner that does not do what is asked of it: its own sweep ends, others need not."""
+
+
 def check(
     answer: Any, room: int, plan: "Plan", asked: Collection[int], finished: Mapping[int, TrialRecord]
 ) -> list[Trial]:
@@ -20,26 +24,26 @@ def check(
     `room`: how many trials were asked for; `asked`: the ids of those before; `finished`: the trials with a result, by id.
 
     Raises:
-        InputError: a breach; the line names the tuner and the trial.
+        TunerError: a breach; the line names the tuner and the trial.
     """
     who = f"tuner {plan.tuner!r}"
     if not isinstance(answer, Sequence):
-        raise InputError(f"{who} must give a list of trials, got {answer!r}")
+        raise TunerError(f"{who} must give a list of trials, got {answer!r}")
     trials = list(answer)
     if len(trials) > room:
-        raise InputError(f"{who} must give at most the {room} trials asked for, got {len(trials)}")
+        raise TunerError(f"{who} must give at most the {room} trials asked for, got {len(trials)}")
     for trial in trials:
         if not isinstance(trial, Trial):
-            raise InputError(f"{who} must give hpo.Trial objects, got {trial!r}")
+            raise TunerError(f"{who} must give hpo.Trial objects, got {trial!r}")
         try:
             _check_types(trial)
             _check_values(trial, plan, finished)
         except InputError as error:
-            raise InputError(f"{who}, trial {trial.id}: {error}") from error
+            raise TunerError(f"{who}, trial {trial.id}: {error}") from error
     seen = [trial.id for trial in trials]
     twice = next((i for i in seen if i in asked or seen.count(i) > 1), None)
     if twice is not None:
-        raise InputError(f"{who} must give each trial an id of its own, got {twice} twice")
+        raise TunerError(f"{who} must give each trial an id of its own, got {twice} twice")
     return trials
 
 

@@ -24,23 +24,31 @@ COMPLETED, DIVERGED, FAILED = "completed", "diverged", "failed"
 class Training:
     """Trains trials of a task under the given seeds, as lanes of few programs.
 
+    `runner`: that of another objective of the same task, seeds and batch, whose programs need not be compiled again.
+
     Agents stay in memory while there is room, for trials that go on from them; one that was dropped, or whose process
     ended, is trained again from its lineage, which gives the same agent.
     """
 
-    def __init__(self, task: Task, seeds: Sequence[int], batch: int, agent_memory: int = 1 << 30):
+    def __init__(
+        self, task: Task, seeds: Sequence[int], batch: int, runner: Runner | None = None, agent_memory: int = 1 << 30
+    ):
         backend.setup()
         self.task, self.seeds = task, tuple(seeds)
         self.algorithm = algorithms.get(task.algorithm)
-        env, alike = vector.make(task.env), max(1, batch // self._num_structures())
-        default = self.config(Trial(-1, spaces.default(task.space), task.fidelity))
-        each = lane_bytes(self.algorithm, default, env)
-        self.runner = Runner(self.algorithm, env, alike, len(self.seeds), task.num_episodes, each)
+        self.runner = runner or self._runner(batch)
         self.agent_memory = agent_memory
         self.trials: dict[int, Trial] = {}
         self.agents: OrderedDict[tuple[int, int], Agent] = OrderedDict()
         self.needed: set[int] = set()
         self.known_shapes: dict[Any, list[Any]] = {}
+
+    def _runner(self, batch: int) -> Runner:
+        task = self.task
+        env, alike = vector.make(task.env), max(1, batch // self._num_structures())
+        default = self.config(Trial(-1, spaces.default(task.space), task.fidelity))
+        each = lane_bytes(self.algorithm, default, env)
+        return Runner(self.algorithm, env, alike, len(self.seeds), task.num_episodes, each)
 
     def _num_structures(self) -> int:
         """How many programs or batches the configs of the space need at most: runs of one are not lanes of another."""
@@ -172,12 +180,7 @@ class Training:
             del self.agents[key]
 
     def _record(self, trial: Trial, curves: dict[int, Curve]) -> TrialRecord:
-        runs = [self._run_record(trial, seed, curves[seed]) for seed in self.seeds_of(trial)]
-        status = DIVERGED if any(run.status == DIVERGED for run in runs) else COMPLETED
-        score = float(np.mean([run.score for run in runs]))
-        return TrialRecord(
-            trial.id, dict(trial.config), trial.fidelity, trial.parent, self.seeds_of(trial), status, score, runs
-        )
+        return trial_record(trial, [self._run_record(trial, seed, curves[seed]) for seed in self.seeds_of(trial)])
 
     def _run_record(self, trial: Trial, seed: int, curve: Curve) -> RunRecord:
         points = [
@@ -198,20 +201,29 @@ class Training:
             score=self.task.return_range[0] if curve.diverged else points[-1].return_mean,
             env_steps=curve.trained_steps,
             seconds=curve.seconds,
-            provenance=self._provenance(),
+            provenance=self.provenance(),
             points=points,
         )
 
     def _failed(self, trial: Trial, reason: str) -> TrialRecord:
         """The record of a trial that can't be trained: the worst score, at no cost."""
-        worst, about = self.task.return_range[0], {**self._provenance(), "error": reason}
+        worst, about = self.task.return_range[0], {**self.provenance(), "error": reason}
         runs = [RunRecord(seed, FAILED, worst, 0, 0.0, about, []) for seed in self.seeds_of(trial)]
         return TrialRecord(
             trial.id, dict(trial.config), trial.fidelity, trial.parent, self.seeds_of(trial), FAILED, worst, runs
         )
 
-    def _provenance(self) -> dict[str, Any]:
+    def provenance(self) -> dict[str, Any]:
+        """With what a run is trained here."""
         return {**backend.describe(), "width": self.runner.width, "rows": self.runner.rows}
+
+
+def trial_record(trial: Trial, runs: Sequence[RunRecord]) -> TrialRecord:
+    """The record of a trial by its trained runs, one per seed."""
+    status = DIVERGED if any(run.status == DIVERGED for run in runs) else COMPLETED
+    score = float(np.mean([run.score for run in runs]))
+    seeds = tuple(run.seed for run in runs)
+    return TrialRecord(trial.id, dict(trial.config), trial.fidelity, trial.parent, seeds, status, score, runs)
 
 
 def result(trial: Trial, record: TrialRecord, scores: Mapping[str, float] | None = None) -> Result:

@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 from envs.errors import InputError
 from hpo import contract, scores, spaces, tasks, tuners
+from hpo.contract import TunerError
+from hpo.pool import Pool
 from hpo.trial import Result, Trial, as_dict
 from landscapes import dataset
 from landscapes.record import SweepRecord, load_sweep
@@ -179,10 +181,14 @@ def default_name(plan: Plan) -> str:
 
 
 class Sweep:
-    """One sweep with its tuner, objective and store."""
+    """One sweep with its tuner, objective and store.
 
-    def __init__(self, plan: Plan, name: str, store: Store, tuner: str | type, view: View):
+    `pool`: what it has in common with other sweeps of the task in this process.
+    """
+
+    def __init__(self, plan: Plan, name: str, store: Store, tuner: str | type, view: View, pool: Pool | None = None):
         self.plan, self.name, self.store, self.view = plan, name, store, view
+        self.pool = pool
         task = plan.task
         context = {
             "space": copy.deepcopy(task.space),  # a tuner's own: some reseed the space they are given
@@ -199,6 +205,9 @@ class Sweep:
         self.asked: dict[int, Trial] = {}
         self.spent = 0.0
         self.objective = self._objective()
+        self.costs_before = self.objective.costs()
+        if pool:
+            pool.runner = self.objective.runner
         self.seconds: dict[str, float] = collections.defaultdict(float)
         self.started = time.perf_counter()
 
@@ -208,7 +217,7 @@ class Sweep:
         trials = self._ask()
         if not trials:
             self._check_all_replayed()
-            raise InputError(
+            raise TunerError(
                 f"tuner {self.plan.tuner!r} must ask for at least one trial that the budget pays for, got none"
             )
         self.view.started(self.plan, self.name, len(self.recorded))
@@ -228,7 +237,7 @@ class Sweep:
         if self.plan.objective == "training":
             from hpo.objectives import Training
 
-            return Training(task, seeds, self.plan.batch)
+            return Training(task, seeds, self.plan.batch, self.pool.runner if self.pool else None)
         from hpo.tables import Table
 
         return Table(task, seeds, dataset.get(dataset.label(task.name, task.preset)), self.plan.objective)
@@ -247,7 +256,7 @@ class Sweep:
                 return getattr(self.tuner, method)(argument)
             except Exception as error:
                 cause = f"{type(error).__name__}: {' '.join(str(error).split())}"
-                raise InputError(f"tuner {self.plan.tuner!r} failed in {method}: {cause}") from error
+                raise TunerError(f"tuner {self.plan.tuner!r} failed in {method}: {cause}") from error
 
     def _affordable(self, trials: list[Trial]) -> list[Trial]:
         """The first trials that the rest of the budget pays for."""
@@ -280,6 +289,7 @@ class Sweep:
         missing = [trial for trial in trials if trial.id not in self.recorded]
         if missing:
             self._check_all_replayed()
+        missing = self._trained_elsewhere(missing)
         for record in self.objective.evaluate(missing, self.view.segment) if missing else ():
             record = scores.score(record, self.plan.scores, self.plan.task.settings(), self.finished)
             with self._timed("store"):
@@ -292,6 +302,23 @@ class Sweep:
         names = self.plan.scores if len(self.plan.scores) > 1 else ()
         return scores.several(self.finished[trial.id], names, self.plan.task.settings(), self.finished)
 
+    def _trained_elsewhere(self, trials: list[Trial]) -> list[Trial]:
+        """Take over the trials that another sweep of the pool has trained; give those that are left to train."""
+        from hpo.objectives import trial_record
+
+        left = []
+        for trial in trials:
+            seeds = self.objective.seeds_of(trial)
+            runs = self.pool.find(trial, seeds, self.objective.provenance()) if self.pool else None
+            if runs is None:
+                left.append(trial)
+                continue
+            record = scores.score(trial_record(trial, runs), self.plan.scores, self.plan.task.settings(), self.finished)
+            self._store(record)
+            self._finish(record)
+            self.objective.remember([trial])
+        return left
+
     def _store(self, record: TrialRecord) -> None:
         """Record a trial; the first one begins the sweep, so that a sweep that fails at once leaves nothing."""
         if not self.finished and self.name not in self.store.names():
@@ -301,13 +328,15 @@ class Sweep:
 
     def _finish(self, record: TrialRecord) -> None:
         self.finished[record.trial] = record
+        if self.pool:
+            self.pool.add(self.name, record)
         self.view.trial(record)
 
     def _check_all_replayed(self) -> None:
         """Whatever is on record was asked before anything new: else the tuner is not the one that was recorded."""
         left = sorted(set(self.recorded) - set(self.asked))
         if left:
-            raise InputError(
+            raise TunerError(
                 f"tuner {self.plan.tuner!r} must ask the same when resumed: trial {left[0]} is on record and was not asked"
             )
 
@@ -318,7 +347,7 @@ class Sweep:
             "seeds": list(record.seeds),
         }  # fmt: skip
         if dumps(now) != dumps(then):
-            raise InputError(
+            raise TunerError(
                 f"tuner {self.plan.tuner!r} must ask the same when resumed: "
                 f"trial {trial.id} is on record as {dumps(then)}, got {dumps(now)}"
             )
@@ -350,7 +379,8 @@ class Sweep:
         """
         if not set(self.finished) - set(self.recorded):
             return
-        costs = {"total": time.perf_counter() - self.started, **self.objective.costs(), **self.seconds}
+        spent = {name: cost - self.costs_before[name] for name, cost in self.objective.costs().items()}
+        costs = {"total": time.perf_counter() - self.started, **spent, **self.seconds}
         timing = {key: round(self.timing_before.get(key, 0.0) + value, 3) for key, value in costs.items()}
         with self._timed("store"):
             self.store.set_timing(self.name, timing)

@@ -43,6 +43,12 @@ class Table:
         self._rows = [landscape.seeds.index(seed) for seed in seeds]
         self._steps = np.array(task.points(task.fidelity), float)
 
+    runner = None
+
+    def provenance(self) -> dict[str, Any]:
+        """Where the answers come from."""
+        return {"objective": self.mode, "landscape": self.landscape.name}
+
     def check(self) -> None:
         """Any task that fits the landscape can be answered."""
 
@@ -103,8 +109,8 @@ class Table:
             PointRecord(int(step), float(value), nan, nan, {}) for step, value in zip(steps, returns, strict=True)
         ]
         score = self.task.return_range[0] if diverged else points[-1].return_mean
-        about = {"objective": self.mode, "landscape": self.landscape.name}
-        return RunRecord(seed, "diverged" if diverged else "completed", score, trained, 0.0, about, points)
+        status = "diverged" if diverged else "completed"
+        return RunRecord(seed, status, score, trained, 0.0, self.provenance(), points)
 
     def _start(self, trial: Trial) -> int:
         if trial.parent is None:

@@ -7,6 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from hpo import comparisons
 from hpo.sweeps import Plan, View
 from landscapes.store import TrialRecord
 
@@ -81,6 +82,55 @@ class SweepView(View):
             parts.append(f"incumbent {self.best.score:.1f} (trial {self.best.trial})")
         parts += [f"{num} {status}" for status in ("diverged", "failed") if (num := self.num_by_status[status])]
         return " · ".join(parts)
+
+
+class ComparisonView(comparisons.View):
+    """A line for each sweep when it has ended, and for each tuner that broke its contract."""
+
+    def __init__(self, console: Console):
+        self.console = console
+
+    def sweep(self, name: str, number: int, total: int) -> View:
+        return _OneLine(self.console, f"sweep {number}/{total} {name}")
+
+    def test(self, name: str, num_incumbents: int) -> View:
+        return _OneLine(self.console, f"test seeds {name}, {num_incumbents} incumbents")
+
+    def broken(self, reason: str) -> None:
+        self.console.print(f"left out: {reason}", markup=False)
+
+
+class _OneLine(SweepView):
+    """Nothing while the sweep runs but, on a terminal, that it does; its outcome when it ends."""
+
+    def __init__(self, console: Console, what: str):
+        super().__init__(console)
+        self.what, self.live = what, None
+        self.status = console.status(what) if console.is_terminal else None
+
+    def started(self, plan: Plan, name: str, num_recorded: int) -> None:
+        self.plan, self.begun, self.last_line = plan, time.perf_counter(), time.perf_counter()
+        if self.status:
+            self.status.start()
+
+    def segment(self, report: Any) -> None:
+        if self.status:
+            self.status.update(f"{self.what}: {self._outcome()}")
+
+    def closed(self) -> None:
+        if self.status:
+            self.status.stop()
+        self.console.print(f"{self.what}: {self._outcome()}", markup=False)
+
+    def _show(self) -> None:
+        pass
+
+    def _outcome(self) -> str:
+        parts = [f"{self.num_done} trials"]
+        if self.best is not None:
+            parts.append(f"incumbent {self.best.score:.1f}")
+        parts += [f"{num} {status}" for status in ("diverged", "failed") if (num := self.num_by_status[status])]
+        return ", ".join([*parts, f"{time.perf_counter() - self.begun:.1f} s"])
 
 
 def _rank(record: TrialRecord) -> tuple[int, float]:

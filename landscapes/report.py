@@ -1,35 +1,24 @@
 """The report of one sweep: a single HTML file that works offline.
 
-`render` turns a record into figures and table rows, `templates/report.html` into a page. Figures are plain dicts in
-plotly's schema, drawn by the plotly.js that the page carries. Their colours are names of CSS custom properties
-("--accent"), which the page replaces by the values in force, so that figures follow light and dark.
-
-Two kinds of text leave this module. What goes to the template is escaped there. What goes into a figure passes
-`_escape`, because plotly reads `<b>` and the like in its labels as markup.
+`render` turns a record into figures and table rows, `templates/report.html` into a page.
 """
 
-import functools
-import html
 import itertools
 import json
 import math
-import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import pandas as pd
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
+from landscapes import pages
 from landscapes.record import SweepRecord
 
-TEMPLATES = Path(__file__).parent / "templates"
 CURVE_COLORS = ("--curve-1", "--curve-2", "--curve-3", "--curve-4", "--curve-5")
 STATUSES = ("completed", "diverged", "failed")
-MISSING = "\u2013"
-MINUS = "\u2212"
 TOTALS = ("total", "wall")
 HOVER_LINES = 12
 # Share of a panel's width that one character of a tick label takes.
@@ -49,8 +38,8 @@ def render(record: SweepRecord) -> str:
     trials = _drawable(_in_finish_order(record.trials), record.return_range)
     top = _top_trials(trials, record.incumbent)
     num_seeds = record.runs["seed"].nunique()
-    score = _score_format(record.return_range)
-    return _template().render(
+    score = pages.score_format(record.return_range)
+    return pages.template("report.html").render(
         name=record.name,
         task=record.task,
         subtitle=_subtitle(record, num_seeds),
@@ -61,29 +50,16 @@ def render(record: SweepRecord) -> str:
         num_seeds=num_seeds,
         curve_keys=_curve_keys(trials, top, record.incumbent, score),
         has_curves=not record.curves.empty,
-        has_categories=any(not _is_numeric(record.trials[name]) for name in record.hyperparameters),
+        has_categories=any(not pages.is_numeric(record.trials[name]) for name in record.hyperparameters),
         panels=[_panel(trials, name) for name in record.hyperparameters],
         figures=_figures(record, trials, top, score),
         table=_trial_table(record, trials, score),
         timing=_timing(record.timing),
-        settings=_definitions(record.settings),
-        provenance=_definitions(record.provenance),
+        settings=pages.definitions(record.settings),
+        provenance=pages.definitions(record.provenance),
         command=record.command,
         plotly_js=Markup(get_plotlyjs()),
     )
-
-
-@functools.cache
-def _template() -> jinja2.Template:
-    env = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    env.policies["json.dumps_kwargs"] = {"allow_nan": False, "separators": (",", ":")}
-    return env.get_template("report.html")
 
 
 def _in_finish_order(trials: pd.DataFrame) -> pd.DataFrame:
@@ -122,16 +98,16 @@ def _incumbent_scores(trials: pd.DataFrame) -> list[float | None]:
         if trial["status"] == "completed":
             best = max(best, (trial["fidelity"], trial["_drawn"]))
         scores.append(best[1])
-    return _numbers(scores)
+    return pages.numbers(scores)
 
 
 def _subtitle(record: SweepRecord, num_seeds: int) -> str:
     parts = [
-        _inline(record.settings.get("tuner", "")),
-        f"{_plural(num_seeds, 'seed')} a trial",
-        _clock(record.provenance.get("created", "")),
+        pages.inline(record.settings.get("tuner", "")),
+        f"{pages.plural(num_seeds, 'seed')} a trial",
+        pages.clock(record.provenance.get("created", "")),
     ]
-    return " · ".join(part for part in parts if part not in ("", MISSING))
+    return " · ".join(part for part in parts if part not in ("", pages.MISSING))
 
 
 def _key_figures(record: SweepRecord, trials: pd.DataFrame, num_seeds: int, score: Callable) -> list[dict[str, str]]:
@@ -140,8 +116,8 @@ def _key_figures(record: SweepRecord, trials: pd.DataFrame, num_seeds: int, scor
     return [
         _score_figure(record.incumbent, num_seeds, score),
         _key_figure("Trials", str(len(trials)), ", ".join(_count_words(trials))),
-        _key_figure("Env steps", _count(env_steps), _throughput(env_steps, record.timing)),
-        _key_figure("Wall time", _duration(wall), _largest_part(record.timing)),
+        _key_figure("Env steps", pages.count(env_steps), _throughput(env_steps, record.timing)),
+        _key_figure("Wall time", pages.duration(wall), _largest_part(record.timing)),
     ]
 
 
@@ -151,7 +127,7 @@ def _key_figure(label: str, value: str, note: str, spread: str = "") -> dict[str
 
 def _score_figure(incumbent: dict | None, num_seeds: int, score: Callable) -> dict[str, str]:
     if incumbent is None:
-        return _key_figure("Incumbent score", MISSING, "no trial completed")
+        return _key_figure("Incumbent score", pages.MISSING, "no trial completed")
     spread = _spread(incumbent["score_std"], num_seeds, score)
     note = f"trial {incumbent['trial']}, " + (f"mean ± std over {num_seeds} seeds" if spread else "one seed")
     return _key_figure("Incumbent score", score(incumbent["score"]), note, spread)
@@ -159,7 +135,7 @@ def _score_figure(incumbent: dict | None, num_seeds: int, score: Callable) -> di
 
 def _spread(std: float, num_seeds: int, score: Callable) -> str:
     """Nothing where one seed leaves no spread to speak of."""
-    return "" if num_seeds < 2 or _missing(std) else f" ± {score(std)}"
+    return "" if num_seeds < 2 or pages.missing(std) else f" ± {score(std)}"
 
 
 def _counts(trials: pd.DataFrame) -> dict[str, int]:
@@ -172,7 +148,7 @@ def _count_words(trials: pd.DataFrame) -> list[str]:
 
 def _throughput(env_steps: int, timing: dict[str, float]) -> str:
     train = timing.get("train", 0.0)
-    return f"{_count(env_steps / train)} a second in training" if train else "over all trials and seeds"
+    return f"{pages.count(env_steps / train)} a second in training" if train else "over all trials and seeds"
 
 
 def _wall_seconds(timing: dict[str, float]) -> float:
@@ -186,7 +162,7 @@ def _timing(timing: dict[str, float]) -> list[dict[str, Any]]:
     wall = _wall_seconds(timing)
     parts = {key: seconds for key, seconds in timing.items() if key not in TOTALS}
     return [
-        {"name": key, "seconds": _duration(seconds), "share": round(100 * seconds / wall, 1) if wall else 0.0}
+        {"name": key, "seconds": pages.duration(seconds), "share": round(100 * seconds / wall, 1) if wall else 0.0}
         for key, seconds in parts.items()
     ]
 
@@ -203,32 +179,15 @@ def _incumbent(record: SweepRecord, score: Callable) -> dict[str, Any] | None:
     """What the section on the incumbent shows: its config, tuned and fixed apart, and its score under each seed."""
     if record.incumbent is None:
         return None
-    config = {key: _plain(value) for key, value in record.incumbent["config"].items()}
+    config = {key: pages.plain(value) for key, value in record.incumbent["config"].items()}
     runs = record.runs[record.runs["trial"] == record.incumbent["trial"]].sort_values("seed")
     return {
         "trial": record.incumbent["trial"],
-        "tuned": [(key, _inline(value)) for key, value in config.items() if key in record.hyperparameters],
-        "fixed": [(key, _inline(value)) for key, value in config.items() if key not in record.hyperparameters],
+        "tuned": [(key, pages.inline(value)) for key, value in config.items() if key in record.hyperparameters],
+        "fixed": [(key, pages.inline(value)) for key, value in config.items() if key not in record.hyperparameters],
         "json": json.dumps(config, indent=2, default=str),
         "seeds": [(int(run["seed"]), score(run["score"]), run["status"]) for run in runs.to_dict("records")],
     }
-
-
-def _definitions(mapping: dict[str, Any]) -> list[tuple[str, str | list[tuple[str, str]]]]:
-    """Terms and texts; a dict becomes a list of its own, and what lies deeper is written on one line."""
-    return [(str(key), _nested(value) or _inline(value)) for key, value in mapping.items()]
-
-
-def _nested(value: Any) -> list[tuple[str, str]]:
-    return [(str(key), _inline(item)) for key, item in value.items()] if isinstance(value, dict) else []
-
-
-def _inline(value: Any) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{key} {_inline(item)}" for key, item in value.items()) or MISSING
-    if isinstance(value, list | tuple | set | frozenset):
-        return ", ".join(_inline(item) for item in value) or MISSING
-    return _text(value)
 
 
 def _trial_table(record: SweepRecord, trials: pd.DataFrame, score: Callable) -> dict[str, Any]:
@@ -238,12 +197,12 @@ def _trial_table(record: SweepRecord, trials: pd.DataFrame, score: Callable) -> 
     incumbent = record.incumbent["trial"] if record.incumbent else None
     return {
         "columns": [
-            {"label": label, "tuned": key in record.hyperparameters, "text": not _is_numeric(trials[key])}
+            {"label": label, "tuned": key in record.hyperparameters, "text": not pages.is_numeric(trials[key])}
             for key, label, _ in columns
         ],
         "rows": [
             {
-                "cells": [_cell(row[key], write) for key, _, write in columns],
+                "cells": [pages.cell(row[key], write) for key, _, write in columns],
                 "incumbent": row["trial"] == incumbent,
                 "status": row["status"],
             }
@@ -255,29 +214,22 @@ def _trial_table(record: SweepRecord, trials: pd.DataFrame, score: Callable) -> 
 def _columns(record: SweepRecord, trials: pd.DataFrame, score: Callable) -> list[tuple[str, str, Callable]]:
     """(column of the frame, heading, how to write a value)."""
     outcome: list[tuple[str, str, Callable]] = [
-        ("trial", "trial", _text),
+        ("trial", "trial", pages.text),
         ("status", "status", str),
         ("score", "score", score),
         ("score_std", "std", score),
     ]
     cost: list[tuple[str, str, Callable]] = [
-        ("fidelity", "fidelity", _grouped),
-        ("parent", "parent", _text),
-        ("env_steps", "env steps", _grouped),
+        ("fidelity", "fidelity", pages.grouped),
+        ("parent", "parent", pages.text),
+        ("env_steps", "env steps", pages.grouped),
         ("seconds", "seconds", lambda seconds: f"{seconds:.1f}"),
-        ("finished_at", "finished", _clock),
+        ("finished_at", "finished", pages.clock),
     ]
     hidden = set() if trials["parent"].notna().any() else {"parent"}
     hidden |= set() if record.runs["seed"].nunique() > 1 else {"score_std"}
-    tuned: list[tuple[str, str, Callable]] = [(name, name, _text) for name in record.hyperparameters]
+    tuned: list[tuple[str, str, Callable]] = [(name, name, pages.text) for name in record.hyperparameters]
     return [column for column in outcome + tuned + cost if column[0] not in hidden]
-
-
-def _cell(value: Any, write: Callable) -> dict[str, str | None]:
-    if _missing(value):
-        return {"text": MISSING, "key": None}
-    plain = _plain(value)
-    return {"text": write(plain), "key": repr(plain) if _is_number(plain) else str(plain).lower()}
 
 
 def _figures(record: SweepRecord, trials: pd.DataFrame, top: list[int], score: Callable) -> dict[str, dict]:
@@ -302,17 +254,17 @@ def _incumbent_figure(record: SweepRecord, trials: pd.DataFrame, score: Callable
         "type": "scatter",
         "name": "incumbent",
         "mode": "lines",
-        "x": _numbers(trials["_x"]),
+        "x": pages.numbers(trials["_x"]),
         "y": _incumbent_scores(trials),
         "line": {"shape": "hv", "width": 2, "color": "--accent"},
         "hoverinfo": "skip",
     }
-    x_axis: dict[str, Any] = {"title": _axis_title(x_title), "rangemode": "tozero"}
+    x_axis: dict[str, Any] = {"title": pages.axis_title(x_title), "rangemode": "tozero"}
     if trials["_x"].max() <= 10:
         x_axis["dtick"] = 1
     return {
         "data": [line, *_point_traces(record, trials)],
-        "layout": _layout(x_axis, {"title": _axis_title(_score_words(record)), "range": _score_axis(record)}),
+        "layout": pages.layout(x_axis, {"title": pages.axis_title(_score_words(record)), "range": _score_axis(record)}),
     }
 
 
@@ -337,8 +289,8 @@ def _point_trace(trials: pd.DataFrame, name: str, mark: dict) -> dict:
         "type": "scatter",
         "name": name,
         "mode": "markers",
-        "x": _numbers(trials["_x"]),
-        "y": _numbers(trials["_drawn"]),
+        "x": pages.numbers(trials["_x"]),
+        "y": pages.numbers(trials["_drawn"]),
         "text": list(trials["_hover"]),
         "hovertemplate": "%{text}<extra></extra>",
         "marker": {"size": list(trials["_size"]), "line": outline, **mark},
@@ -365,9 +317,9 @@ def _hover_texts(record: SweepRecord, trials: pd.DataFrame, score: Callable) -> 
         "<br>".join(
             [_hover_head(row, score)]
             + [
-                _escape(f"{name}  {_text(row[name])}")
+                pages.escape(f"{name}  {pages.text(row[name])}")
                 for name in record.hyperparameters[:HOVER_LINES]
-                if not _missing(row[name])
+                if not pages.missing(row[name])
             ]
         )
         for row in trials.to_dict("records")
@@ -390,11 +342,11 @@ def _curves_figure(record: SweepRecord, top: list[int]) -> dict:
     traces = [_merged_trace(others, mode), _ends_trace(others, record.trials)]
     for trial, color in reversed(list(zip(top, CURVE_COLORS, strict=False))):
         traces += _curve_traces(curves[curves["trial"] == trial], trial, color, mode)
-    y_range = _padded(min(record.return_range[0], _low(curves)), max(record.return_range[1], _high(curves)))
-    x_axis = {"title": _axis_title("env steps"), "range": [0, 1.03 * max(curves["env_steps"], default=1)]}
+    y_range = pages.padded(min(record.return_range[0], _low(curves)), max(record.return_range[1], _high(curves)))
+    x_axis = {"title": pages.axis_title("env steps"), "range": [0, 1.03 * max(curves["env_steps"], default=1)]}
     return {
         "data": [trace for trace in traces if trace["x"]],
-        "layout": _layout(x_axis, {"title": _axis_title("episode return"), "range": y_range}),
+        "layout": pages.layout(x_axis, {"title": pages.axis_title("episode return"), "range": y_range}),
     }
 
 
@@ -416,8 +368,8 @@ def _merged_trace(curves: pd.DataFrame, mode: str) -> dict:
     """All these trials as one trace with gaps: hundreds of traces would make the page slow."""
     x, y, names = [], [], []
     for trial, curve in curves.groupby("trial"):
-        x += [*_numbers(curve["env_steps"]), None]
-        y += [*_numbers(curve["mean"]), None]
+        x += [*pages.numbers(curve["env_steps"]), None]
+        y += [*pages.numbers(curve["mean"]), None]
         names += [int(trial)] * (len(curve) + 1)
     return {
         "type": "scatter",
@@ -443,8 +395,8 @@ def _ends_trace(curves: pd.DataFrame, trials: pd.DataFrame) -> dict:
         "name": "diverged",
         "legendgroup": "others",
         "mode": "markers",
-        "x": _numbers(ends["env_steps"]),
-        "y": _numbers(ends["mean"]),
+        "x": pages.numbers(ends["env_steps"]),
+        "y": pages.numbers(ends["mean"]),
         "customdata": [int(trial) for trial in ends["trial"]],
         "hovertemplate": "<b>trial %{customdata}</b>  diverged after this point<extra></extra>",
         "marker": {
@@ -458,13 +410,13 @@ def _ends_trace(curves: pd.DataFrame, trials: pd.DataFrame) -> dict:
 
 def _curve_traces(curve: pd.DataFrame, trial: int, color: str, mode: str) -> list[dict]:
     """The mean of one trial over its band from the lowest to the highest seed; no band where there is no spread."""
-    x, group = _numbers(curve["env_steps"]), f"trial-{trial}"
+    x, group = pages.numbers(curve["env_steps"]), f"trial-{trial}"
     band = {
         "type": "scatter",
         "legendgroup": group,
         "mode": "lines",
         "x": x + x[::-1],
-        "y": _numbers(curve["high"]) + _numbers(curve["low"])[::-1],
+        "y": pages.numbers(curve["high"]) + pages.numbers(curve["low"])[::-1],
         "fill": "toself",
         "fillcolor": f"{color}-band",
         "line": {"width": 0, "color": color},
@@ -476,7 +428,7 @@ def _curve_traces(curve: pd.DataFrame, trial: int, color: str, mode: str) -> lis
         "legendgroup": group,
         "mode": mode,
         "x": x,
-        "y": _numbers(curve["mean"]),
+        "y": pages.numbers(curve["mean"]),
         "line": {"width": 2.5 if color == CURVE_COLORS[0] else 1.5, "color": color},
         "marker": {"size": 6, "color": color},
         "hovertemplate": f"<b>trial {trial}</b>  %{{y:.5~r}}<extra></extra>",
@@ -495,7 +447,7 @@ def _curve_keys(trials: pd.DataFrame, top: list[int], incumbent: dict | None, sc
         keys[0]["label"] += ", incumbent"
     num_others = int((trials["status"] != "failed").sum()) - len(top)
     others = {
-        "label": _plural(num_others, "other trial" if top else "trial"),
+        "label": pages.plural(num_others, "other trial" if top else "trial"),
         "note": "",
         "color": "--thin-key",
         "group": "others",
@@ -512,12 +464,13 @@ def _panel_figure(record: SweepRecord, trials: pd.DataFrame, name: str, score: C
     """Score over the values of one hyperparameter, in the trials where it is active."""
     active = trials[trials[name].notna()]
     x, x_axis = _panel_axis(
-        [_plain(value) for value in active[name]], list(active["trial"]), name in record.log_hyperparameters
+        [pages.plain(value) for value in active[name]], list(active["trial"]), name in record.log_hyperparameters
     )
     hover = [
-        f"{_hover_head(row, score)}<br>" + _escape(f"{name}  {_text(row[name])}") for row in active.to_dict("records")
+        f"{_hover_head(row, score)}<br>" + pages.escape(f"{name}  {pages.text(row[name])}")
+        for row in active.to_dict("records")
     ]
-    layout = _layout(x_axis, {"range": _score_axis(record), "nticks": 6, "automargin": False})
+    layout = pages.layout(x_axis, {"range": _score_axis(record), "nticks": 6, "automargin": False})
     layout["margin"] = {"l": 44, "r": 10, "t": 6, "b": 30}
     return {"data": _point_traces(record, active.assign(_x=x, _hover=hover)), "layout": layout}
 
@@ -526,14 +479,14 @@ def _panel_axis(values: list[Any], trials: list[int], log: bool) -> tuple[list[f
     """Where the points of these trials stand, and the axis below them."""
     if not values:
         return [], {}
-    return (values, _numeric_axis(values, log)) if _is_numeric(values) else _category_axis(values, trials)
+    return (values, _numeric_axis(values, log)) if pages.is_numeric(values) else _category_axis(values, trials)
 
 
 def _numeric_axis(values: list[float], log: bool) -> dict:
     """Ticks stand at the values themselves where these are few and far enough apart, else at round numbers."""
     log = log and min(values) > 0
     scale = math.log10 if log else float
-    low, high = _padded(scale(min(values)), scale(max(values)))
+    low, high = pages.padded(scale(min(values)), scale(max(values)))
     distinct = sorted(set(values))
     axis: dict[str, Any] = {"type": "log" if log else "linear", "range": [low, high], "tickangle": 0, "nticks": 6}
     if _labels_fit(distinct, scale, high - low):
@@ -546,7 +499,7 @@ def _numeric_axis(values: list[float], log: bool) -> dict:
 def _labels_fit(distinct: list[float], scale: Callable[[float], float], width: float) -> bool:
     """Whether labels at all these values stay apart on a panel, `width` being the length of its axis."""
     gaps = [scale(right) - scale(left) for left, right in itertools.pairwise(distinct)]
-    longest = max(len(_text(value)) for value in distinct)
+    longest = max(len(pages.text(value)) for value in distinct)
     return len(distinct) == 1 or min(gaps) > (longest + 1) * LABEL_SHARE * width
 
 
@@ -563,8 +516,8 @@ def _round_logs(low: float, high: float) -> list[float]:
 
 def _ticks(values: list[float]) -> dict:
     """Labels in one notation: powers for all of them if one needs it and one digit says it all, as in 1e-5, 1e-4."""
-    texts = [_text(value) for value in values]
-    powers = [_short_power(f"{value:.0e}") for value in values]
+    texts = [pages.text(value) for value in values]
+    powers = [pages.short_power(f"{value:.0e}") for value in values]
     if any("e" in text for text in texts) and [float(power) for power in powers] == values:
         texts = powers
     return {"tickvals": values, "ticktext": texts}
@@ -575,48 +528,16 @@ def _category_axis(values: list[Any], trials: list[int]) -> tuple[list[float], d
 
     The offset is a fixed function of the trial, so that the same record always gives the same page.
     """
-    texts = [_text(value) for value in values]
+    texts = [pages.text(value) for value in values]
     categories = sorted(set(texts))
     golden = (math.sqrt(5) - 1) / 2
     x = [categories.index(text) + 0.5 * ((trial * golden) % 1 - 0.5) for text, trial in zip(texts, trials, strict=True)]
     return x, {
         "tickvals": list(range(len(categories))),
-        "ticktext": [_escape(_shortened(category)) for category in categories],
+        "ticktext": [pages.escape(pages.shortened(category)) for category in categories],
         "range": [-0.6, len(categories) - 0.4],
         "showgrid": False,
     }
-
-
-def _layout(x_axis: dict, y_axis: dict) -> dict:
-    axis = {
-        "gridcolor": "--grid",
-        "linecolor": "--rule",
-        "zeroline": False,
-        "exponentformat": "SI",
-        "minexponent": 4,
-        "tickfont": {"size": 11},
-        "automargin": True,
-    }
-    return {
-        "xaxis": {**axis, "showgrid": False, "showline": True, "ticks": "outside", "tickcolor": "--rule", **x_axis},
-        "yaxis": {**axis, **y_axis},
-        "font": {"size": 12, "color": "--muted"},
-        "hoverlabel": {
-            "bgcolor": "--ground",
-            "bordercolor": "--rule",
-            "font": {"color": "--ink", "size": 12},
-            "align": "left",
-        },
-        "margin": {"l": 56, "r": 16, "t": 10, "b": 44},
-        "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": "rgba(0,0,0,0)",
-        "hovermode": "closest",
-        "showlegend": False,
-    }
-
-
-def _axis_title(text: str) -> dict:
-    return {"text": text, "standoff": 8, "font": {"size": 13}}
 
 
 def _score_words(record: SweepRecord) -> str:
@@ -628,12 +549,7 @@ def _score_words(record: SweepRecord) -> str:
 def _score_axis(record: SweepRecord) -> list[float]:
     """The task's return range, widened where a score lies outside it."""
     scores = record.trials.loc[record.trials["status"] == "completed", "score"].dropna()
-    return _padded(min([record.return_range[0], *scores]), max([record.return_range[1], *scores]))
-
-
-def _padded(low: float, high: float) -> list[float]:
-    margin = 0.05 * (high - low) or 1.0
-    return [float(low - margin), float(high + margin)]
+    return pages.padded(min([record.return_range[0], *scores]), max([record.return_range[1], *scores]))
 
 
 def _low(curves: pd.DataFrame) -> float:
@@ -642,103 +558,3 @@ def _low(curves: pd.DataFrame) -> float:
 
 def _high(curves: pd.DataFrame) -> float:
     return curves["high"].max() if len(curves) else -math.inf
-
-
-def _missing(value: Any) -> bool:
-    return not isinstance(value, list | tuple | set | frozenset | dict) and bool(pd.isna(value))
-
-
-def _plain(value: Any) -> Any:
-    """A Python value for a numpy scalar, None for any kind of missing."""
-    if _missing(value):
-        return None
-    return value.item() if hasattr(value, "item") else value
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _is_numeric(values: Iterable[Any]) -> bool:
-    """Whether all values that are present are numbers; True where none is."""
-    return all(_is_number(_plain(value)) for value in values if not _missing(value))
-
-
-def _numbers(values: Iterable[float]) -> list[float | None]:
-    """Six significant digits, more than a pixel can show and a third of the bytes; None for NaN and infinities."""
-    return [float(f"{value:.6g}") if math.isfinite(value) else None for value in map(float, values)]
-
-
-def _text(value: Any) -> str:
-    value = _plain(value)
-    if value is None:
-        return MISSING
-    if isinstance(value, bool):
-        return str(value).lower()
-    return _number(float(value)) if _is_number(value) else str(value)
-
-
-def _number(value: float) -> str:
-    """Four significant digits; whole numbers below a billion in full."""
-    if not math.isfinite(value):
-        return str(value)
-    if value.is_integer() and abs(value) < 1e9:
-        return str(int(value))
-    if 1e3 <= abs(value) < 1e9:
-        return f"{value:.1f}"
-    return _short_power(f"{value:.4g}")
-
-
-def _short_power(text: str) -> str:
-    """1e-5 for 1e-05, 1e9 for 1e+09."""
-    return re.sub(r"e([+-])0*(?=\d)", r"e\1", text).replace("e+", "e")
-
-
-def _score_format(return_range: tuple[float, float]) -> Callable[[float], str]:
-    """Writes scores with as many decimals as show a thousandth of the return range, so that columns align."""
-    span = abs(return_range[1] - return_range[0]) or 1.0
-    decimals = min(max(2 - math.floor(math.log10(span)), 1), 8)
-
-    def score(value: float) -> str:
-        return MISSING if _missing(value) else f"{value:.{decimals}f}".replace("-", MINUS)
-
-    return score
-
-
-def _count(value: float) -> str:
-    """Such as 12.3 M: three significant digits with an SI prefix, as on the axes."""
-    for size, prefix in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if value >= size:
-            return f"{value / size:.3g}\u00a0{prefix}"
-    return f"{value:.3g}"
-
-
-def _grouped(value: float) -> str:
-    """Digits in groups of three, apart by a thin space that does not break."""
-    return f"{int(value):,}".replace(",", "\u202f")
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 60:
-        return f"{seconds:.3g}\u00a0s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes}\u00a0min {rest:02d}\u00a0s"
-    return f"{minutes // 60}\u00a0h {minutes % 60:02d}\u00a0min"
-
-
-def _clock(moment: str) -> str:
-    """An ISO time to the second, without its zone and with a space for the T."""
-    return str(moment)[:19].replace("T", " ")
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
-def _shortened(text: str, limit: int = 14) -> str:
-    return text if len(text) <= limit else text[: limit - 1] + "…"
-
-
-def _escape(text: str) -> str:
-    return html.escape(text, quote=False)

@@ -12,7 +12,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import pytest
 
-from landscapes import report
+from landscapes import pages, report
 from landscapes.record import SweepRecord
 
 POINTS = 4
@@ -357,7 +357,7 @@ def test_table_is_ranked_and_carries_raw_sort_keys():
     rows = re.findall(r'<tr class="([a-z ]+)">(.*?)</tr>', text, flags=re.DOTALL)
     assert [name for name, _ in rows] == ["completed incumbent", "completed", "diverged"]
     assert 'data-key="1234567">1\u202f234\u202f567</td>' in text
-    assert f"<td>{report.MISSING}</td>" in rows[2][1], "inactive cells have no sort key"
+    assert f"<td>{pages.MISSING}</td>" in rows[2][1], "inactive cells have no sort key"
 
 
 def test_parents_get_a_column_where_there_are_any(text):
@@ -371,10 +371,10 @@ def test_settings_are_shown_whatever_they_hold():
     settings = {"fixed": {}, "space": {"gamma": {"low": 0.9, "log": True}}, "seeds": [0, 1], "budget": None}
     page = Page(report.render(make_record(settings=settings)))
     for term, value in (
-        ("fixed", report.MISSING),
+        ("fixed", pages.MISSING),
         ("gamma", "low 0.9, log true"),
         ("seeds", "0, 1"),
-        ("budget", report.MISSING),
+        ("budget", pages.MISSING),
     ):
         assert ("dt", term) in page.texts
         assert ("dd", value) in page.texts
@@ -399,24 +399,24 @@ def test_import_leaves_jax_alone():
         (1e-5, "1e-5"),
         (0.000316228, "0.0003162"),
         (True, "true"),
-        (None, report.MISSING),
+        (None, pages.MISSING),
         (12345.67, "12345.7"),
     ],
 )
 def test_values_are_short(value, text):
-    assert report._text(value) == text
+    assert pages.text(value) == text
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(0.0, "0 s"), (42.13, "42.1 s"), (59.97, "60 s"), (3840, "1 h 04 min")])
 def test_durations_name_their_unit(seconds, text):
-    assert report._duration(seconds).replace("\u00a0", " ") == text
+    assert pages.duration(seconds).replace("\u00a0", " ") == text
 
 
 @pytest.mark.parametrize(
     ("worst", "best", "text"), [(0, 500, "1.2"), (-1, 1, "1.23"), (-1800, -100, "1.2"), (0, 0.01, "1.2346")]
 )
 def test_scores_resolve_a_thousandth_of_the_return_range(worst, best, text):
-    assert report._score_format((worst, best))(1.23456) == text
+    assert pages.score_format((worst, best))(1.23456) == text
 
 
 @pytest.mark.parametrize(

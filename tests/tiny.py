@@ -93,7 +93,7 @@ class Parabola:
     `trained`: the ids of the trials it was given, for all instances.
     """
 
-    def __init__(self, trained, task, seeds, batch):
+    def __init__(self, trained, task, seeds, batch, runner=None):
         self.trained, self.task, self.seeds = trained, task, seeds
         self.runner = SimpleNamespace(report=SimpleNamespace(compile_seconds=1.0, train_seconds=2.0), workers=[None])
 
@@ -102,6 +102,9 @@ class Parabola:
 
     def remember(self, trials):
         pass
+
+    def provenance(self):
+        return {"jax": "0"}
 
     def seeds_of(self, trial):
         return self.seeds if trial.seeds is None else trial.seeds

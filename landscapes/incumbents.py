@@ -1,0 +1,66 @@
+"""Incumbents: what a sweep would recommend when so much of its budget is spent. One rule for all tuners."""
+
+import bisect
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from landscapes.record import SweepRecord
+from landscapes.store import TrialRecord, dumps
+
+# How an agent is trained: (env steps in total, config as JSON), one link after the other.
+Chain = tuple[tuple[int, str], ...]
+
+
+class Incumbent(NamedTuple):
+    """The best trial from the moment that `spent` equivalent full runs were paid for."""
+
+    spent: float
+    trial: int
+    score: float
+    chain: Chain
+
+    @property
+    def fidelity(self) -> int:
+        """Env steps of its agent, its lineage included."""
+        return self.chain[-1][0]
+
+
+def incumbents(record: SweepRecord, order: Sequence[int]) -> list[Incumbent]:
+    """The incumbents of a sweep, each from when it was paid for; `order`: its trials as they were asked for.
+
+    The incumbent is the completed trial of the highest fidelity so far with the best mean over tuning seeds; one under
+    fewer of them counts as one of lower fidelity, since its mean is the luckier the fewer they are. Among equals it is
+    the first.
+    """
+    found: list[Incumbent] = []
+    spent, best = 0.0, None
+    for trial in (record.records[i] for i in order):
+        spent += full_runs(record, trial)
+        rank = (trial.fidelity, len(trial.seeds), trial.score)
+        if trial.status == "completed" and (best is None or rank > best):
+            best = rank
+            found.append(Incumbent(spent, trial.trial, trial.score, chain(record.records, trial.trial)))
+    return found
+
+
+def full_runs(record: SweepRecord, trial: TrialRecord) -> float:
+    """What a trial costs in equivalent full runs; going on from a parent costs the difference."""
+    start = record.records[trial.parent].fidelity if trial.parent is not None else 0
+    return (trial.fidelity - start) / record.settings["fidelity"] * len(trial.seeds) / len(record.settings["seeds"])
+
+
+def at(found: Sequence[Incumbent], budget: float) -> Incumbent | None:
+    """The incumbent once a budget is spent; None if it does not pay for any trial that completed."""
+    num = bisect.bisect_right([incumbent.spent for incumbent in found], budget + 1e-9)
+    return found[num - 1] if num else None
+
+
+def chain(records: Mapping[int, TrialRecord], trial: int) -> Chain:
+    """How the agent of a trial was trained, its parents' configs first.
+
+    A parent of the same config is the same link: going on with a config is the same as never having stopped.
+    """
+    record = records[trial]
+    before = chain(records, record.parent) if record.parent is not None else ()
+    link = (record.fidelity, dumps(dict(record.config)))
+    return (*before[:-1], link) if before and before[-1][1] == link[1] else (*before, link)

@@ -1,0 +1,365 @@
+"""Comparisons: equal budgets, one rule for incumbents, test seeds apart, each run trained once."""
+
+import contextlib
+import functools
+import json
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+import tiny
+from tiny import FIDELITY, Halving, Listed, Parabola, parabola
+
+import hpo
+from envs.errors import InputError
+from hpo import comparisons, sweeps
+from hpo.objectives import Training
+from hpo.trial import Trial
+from landscapes import incumbents, statistics
+from landscapes.comparison import NUM_POINTS
+from landscapes.record import SweepRecord
+from landscapes.store import Store
+
+LABELS = ["sobol", "Halving", "random", "random-2x", "default"]
+SMALL = {"repeats": 2, "budget": 2.0, "seeds": 2, "test_seeds": 2, "batch": 2}
+
+
+class Exploit(Listed):
+    """Two configs to a fifth of the fidelity; then the agent of the first goes on with the config of the second."""
+
+    rates = (1e-3, 3e-2)
+
+    def __init__(self, space, fidelity):
+        first, second = (tiny.config(space, rate) for rate in self.rates)
+        super().__init__(
+            [
+                Trial(0, first, fidelity // 5), Trial(1, second, fidelity // 5),
+                Trial(2, first, 2 * fidelity // 5, parent=0), Trial(3, second, fidelity, parent=2),
+            ]
+        )  # fmt: skip
+
+    def ask(self, n):
+        return super().ask(2 if len(self.trials) == 4 else 1)
+
+
+class Breaks(Listed):
+    """Asks for the same id twice, from its second repeat on."""
+
+    def __init__(self, space, fidelity, seed):
+        trials = [Trial(0, tiny.config(space, 1e-3), fidelity), Trial(1, tiny.config(space, 1e-2), fidelity)]
+        super().__init__(trials if seed == 0 else trials[:1] * 2)
+
+
+class Stops(comparisons.View):
+    """Ctrl-C after a number of trials."""
+
+    def __init__(self, num):
+        self.num = num
+
+    def sweep(self, name, number, total):
+        return self.Trials(self)
+
+    def test(self, name, num_incumbents):
+        return self.Trials(self)
+
+    class Trials(sweeps.View):
+        def __init__(self, outer):
+            self.outer = outer
+
+        def trial(self, record):
+            self.outer.num -= 1
+            if self.outer.num < 0:
+                raise KeyboardInterrupt
+
+
+@pytest.fixture
+def trained(monkeypatch):
+    """The ids of the trials that were trained, by the parabola."""
+    ids = []
+    monkeypatch.setattr("hpo.objectives.Training", functools.partial(Parabola, ids))
+    return ids
+
+
+def compare(store, tuners=("sobol", Halving), tasks=None, **changes):
+    return hpo.compare(list(tuners), tasks or [tiny.task()], store=store, **{**SMALL, **changes})
+
+
+@pytest.fixture(scope="module")
+def straight(tmp_path_factory):
+    """A comparison that was really trained, and its store."""
+    store = Store(tmp_path_factory.mktemp("straight") / "store.sqlite")
+    return compare(store, ["sobol", Halving, Exploit]), store
+
+
+def frames(comparison):
+    """What a comparison found, without what differs from one time to the next."""
+    return [comparison.runs.drop(columns="seconds"), comparison.curves, comparison.incumbents, comparison.summary]
+
+
+def assert_same(one, other):
+    for left, right in zip(frames(one), frames(other), strict=True):
+        pd.testing.assert_frame_equal(left, right, check_exact=True)
+
+
+def test_baselines_are_added_and_budgets_are_equal(straight):
+    comparison, _ = straight
+    assert comparison.tuners == ["sobol", "Halving", "Exploit", "random", "random-2x", "default"]
+    for swept in comparison.swept:
+        twice = 2 if swept.tuner == "random-2x" else 1
+        assert swept.budget == 2.0 * twice
+        assert swept.spent <= swept.budget + 1e-9
+        assert swept.record.settings["batch"] == 2
+        assert swept.record.settings["tuner_seed"] == swept.repeat
+    spent = comparison.costs.set_index("tuner").full_runs
+    assert spent["sobol"] == spent["random"] == 2.0
+    assert (spent["random-2x"], spent["default"], spent["Halving"]) == (4.0, 1.0, pytest.approx(1.8))
+
+
+def test_seeds_of_tuning_and_test_are_apart(straight):
+    runs = straight[0].runs
+    assert set(runs.seed[runs.phase == "tuning"]) == {0, 1}
+    assert set(runs.seed[runs.phase == "test"]) == {1000, 1001}
+
+
+def test_curves_are_the_test_scores_of_the_incumbents(straight):
+    """Worked out anew, trial by trial."""
+    comparison, _ = straight
+    test = comparison.tests["ppo/ProbeMatching"]
+    by_config = {json.dumps([t.fidelity, t.config]): t.score for t in test.records.values() if t.parent is None}
+    random = next(swept for swept in comparison.swept if (swept.tuner, swept.repeat) == ("random-2x", 1))
+    scores = [trial.score for _, trial in sorted(random.record.records.items())]
+    curve = comparison.curves.query("tuner == 'random-2x' and repeat == 1")
+    assert curve.spent.tolist() == [4.0 * i / NUM_POINTS for i in range(1, NUM_POINTS + 1)]
+    for row in curve.to_dict("records"):
+        done = scores[: math.floor(row["spent"])]
+        if not done:
+            assert row["score"] == row["tuning"] == 0.0
+            continue
+        best = random.record.records[int(np.argmax(done))]
+        tested = by_config[json.dumps([best.fidelity, best.config])]
+        assert (row["tuning_score"], row["test_score"]) == (best.score, tested)
+        low, high = random.record.return_range
+        assert row["score"] == pytest.approx((tested - low) / (high - low))
+
+
+def test_each_incumbent_is_trained_once(straight):
+    comparison, _ = straight
+    test = comparison.tests["ppo/ProbeMatching"]
+    chains = [incumbents.chain(test.records, trial) for trial in test.records]
+    assert len(set(chains)) == len(chains)
+    assert set(comparison.incumbents.test_trial) <= set(test.records)
+    assert comparison.incumbents.groupby("test_trial").tuner.nunique().max() > 1
+
+
+def test_a_schedule_is_trained_again_as_a_chain(straight):
+    comparison, _ = straight
+    last = comparison.incumbents.query("tuner == 'Exploit' and repeat == 0").iloc[-1]
+    task = tiny.task()
+    first, second = ({"learning_rate": rate} for rate in Exploit.rates)
+    assert json.loads(last.config) == [[2 * FIDELITY // 5, first], [FIDELITY, second]]
+    assert last.links == 2
+    objective = Training(task, [1000, 1001], batch=sweeps.MAX_BATCH)
+    list(objective.evaluate([Trial(0, first, 2 * FIDELITY // 5)]))
+    (trained,) = objective.evaluate([Trial(1, second, FIDELITY, parent=0)])
+    assert trained.score == last.test_score
+
+
+def test_shared_runs_are_those_that_training_gives(straight, tmp_path):
+    comparison, _ = straight
+    shared = comparison.runs.query("phase == 'tuning'").groupby("tuner").shared.count()
+    assert (shared["random"], shared["random-2x"], shared["default"]) == (0, 2 * 2 * 2, 2)
+    swept = next(swept for swept in comparison.swept if (swept.tuner, swept.repeat) == ("random-2x", 0))
+    assert {run.provenance["shared"] for run in swept.record.records[0].runs} == {
+        "comparison-ppo-ProbeMatching-random-0"
+    }
+    alone = hpo.sweep(
+        tiny.task(), "random", budget=4.0, seeds=2, batch=2, name="alone", store=tmp_path / "store.sqlite"
+    )
+    for one, other in zip(tiny.outcome(swept.record), tiny.outcome(alone), strict=True):
+        pd.testing.assert_frame_equal(one, other, check_exact=True)
+    halving = [swept for swept in comparison.swept if swept.tuner == "Halving"]
+    for one, other in zip(*(tiny.outcome(swept.record) for swept in halving), strict=True):
+        pd.testing.assert_frame_equal(one, other, check_exact=True)
+
+
+def test_a_stopped_comparison_goes_on(straight, tmp_path):
+    """Stopped in the sweeps, among continued trials, and again while incumbents are trained."""
+    tuners = ["sobol", Halving, Exploit]
+    for num in (9, 52):
+        with pytest.raises(KeyboardInterrupt):
+            compare(tmp_path / "store.sqlite", tuners, view=Stops(num))
+    assert_same(compare(tmp_path / "store.sqlite", tuners), straight[0])
+
+
+def test_wherever_it_is_stopped_nothing_is_trained_again(tmp_path, trained):
+    whole = compare(tmp_path / "whole.sqlite")
+    num = len(trained)
+    for stop in range(0, 40, 3):
+        with contextlib.suppress(KeyboardInterrupt):
+            compare(tmp_path / "store.sqlite", view=Stops(stop))
+    assert_same(compare(tmp_path / "store.sqlite"), whole)
+    assert len(trained) == 2 * num
+
+
+def test_a_finished_comparison_trains_nothing_and_takes_more_tuners(tmp_path, trained):
+    store = tmp_path / "store.sqlite"
+    first = compare(store)
+    num = len(trained)
+    assert_same(compare(store), first)
+    assert len(trained) == num
+    more = compare(store, ["sobol", Halving, "grid"], repeats=3)
+    old = more.incumbents.query("tuner != 'grid' and repeat < 2").reset_index(drop=True)
+    pd.testing.assert_frame_equal(old, first.incumbents, check_exact=True)
+    assert len(more.curves) == 6 * 3 * NUM_POINTS
+
+
+def test_a_tuner_that_breaks_its_contract_is_left_out(tmp_path, trained):
+    store = Store(tmp_path / "store.sqlite")
+    comparison = compare(store, ["sobol", Breaks])
+    assert comparison.tuners == ["sobol", "random", "random-2x", "default"]
+    assert list(comparison.broken) == ["Breaks"]
+    line = comparison.broken["Breaks"]
+    assert line.startswith("sweep 'comparison-ppo-ProbeMatching-Breaks-1': tuner ")
+    assert line.endswith("must give each trial an id of its own, got 0 twice")
+    assert len(store.trials("comparison-ppo-ProbeMatching-Breaks-0")) == 2
+    plain = compare(tmp_path / "plain.sqlite", ["sobol"])
+    pd.testing.assert_frame_equal(comparison.summary, plain.summary, check_exact=True)
+
+
+def test_a_comparison_of_broken_tuners_says_so(tmp_path, trained):
+    with pytest.raises(InputError, match="must ask for at least one trial that the budget pays for"):
+        compare(tmp_path / "store.sqlite", ["random"], budget=0.5, baselines=False)
+
+
+@pytest.mark.parametrize(
+    ("changes", "match"),
+    [
+        ({"tuners": ["sobl"]}, "unknown tuner 'sobl': did you mean 'sobol'"),
+        ({"tasks": ["ppo/CartPol-v1"]}, "unknown task 'ppo/CartPol-v1'"),
+        ({"tuners": []}, "tuners must name at least one"),
+        ({"tuners": ["sobol", "sobol"]}, "tuners must differ, got 'sobol' twice"),
+        ({"tasks": [tiny.task(), tiny.task()]}, "tasks must differ, got 'ppo/ProbeMatching' twice"),
+        ({"repeats": 0}, "repeats must be at least 1, got 0"),
+        ({"budget": 0.0}, "budget must be positive and finite, got 0.0"),
+        ({"budget": math.nan}, "budget must be positive and finite, got nan"),
+        ({"batch": 0}, "batch must be at least 1, got 0"),
+        ({"seeds": [0, 7], "test_seeds": [1000, 7]}, "test seeds must not be tuning seeds, got 7 as both"),
+        ({"test_seeds": [1000, 3]}, "test seeds must be at least 1000, below are tuning seeds, got 3"),
+        ({"test_seeds": 0}, "test seeds must be at least one, and differ, got 0"),
+        ({"test_seeds": [1000, 1000]}, "test seeds must be at least one, and differ"),
+        ({"seeds": [1000]}, "tuning seeds must be in"),
+        ({"options": {"sobl": {"x": 1}}}, "unknown tuner with options 'sobl'"),
+        ({"options": {"sobol": {"x": 1}}}, "unknown option of tuner 'sobol' 'x'"),
+        ({"tuners": ["sobol", "no.py:No"]}, "tuner 'no.py:No' does not import"),
+    ],
+)
+def test_bad_input_is_refused_before_anything_is_trained(tmp_path, trained, changes, match):
+    with pytest.raises(InputError, match=match):
+        compare(tmp_path / "store.sqlite", **changes)
+    assert not trained
+    assert not (tmp_path / "store.sqlite").exists()
+
+
+def test_a_name_that_is_taken_is_refused(tmp_path, trained):
+    compare(tmp_path / "store.sqlite")
+    num = len(trained)
+    with pytest.raises(InputError, match=r"is taken by a sweep whose budget is 2\.0, not 3\.0: choose another --name"):
+        compare(tmp_path / "store.sqlite", budget=3.0)
+    assert len(trained) == num
+
+
+def test_more_test_seeds_keep_the_tuning(tmp_path, trained):
+    compare(tmp_path / "store.sqlite")
+    num = len(trained)
+    more = compare(tmp_path / "store.sqlite", test_seeds=3)
+    assert len(trained) - num == len(more.tests["ppo/ProbeMatching"].records)
+
+
+def test_summary_is_the_statistics_of_the_final_scores(tmp_path, trained):
+    comparison = compare(tmp_path / "store.sqlite", repeats=4)
+    summary = comparison.summary.set_index("tuner")
+    last = comparison.curves.query(f"point == {NUM_POINTS - 1}")
+    for tuner, scores in last.groupby("tuner").score:
+        assert summary.score[tuner] == pytest.approx(statistics.iqm(scores.to_numpy()))
+        assert summary.low[tuner] <= summary.score[tuner] <= summary.high[tuner]
+    gaps = (last.tuning - last.score).groupby(last.tuner).mean()
+    assert summary.gap.to_dict() == pytest.approx(gaps.to_dict())
+    assert summary.improvement["random"] == 0.5
+    assert comparison.ranks.reason == "rank tests need at least 3 tasks, got 1"
+    best = -parabola({"learning_rate": 1e-3})
+    assert best == pytest.approx(1.0)
+
+
+def test_one_repeat_gives_no_intervals(tmp_path, trained):
+    summary = compare(tmp_path / "store.sqlite", repeats=1).summary
+    assert summary[["low", "high", "gap_low", "improvement_low"]].isna().all(axis=None)
+    assert summary.score.notna().all()
+
+
+def test_three_tasks_have_a_rank_test(tmp_path, trained):
+    import dataclasses
+
+    tasks = [dataclasses.replace(tiny.task(), name=f"ppo/Task{i}") for i in range(3)]
+    comparison = compare(tmp_path / "store.sqlite", tasks=tasks)
+    assert comparison.tasks == [task.name for task in tasks]
+    assert comparison.ranks.reason is None
+    assert len(comparison.ranks.pairs) == 10
+    assert comparison.anytime.task.isna().sum() == len(LABELS) * NUM_POINTS
+
+
+def test_a_task_on_which_all_diverges_scores_the_worst(tmp_path, trained, monkeypatch):
+    def diverged(trial, runs):
+        return tiny.trial_record(
+            trial.id, config=dict(trial.config), fidelity=trial.fidelity, parent=trial.parent, status="diverged"
+        )
+
+    monkeypatch.setattr(Parabola, "evaluate", lambda self, trials, _: (diverged(trial, ()) for trial in trials))
+    comparison = compare(tmp_path / "store.sqlite", ["random"], baselines=False)
+    assert comparison.final.tolist() == [[[0.0, 0.0]]]
+    assert comparison.tests == {"ppo/ProbeMatching": None}
+    assert comparison.incumbents.empty
+    assert not comparison.runs.empty
+
+
+def test_records_are_exported_as_parquet(straight, tmp_path):
+    comparison, _ = straight
+    paths = comparison.export(tmp_path / "out")
+    assert [path.name for path in paths] == ["runs.parquet", "curves.parquet", "incumbents.parquet"]
+    for path, frame in zip(paths, (comparison.runs, comparison.curves, comparison.incumbents), strict=True):
+        assert len(pd.read_parquet(path)) == len(frame)
+    assert comparison.export(tmp_path / "out") == paths
+
+
+def record_of(*trials, seeds=(0,)):
+    settings = {"fidelity": 10, "seeds": list(seeds)}
+    return SweepRecord("a", settings, {}, {}, {"hyperparameters": []}, {trial.trial: trial for trial in trials})
+
+
+def test_incumbents_are_of_the_highest_fidelity_and_the_most_seeds():
+    made = [
+        tiny.trial_record(4, 9.0, (0,), fidelity=5),
+        tiny.trial_record(1, 3.0, (0, 1), fidelity=5),
+        tiny.trial_record(2, 8.0, (0, 1), status="diverged", fidelity=10),
+        tiny.trial_record(3, 1.0, (0, 1), fidelity=10),
+        tiny.trial_record(5, 1.0, (0, 1), fidelity=10),
+        tiny.trial_record(6, 2.0, (0, 1), fidelity=10, parent=1),
+    ]
+    found = incumbents.incumbents(record_of(*made, seeds=(0, 1)), [4, 1, 2, 3, 5, 6])
+    assert [(known.trial, known.spent) for known in found] == [(4, 0.25), (1, 0.75), (3, 2.75), (6, 4.25)]
+    assert incumbents.at(found, 0.2) is None
+    assert [incumbents.at(found, budget).trial for budget in (0.25, 0.7, 2.75, 99.0)] == [4, 4, 3, 6]
+
+
+def test_promotions_of_a_config_are_one_link():
+    one, two = {"learning_rate": 1.0}, {"learning_rate": 2.0}
+    lineage = [(0, one, 2, None), (1, one, 4, 0), (2, two, 6, 1), (3, two, 8, 2), (4, one, 10, 3)]
+    records = {
+        i: tiny.trial_record(i, config=config, fidelity=steps, parent=parent) for i, config, steps, parent in lineage
+    }
+    chain = incumbents.chain(records, 4)
+    assert [(steps, json.loads(config)) for steps, config in chain] == [(4, one), (8, two), (10, one)]
+    trials = comparisons.test_trials([chain, chain[:1], incumbents.chain(records, 2)], {})
+    assert [(trial.id, trial.fidelity, trial.parent) for trial in trials] == [
+        (0, 4, None), (1, 8, 0), (2, 6, 0), (3, 10, 1)
+    ]  # fmt: skip
