@@ -281,13 +281,22 @@ def report(
 @app.command()
 def export(
     name: Annotated[str, typer.Argument(help="Name of a sweep.")],
-    directory: Annotated[Path, typer.Argument(help="New directory for the Parquet files.")],
+    target: Annotated[Path, typer.Argument(help="New directory for the Parquet files; with --optuna an SQLite file.")],
+    optuna: Annotated[
+        bool, typer.Option("--optuna", help="As an Optuna study of the same name, in a new file or one of Optuna's.")
+    ] = False,
     store: StoreOption = None,
 ) -> None:
-    """Export a sweep's trials, runs and curves to Parquet."""
+    """Export a sweep's trials, runs and curves to Parquet, or the sweep as an Optuna study."""
     import landscapes
 
-    print(landscapes.load_sweep(name, store).export(directory))
+    record = landscapes.load_sweep(name, store)
+    if optuna:
+        from hpo import studies
+
+        print(studies.export(record, target))
+    else:
+        print(record.export(target))
 
 
 @app.command("list")

@@ -25,6 +25,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from envs.errors import InputError, first_line, unknown
+from landscapes import statistics
 
 FORMAT = 1
 TABLES = ("configs", "runs", "curves")
@@ -112,7 +113,7 @@ class Landscape:
         frame = self.configs.copy()
         frame.insert(0, "score", scores.mean(axis=1))
         frame.insert(1, "score_std", scores.std(axis=1))
-        frame.insert(2, "score_iqm", interquartile_mean(scores))
+        frame.insert(2, "score_iqm", statistics.iqm(scores))
         frame.insert(3, "score_worst", scores.min(axis=1))
         frame.insert(4, "status", failed.reindex(frame.index).fillna("completed"))
         return frame.reset_index()
@@ -152,14 +153,6 @@ class Landscape:
             return pq.read_table(path).to_pandas()
         except (OSError, KeyError, pa.ArrowException) as error:
             raise InputError(f"landscape file {str(path)!r} can't be read: {first_line(error)}") from error
-
-
-def interquartile_mean(scores: np.ndarray) -> np.ndarray:
-    """The mean of the middle half along the last axis, with the outermost of it counted in part (Agarwal et al. 2021)."""
-    ordered, count = np.sort(scores, axis=-1), scores.shape[-1]
-    rank = np.arange(count)
-    weight = np.clip(np.minimum(rank + 1, 0.75 * count) - np.maximum(rank, 0.25 * count), 0.0, 1.0)
-    return (ordered * weight).sum(axis=-1) / weight.sum()
 
 
 def write(

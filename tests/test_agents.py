@@ -76,7 +76,7 @@ def test_a_truncated_file_is_refused(path, kept):
 @pytest.mark.parametrize(
     ("changes", "error"),
     [
-        ({"algorithm": "dqn"}, "unknown algorithm 'dqn'"),
+        ({"algorithm": "a2c"}, "unknown algorithm 'a2c'"),
         ({"env": "Cartpole"}, "unknown environment 'Cartpole'"),
         ({"env": "Pendulum-v1"}, "can't be read"),
         ({"config": {"learning_speed": 1.0}}, "unknown hyperparameter"),

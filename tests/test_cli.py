@@ -392,7 +392,7 @@ def littered(tmp_path):
         ("sweep ppo/ProbeChoice --trails 3", "No such option: --trails"),
         ("sweep ppo/ProbeChoices", "unknown task 'ppo/ProbeChoices'"),
         ("sweep ProbeChoice", "unknown task 'ProbeChoice'"),
-        ("sweep dqn/CartPole-v1", "unknown task 'dqn/CartPole-v1': did you mean 'ppo/CartPole-v1'?"),
+        ("sweep a2c/CartPole-v1", "unknown task 'a2c/CartPole-v1': did you mean 'ppo/CartPole-v1'?"),
         ("sweep ppo/note.txt:Env", "environment 'note.txt:Env' does not import"),
         ("sweep ppo/ProbeChoice --tuner rundom", "unknown tuner 'rundom': did you mean 'random'?"),
         ("sweep ppo/ProbeChoice --space fall", "unknown space 'fall': did you mean 'full'?"),

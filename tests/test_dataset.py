@@ -108,14 +108,6 @@ def test_scores(landscape):
     np.testing.assert_allclose(early.score[3], np.mean([made_up_return(3, seed, 0) for seed in SEEDS]), rtol=1e-6)
 
 
-@pytest.mark.parametrize(
-    ("scores", "mean"),
-    [([1.0], 1.0), ([0, 2, 4, 100], 3.0), ([0, 1, 2, 3, 4, 90], 2.5), ([1, 2, 9], (0.25 + 2 + 9 / 4) / 1.5)],
-)
-def test_interquartile_mean(scores, mean):
-    np.testing.assert_allclose(dataset.interquartile_mean(np.array(scores, float)), mean)
-
-
 def test_queries(landscape):
     best = landscape.query("score > 50 and batch_size == 256", top=2)
     assert (best.score > 50).all()
