@@ -54,7 +54,7 @@ class SweepRecord:
         settings = self.settings
         words = ["arl", "sweep", self.task, "--name", self.name, "--tuner", settings["tuner"]]
         for option in ("trials", "budget", "tuner_seed", "batch", "fidelity", "objective"):
-            if settings[option] is not None:
+            if settings.get(option) is not None:  # older records name no objective
                 words += [f"--{option.replace('_', '-')}", str(settings[option])]
         words += ["--space", settings["preset"], "--seeds", ",".join(map(str, settings["seeds"])) + ","]
         for name, value in settings["options"].items():
