@@ -383,7 +383,7 @@ def _list_spaces() -> list[dict[str, Any]]:
             "space": preset,
             "hyperparameter": key,
             "values": spaces.describe(space[key]),
-            "default": spaces.default(space)[key],
+            "default": spaces.plain({key: space[key].default_value})[key],  # of inactive ones as well
         }
         for name, preset, space in rows
         for key in space

@@ -363,7 +363,8 @@ class Sweep:
             return {}
         theirs = self.store.sweep(self.name)
         for key, value in {**settings, "space": space}.items():
-            recorded = {"scores": [scores.DEFAULT], **theirs["settings"]}  # which older records do not name
+            unnamed = {"scores": [scores.DEFAULT], "objective": "training"}  # in older records
+            recorded = {**unnamed, **theirs["settings"]}
             other = theirs["space"] if key == "space" else recorded.get(key)
             if dumps(value) != dumps(other):
                 detail = "another" if key == "space" else f"{other!r}, not {value!r}"
