@@ -240,8 +240,8 @@ def _fix_order(facade: Any) -> None:
     from smac.acquisition.maximizer.local_search import LocalSearch
 
     maximizer = facade._acquisition_maximizer
-    search = getattr(maximizer, "_local_search", maximizer)
-    if isinstance(search, LocalSearch):
+    search: Any = getattr(maximizer, "_local_search", maximizer)
+    if issubclass(type(search), LocalSearch):
         points = search._get_init_points_from_previous_configs
 
         def ordered(*args: Any) -> list[Any]:
