@@ -354,12 +354,20 @@ def _list_envs() -> list[dict[str, Any]]:
 
 
 def _list_tuners() -> list[dict[str, Any]]:
+    import collections
+    import inspect
+
     from hpo import tuners
 
-    return [
-        {"tuner": name, "class": entry.value, "what": _first_line(entry.load())}
-        for name, entry in tuners.registered().items()
-    ]
+    entries = tuners.registered()
+    num_in = collections.Counter(entry.module for entry in entries.values())
+
+    def what(entry: Any) -> str:
+        """A module of several tuners says nothing of each."""
+        cls = entry.load()
+        return _first_line(cls) if num_in[entry.module] == 1 else (inspect.getdoc(cls) or "").partition("\n")[0]
+
+    return [{"tuner": name, "class": entry.value, "what": what(entry)} for name, entry in entries.items()]
 
 
 def _list_algorithms() -> list[dict[str, Any]]:

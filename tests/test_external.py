@@ -1,6 +1,7 @@
 """Tuner processes: what goes over the pipe, and one clear line for each way to break the protocol."""
 
 import math
+import re
 import sys
 import time
 from pathlib import Path
@@ -144,3 +145,13 @@ def test_a_tuner_that_is_dropped_ends_its_process():
 def test_bad_options_are_refused(options, message):
     with pytest.raises(InputError, match=message):
         External(testing.continuous(), 900, **options)
+
+
+def test_the_process_of_the_docs_keeps_its_promise(tmp_path):
+    docs = (Path(__file__).parent.parent / "docs" / "tuners.md").read_text()
+    (code,) = re.findall(r"```python\n(import json, random, sys.*?)```", docs, flags=re.DOTALL)
+    (tmp_path / "mine.py").write_text(code)
+    tuner = External(testing.continuous(), 900, command=[sys.executable, str(tmp_path / "mine.py")])
+    trials = tuner.ask(3)
+    assert all(1e-6 <= trial.config["learning_rate"] <= 0.1 for trial in trials)
+    tuner.tell([testing.result(trial, 1.0) for trial in trials])

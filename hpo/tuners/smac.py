@@ -240,15 +240,14 @@ def _fix_order(facade: Any) -> None:
     from smac.acquisition.maximizer.local_search import LocalSearch
 
     maximizer = facade._acquisition_maximizer
-    search = getattr(maximizer, "_local_search", maximizer)
-    if isinstance(search, LocalSearch):
-        patched: Any = search
-        points = patched._get_init_points_from_previous_configs
+    search: Any = getattr(maximizer, "_local_search", maximizer)
+    if issubclass(type(search), LocalSearch):
+        points = search._get_init_points_from_previous_configs
 
         def ordered(*args: Any) -> list[Any]:
             return sorted(points(*args), key=lambda config: config.get_array().tobytes())
 
-        patched._get_init_points_from_previous_configs = ordered
+        search._get_init_points_from_previous_configs = ordered
 
 
 class _Held(Exception):

@@ -1,0 +1,69 @@
+"""Seconds of CPU per trial asked for, of every registered tuner: 200 trials over 10 hyperparameters.
+
+    python scripts/bench_tuners.py [--trials 200] [--batch 1] [--tuners tpe,smac]
+
+Nothing is trained: an objective of known form answers at once. `longest` is the longest ask, which a sweep waits for.
+Tuners of several fidelities are timed over as many trials as the others, most of them at low fidelity.
+"""
+
+import argparse
+import time
+
+from ConfigSpace import Categorical, ConfigurationSpace, Float, Integer
+
+from envs.errors import InputError
+from hpo import testing, tuners
+
+NEEDS_OPTIONS = ("external",)
+
+
+def space() -> ConfigurationSpace:
+    """Seven floats, one of them logarithmic, an integer and two choices."""
+    floats = [Float(f"x{i}", (0.0, 1.0)) for i in range(6)]
+    choices = [Categorical("activation", ["tanh", "relu"]), Categorical("normalise", [True, False])]
+    return ConfigurationSpace(
+        space=[*floats, Float("rate", (1e-6, 0.1), log=True), Integer("epochs", (1, 20)), *choices]
+    )
+
+
+def score(config) -> float:
+    """A bowl over the floats, with a bonus for one choice."""
+    return -sum((config[f"x{i}"] - 0.3) ** 2 for i in range(6)) + 0.1 * (config["activation"] == "relu")
+
+
+def seconds_per_ask(name: str, num_trials: int, batch: int) -> list[tuple[float, int]]:
+    """CPU seconds and number of trials of each ask, with the tell before it."""
+    context = {"space": space(), "fidelity": 100_000, "seed": 0, "budget": float(num_trials)}
+    tuner, results, asks, num_asked = tuners.make(name, context, {}), [], [], 0
+    while num_asked < num_trials:
+        started = time.process_time()
+        tuner.tell(results)
+        trials = tuner.ask(min(batch, num_trials - num_asked))
+        asks.append((time.process_time() - started, len(trials)))
+        if not trials:
+            break
+        num_asked += len(trials)
+        results = [testing.result(trial, score(trial.config)) for trial in trials]
+    return asks
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--trials", type=int, default=200)
+    parser.add_argument("--batch", type=int, default=1)
+    parser.add_argument("--tuners", default=",".join(name for name in tuners.names() if name not in NEEDS_OPTIONS))
+    chosen = parser.parse_args()
+    print(f"{'tuner':16s} {'trials':>6s} {'s per trial':>12s} {'longest':>9s} {'total':>8s}")
+    for name in chosen.tuners.split(","):
+        try:
+            asks = seconds_per_ask(name, chosen.trials, chosen.batch)
+        except InputError as error:
+            print(f"{name:16s} {error}")
+            continue
+        total, num = sum(seconds for seconds, _ in asks), sum(num for _, num in asks)
+        longest = max(seconds for seconds, _ in asks)
+        print(f"{name:16s} {num:6d} {total / max(num, 1):12.4f} {longest:9.3f} {total:8.2f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
