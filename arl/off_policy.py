@@ -183,5 +183,7 @@ def _learn(
     learner, td_error, of_update = update(state.learner, config, env, batch, weights, key_update, progress)
     started = progress.env_steps[1] > config.learning_starts
     learner = jax.tree.map(lambda new, old: jnp.where(started, new, old), learner, state.learner)
-    memory = replay.set_priorities(state.replay, config, rows, td_error, started)
+    # Weights are positive. It says that the old priorities are read before they are written: else XLA copies them all.
+    known = started & jnp.all(weights >= 0.0)
+    memory = replay.set_priorities(state.replay, config, rows, td_error, known)
     return state._replace(learner=learner, replay=memory), metrics.add_update(totals, of_update, started)
