@@ -48,7 +48,8 @@ def check_tuner(tuner: str | type, **options: Any) -> None:
 def check_here(tuner: str | type, options: Mapping[str, Any]) -> None:
     """What can be checked in this process."""
     for kind, space in SPACES.items():
-        _check_contract(tuner, options, kind, space)
+        if not (kind == "constant" and _refuses(tuner, options, space())):
+            _check_contract(tuner, options, kind, space)
     for name, objective in TROUBLES.items():
         _check_survives(tuner, options, name, objective)
     _check_waits(tuner, options)
@@ -164,6 +165,15 @@ def play(tuner: Any, objective: Objective = hashed, batches: Sequence[int] = BAT
             return
         yield trials
         tuner.tell([objective(trial) for trial in trials])
+
+
+def _refuses(tuner: str | type, options: Mapping[str, Any], space: ConfigurationSpace) -> bool:
+    """Whether the tuner says by an InputError that it can't tune the space, as it may where there is nothing to tune."""
+    try:
+        make(tuner, options, space)
+    except InputError:
+        return True
+    return False
 
 
 def _check_contract(tuner: str | type, options: Mapping[str, Any], kind: str, space: Callable) -> None:

@@ -108,7 +108,7 @@ def test_configs_hold_active_hyperparameters_only(seed, point):
 @hypothesis.given(seed=st.integers(0, 2**32), point=st.lists(units, min_size=6, max_size=6))
 def test_configs_of_chained_conditions_hold_active_hyperparameters_only(seed, point):
     space = tangled()
-    values = {name: spaces._at(space[name], u) for name, u in zip(space, point, strict=True)}
+    values = {name: spaces.at(space[name], u) for name, u in zip(space, point, strict=True)}
     some = dict(list(values.items())[::2])
     made = [spaces.sample(space, [seed]), spaces.from_unit(space, point), spaces.repair(space, values)]
     for config in (*made, spaces.repair(space, some), spaces.default(space)):
