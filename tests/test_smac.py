@@ -122,7 +122,7 @@ def test_the_forest_learns_at_every_ask(monkeypatch):
         RandomForest, "_train", lambda self, X, y, train=RandomForest._train: sizes.append(len(X)) or train(self, X, y)
     )
     play(Smac(square(), FIDELITY, budget=16.0), parabola, 4, 4, 4, 12, 12)
-    assert sizes == [4, 8, 12, 24]
+    assert sizes == [4, 8, 12, 24]  # all that was told before each ask but the first
 
 
 def test_a_fit_does_not_set_aside_memory_for_a_million_leaves():

@@ -32,8 +32,8 @@ class Adapter:
       where the space has few configs. Under Hyperband, an ask opens one bracket at most, for the same reason.
     - A rung that a config enters after a lower one goes on from its agent there.
     - A trial without a score costs as much as the worst so far: a NaN or an infinite cost ends SMAC.
-    - The forest learns from new results at the next ask, and searches anew for every few configs of it: SMAC by itself
-      walks down one list for eight, whatever it is told meanwhile.
+    - The forest learns from new results at the next ask, or bracket; SMAC by itself would first give what is left of
+      eight configs.
     - SMAC gets back the `TrialInfo` that it gave; a copy with a rounded budget would end all promotions.
     - A config is given once: where SMAC repeats one, its bracket would wait for ever. In a space of few configs, the
       tuner is done when SMAC finds no other.
@@ -53,13 +53,15 @@ class Adapter:
         self.is_exhausted = False
         _lighten_forest(self.facade)
         _fix_order(self.facade)
-        self.facade.intensifier._config_generator = self._distinct(self.facade.intensifier.config_generator)
+        self.source = self.facade.intensifier.config_generator
+        self.facade.intensifier._config_generator = self._distinct()
+        self.has_news = False
         _hold_brackets(self.facade, self._may_open_bracket)
 
     def ask(self, n: int) -> list[Trial]:
         self.num_brackets, first = 0, len(self.trials)
-        if self.keeps_pace:
-            self.facade.intensifier.config_selector._retrain_after = math.ceil(n / math.ceil(n / 8))
+        if not _uses_budgets(self.facade):
+            self._relearn()
         while len(self.trials) < first + n and (info := self._next()) is not None:
             self.infos.append(info)
             self.trials.append(self._trial(info))
@@ -67,6 +69,7 @@ class Adapter:
 
     def tell(self, results: Sequence[Result]) -> None:
         self.worst = scores.worst(results, self.worst)
+        self.has_news = True
         self.finished.update({result.trial.id: result for result in results})
         scoreless = [result for result in self.finished.values() if not scores.usable(result)]
         for result in [*(result for result in results if scores.usable(result)), *scoreless]:
@@ -115,12 +118,20 @@ class Adapter:
 
     def _may_open_bracket(self) -> bool:
         self.num_brackets, self.newest = self.num_brackets + 1, None
+        self._relearn()
         return self.num_brackets == 1 and not self.is_exhausted
 
-    def _distinct(self, configs: Iterator[Any]) -> Iterator[Any]:
+    def _relearn(self) -> None:
+        """A new generator of configs: it fits the forest before it gives the next."""
+        selector = self.facade.intensifier.config_selector
+        if self.keeps_pace and self.has_news:
+            selector._max_new_config_tries = 16  # what every generator adds to
+            self.source, self.has_news = iter(selector), False
+
+    def _distinct(self) -> Iterator[Any]:
         """SMAC's configs without those given before; when there is no other, the newest fills up its bracket."""
         seen = set()
-        while (config := next((config for config in self._tries(configs) if config not in seen), None)) is not None:
+        while (config := next((config for config in self._tries() if config not in seen), None)) is not None:
             seen.add(config)
             self.newest = config
             yield config
@@ -128,12 +139,12 @@ class Adapter:
         while self.newest is not None and _uses_budgets(self.facade):
             yield self.newest
 
-    def _tries(self, configs: Iterator[Any], num: int = 1000) -> Iterator[Any]:
+    def _tries(self, num: int = 1000) -> Iterator[Any]:
         """The next configs of SMAC, then random ones, as SMAC gives up early."""
         from smac.main.exceptions import ConfigurationSpaceExhaustedException
 
         try:
-            yield from itertools.islice(configs, num)
+            yield from itertools.islice(self.source, num)
         except ConfigurationSpaceExhaustedException:
             pass
         yield from itertools.islice(iter(self.facade.scenario.configspace.sample_configuration, None), num)
@@ -174,7 +185,7 @@ class SmacHyperband(Adapter):
         super().__init__(
             Facade, space, fidelity, seed, n_trials=num_trials, min_budget=least, max_budget=fidelity,
             initial_design=functools.partial(Facade.get_initial_design, n_configs=num_first, max_ratio=1.0),
-            config_selector=functools.partial(ConfigSelector, min_trials=num_first),
+            config_selector=functools.partial(ConfigSelector, min_trials=num_first, retrain_after=16),
             intensifier=functools.partial(Facade.get_intensifier, eta=eta),
         )  # fmt: skip
 
