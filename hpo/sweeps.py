@@ -324,6 +324,8 @@ class Sweep:
         if not self.finished and self.name not in self.store.names():
             space = self.plan.task.space.to_serialized_dict()
             self.store.add_sweep(self.name, self.plan.settings(), provenance(), space)
+        elif not set(self.finished) - set(self.recorded):
+            self.store.set_settings(self.name, self.plan.settings())  # of a sweep that is prolonged
         self.store.add_trial(self.name, record)
 
     def _finish(self, record: TrialRecord) -> None:
@@ -353,7 +355,7 @@ class Sweep:
             )
 
     def _recorded(self) -> dict[int, TrialRecord]:
-        """The trials on record, none if the sweep is new.
+        """The trials on record, none if the sweep is new; one that was begun with fewer trials is prolonged.
 
         Raises:
             InputError: the name is taken by a sweep with other settings.
@@ -366,6 +368,8 @@ class Sweep:
             unnamed = {"scores": [scores.DEFAULT], "objective": "training"}  # in older records
             recorded = {**unnamed, **theirs["settings"]}
             other = theirs["space"] if key == "space" else recorded.get(key)
+            if key == "trials" and value is not None and other is not None and value > other:
+                continue
             if dumps(value) != dumps(other):
                 detail = "another" if key == "space" else f"{other!r}, not {value!r}"
                 raise InputError(

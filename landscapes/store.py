@@ -203,6 +203,11 @@ class Store:
         with self._writing() as connection:
             connection.execute(_sweeps.update().where(_sweeps.c.name == name), {"timing": dict(timing)})
 
+    def set_settings(self, name: str, settings: Mapping[str, Any]) -> None:
+        """Record the settings with which the sweep goes on."""
+        with self._writing() as connection:
+            connection.execute(_sweeps.update().where(_sweeps.c.name == name), {"settings": dict(settings)})
+
     def add_trial(self, sweep: str, trial: TrialRecord) -> None:
         """Record a finished trial, wholly or not at all.
 
