@@ -110,7 +110,7 @@ def sweep(
         list[str] | None, typer.Option("--option", "-o", help="Option of the tuner, name=value; repeatable.")
     ] = None,
     objective: Annotated[
-        str, typer.Option(help="training, or how a landscape answers instead: table, nearest or surrogate.")
+        str, typer.Option(help="training, or how a landscape answers instead: table, exact or surrogate.")
     ] = "training",
     score: Annotated[
         str,

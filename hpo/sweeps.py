@@ -8,6 +8,7 @@ import collections
 import contextlib
 import copy
 import dataclasses
+import functools
 import math
 import platform
 import subprocess
@@ -61,7 +62,7 @@ class Plan:
             under all seeds, a continued trial charged only for the difference.
         seeds: tuning seeds, all below 1000: test seeds begin there.
         batch: how many trials are asked for at a time.
-        objective: `training`, or how a landscape answers instead: `table`, `nearest` or `surrogate`.
+        objective: `training`, or how a landscape answers instead (see `hpo.tables`).
         scores: what a trial is given (see `hpo.scores`), the first one to maximise; of several, a tuner finds each among a
             result's metrics.
     """
@@ -202,6 +203,7 @@ class Sweep:
         self.recorded = self._recorded()
         self.timing_before: dict[str, float] = store.sweep(name)["timing"] if self.recorded else {}
         self.finished: dict[int, TrialRecord] = {}
+        self.num_timed = 0  # finished trials when the timing was recorded
         self.asked: dict[int, Trial] = {}
         self.spent = 0.0
         self.objective = self._objective()
@@ -290,11 +292,10 @@ class Sweep:
         if missing:
             self._check_all_replayed()
         missing = self._trained_elsewhere(missing)
-        for record in self.objective.evaluate(missing, self.view.segment) if missing else ():
-            record = scores.score(record, self.plan.scores, self.plan.task.settings(), self.finished)
-            with self._timed("store"):
-                self._store(record)
-            self._finish(record)
+        records = self.objective.evaluate(missing, self.view.segment) if missing else iter(())
+        # What was trained is recorded at once; what was looked up, together.
+        for group in ([record] for record in records) if self.plan.objective == "training" else [list(records)]:
+            self._record(group)
         return [result(trial, self.finished[trial.id], self._scores(trial)) for trial in trials]
 
     def _scores(self, trial: Trial) -> dict[str, float]:
@@ -313,20 +314,28 @@ class Sweep:
             if runs is None:
                 left.append(trial)
                 continue
-            record = scores.score(trial_record(trial, runs), self.plan.scores, self.plan.task.settings(), self.finished)
-            self._store(record)
-            self._finish(record)
+            self._record([trial_record(trial, runs)])
             self.objective.remember([trial])
         return left
 
-    def _store(self, record: TrialRecord) -> None:
-        """Record a trial; the first one begins the sweep, so that a sweep that fails at once leaves nothing."""
-        if not self.finished and self.name not in self.store.names():
+    def _record(self, records: Sequence[TrialRecord]) -> None:
+        """Score and record trials; the first ones begin the sweep, so that a sweep that fails at once leaves nothing."""
+        settings = self.plan.task.settings()
+        scored = [scores.score(record, self.plan.scores, settings, self.finished) for record in records]
+        with self._timed("store"):
+            if scored and not set(self.finished) - set(self.recorded):
+                self._begin()
+            self.store.add_trials(self.name, scored)
+        for record in scored:
+            self._finish(record)
+
+    def _begin(self) -> None:
+        """Record the sweep itself, or that it is prolonged."""
+        if self.name in self.store.names():
+            self.store.set_settings(self.name, self.plan.settings())
+        else:
             space = self.plan.task.space.to_serialized_dict()
             self.store.add_sweep(self.name, self.plan.settings(), provenance(), space)
-        elif not set(self.finished) - set(self.recorded):
-            self.store.set_settings(self.name, self.plan.settings())  # of a sweep that is prolonged
-        self.store.add_trial(self.name, record)
 
     def _finish(self, record: TrialRecord) -> None:
         self.finished[record.trial] = record
@@ -382,8 +391,9 @@ class Sweep:
 
         Where trials were only read back, the timing stays as it was.
         """
-        if not set(self.finished) - set(self.recorded):
+        if len(self.finished) == self.num_timed or not set(self.finished) - set(self.recorded):
             return
+        self.num_timed = len(self.finished)
         spent = {name: cost - self.costs_before[name] for name, cost in self.objective.costs().items()}
         costs = {"total": time.perf_counter() - self.started, **spent, **self.seconds}
         timing = {key: round(self.timing_before.get(key, 0.0) + value, 3) for key, value in costs.items()}
@@ -436,6 +446,7 @@ def provenance() -> dict[str, Any]:
     }
 
 
+@functools.cache
 def _commit() -> str | None:
     """The checkout's commit, with `+` for uncommitted changes; None outside a checkout."""
     here = Path(__file__).resolve().parent

@@ -29,6 +29,8 @@ from landscapes import statistics
 
 FORMAT = 1
 TABLES = ("configs", "runs", "curves")
+_CURVE_KEYS = ("config", "seed", "point")
+_CURVE_VALUES = ("env_steps", "return_mean", "return_std", "episode_length_mean")
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,17 @@ class Landscape:
         """Mean returns `(config, seed, point)`, NaN once a run has diverged."""
         by_run = self._curves["return_mean"].to_numpy(np.float64)  # rows are sorted by config, seed and point
         return by_run.reshape(len(self.configs), len(self.seeds), -1)
+
+    @property
+    def metrics(self) -> list[str]:
+        """The names of the training metrics."""
+        return [name for name in self._curves if name not in (*_CURVE_KEYS, *_CURVE_VALUES)]
+
+    @cached_property
+    def values(self) -> np.ndarray:
+        """Env steps, mean and deviation of returns, mean length, then metrics: `(config, seed, point, column)`."""
+        by_run = self._curves[[*_CURVE_VALUES, *self.metrics]].to_numpy(np.float64, na_value=np.nan)
+        return by_run.reshape(*self.returns.shape, -1)
 
     @cached_property
     def cube(self) -> np.ndarray:
