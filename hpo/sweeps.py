@@ -189,7 +189,7 @@ class Sweep:
 
     def __init__(self, plan: Plan, name: str, store: Store, tuner: str | type, view: View, pool: Pool | None = None):
         self.plan, self.name, self.store, self.view = plan, name, store, view
-        self.pool = pool
+        self.pool = pool if plan.objective == "training" else None
         task = plan.task
         context = {
             "space": copy.deepcopy(task.space),  # a tuner's own: some reseed the space they are given
@@ -208,8 +208,6 @@ class Sweep:
         self.spent = 0.0
         self.objective = self._objective()
         self.costs_before = self.objective.costs()
-        if pool:
-            pool.runner = self.objective.runner
         self.seconds: dict[str, float] = collections.defaultdict(float)
         self.started = time.perf_counter()
 
@@ -239,7 +237,10 @@ class Sweep:
         if self.plan.objective == "training":
             from hpo.objectives import Training
 
-            return Training(task, seeds, self.plan.batch, self.pool.runner if self.pool else None)
+            training = Training(task, seeds, self.plan.batch, self.pool.runner if self.pool else None)
+            if self.pool:
+                self.pool.runner = training.runner
+            return training
         from hpo.tables import Table
 
         return Table(task, seeds, dataset.get(dataset.label(task.name, task.preset)), self.plan.objective)

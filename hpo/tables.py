@@ -49,8 +49,6 @@ class Table:
         self.trials: dict[int, Trial] = {}
         self._steps, self._metrics = task.points(task.fidelity), self.landscape.metrics
 
-    runner = None
-
     def provenance(self) -> dict[str, Any]:
         """Where the answers come from."""
         return {"objective": self.mode, "landscape": self.landscape.name}

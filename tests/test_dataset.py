@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import hpo
 import landscapes
 from envs.errors import InputError
 from hpo import spaces, tables, tasks
@@ -232,6 +233,35 @@ def test_the_nearest_of_a_recorded_config_is_itself(landscape):
     trials = [Trial(i, config, TASK.fidelity) for i, config in enumerate(tables.recorded_configs(landscape))]
     exact, nearest = (table(landscape, mode)(trials) for mode in ("exact", "table"))
     assert [got.seed_scores for got in exact] == [got.seed_scores for got in nearest]
+
+
+class Mutating:
+    """Goes on from an agent with another config, as population-based tuners do."""
+
+    def __init__(self, space, fidelity):
+        self.trials = [
+            Trial(0, spaces.default(space), fidelity // 2),
+            Trial(1, {**spaces.default(space), "learning_rate": 1e-5}, fidelity, parent=0),
+        ]
+
+    def ask(self, n):
+        return [self.trials.pop(0)] if self.trials else []
+
+    def tell(self, results):
+        pass
+
+
+def test_tuners_are_compared_on_a_table(found, tmp_path):
+    store = Store(tmp_path / "store.sqlite")
+    settings = {"objective": "table", "repeats": 2, "budget": 4, "seeds": 2, "test_seeds": 1}
+    comparison = hpo.compare(["sobol", Mutating], ["dqn/CartPole-v1"], store=store, **settings)
+    assert comparison.tuners == ["sobol", "random", "random-2x", "default"]
+    assert "a table can't answer that" in comparison.broken["Mutating"]
+    assert comparison.tests["dqn/CartPole-v1"].settings["seeds"] == [2]
+    default = comparison.incumbents.query("tuner == 'default'").iloc[0]
+    assert default.test_score == pytest.approx(made_up_return(0, 2, 9))
+    with pytest.raises(InputError, match="test seeds must not be tuning seeds, got 1 as both"):
+        hpo.compare(["sobol"], ["dqn/CartPole-v1"], store=store, **{**settings, "test_seeds": [1]})
 
 
 def test_tables_that_do_not_fit_are_refused(landscape):
