@@ -267,6 +267,30 @@ def show(
 
 
 @app.command()
+def reproduce(
+    name: Annotated[str, typer.Argument(help="Name of a sweep, or a landscape, e.g. ppo/CartPole-v1.")],
+    trial: Annotated[int | None, typer.Option(help="Trial, or config of a landscape.", show_default="the best")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed.", show_default="the trial's first")] = None,
+    tolerance: Annotated[
+        float,
+        typer.Option(help="On other devices or versions, what mean returns may differ by, in parts of their range."),
+    ] = 0.05,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Train one recorded run again, and say whether the numbers are the same; exit status 1 if they are not."""
+    from hpo import reproducing
+
+    found = reproducing.reproduce(name, trial, seed, store, tolerance)
+    if as_json:
+        print_json(found.summary())
+    else:
+        print("\n".join(found.lines()))
+    if not found.agrees:
+        raise typer.Exit(1)
+
+
+@app.command()
 def report(
     name: Annotated[str, typer.Argument(help="Name of a sweep.")],
     out: Annotated[Path | None, typer.Option(help="HTML file to write.", show_default="results/NAME.html")] = None,
