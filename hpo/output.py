@@ -1,8 +1,16 @@
-"""What the command line prints: tables and JSON."""
+"""What the command line prints: tables, JSON, sweeps and comparisons."""
 
 import json
 import sys
-from typing import Any
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hpo import parsing
+
+if TYPE_CHECKING:
+    from landscapes.comparison import Comparison
+    from landscapes.record import SweepRecord
 
 _PIPE_WIDTH = 500
 
@@ -35,3 +43,88 @@ def _cell(value: Any) -> str:
 def print_json(value: Any) -> None:
     """One JSON document."""
     print(json.dumps(value, indent=2, default=str))
+
+
+def summary(record: "SweepRecord") -> dict[str, Any]:
+    """A sweep, JSON-ready."""
+    trials = record.trials
+    return {
+        "sweep": record.name, "task": record.task, "tuner": record.settings["tuner"], "seeds": record.settings["seeds"],
+        "trials": len(trials), **{status: int((trials.status == status).sum()) for status in ("diverged", "failed")},
+        "env_steps": int(trials.env_steps.sum()), "incumbent": record.incumbent, "timing": record.timing,
+    }  # fmt: skip
+
+
+def print_sweep(record: "SweepRecord", top: int, as_json: bool) -> None:
+    """A sweep's best trials, and what it took."""
+    counts = summary(record)
+    if as_json:
+        return print_json(counts)
+    best = record.trials.sort_values(["fidelity", "score", "trial"], ascending=[False, False, True]).head(top)
+    all_completed = counts["diverged"] == counts["failed"] == 0
+    shown = best.drop(columns=["parent", "finished_at", "seconds", "env_steps", *(["status"] if all_completed else [])])
+    print_table(json.loads(shown.to_json(orient="records")))
+    times = "  ".join(f"{phase} {seconds:.1f} s" for phase, seconds in record.timing.items())
+    failed = f", {counts['failed']} failed" if counts["failed"] else ""
+    print(
+        f"{counts['trials']} trials ({counts['diverged']} diverged{failed}), {counts['env_steps']:,} env steps; {times}"
+    )
+    _print_failures(record)
+    return None
+
+
+def print_front(record: "SweepRecord", front: str, bounds: list[str], as_json: bool) -> None:
+    """The trials that no other beats in all of several scores."""
+    from hpo import scores
+
+    rows = json.loads(
+        scores.front(record, front, parsing.bounds(bounds)).drop(columns="status").to_json(orient="records")
+    )
+    return print_json(rows) if as_json else print_table(rows)
+
+
+def comparison_summary(comparison: "Comparison", files: list[Path]) -> dict[str, Any]:
+    """A comparison, JSON-ready."""
+    ranks = comparison.ranks
+    return {
+        "comparison": comparison.name, "settings": comparison.settings, "broken": comparison.broken,
+        "tuners": json.loads(comparison.summary.to_json(orient="records")),
+        "by_task": json.loads(comparison.by_task.to_json(orient="records")),
+        "costs": json.loads(comparison.costs.to_json(orient="records")),
+        "rank_test": {"reason": ranks.reason, "friedman": ranks.statistic, "p": ranks.p},
+        "command": comparison.command, "files": [str(path) for path in files],
+    }  # fmt: skip
+
+
+def print_comparison(comparison: "Comparison", files: list[Path]) -> None:
+    """A row per tuner."""
+    costs = comparison.costs.set_index("tuner")
+    rows = [
+        {
+            "tuner": row["tuner"], "score": row["score"], "95 %": _range(row["low"], row["high"]), "rank": row["rank"],
+            "beats random": row["improvement"], "gap": row["gap"], "full runs": float(costs.full_runs[row["tuner"]]),
+            "env steps": f"{costs.env_steps[row['tuner']]:,.0f}", "train s": float(costs.train[row["tuner"]]),
+            "tuner s": float(costs.tuner_seconds[row["tuner"]]),
+        }
+        for row in comparison.summary.to_dict("records")
+    ]  # fmt: skip
+    print_table(rows)
+    settings = comparison.settings
+    print(
+        f"score: interquartile mean of test returns, 0 the worst and 1 the best of the env, over {len(comparison.tasks)} "
+        f"tasks x {settings['repeats']} repeats; costs: means of a sweep"
+    )
+    ranks = comparison.ranks
+    print(ranks.reason or f"Friedman: chi2 {ranks.statistic:.2f}, p {ranks.p:.3g}")
+    print(f"report: {files[0]}    data: {files[0].parent}/*.parquet")
+
+
+def _range(low: float, high: float) -> str:
+    return "" if low != low else f"{low:.3f} to {high:.3f}"
+
+
+def _print_failures(record: "SweepRecord") -> None:
+    """The commonest reasons why trials failed."""
+    reasons = Counter(known.error for known in record.records.values() if known.error is not None)
+    for reason, num in reasons.most_common(3):
+        print(f"{num} failed: {reason}")

@@ -4,6 +4,7 @@ A run is the same to the last bit under the same versions, on the same kind of d
 rows); so lanes are those of the record, filled with copies of the run.
 """
 
+import copy
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
@@ -169,7 +170,7 @@ def _task(settings: Mapping[str, Any], space: Mapping[str, Any]) -> Task:
     worst, best = settings["return_range"]
     names = ("algorithm", "env", "preset", "fidelity", "fixed", "num_points", "num_episodes")
     return Task(
-        name=settings["task"], space=ConfigurationSpace.from_serialized_dict(dict(space)), return_range=(worst, best),
+        name=settings["task"], space=ConfigurationSpace.from_serialized_dict(copy.deepcopy(dict(space))), return_range=(worst, best),
         **{key: settings[key] for key in names},
     )  # fmt: skip
 
