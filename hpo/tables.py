@@ -15,7 +15,8 @@ from envs.errors import InputError
 from hpo import spaces
 from hpo.tasks import Task
 from hpo.trial import Result, Trial
-from landscapes.dataset import Landscape
+from landscapes import forest
+from landscapes.dataset import Landscape, recorded_configs
 from landscapes.store import PointRecord, RunRecord, TrialRecord, dumps
 
 MODES = ("table", "nearest", "surrogate")
@@ -158,14 +159,22 @@ class Table:
 
     @cached_property
     def _forest(self) -> Any:
-        return forest().fit(self._encoded, self._means)
+        return forest.regressor().fit(self._encoded, self._means)
+
+    def predict(self, configs: Sequence[dict[str, Any]]) -> np.ndarray:
+        """Mean scores of any configs at the full run by each tree of the surrogate, `(config, tree)`."""
+        encoded = np.array([spaces.encode(self.task.space, config) for config in configs])
+        return np.stack([tree.predict(encoded)[:, -1] for tree in self._forest.estimators_], axis=1)
 
     def cross_validated(self, folds: int = 5) -> dict[str, float]:
         """How well the surrogate predicts configs it has not seen: Spearman correlation and mean absolute error."""
         import pandas as pd
         from sklearn.model_selection import cross_val_predict
 
-        predicted, known = cross_val_predict(forest(), self._encoded, self._means, cv=folds)[:, -1], self._means[:, -1]
+        predicted, known = (
+            cross_val_predict(forest.regressor(), self._encoded, self._means, cv=folds)[:, -1],
+            self._means[:, -1],
+        )
         correlation = pd.Series(predicted).corr(pd.Series(known), method="spearman")
         return {"spearman": float(correlation), "mean_absolute_error": float(np.abs(predicted - known).mean())}
 
@@ -177,27 +186,3 @@ def objective(mode: str, landscape: Landscape, seeds: Sequence[int] | None = Non
     settings = landscape.about["settings"]
     task = tasks.get(settings["task"], settings["preset"], settings["fidelity"])
     return Table(task, landscape.seeds if seeds is None else seeds, landscape, mode)
-
-
-def recorded_configs(landscape: Landscape) -> list[dict[str, Any]]:
-    """The configs of a landscape as plain scalars, active hyperparameters only, by number."""
-    kinds = {known["name"]: known for known in landscape.about["space"]["hyperparameters"]}
-    rows = landscape.configs.to_dict(orient="records")
-    return [
-        {name: _plain(kinds[name], value) for name, value in row.items() if value is not None and value == value}
-        for row in rows
-    ]
-
-
-def _plain(known: dict[str, Any], value: Any) -> Any:
-    """A value of its hyperparameter's own type: a column with nulls is read as floats or objects."""
-    if known.get("choices") is not None:
-        return next(choice for choice in known["choices"] if choice == value)
-    return int(value) if "int" in known["type"] else float(value)
-
-
-def forest() -> Any:
-    """The surrogate's regressor: all points of the curve at once."""
-    from sklearn.ensemble import RandomForestRegressor
-
-    return RandomForestRegressor(n_estimators=100, min_samples_leaf=2, max_features=0.7, random_state=0)
