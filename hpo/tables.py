@@ -178,6 +178,13 @@ class Table:
         correlation = pd.Series(predicted).corr(pd.Series(known), method="spearman")
         return {"spearman": float(correlation), "mean_absolute_error": float(np.abs(predicted - known).mean())}
 
+    def accuracy(self) -> str:
+        """The surrogate's in a few words."""
+        known = self.cross_validated()
+        return "surrogate: rank correlation {spearman:.2f}, error {mean_absolute_error:.3g} on unseen configs".format(
+            **known
+        )
+
 
 def objective(mode: str, landscape: Landscape, seeds: Sequence[int] | None = None) -> Table:
     """A landscape as an objective: `objective("table", landscapes.load("ppo/CartPole-v1"))(trials)` gives results."""

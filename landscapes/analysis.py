@@ -24,6 +24,8 @@ def importance(landscape: Landscape, point: int | None = None, method: str = "pe
     among the best tenth of the configs is from its distribution among all; conditional ones count where they are active.
     `fanova`: the main effects of `fanova`; what they leave of 1 is due to interactions.
 
+    Points at which all configs score the same, as they may early in training, have NaN.
+
     Raises:
         InputError: another method, or configs that all have the same score.
     """
@@ -31,9 +33,9 @@ def importance(landscape: Landscape, point: int | None = None, method: str = "pe
         raise InputError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
     if method == "fanova":
         return _by_point(fanova(landscape, point), ["hyperparameter"])
-    points = range(landscape.cube.shape[2]) if point is None else [point]
-    columns = {f"point {i + 1}": _ped_anova(landscape, i) for i in points}
-    return _sorted(pd.DataFrame(columns).rename_axis("hyperparameter"))
+    varied = _varied(landscape, point)
+    columns = {f"point {i + 1}": _ped_anova(landscape, i) if i in varied else np.nan for i in _points(landscape, point)}
+    return _sorted(pd.DataFrame(columns, index=pd.Index(landscape.hyperparameters, name="hyperparameter")))
 
 
 def interactions(landscape: Landscape, point: int | None = None) -> pd.DataFrame:
@@ -53,20 +55,24 @@ def fanova(landscape: Landscape, point: int | None = None, pairs: bool = False) 
 
     The variance is that of a random forest's predictions, computed exactly, see `forest.variance_shares`. It knows no
     conditions: as usual, inactive hyperparameters count as set to their defaults. A row per evaluation point and
-    hyperparameter or pair: `share` is the mean over the trees of the forest, `share_std` their standard deviation.
+    hyperparameter or pair: `share` is the mean over the trees of the forest, `share_std` their standard deviation; NaN at a
+    point where no tree tells configs apart.
 
     Raises:
         InputError: configs that all have the same score.
     """
     names, (x, num_choices) = landscape.hyperparameters, _encoded(landscape)
     effects = [(name, None) for name in names] + (list(itertools.combinations(names, 2)) if pairs else [])
-    steps, frames = _steps(landscape), []
-    for i in range(landscape.cube.shape[2]) if point is None else [point]:
-        shares = np.hstack(forest.variance_shares(x, _varied(landscape, i), num_choices, pairs))
-        frame = pd.DataFrame(effects, columns=["hyperparameter", "other"])
-        frame.insert(0, "point", range(landscape.cube.shape[2])[i])
+    steps, varied, frames = _steps(landscape), _varied(landscape, point), []
+    for i in _points(landscape, point):
+        frame = pd.DataFrame(effects, columns=["hyperparameter", "other"]).assign(share=np.nan, share_std=np.nan)
+        frame.insert(0, "point", i)
         frame.insert(1, "env_steps", steps[i])
-        frames.append(frame.assign(share=shares.mean(axis=0), share_std=shares.std(axis=0)))
+        means = landscape.cube[:, :, i].mean(axis=1)
+        shares = np.hstack(forest.variance_shares(x, means, num_choices, pairs)) if i in varied else np.empty(0)
+        if len(shares):
+            frame["share"], frame["share_std"] = shares.mean(axis=0), shares.std(axis=0)
+        frames.append(frame)
     return pd.concat(frames, ignore_index=True)
 
 
@@ -136,7 +142,7 @@ def _ped_anova(landscape: Landscape, point: int) -> dict[str, float]:
     import optuna
     from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 
-    scores = _varied(landscape, point)
+    scores = landscape.cube[:, :, point].mean(axis=1)
     distributions = {known["name"]: _distribution(known) for known in landscape.about["space"]["hyperparameters"]}
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(direction="maximize")
@@ -157,14 +163,21 @@ def _distribution(known: dict[str, Any]) -> Any:
     return kind(known["lower"], known["upper"], log=bool(known.get("log")))
 
 
-def _varied(landscape: Landscape, point: int) -> np.ndarray:
-    """Mean scores `(config,)` at a point, which are not all the same."""
-    scores = landscape.cube[:, :, point].mean(axis=1)
-    if len(scores) < 2 or scores.min() == scores.max():
+def _points(landscape: Landscape, point: int | None) -> list[int]:
+    """All evaluation points, or one, which may be counted from the end."""
+    points = list(range(landscape.cube.shape[2]))
+    return points if point is None else [points[point]]
+
+
+def _varied(landscape: Landscape, point: int | None) -> list[int]:
+    """Those of these points at which not all configs score the same; early in training, they may."""
+    means, points = landscape.cube.mean(axis=1), _points(landscape, point)
+    varied = [i for i in points if np.ptp(means[:, i]) > 0]
+    if not varied:
         raise InputError(
-            f"importance needs configs of different scores, got {len(scores)} configs, all {scores.max():g}"
+            f"importance needs configs of different scores, got {len(means)} configs, all {means[0, points[-1]]:g}"
         )
-    return scores
+    return varied
 
 
 def _encoded(landscape: Landscape) -> tuple[np.ndarray, list[int | None]]:

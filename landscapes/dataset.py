@@ -218,6 +218,23 @@ def get(name: str) -> Landscape:
     return known[name]
 
 
+def of_algorithm(algorithm: str) -> list[Landscape]:
+    """The landscapes of an algorithm in its published space, by name.
+
+    Raises:
+        InputError: there is none of that algorithm.
+    """
+    known = [landscape for landscape in available().values() if landscape.about["settings"]["preset"] == "published"]
+    found = [landscape for landscape in known if landscape.about["settings"]["algorithm"] == algorithm]
+    if not found:
+        raise unknown(
+            "algorithm of landscapes",
+            algorithm,
+            sorted({one.about["settings"]["algorithm"] for one in known}) or ["none"],
+        )
+    return found
+
+
 def recorded_configs(landscape: Landscape) -> list[dict[str, Any]]:
     """The configs of a landscape as plain scalars, active hyperparameters only, by number."""
     kinds = {known["name"]: known for known in landscape.about["space"]["hyperparameters"]}

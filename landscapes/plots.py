@@ -20,7 +20,7 @@ COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 MARKS = ("o", "s", "^", "D", "v", "P")
 GREY = "#777777"
 OUTCOMES = {"tuning": "incumbent, tuning seeds", "test": "incumbent, other seeds", "best": "best of them, other seeds"}
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.size": 8,
     "axes.titlesize": 8,
     "axes.spines.top": False,
@@ -57,7 +57,7 @@ def landscape(data: Landscape, x: str, y: str | None, path: Path) -> Path:
             raise unknown(f"hyperparameter of {data.name}", name, data.hyperparameters)
     with _picture(path, (4.5, 3)) as (figure, axes):
         frame = data.scores().dropna(subset=[name for name in (x, y) if name])
-        _over_two(axes, frame, x, y, figure) if y else _over_one(axes, frame, x, data.cube[:, :, -1])
+        _over_two(axes, frame, x, y, figure) if y else _over_one(axes, frame, x, data.cube[:, :, -1], figure)
         if x in data.log_hyperparameters:
             axes.set_xscale("log")
         if y in data.log_hyperparameters:
@@ -135,7 +135,7 @@ def ablation(data: Landscape, steps: pd.DataFrame, path: Path, note: str = "") -
         axes.invert_yaxis()
         axes.grid(axis="x", lw=0.3)
         axes.set(xlabel="mean return")
-        figure.suptitle(f"{data.name}: from the default config to the best{note}", fontsize=8)
+        figure.suptitle(f"{data.name}: from the default config to the best\n{note}".strip(), fontsize=8)
         figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return path
 
@@ -172,11 +172,10 @@ def distribution(data: Landscape, table: pd.DataFrame, path: Path) -> Path:
     `analysis.near_best`, and of single seeds.
     """
     final, span = data.cube[:, :, -1], abs(data.return_range[1] - data.return_range[0])
-    with _picture(path, (6.9, 2.5), columns=2) as (figure, (left, right)):
+    with _picture(path, (6.9, 2.7), columns=2) as (figure, (left, right)):
         left.hist(final.mean(axis=1), bins=30, color=COLORS[0], edgecolor="white", lw=0.4)
         left.axvline(final[0].mean(), color=COLORS[1], ls="--", label="default config")
         left.set(xlabel="mean return over seeds", ylabel="configs")
-        left.legend()
         for i, scores in enumerate(final.T):
             right.ecdf(
                 100 * (scores.max() - scores) / span, color=GREY, lw=0.3, alpha=0.7, label=None if i else "single seeds"
@@ -187,14 +186,14 @@ def distribution(data: Landscape, table: pd.DataFrame, path: Path) -> Path:
         said = [f"within {100 * row.within:g} %: {100 * row.configs:.2g} % of configs" for row in table.itertuples()]
         right.text(0.03, 0.98, "\n".join(said), transform=right.transAxes, va="top", fontsize=7)
         right.set(xlabel="distance from the best, % of the return range", ylabel="share of configs", xlim=(0, 100))
-        right.legend(loc="lower right")
+        figure.legend(loc="outside lower center", ncols=3)
         figure.suptitle(f"{data.name}: {len(final)} configs, {final.shape[1]} seeds", fontsize=9)
     return path
 
 
 def optimism(data: Landscape, table: pd.DataFrame, path: Path) -> Path:
     """Draw `analysis.optimism`, a panel per number of configs; bands of one standard deviation over repetitions."""
-    sizes = sorted(table.configs.unique())
+    sizes, least, most = sorted(table.configs.unique()), data.cube[:, :, -1].min(), data.cube[:, :, -1].max()
     with _picture(path, (2.3 * len(sizes), 2.5), columns=len(sizes), sharey=True, squeeze=False) as (figure, panels):
         for axes, size in zip(panels[0], sizes, strict=True):
             rows = table[table.configs == size]
@@ -202,7 +201,9 @@ def optimism(data: Landscape, table: pd.DataFrame, path: Path) -> Path:
                 axes.plot(rows.seeds, rows[name], color=color, marker=mark, ms=3, label=label)
                 if (spread := f"{name}_std") in rows:
                     low, high = rows[name] - rows[spread], rows[name] + rows[spread]
-                    axes.fill_between(rows.seeds, low, high, color=color, alpha=0.15, lw=0)
+                    axes.fill_between(
+                        rows.seeds, low.clip(lower=least), high.clip(upper=most), color=color, alpha=0.15, lw=0
+                    )
             axes.set(xlabel="tuning seeds", title=f"best of {size} configs")
             axes.xaxis.get_major_locator().set_params(integer=True)
             axes.grid(lw=0.3)
@@ -275,7 +276,8 @@ def _cells(
     for row, column in np.ndindex(values.shape):
         red, green, blue, _ = image.cmap(image.norm(values[row, column]))
         ink = "black" if 0.3 * red + 0.6 * green + 0.1 * blue > 0.5 else "white"
-        axes.text(column, row, f"{values[row, column]:{form}}", ha="center", va="center", color=ink, fontsize=6)
+        text = "" if np.isnan(values[row, column]) else f"{values[row, column]:{form}}"
+        axes.text(column, row, text, ha="center", va="center", color=ink, fontsize=6)
     axes.set_xticks(range(len(columns)), columns, rotation=45, ha="right", rotation_mode="anchor")
     axes.set_yticks(range(len(rows)), rows)
     axes.spines[:].set_visible(False)
@@ -300,23 +302,17 @@ def _prefixed() -> Any:
     return EngFormatter(sep="")
 
 
-def _over_one(axes: Any, frame: pd.DataFrame, x: str, scores: np.ndarray) -> None:
+def _over_one(axes: Any, frame: pd.DataFrame, x: str, scores: np.ndarray, figure: Any) -> None:
     """Means with the quartiles of the seeds, `scores` `(config, seed)`, and the running median where x is a number."""
     values = _positions(axes.xaxis, frame[x])
     quartiles = np.quantile(scores[frame.config], [0.25, 0.75], axis=1)
     axes.vlines(values, *quartiles, lw=0.5, alpha=0.4, color=COLORS[0])
     axes.plot(values, frame.score, "o", ms=2.5, alpha=0.7, color=COLORS[0], label="mean and quartiles of seeds")
-    if pd.api.types.is_float_dtype(frame[x]):
+    if _is_scale(frame[x]):
         ordered = frame.sort_values(x)
-        window = max(len(frame) // 10, 5)
-        axes.plot(
-            ordered[x],
-            ordered.score.rolling(window, center=True).median(),
-            color=COLORS[1],
-            lw=2,
-            label="running median",
-        )
-        axes.legend()
+        median = ordered.score.rolling(max(len(frame) // 10, 5), center=True).median()
+        axes.plot(ordered[x].to_numpy(float), median, color=COLORS[1], lw=2, label="running median")
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2)
 
 
 def _over_two(axes: Any, frame: pd.DataFrame, x: str, y: str, figure: Any) -> None:
@@ -330,10 +326,15 @@ def _over_two(axes: Any, frame: pd.DataFrame, x: str, y: str, figure: Any) -> No
 
 def _positions(axis: Any, values: pd.Series) -> np.ndarray:
     """Numbers as they are; choices side by side, spread a little so that points do not hide each other."""
-    if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values) and values.nunique() > 8:
+    if _is_scale(values):
         return values.to_numpy(float)
     choices = sorted(values.unique())
     axis.set_ticks(range(len(choices)), [str(choice) for choice in choices])
     place = {choice: i for i, choice in enumerate(choices)}
     jitter = np.random.default_rng(0).uniform(-0.25, 0.25, len(values))
     return values.map(place).to_numpy(float) + jitter
+
+
+def _is_scale(values: pd.Series) -> bool:
+    """Whether these are numbers, rather than a few choices."""
+    return pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values) and values.nunique() > 8

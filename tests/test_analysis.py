@@ -15,13 +15,14 @@ NUM_CONFIGS = 128
 
 
 class MadeUp(Landscape):
-    """A landscape whose tables are given."""
+    """A landscape whose tables are given; its points are the task's last."""
 
     configs = property(lambda self: self.about["configs"])
     cube = property(lambda self: self.about["cube"])
+    runs = property(lambda self: pd.DataFrame({"config": [0], "status": ["completed"]}))
 
     def curves(self):
-        steps = TASK.points(TASK.fidelity)
+        steps = TASK.points(TASK.fidelity)[-self.cube.shape[2] :]
         return pd.DataFrame({"point": range(len(steps)), "env_steps": steps})
 
 
@@ -37,7 +38,7 @@ def landscape_of(score, noise=0.0, num_seeds=10):
         "settings": {**TASK.settings()},
         "space": TASK.space.to_serialized_dict(),
         "seeds": list(range(num_seeds)),
-        "configs": pd.DataFrame([trial.config for trial in trials], columns=list(TASK.space)),
+        "configs": pd.DataFrame([trial.config for trial in trials], columns=list(TASK.space)).rename_axis("config"),
         "cube": cube,
     }
     return MadeUp(about, None)
@@ -92,6 +93,19 @@ def test_importance_of_a_flat_landscape_is_refused(method):
     flat.about["cube"] = np.zeros_like(flat.cube)
     with pytest.raises(InputError, match="importance needs configs of different scores"):
         analysis.importance(flat, method=method)
+
+
+@pytest.mark.parametrize("method", analysis.METHODS)
+def test_points_at_which_all_score_the_same_have_no_importance(method):
+    """As where no config has reached the goal yet."""
+    made = landscape_of(by_learning_rate)
+    made.about["cube"][:, :, 0] = -200.0
+    made.about["cube"] = made.cube[:, :, [0, 1, 9]]
+    table = analysis.importance(made, method=method)
+    assert table["point 1"].isna().all()
+    assert table["point 2"].notna().all()
+    with pytest.raises(InputError, match="got 128 configs, all -200"):
+        analysis.importance(made, point=0, method=method)
 
 
 def test_higher_fidelities_say_more():
