@@ -16,26 +16,26 @@ OF_TASKS = ("task-correlation", "task-subsets")
 
 
 def of_landscape(
-    landscape: Landscape, predict: ablation.Predict, directory: Path, form: str = "png", note: str = ""
+    landscape: Landscape, predict: ablation.Predict, directory: str | Path, form: str = "png", note: str = ""
 ) -> Iterator[Path]:
-    """Draw every analysis, one file each, when it is asked for; those that need more seeds or configs are left out.
+    """Draw every analysis, one file each, when it is asked for; those of which there is nothing to draw are left out.
 
     `predict`, `note`: of `ablation.path` and `plots.ablation`.
 
     Raises:
         InputError: another form than png, svg and pdf, or configs that all have the same score.
     """
-    files = {name: plots.check(directory / f"{name}.{form}") for name in OF_LANDSCAPE}
+    files = {name: plots.check(Path(directory) / f"{name}.{form}") for name in OF_LANDSCAPE}
     return _of_landscape(landscape, predict, files, note, analysis.fanova(landscape, -1, pairs=True))
 
 
-def of_tasks(landscapes: Sequence[Landscape], directory: Path, form: str = "png") -> Iterator[Path]:
+def of_tasks(landscapes: Sequence[Landscape], directory: str | Path, form: str = "png") -> Iterator[Path]:
     """Draw the correlation between tasks, and what subsets of them say of all, when it is asked for.
 
     Raises:
         InputError: another form than png, svg and pdf, or as of `subset.subsets`.
     """
-    files = {name: plots.check(directory / f"{name}.{form}") for name in OF_TASKS}
+    files = {name: plots.check(Path(directory) / f"{name}.{form}") for name in OF_TASKS}
     return _of_tasks(files, subset.correlation(landscapes), subset.subsets(landscapes), len(subset.scores(landscapes)))
 
 
@@ -48,7 +48,8 @@ def _of_landscape(
     yield plots.landscape(landscape, first, None, files["landscape-1"])
     yield plots.landscape(landscape, first, second, files["landscape-2"])
     yield plots.interactions(landscape, pairs, files["interactions"])
-    yield plots.ablation(landscape, ablation.path(landscape, predict), files["ablation"], note)
+    if len(steps := ablation.path(landscape, predict)) > 1:  # the default may be the best
+        yield plots.ablation(landscape, steps, files["ablation"], note)
     yield plots.fidelity_correlation(landscape, analysis.fidelity_correlation(landscape), files["fidelity-correlation"])
     yield plots.distribution(landscape, analysis.near_best(landscape), files["distribution"])
     if len(halves := analysis.reliability(landscape)):

@@ -120,7 +120,7 @@ def ablation(data: Landscape, steps: pd.DataFrame, path: Path, note: str = "") -
     labels = [_change(*row) for row in zip(steps.hyperparameters, steps.change, strict=True)]
     heights = np.array([label.count("\n") + 2.0 for label in labels])
     rows, known = heights.cumsum() - heights / 2, steps.measured.notna()
-    with _picture(path, (5.5, 0.9 + 0.12 * heights.sum())) as (figure, axes):
+    with _picture(path, (5.5, max(0.9 + 0.12 * heights.sum(), 1.8))) as (figure, axes):
         bars: dict[str, Any] = {"elinewidth": 0.8, "capsize": 2}
         predicted, measured = steps, steps[known]
         axes.errorbar(

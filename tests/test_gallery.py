@@ -20,9 +20,9 @@ def texts(path):
     return re.findall(r"<text[^>]*>([^<]*)</text>", path.read_text())
 
 
-def drawn(landscape, directory, form="svg"):
-    landscape.about["cube"] = landscape.cube[:, :, [0, 8, 9]]
-    paths = list(gallery.of_landscape(landscape, no_surrogate, directory, form, "exact"))
+def drawn(landscape, directory):
+    landscape.about["cube"] = landscape.cube[:, :, [0, 9]]
+    paths = list(gallery.of_landscape(landscape, no_surrogate, directory, "svg", "exact"))
     return {path.stem: path for path in paths}
 
 
@@ -34,16 +34,16 @@ def test_all_analyses_are_drawn(tmp_path):
     for path in paths.values():
         assert any("dqn/CartPole-v1" in text for text in texts(path)), path
     assert set(TASK.space) < set(texts(paths["importance"]))
-    assert {"40k", "50k"} < set(texts(paths["fidelity-correlation"]))
+    assert {"45k", "50k"} < set(texts(paths["fidelity-correlation"]))
     assert any(text.startswith("learning_rate 0.0003 → ") for text in texts(paths["ablation"]))
     assert "exact" in texts(paths["ablation"])
     assert "best of 32 configs" in texts(paths["optimism"])
 
 
 def test_what_one_seed_says_is_drawn_without_the_rest(tmp_path):
-    paths = drawn(landscape_of(by_learning_rate, num_seeds=1), tmp_path, "png")
+    paths = drawn(landscape_of(by_learning_rate, num_seeds=1), tmp_path)
     assert set(paths) == set(OF_LANDSCAPE) - {"reliability", "optimism"}
-    assert all(path.read_bytes().startswith(b"\x89PNG") for path in paths.values())
+    assert all(path.stat().st_size for path in paths.values())
 
 
 def test_what_tasks_have_in_common_is_drawn(tmp_path):
