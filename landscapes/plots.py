@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from envs.errors import InputError, unknown
+from landscapes import pages
 from landscapes.dataset import Landscape
 
 SUFFIXES = (".png", ".svg", ".pdf")
@@ -23,6 +24,7 @@ OUTCOMES = {"tuning": "incumbent, tuning seeds", "test": "incumbent, other seeds
 STYLE: dict[Any, Any] = {
     "font.size": 8,
     "axes.titlesize": 8,
+    "figure.titlesize": 8,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.linewidth": 0.6,
@@ -63,7 +65,7 @@ def landscape(data: Landscape, x: str, y: str | None, path: Path) -> Path:
         if y in data.log_hyperparameters:
             axes.set_yscale("log")
         axes.set(xlabel=x, ylabel=y or "mean return")
-        axes.set_title(f"{data.name}: {len(frame)} configs, {len(data.seeds)} seeds")
+        figure.suptitle(f"{data.name}: {len(frame)} configs, {pages.plural(len(data.seeds), 'seed')}")
     return path
 
 
@@ -90,7 +92,7 @@ def importance(data: Landscape, fanova: pd.DataFrame, ped_anova: pd.DataFrame, p
         right.barh(rows + 0.2, ped.iloc[:, -1], color=COLORS[1], label="PED-ANOVA", height=0.38)
         right.set(xlabel="importance, %", title="full run", xlim=(0, None))
         right.legend(loc="lower right", fontsize=7)
-        figure.suptitle(f"{data.name}: importance of hyperparameters", fontsize=9)
+        figure.suptitle(f"{data.name}: importance of hyperparameters")
     return path
 
 
@@ -107,9 +109,7 @@ def interactions(data: Landscape, fanova: pd.DataFrame, path: Path, top: int = 1
         axes.grid(axis="x", lw=0.3)
         axes.set_axisbelow(True)
         title = f"{data.name}: largest interactions (fANOVA, bars: std of trees)"
-        figure.suptitle(
-            f"{title}\nalone {alone:.0f} %, pairs {both:.0f} %, more {100 - alone - both:.0f} %", fontsize=8
-        )
+        figure.suptitle(f"{title}\nalone {alone:.0f} %, pairs {both:.0f} %, more {100 - alone - both:.0f} %")
     return path
 
 
@@ -135,7 +135,7 @@ def ablation(data: Landscape, steps: pd.DataFrame, path: Path, note: str = "") -
         axes.invert_yaxis()
         axes.grid(axis="x", lw=0.3)
         axes.set(xlabel="mean return")
-        figure.suptitle(f"{data.name}: from the default config to the best\n{note}".strip(), fontsize=8)
+        figure.suptitle(f"{data.name}: from the default config to the best\n{note}".strip())
         figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return path
 
@@ -145,14 +145,15 @@ def fidelity_correlation(data: Landscape, table: pd.DataFrame, path: Path) -> Pa
     with _picture(path, (3.8, 3.2)) as (figure, axes):
         labels, lowest = list(map(_prefixed(), table)), min(0.0, float(table.min().min()))
         image = _cells(axes, table.to_numpy(), labels, labels, ".2f", "cividis", (lowest, 1.0))
-        axes.set(xlabel="env steps", ylabel="env steps", title=f"{data.name}: rank correlation between fidelities")
+        axes.set(xlabel="env steps", ylabel="env steps")
+        figure.suptitle(f"{data.name}: rank correlation between fidelities")
         figure.colorbar(image, label="Spearman correlation", shrink=0.8)
     return path
 
 
 def reliability(data: Landscape, table: pd.DataFrame, path: Path) -> Path:
     """Draw `analysis.reliability`, and how it goes on with more seeds by the formula of Spearman and Brown."""
-    with _picture(path, (3.4, 2.6)) as (_, axes):
+    with _picture(path, (3.4, 2.6)) as (figure, axes):
         axes.fill_between(table.seeds, table.low, table.high, color=COLORS[0], alpha=0.2, lw=0, label="9 of 10 splits")
         axes.plot(table.seeds, table.correlation, color=COLORS[0], marker="o", label="mean of splits")
         last = table.iloc[-1]
@@ -160,7 +161,7 @@ def reliability(data: Landscape, table: pd.DataFrame, path: Path) -> Path:
         one = last.correlation / (last.seeds - (last.seeds - 1) * last.correlation)
         axes.plot(more, more * one / (1 + (more - 1) * one), color=GREY, ls="--", label="Spearman-Brown")
         axes.set(xlabel="seeds in each half", ylabel="rank correlation", ylim=(min(0.0, table.low.min()), 1.02))
-        axes.set_title(f"{data.name}: agreement between seeds")
+        figure.suptitle(f"{data.name}: agreement between seeds")
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(lw=0.3)
         axes.legend(loc="lower right")
@@ -187,7 +188,7 @@ def distribution(data: Landscape, table: pd.DataFrame, path: Path) -> Path:
         right.text(0.03, 0.98, "\n".join(said), transform=right.transAxes, va="top", fontsize=7)
         right.set(xlabel="distance from the best, % of the return range", ylabel="share of configs", xlim=(0, 100))
         figure.legend(loc="outside lower center", ncols=3)
-        figure.suptitle(f"{data.name}: {len(final)} configs, {final.shape[1]} seeds", fontsize=9)
+        figure.suptitle(f"{data.name}: {len(final)} configs, {pages.plural(final.shape[1], 'seed')}")
     return path
 
 
@@ -209,7 +210,7 @@ def optimism(data: Landscape, table: pd.DataFrame, path: Path) -> Path:
             axes.grid(lw=0.3)
         panels[0][0].set_ylabel("mean return")
         figure.legend(*panels[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
-        figure.suptitle(f"{data.name}: random search", fontsize=9)
+        figure.suptitle(f"{data.name}: random search")
     return path
 
 
@@ -219,7 +220,7 @@ def task_correlation(table: pd.DataFrame, num_configs: int, path: Path) -> Path:
     with _picture(path, (size + 0.8, size)) as (figure, axes):
         names = [_env(name) for name in table]
         image = _cells(axes, table.to_numpy(), names, names, ".2f", "PuOr", (-1, 1))
-        axes.set_title(f"{table.columns[0].split('/')[0]}: rank correlation between tasks, {num_configs} configs")
+        figure.suptitle(f"{table.columns[0].split('/')[0]}: rank correlation between tasks, {num_configs} configs")
         figure.colorbar(image, label="Spearman correlation", shrink=0.8)
     return path
 
@@ -243,7 +244,7 @@ def subsets(table: pd.DataFrame, path: Path) -> Path:
         axes.set_yticks(best["size"], labels)
         axes.invert_yaxis()
         axes.set(xlabel="rank correlation of prediction and mean over all tasks", ylim=(len(best) + 0.5, 0.5))
-        axes.set_title(f"{table.tasks[0].split('/')[0]}: what a subset of tasks says of all")
+        figure.suptitle(f"{table.tasks[0].split('/')[0]}: what a subset of tasks says of all")
         axes.grid(axis="x", lw=0.3)
         figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return path
