@@ -1,6 +1,8 @@
-"""The command `arl landscape`: list, query, plot and build landscapes."""
+"""The command `arl landscape`: list, query, plot, analyse and build landscapes."""
 
 import json
+import sys
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,10 +17,14 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="Landscapes: scores of every config, seed and fidelity of a task.")
 
 NameArgument = Annotated[str, typer.Argument(help="A task, e.g. ppo/CartPole-v1; task@full for its full space.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+PictureOption = Annotated[Path | None, typer.Option("--out", "-o", help="PNG, SVG or PDF file to draw it in.")]
+DirectoryOption = Annotated[Path | None, typer.Option("--out", "-o", help="Directory to draw pictures in.")]
+FormOption = Annotated[str, typer.Option("--format", help="Of the pictures: png, svg or pdf.")]
 
 
 @app.command("list")
-def list_(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+def list_(as_json: JsonOption = False) -> None:
     """The landscapes there are: your own under results/landscapes, and those that come with the package."""
     from landscapes import dataset
 
@@ -49,7 +55,7 @@ def query(
     top: Annotated[int | None, typer.Option(help="How many of the best configs.", min=1, show_default="all")] = None,
     point: Annotated[int, typer.Option(help="Evaluation point, 1 for the first.", show_default="the last")] = 0,
     csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: JsonOption = False,
     parquet: Annotated[Path | None, typer.Option(help="Write a Parquet file instead.")] = None,
 ) -> None:
     """The configs of a landscape that meet a condition, best first, with their scores over the seeds."""
@@ -84,18 +90,55 @@ def plot(
 
 @app.command()
 def importance(
-    name: NameArgument, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False
+    name: NameArgument,
+    fanova: Annotated[bool, typer.Option("--fanova", help="By functional ANOVA instead of PED-ANOVA.")] = False,
+    interactions: Annotated[
+        bool, typer.Option("--interactions", help="What pairs explain beyond both alone, by functional ANOVA.")
+    ] = False,
+    out: PictureOption = None,
+    as_json: JsonOption = False,
 ) -> None:
-    """Which hyperparameters matter, at each evaluation point (PED-ANOVA)."""
-    from landscapes import analysis, dataset
+    """Which hyperparameters matter, at each evaluation point; the picture has both methods, or the largest interactions."""
+    from landscapes import analysis, dataset, plots
 
-    _print_frame(analysis.importance(dataset.get(name)), as_json)
+    landscape = dataset.get(name)
+    if out is not None:
+        plots.check(out)
+    method = "fanova" if fanova else "ped-anova"
+    found = analysis.interactions(landscape) if interactions else analysis.importance(landscape, method=method)
+    _print_frame(found, as_json)
+    if out is not None and interactions:
+        plots.interactions(landscape, analysis.fanova(landscape, -1, pairs=True), out)
+    elif out is not None:
+        plots.importance(landscape, analysis.fanova(landscape), analysis.importance(landscape), out)
 
 
 @app.command()
-def analyse(name: NameArgument, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """What fewer seeds and lower fidelities are worth, how rare good configs are, and how much tuning overfits its seeds."""
-    from landscapes import analysis, dataset
+def ablation(name: NameArgument, out: PictureOption = None, as_json: JsonOption = False) -> None:
+    """Which of the changes from the default config to the best make the difference, as a surrogate predicts."""
+    from hpo import tables
+    from landscapes import ablation, dataset, plots
+
+    landscape = dataset.get(name)
+    if out is not None:
+        plots.check(out)
+    surrogate = tables.recorded(landscape)
+    path = ablation.path(landscape, surrogate.predict)
+    _print_frame(path, as_json)
+    if out is not None:
+        plots.ablation(landscape, path, out, surrogate.accuracy())
+
+
+@app.command()
+def analyse(
+    name: NameArgument, out: DirectoryOption = None, form: FormOption = "png", as_json: JsonOption = False
+) -> None:
+    """What fewer seeds and lower fidelities are worth, how rare good configs are, and how much tuning overfits its seeds.
+
+    With --out, pictures of these and of importance, interactions and ablation too.
+    """
+    from hpo import tables
+    from landscapes import analysis, dataset, gallery
 
     landscape = dataset.get(name)
     fidelity = analysis.fidelity_correlation(landscape).iloc[-1]
@@ -107,12 +150,29 @@ def analyse(name: NameArgument, as_json: Annotated[bool, typer.Option("--json", 
         "share of configs near the best, by part of the return range": analysis.near_best(landscape),
         "random search: incumbent's score on its tuning seeds and on the others": analysis.optimism(landscape),
     }
-    if as_json:
-        return print_json({title: json.loads(frame.to_json(orient="records")) for title, frame in parts.items()})
-    for title, frame in parts.items():
-        print(title)
-        _print_frame(frame, as_json=False)
-    return None
+    pictures: Iterable[Path] = []
+    if out is not None:
+        surrogate = tables.recorded(landscape)
+        pictures = gallery.of_landscape(landscape, surrogate.predict, out, form, surrogate.accuracy())
+    _print_parts(parts, pictures, as_json)
+
+
+@app.command()
+def tasks(
+    names: Annotated[list[str], typer.Argument(help="An algorithm, e.g. ppo, or two landscapes or more by name.")],
+    out: DirectoryOption = None,
+    form: FormOption = "png",
+    as_json: JsonOption = False,
+) -> None:
+    """How alike tasks rank the same configs, and which few tasks stand for all."""
+    from landscapes import dataset, gallery, subset
+
+    chosen = dataset.of_algorithm(names[0]) if len(names) == 1 else [dataset.get(name) for name in names]
+    parts = {
+        "rank correlation between tasks": subset.correlation(chosen).rename_axis("task").reset_index(),
+        "rank correlation of the mean over all tasks with its prediction from some": subset.subsets(chosen),
+    }
+    _print_parts(parts, gallery.of_tasks(chosen, out, form) if out is not None else [], as_json)
 
 
 @app.command()
@@ -152,5 +212,22 @@ def build(
 
 
 def _print_frame(frame: "pd.DataFrame", as_json: bool) -> None:
-    rows: list[dict[str, Any]] = json.loads(frame.to_json(orient="records"))
+    rows = _rows(frame)
     print_json(rows) if as_json else print_table(rows)
+
+
+def _print_parts(parts: Mapping[str, "pd.DataFrame"], pictures: Iterable[Path], as_json: bool) -> None:
+    """Tables under their titles, then the paths of the pictures, which are drawn meanwhile."""
+    if as_json:
+        print_json({title: _rows(frame) for title, frame in parts.items()})
+    else:
+        for title, frame in parts.items():
+            print(title)
+            print_table(_rows(frame))
+    for picture in pictures:
+        print(picture, file=sys.stderr if as_json else sys.stdout)
+
+
+def _rows(frame: "pd.DataFrame") -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = json.loads(frame.to_json(orient="records"))
+    return rows

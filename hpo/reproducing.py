@@ -167,10 +167,11 @@ def _of_landscape(name: str) -> _Known:
 
 def _task(settings: Mapping[str, Any], space: Mapping[str, Any]) -> Task:
     """The task as it was when the run was recorded."""
+    known = ConfigurationSpace.from_serialized_dict(copy.deepcopy(dict(space)))  # which spoils what it is given
     worst, best = settings["return_range"]
     names = ("algorithm", "env", "preset", "fidelity", "fixed", "num_points", "num_episodes")
     return Task(
-        name=settings["task"], space=ConfigurationSpace.from_serialized_dict(copy.deepcopy(dict(space))), return_range=(worst, best),
+        name=settings["task"], space=known, return_range=(worst, best),
         **{key: settings[key] for key in names},
     )  # fmt: skip
 

@@ -18,8 +18,8 @@ from hpo import spaces, tasks
 from hpo.contract import TunerError
 from hpo.tasks import Task
 from hpo.trial import Result, Trial
-from landscapes import dataset
-from landscapes.dataset import Landscape
+from landscapes import dataset, forest
+from landscapes.dataset import Landscape, recorded_configs
 from landscapes.store import PointRecord, RunRecord, TrialRecord, dumps
 
 MODES = ("table", "exact", "surrogate")
@@ -44,7 +44,7 @@ class Table:
             if dumps(settings[key]) != dumps(value):
                 raise InputError(f"landscape {landscape.name} must have {key} {value!r}, got {settings[key]!r}")
         self.task, self.seeds, self.mode = task, tuple(seeds), mode
-        self.recorded = _recorded(landscape.directory, dumps(landscape.about["files"]))
+        self.recorded = recorded(landscape)
         self.landscape = self.recorded.landscape
         self.trials: dict[int, Trial] = {}
         self._steps, self._metrics = task.points(task.fidelity), self.landscape.metrics
@@ -204,25 +204,43 @@ class Recorded:
     @cached_property
     def forest(self) -> Any:
         """The surrogate, fitted to all means."""
-        return forest().fit(self.encoded, self.means)
+        return forest.regressor().fit(self.encoded, self.means)
 
     def nearest(self, encoded: np.ndarray) -> int:
         """The number of the config that is nearest to an encoded one, by the sum of differences."""
         return int(np.argmin(np.abs(self.encoded - encoded).sum(axis=1)))
+
+    def predict(self, configs: Sequence[Mapping[str, Any]]) -> np.ndarray:
+        """Mean scores of any configs at the full run by each tree of the surrogate, `(config, tree)`."""
+        encoded = np.array([spaces.encode(self.space, config) for config in configs])
+        return np.stack([tree.predict(encoded)[:, -1] for tree in self.forest.estimators_], axis=1)
 
     def cross_validated(self, folds: int = 5) -> dict[str, float]:
         """How well the surrogate predicts configs it has not seen: Spearman correlation and mean absolute error."""
         from scipy.stats import spearmanr
         from sklearn.model_selection import cross_val_predict
 
-        predicted, known = cross_val_predict(forest(), self.encoded, self.means, cv=folds)[:, -1], self.means[:, -1]
+        regressor, known = forest.regressor(), self.means[:, -1]
+        predicted = cross_val_predict(regressor, self.encoded, self.means, cv=folds)[:, -1]
         correlation = float(spearmanr(predicted, known).statistic)
         return {"spearman": correlation, "mean_absolute_error": float(np.abs(predicted - known).mean())}
+
+    def accuracy(self) -> str:
+        """The surrogate's in a few words."""
+        known = self.cross_validated()
+        return "surrogate: rank correlation {spearman:.2f}, error {mean_absolute_error:.3g} on unseen configs".format(
+            **known
+        )
+
+
+def recorded(landscape: Landscape) -> Recorded:
+    """The recorded configs of a landscape, and its surrogate; read and fitted once while its files are the same."""
+    files = landscape.about.get("files")
+    return _recorded(landscape.directory, dumps(files)) if files else Recorded(landscape)
 
 
 @lru_cache(maxsize=32)
 def _recorded(directory: Path, files: str) -> Recorded:
-    """What is recorded in a landscape's directory; read once while its files are the same."""
     return Recorded(dataset.read(directory))
 
 
@@ -231,27 +249,3 @@ def objective(mode: str, landscape: Landscape, seeds: Sequence[int] | None = Non
     settings = landscape.about["settings"]
     task = tasks.get(settings["task"], settings["preset"], settings["fidelity"])
     return Table(task, landscape.seeds if seeds is None else seeds, landscape, mode)
-
-
-def recorded_configs(landscape: Landscape) -> list[dict[str, Any]]:
-    """The configs of a landscape as plain scalars, active hyperparameters only, by number."""
-    kinds = {known["name"]: known for known in landscape.about["space"]["hyperparameters"]}
-    rows = landscape.configs.to_dict(orient="records")
-    return [
-        {name: _plain(kinds[name], value) for name, value in row.items() if value is not None and value == value}
-        for row in rows
-    ]
-
-
-def _plain(known: dict[str, Any], value: Any) -> Any:
-    """A value of its hyperparameter's own type: a column with nulls is read as floats or objects."""
-    if known.get("choices") is not None:
-        return next(choice for choice in known["choices"] if choice == value)
-    return int(value) if "int" in known["type"] else float(value)
-
-
-def forest() -> Any:
-    """The surrogate's regressor: all points of the curve at once."""
-    from sklearn.ensemble import RandomForestRegressor
-
-    return RandomForestRegressor(n_estimators=100, min_samples_leaf=2, max_features=0.7, random_state=0)

@@ -2,50 +2,101 @@
 configs are, and how much a score promises that was chosen on few seeds.
 """
 
+import copy
 import itertools
-import math
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from envs.errors import InputError
+from landscapes import dataset, forest, statistics
 from landscapes.dataset import Landscape
 
+METHODS = ("ped-anova", "fanova")
 
-def importance(landscape: Landscape, point: int | None = None) -> pd.DataFrame:
+
+def importance(landscape: Landscape, point: int | None = None, method: str = "ped-anova") -> pd.DataFrame:
     """The importance of each hyperparameter at each evaluation point, in shares of 1, the most important first.
 
-    PED-ANOVA (Watanabe et al. 2023, arXiv:2304.10255, by Optuna): how far the distribution of a hyperparameter among the
-    best tenth of the configs is from its distribution among all. Conditional hyperparameters count where they are active.
+    `point`: one evaluation point only, 0 for the first.
+    `method`: `ped-anova` (Watanabe et al. 2023, arXiv:2304.10255, by Optuna): how far the distribution of a hyperparameter
+    among the best tenth of the configs is from its distribution among all; conditional ones count where they are active.
+    `fanova`: the main effects of `fanova`; what they leave of 1 is due to interactions.
+
+    Points at which all configs score the same, as they may early in training, have NaN.
+
+    Raises:
+        InputError: another method, or configs that all have the same score.
+    """
+    if method not in METHODS:
+        raise InputError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
+    if method == "fanova":
+        return _by_point(fanova(landscape, point), ["hyperparameter"])
+    varied = _varied(landscape, point)
+    columns = {f"point {i + 1}": _ped_anova(landscape, i) if i in varied else np.nan for i in _points(landscape, point)}
+    return _sorted(pd.DataFrame(columns, index=pd.Index(landscape.hyperparameters, name="hyperparameter")))
+
+
+def interactions(landscape: Landscape, point: int | None = None) -> pd.DataFrame:
+    """What each pair of hyperparameters explains beyond both alone, as `fanova` has it, at each evaluation point.
 
     `point`: one evaluation point only, 0 for the first.
+
+    Raises:
+        InputError: configs that all have the same score.
     """
-    points = range(landscape.cube.shape[2]) if point is None else [point]
-    columns = {f"point {i + 1}": _ped_anova(landscape, i) for i in points}
-    frame = pd.DataFrame(columns).rename_axis("hyperparameter")
-    return frame.sort_values(frame.columns[-1], ascending=False).reset_index()
+    return _by_point(fanova(landscape, point, pairs=True).dropna(subset="other"), ["hyperparameter", "other"])
+
+
+def fanova(landscape: Landscape, point: int | None = None, pairs: bool = False) -> pd.DataFrame:
+    """Functional ANOVA (Hutter et al. 2014): what share of the variance of mean scores over the space each hyperparameter
+    explains alone, and with `pairs` each pair (`hyperparameter` and `other`) beyond both.
+
+    The variance is that of a random forest's predictions, computed exactly, see `forest.variance_shares`. It knows no
+    conditions: as usual, inactive hyperparameters count as set to their defaults. A row per evaluation point and
+    hyperparameter or pair: `share` is the mean over the trees of the forest, `share_std` their standard deviation; NaN at a
+    point where no tree tells configs apart.
+
+    Raises:
+        InputError: configs that all have the same score.
+    """
+    names, (x, num_choices) = landscape.hyperparameters, _encoded(landscape)
+    effects = [(name, None) for name in names] + (list(itertools.combinations(names, 2)) if pairs else [])
+    steps, varied, frames = _steps(landscape), _varied(landscape, point), []
+    for i in _points(landscape, point):
+        frame = pd.DataFrame(effects, columns=["hyperparameter", "other"]).assign(share=np.nan, share_std=np.nan)
+        frame.insert(0, "point", i)
+        frame.insert(1, "env_steps", steps[i])
+        means = landscape.cube[:, :, i].mean(axis=1)
+        shares = np.hstack(forest.variance_shares(x, means, num_choices, pairs)) if i in varied else np.empty(0)
+        if len(shares):
+            frame["share"], frame["share_std"] = shares.mean(axis=0), shares.std(axis=0)
+        frames.append(frame)
+    return pd.concat(frames, ignore_index=True)
 
 
 def fidelity_correlation(landscape: Landscape) -> pd.DataFrame:
     """Spearman correlation of the mean scores between all pairs of evaluation points, by env steps."""
-    steps = landscape.curves().groupby("point").env_steps.max().to_list()
-    means = pd.DataFrame(landscape.cube.mean(axis=1), columns=steps)
+    means = pd.DataFrame(landscape.cube.mean(axis=1), columns=_steps(landscape))
     return means.corr(method="spearman")
 
 
 def reliability(landscape: Landscape, repetitions: int = 100) -> pd.DataFrame:
     """How well mean scores over some of the seeds agree with those over as many others: a row per number of seeds.
 
-    `correlation`: mean Spearman correlation over random disjoint halves. From 2 seeds on.
+    `correlation`: mean Spearman correlation over random disjoint halves; between `low` and `high` are nine in ten of them.
+    From 2 seeds on.
     """
     final, draw = landscape.cube[:, :, -1], np.random.default_rng(0)
     rows = []
     for size in range(1, final.shape[1] // 2 + 1):
         orders = [draw.permutation(final.shape[1]) for _ in range(repetitions)]
         halves = [(final[:, o[:size]].mean(axis=1), final[:, o[size : 2 * size]].mean(axis=1)) for o in orders]
-        rows.append({"seeds": size, "correlation": float(np.mean([_spearman(a, b) for a, b in halves]))})
-    return pd.DataFrame(rows, columns=["seeds", "correlation"])
+        found = [_spearman(a, b) for a, b in halves]
+        low, high = statistics.interval(np.array(found), 0.9)
+        rows.append({"seeds": size, "correlation": float(np.mean(found)), "low": low, "high": high})
+    return pd.DataFrame(rows, columns=["seeds", "correlation", "low", "high"])
 
 
 def near_best(landscape: Landscape, shares: tuple[float, ...] = (0.01, 0.05, 0.1, 0.2)) -> pd.DataFrame:
@@ -67,18 +118,17 @@ def optimism(
     """What a random search that takes the best of some configs on some seeds believes, and what it gets on other seeds.
 
     A row per number of configs and of tuning seeds: the incumbent's mean score on its tuning seeds, on all the others,
-    and the best mean on these others among the same configs. Combinations that the landscape is too small for are left out.
+    and the best mean on these others among the same configs; means over the repetitions, and of the first two the standard
+    deviations. Combinations that the landscape is too small for are left out.
     """
     final, draw = landscape.cube[:, :, -1], np.random.default_rng(0)
     rows = []
     for configs, seeds in itertools.product(num_configs, num_seeds):
         if configs > final.shape[0] or seeds >= final.shape[1]:
             continue
-        outcomes = np.mean([_one_search(final, configs, seeds, draw) for _ in range(repetitions)], axis=0)
-        rows.append(
-            {"configs": configs, "seeds": seeds, **dict(zip(("tuning", "test", "best"), outcomes, strict=True))}
-        )
-    return pd.DataFrame(rows, columns=["configs", "seeds", "tuning", "test", "best"])
+        outcomes = np.array([_one_search(final, configs, seeds, draw) for _ in range(repetitions)])
+        rows.append([configs, seeds, *outcomes.mean(axis=0), *outcomes[:, :2].std(axis=0)])
+    return pd.DataFrame(rows, columns=["configs", "seeds", "tuning", "test", "best", "tuning_std", "test_std"])
 
 
 def _one_search(final: np.ndarray, configs: int, seeds: int, draw: np.random.Generator) -> tuple[float, float, float]:
@@ -93,17 +143,12 @@ def _ped_anova(landscape: Landscape, point: int) -> dict[str, float]:
     from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 
     scores = landscape.cube[:, :, point].mean(axis=1)
-    if len(scores) < 2 or scores.min() == scores.max():
-        raise InputError(
-            f"importance needs configs of different scores, got {len(scores)} configs, all {scores.max():g}"
-        )
     distributions = {known["name"]: _distribution(known) for known in landscape.about["space"]["hyperparameters"]}
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(direction="maximize")
-    for config, score in zip(landscape.configs.to_dict(orient="records"), scores, strict=True):
-        active = {name: _plain(distributions[name], value) for name, value in config.items() if not _missing(value)}
-        used = {name: distributions[name] for name in active}
-        study.add_trial(optuna.create_trial(params=active, distributions=used, value=float(score)))
+    for config, score in zip(dataset.recorded_configs(landscape), scores, strict=True):
+        used = {name: distributions[name] for name in config}
+        study.add_trial(optuna.create_trial(params=config, distributions=used, value=float(score)))
     found = get_param_importances(study, evaluator=PedAnovaImportanceEvaluator(), params=None)
     return {name: float(found.get(name, 0.0)) for name in distributions}
 
@@ -118,15 +163,53 @@ def _distribution(known: dict[str, Any]) -> Any:
     return kind(known["lower"], known["upper"], log=bool(known.get("log")))
 
 
-def _plain(distribution: Any, value: Any) -> Any:
-    """A value of its hyperparameter's own type: a column with nulls is read as floats or objects."""
-    if hasattr(distribution, "choices"):
-        return next(choice for choice in distribution.choices if choice == value)
-    return type(distribution.low)(value)
+def _points(landscape: Landscape, point: int | None) -> list[int]:
+    """All evaluation points, or one, which may be counted from the end."""
+    points = list(range(landscape.cube.shape[2]))
+    return points if point is None else [points[point]]
 
 
-def _missing(value: Any) -> bool:
-    return value is None or (isinstance(value, float) and math.isnan(value))
+def _varied(landscape: Landscape, point: int | None) -> list[int]:
+    """Those of these points at which not all configs score the same; early in training, they may."""
+    means, points = landscape.cube.mean(axis=1), _points(landscape, point)
+    varied = [i for i in points if np.ptp(means[:, i]) > 0]
+    if not varied:
+        raise InputError(
+            f"importance needs configs of different scores, got {len(means)} configs, all {means[0, points[-1]]:g}"
+        )
+    return varied
+
+
+def _encoded(landscape: Landscape) -> tuple[np.ndarray, list[int | None]]:
+    """Configs `(config, hyperparameter)` with defaults for what is inactive, numbers in [0, 1] on the hyperparameter's own
+    scale and choices by number; and how many choices each has, None for numbers.
+    """
+    from ConfigSpace import ConfigurationSpace
+
+    known = landscape.about["space"]["hyperparameters"]
+    space = ConfigurationSpace.from_serialized_dict(copy.deepcopy(landscape.about["space"]))  # it takes it apart
+    rows = [
+        [
+            float(space[name].to_vector(config.get(name, space[name].default_value)))
+            for name in landscape.hyperparameters
+        ]
+        for config in dataset.recorded_configs(landscape)
+    ]
+    return np.array(rows), [len(row["choices"]) if row.get("choices") is not None else None for row in known]
+
+
+def _steps(landscape: Landscape) -> list[int]:
+    """Env steps of the evaluation points."""
+    return landscape.curves().groupby("point").env_steps.max().to_list()
+
+
+def _by_point(effects: pd.DataFrame, index: list[str]) -> pd.DataFrame:
+    columns = {f"point {i + 1}": rows.set_index(index).share for i, rows in effects.groupby("point")}
+    return _sorted(pd.DataFrame(columns))
+
+
+def _sorted(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.sort_values(frame.columns[-1], ascending=False).reset_index()
 
 
 def _spearman(a: np.ndarray, b: np.ndarray) -> float:

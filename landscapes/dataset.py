@@ -231,6 +231,40 @@ def get(name: str) -> Landscape:
     return known[name]
 
 
+def of_algorithm(algorithm: str) -> list[Landscape]:
+    """The landscapes of an algorithm in its published space, by name.
+
+    Raises:
+        InputError: there is none of that algorithm.
+    """
+    known = [landscape for landscape in available().values() if landscape.about["settings"]["preset"] == "published"]
+    found = [landscape for landscape in known if landscape.about["settings"]["algorithm"] == algorithm]
+    if not found:
+        raise unknown(
+            "algorithm of landscapes",
+            algorithm,
+            sorted({one.about["settings"]["algorithm"] for one in known}) or ["none"],
+        )
+    return found
+
+
+def recorded_configs(landscape: Landscape) -> list[dict[str, Any]]:
+    """The configs of a landscape as plain scalars, active hyperparameters only, by number."""
+    kinds = {known["name"]: known for known in landscape.about["space"]["hyperparameters"]}
+    rows = landscape.configs.to_dict(orient="records")
+    return [
+        {name: _plain(kinds[name], value) for name, value in row.items() if value is not None and value == value}
+        for row in rows
+    ]
+
+
+def _plain(known: dict[str, Any], value: Any) -> Any:
+    """A value of its hyperparameter's own type: a column with nulls is read as floats or objects."""
+    if known.get("choices") is not None:
+        return next(choice for choice in known["choices"] if choice == value)
+    return int(value) if "int" in known["type"] else float(value)
+
+
 def label(task: str, preset: str) -> str:
     """The name of a task's landscape."""
     return task if preset == "published" else f"{task}@{preset}"

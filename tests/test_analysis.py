@@ -15,13 +15,14 @@ NUM_CONFIGS = 128
 
 
 class MadeUp(Landscape):
-    """A landscape whose tables are given."""
+    """A landscape whose tables are given; its points are the task's last."""
 
     configs = property(lambda self: self.about["configs"])
     cube = property(lambda self: self.about["cube"])
+    runs = property(lambda self: pd.DataFrame({"config": [0], "status": ["completed"]}))
 
     def curves(self):
-        steps = TASK.points(TASK.fidelity)
+        steps = TASK.points(TASK.fidelity)[-self.cube.shape[2] :]
         return pd.DataFrame({"point": range(len(steps)), "env_steps": steps})
 
 
@@ -37,7 +38,7 @@ def landscape_of(score, noise=0.0, num_seeds=10):
         "settings": {**TASK.settings()},
         "space": TASK.space.to_serialized_dict(),
         "seeds": list(range(num_seeds)),
-        "configs": pd.DataFrame([trial.config for trial in trials], columns=list(TASK.space)),
+        "configs": pd.DataFrame([trial.config for trial in trials], columns=list(TASK.space)).rename_axis("config"),
         "cube": cube,
     }
     return MadeUp(about, None)
@@ -47,6 +48,7 @@ def by_learning_rate(config):
     return 100.0 * (abs(np.log10(config["learning_rate"]) + 3.5) < 1)
 
 
+@pytest.mark.parametrize("method", analysis.METHODS)
 @pytest.mark.parametrize(
     ("score", "most"),
     [
@@ -54,18 +56,56 @@ def by_learning_rate(config):
         (lambda config: 100.0 * (config["batch_size"] == 64), "batch_size"),
     ],
 )
-def test_the_hyperparameter_that_decides_is_the_most_important(score, most):
-    table = analysis.importance(landscape_of(score, noise=0.1))
+def test_the_hyperparameter_that_decides_is_the_most_important(score, most, method):
+    table = analysis.importance(landscape_of(score, noise=0.1), method=method)
     assert table.hyperparameter[0] == most
-    np.testing.assert_allclose(table.drop(columns="hyperparameter").sum(), 1.0, atol=1e-6)
+    shares = table.drop(columns="hyperparameter")
+    assert list(shares) == [f"point {i}" for i in range(1, 11)]
+    assert (shares.sum() <= 1 + 1e-6).all()
+    assert shares["point 10"].sum() == pytest.approx(1.0, abs=1e-6 if method == "ped-anova" else 0.2)
     assert set(table.hyperparameter) == set(TASK.space)
 
 
-def test_importance_of_a_flat_landscape_is_refused():
+def test_what_two_hyperparameters_decide_together_is_their_interaction():
+    made = landscape_of(lambda config: 100.0 * (config["initial_epsilon"] > 0.75) * (config["final_epsilon"] > 0.1))
+    table = analysis.interactions(made, point=-1)
+    assert table.columns.to_list() == ["hyperparameter", "other", "point 10"]
+    assert len(table) == 12 * 11 / 2
+    assert set(table.loc[0, ["hyperparameter", "other"]]) == {"initial_epsilon", "final_epsilon"}
+    assert table["point 10"][0] == pytest.approx(1 / 3, abs=0.1)
+    assert table["point 10"][1] < 0.1
+
+
+def test_an_inactive_hyperparameter_counts_as_its_default():
+    """As `config.get` has it here, for the half of the configs that have no priority_alpha."""
+    made = landscape_of(lambda config: 100.0 * (config.get("priority_alpha", 0.9) > 0.5))
+    assert analysis.fanova(made, point=-1).set_index("hyperparameter").share.idxmax() == "priority_alpha"
+
+
+def test_unknown_methods_are_refused():
+    with pytest.raises(InputError, match="method must be one of ped-anova, fanova, got 'shap'"):
+        analysis.importance(landscape_of(by_learning_rate), method="shap")
+
+
+@pytest.mark.parametrize("method", analysis.METHODS)
+def test_importance_of_a_flat_landscape_is_refused(method):
     flat = landscape_of(lambda config: 0.0)
     flat.about["cube"] = np.zeros_like(flat.cube)
     with pytest.raises(InputError, match="importance needs configs of different scores"):
-        analysis.importance(flat)
+        analysis.importance(flat, method=method)
+
+
+@pytest.mark.parametrize("method", analysis.METHODS)
+def test_points_at_which_all_score_the_same_have_no_importance(method):
+    """As where no config has reached the goal yet."""
+    made = landscape_of(by_learning_rate)
+    made.about["cube"][:, :, 0] = -200.0
+    made.about["cube"] = made.cube[:, :, [0, 1, 9]]
+    table = analysis.importance(made, method=method)
+    assert table["point 1"].isna().all()
+    assert table["point 2"].notna().all()
+    with pytest.raises(InputError, match="got 128 configs, all -200"):
+        analysis.importance(made, point=0, method=method)
 
 
 def test_higher_fidelities_say_more():

@@ -1,0 +1,68 @@
+"""Pictures of landscapes: each is written and says what it is about, whatever there is to draw."""
+
+import dataclasses
+import re
+
+import numpy as np
+import pytest
+from test_analysis import TASK, by_learning_rate, landscape_of
+
+from envs.errors import InputError
+from landscapes import gallery
+from landscapes.gallery import OF_LANDSCAPE, OF_TASKS
+
+
+def no_surrogate(configs):
+    return np.array([[by_learning_rate(config)] * 3 for config in configs])
+
+
+def texts(path):
+    return re.findall(r"<text[^>]*>([^<]*)</text>", path.read_text())
+
+
+def drawn(landscape, directory):
+    landscape.about["cube"] = landscape.cube[:, :, [0, 9]]
+    paths = list(gallery.of_landscape(landscape, no_surrogate, directory, "svg", "exact"))
+    return {path.stem: path for path in paths}
+
+
+def test_all_analyses_are_drawn(tmp_path):
+    made = landscape_of(by_learning_rate, noise=5.0, num_seeds=4)
+    made.about["cube"][:, :, 0] = 0.0  # nothing learnt yet
+    paths = drawn(made, tmp_path / "new")
+    assert set(paths) == set(OF_LANDSCAPE)
+    for path in paths.values():
+        assert any("dqn/CartPole-v1" in text for text in texts(path)), path
+    assert set(TASK.space) < set(texts(paths["importance"]))
+    assert {"45k", "50k"} < set(texts(paths["fidelity-correlation"]))
+    assert any(text.startswith("learning_rate 0.0003 → ") for text in texts(paths["ablation"]))
+    assert "exact" in texts(paths["ablation"])
+    assert "best of 32 configs" in texts(paths["optimism"])
+
+
+def test_one_seed_and_a_default_that_is_best_leave_less_to_draw(tmp_path):
+    paths = drawn(landscape_of(by_learning_rate, num_seeds=1), tmp_path)
+    assert set(paths) == set(OF_LANDSCAPE) - {"reliability", "optimism", "ablation"}
+    assert all(path.stat().st_size for path in paths.values())
+
+
+def test_what_tasks_have_in_common_is_drawn(tmp_path):
+    def task_of(name, score):
+        made = landscape_of(score, num_seeds=2)
+        return dataclasses.replace(made, about={**made.about, "settings": {**TASK.settings(), "task": name}})
+
+    two = [task_of("dqn/A-v0", by_learning_rate), task_of("dqn/B-v0", lambda config: config["final_epsilon"])]
+    correlation, subsets = gallery.of_tasks(two, tmp_path, "svg")
+    assert [correlation.stem, subsets.stem] == list(OF_TASKS)
+    assert {"A-v0", "B-v0"} < set(texts(correlation))
+    assert {"1: A-v0", "1: B-v0"} & set(texts(subsets))
+
+
+def test_nothing_is_drawn_of_bad_input(tmp_path):
+    made = landscape_of(by_learning_rate, num_seeds=1)
+    with pytest.raises(InputError, match=r"must be a \.png, \.svg or \.pdf file, got 'importance\.gif'"):
+        gallery.of_landscape(made, no_surrogate, tmp_path, "gif")
+    made.about["cube"][:] = 1.0
+    with pytest.raises(InputError, match="configs of different scores"):
+        gallery.of_landscape(made, no_surrogate, tmp_path, "png")
+    assert not list(tmp_path.iterdir())

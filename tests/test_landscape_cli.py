@@ -1,0 +1,75 @@
+"""The analyses on the command line: what they print, draw and refuse."""
+
+import dataclasses
+import json
+import re
+
+import pytest
+from test_analysis import TASK, by_learning_rate, landscape_of
+from typer.testing import CliRunner
+
+from envs.errors import InputError
+from hpo import landscape_cli
+from landscapes import dataset
+
+
+@pytest.fixture(autouse=True)
+def known(monkeypatch):
+    """Two landscapes of DQN, one of which knows the learning rate only."""
+    one = landscape_of(by_learning_rate, noise=1.0, num_seeds=4)
+    one.about["cube"] = one.cube[:, :, [0, 9]]
+    settings = {**TASK.settings(), "task": "dqn/Acrobot-v1"}
+    other = dataclasses.replace(one, about={**one.about, "settings": settings, "cube": -one.cube})
+    monkeypatch.setattr(dataset, "available", lambda: {one.name: one, other.name: other})
+
+
+def run(*arguments):
+    result = CliRunner().invoke(landscape_cli.app, [str(argument) for argument in arguments], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def test_importance_and_interactions(tmp_path):
+    rows = json.loads(run("importance", "dqn/CartPole-v1", "--fanova", "--json"))
+    assert rows[0]["hyperparameter"] == "learning_rate"
+    pairs = json.loads(run("importance", "dqn/CartPole-v1", "--interactions", "-o", tmp_path / "a.svg", "--json"))
+    assert len(pairs) == 12 * 11 / 2
+    assert "largest interactions" in (tmp_path / "a.svg").read_text()
+
+
+def test_ablation(tmp_path):
+    path = json.loads(run("ablation", "dqn/CartPole-v1", "-o", tmp_path / "a.svg", "--json"))
+    assert path[0]["hyperparameters"] == "default"
+    assert "surrogate: rank correlation" in (tmp_path / "a.svg").read_text()
+
+
+def test_tasks(tmp_path):
+    told = json.loads(run("tasks", "dqn", "-o", tmp_path, "--json"))
+    matrix, subsets = told.values()
+    assert matrix[0]["dqn/Acrobot-v1"] == pytest.approx(-1.0)
+    assert [row["size"] for row in subsets] == [1, 1]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["task-correlation.png", "task-subsets.png"]
+    assert json.loads(run("tasks", "dqn/CartPole-v1", "dqn/Acrobot-v1", "--json")).keys() == told.keys()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["importance", "dqn/CartPole-v1", "-o", "a.doc"],
+            r"picture must be a \.png, \.svg or \.pdf file, got 'a\.doc'",
+        ),
+        (["ablation", "dqn/CartPole-v1", "-o", "a"], "picture must be"),
+        (["analyse", "dqn/CartPole-v1", "-o", "new", "--format", "gif"], r"got 'importance\.gif'"),
+        (["tasks", "dqn", "-o", "new", "--format", "gif"], "picture must be"),
+        (["tasks", "ppo"], "unknown algorithm of landscapes 'ppo': .*dqn"),
+        (["tasks", "dqn/CartPole-v1", "dqn/CartPole"], "unknown landscape"),
+    ],
+)
+def test_bad_input_is_refused_before_anything_is_printed(tmp_path, monkeypatch, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(landscape_cli.app, arguments)
+    assert isinstance(result.exception, InputError)
+    assert re.search(message, str(result.exception))
+    assert not result.output
+    assert not list(tmp_path.iterdir())
