@@ -14,6 +14,7 @@ it is sqrt(r_ours r_theirs).
 
 import argparse
 import itertools
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -127,6 +128,49 @@ def bootstrap(table: pd.DataFrame, repetitions: int = 1000) -> tuple[float, floa
     return low, high
 
 
+def draw(ours: pd.DataFrame, theirs: pd.DataFrame, configs: pd.DataFrame, task: str, path: Path) -> None:
+    """A picture: a config's mean score in both systems, and the mean score along each hyperparameter, with its error."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot as plt
+
+    table = pd.DataFrame({"ours": ours.mean(axis=1), "theirs": theirs.mean(axis=1)}).dropna()
+    names, space = list(configs), tasks.get(task).space
+    figure, panels = plt.subplots(
+        -(-(len(names) + 1) // 4), 4, figsize=(13, 2.9 * -(-(len(names) + 1) // 4)), layout="constrained"
+    )
+    scatter, *others = panels.flat
+    scatter.plot(table.theirs, table.ours, ".", color="0.3", alpha=0.6)
+    scatter.axline((table.theirs.mean(),) * 2, slope=1, color="0.7", lw=1, zorder=0)
+    scatter.set(xlabel="their mean score", ylabel="our mean score", title=task)
+    for name, axes in zip(names, others, strict=False):
+        places, bins = _bins(configs[name].reindex(table.index), spaces.choices(space[name]))
+        for i, system in enumerate(table):
+            means = table[system].groupby(bins).agg(["mean", "sem"])
+            axes.errorbar(places[means.index], means["mean"], 2 * means["sem"], capsize=2, color=f"C{i}", label=system)
+        if getattr(space[name], "log", False):
+            axes.set_xscale("log")
+        axes.set(xlabel=name, ylabel="mean score")
+    others[0].legend(frameon=False)
+    for axes in others[len(names) :]:
+        axes.set_axis_off()
+    for axes in panels.flat:
+        axes.spines[["top", "right"]].set_visible(False)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=90)
+    print(path)
+
+
+def _bins(values: pd.Series, choices: Sequence | None, num: int = 8) -> tuple[pd.Series, pd.Series]:
+    """Where each bin is drawn, and the bin of each config: of equally many configs, or one per choice."""
+    if choices is not None:
+        places = pd.Series([str(choice) for choice in choices])
+        return places, values.map({choice: i for i, choice in enumerate(choices)})
+    bins = pd.qcut(values.astype(float), num, labels=False)
+    return values.astype(float).groupby(bins).median(), bins
+
+
 def _theirs_against_theirs(theirs: pd.DataFrame, k: int) -> float:
     draw = np.random.default_rng(0)
     orders = [draw.permutation(theirs.columns) for _ in range(100)]
@@ -144,10 +188,15 @@ def main() -> None:
     parser.add_argument("--configs", type=int, default=256, help="how many of the file's configs, the first ones")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--store", default="results/reference.sqlite")
+    parser.add_argument(
+        "--picture", type=Path, help="PNG to write: both systems' scores, and along each hyperparameter"
+    )
     args = parser.parse_args()
     ours = our_scores(args.task, args.file, args.configs, args.seeds, Store(args.store))
     configs = pd.DataFrame.from_dict(read_configs(args.file, tasks.get(args.task).space), orient="index")
     compare(ours, read_scores(args.file), configs)
+    if args.picture:
+        draw(ours, read_scores(args.file), configs, args.task, args.picture)
 
 
 if __name__ == "__main__":
