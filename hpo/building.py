@@ -8,11 +8,12 @@ from envs.errors import InputError
 from hpo import spaces, sweeps, tasks
 from hpo.trial import Trial
 from hpo.tuners.sobol import Sobol
-from landscapes import collect, dataset
+from landscapes import cards, collect, dataset
 from landscapes.dataset import Landscape
 from landscapes.store import Store
 
 BATCH = 128
+MIN_CONFIGS_OF_SURROGATE = 20
 
 
 class DefaultThenSobol:
@@ -56,4 +57,13 @@ def build(
         settings = {"trials": configs + 1, "seeds": [seed], "batch": BATCH, "space": space}
         records.append(sweeps.sweep(task, DefaultThenSobol, name=name, store=store, view=make_view(), **settings))
         landscape = dataset.write(directory, collect.about(records), collect.tables(records), collect.build(records))
+        describe(landscape)
     return landscape
+
+
+def describe(landscape: Landscape) -> None:
+    """Write a landscape's dataset card, which says how well a surrogate predicts it, and its Croissant metadata."""
+    from hpo import tables
+
+    enough = landscape.about["num_configs"] >= MIN_CONFIGS_OF_SURROGATE
+    cards.write(landscape, tables.objective("surrogate", landscape).cross_validated() if enough else None)

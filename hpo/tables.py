@@ -175,7 +175,8 @@ def objective(mode: str, landscape: Landscape, seeds: Sequence[int] | None = Non
     from hpo import tasks
 
     settings = landscape.about["settings"]
-    task = tasks.get(settings["task"], settings["preset"], settings["fidelity"])
+    own = None if landscape.source is None else tasks.imported(landscape)
+    task = own or tasks.get(settings["task"], settings["preset"], settings["fidelity"])
     return Table(task, landscape.seeds if seeds is None else seeds, landscape, mode)
 
 
