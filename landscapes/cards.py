@@ -91,6 +91,7 @@ def card(landscape: Landscape, surrogate: Mapping[str, float] | None = None) -> 
         num_runs=num_runs,
         seeds=landscape.seeds,
         provenance=about["provenance"],
+        source=landscape.source,
         rows=list(_rows(landscape)),
         gaps=list(_gaps(landscape)),
         surrogate=surrogate,
@@ -191,9 +192,9 @@ def _rows(landscape: Landscape) -> Iterator[tuple[str, Any]]:
 def _gaps(landscape: Landscape) -> Iterator[str]:
     about = landscape.about
     if landscape.source is None and about["num_configs"] < PLANNED_CONFIGS + 1:
-        yield f"{about['num_configs']} configs, fewer than the planned {PLANNED_CONFIGS} and the default."
+        yield f"{about['num_configs']} configs of the planned {PLANNED_CONFIGS} and the default."
     if landscape.source is None and len(landscape.seeds) < PLANNED_SEEDS:
-        yield f"{len(landscape.seeds)} seeds, fewer than the planned {PLANNED_SEEDS}."
+        yield f"{len(landscape.seeds)} of the planned {PLANNED_SEEDS} seeds."
     num_runs = about["num_configs"] * len(landscape.seeds)
     for status, count in about["status"].items():
         if status != "completed":

@@ -294,7 +294,9 @@ def _configs(recorded: Recorded) -> pd.DataFrame:
 def _typed(values: pd.Series, kind: str) -> pd.Series:
     if kind in ("float", "log"):
         return values.astype("float64")
-    return values.astype("Int64") if kind == "int" else values.convert_dtypes(convert_integer=False)
+    if kind == "int":
+        return values.astype("Int64")
+    return values if pd.api.types.is_float_dtype(values) else values.convert_dtypes()
 
 
 def _about(name: str, recorded: Recorded, tables: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
@@ -371,9 +373,9 @@ def _plain(value: Any) -> Any:
 def _check_keys(frame: pd.DataFrame, file: str) -> None:
     """Refuse rows that can't be assigned to a config, seed and evaluation."""
     for name in (*KEYS, "return_mean"):
-        if name not in frame or isinstance(frame[name], pd.DataFrame):
+        if (count := list(frame).count(name)) != 1:
             theirs = " or ".join(column for column, ours in _ARLBENCH_COLUMNS.items() if ours == name)
-            raise InputError(f"{file} must have one column {theirs}, got {', '.join(map(str, frame.columns))}")
+            raise InputError(f"{file} must have one column {theirs}, got {count or 'none'}")
         if not pd.api.types.is_numeric_dtype(frame[name]):
             raise InputError(f"{file}: {name} must be numbers, got {frame[name].iloc[0] if len(frame) else 'no row'!r}")
     if not len(frame):
