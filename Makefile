@@ -31,7 +31,7 @@ lock:  ## write requirements.lock anew from pyproject.toml
 	$(BIN)/pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --universal --no-emit-index-url --no-header --extra test pyproject.toml --output-file requirements.lock
 
-peers: .venv-arlbench/installed .venv-rejax/installed  ## environments of the systems that scripts/bench_sweep.py compares with
+peers: .venv-arlbench/installed .venv-rejax/installed .venv-sb3/installed  ## environments of the systems that scripts/ compares with
 
 .venv-%/installed: scripts/peers/%.txt
 	$(PYTHON) -m venv .venv-$*

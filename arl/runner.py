@@ -128,24 +128,29 @@ class Runner:
 
     `width` is how many configs the lanes of a row hold, `rows` how many rows a block has; both are fixed for all calls,
     so that a run gives the same numbers whatever else is trained, and nothing compiles twice. They follow from how many
-    configs of one structure, under how many seeds, are expected at a time, and from the memory that one lane needs.
+    configs of one structure, under how many seeds, are expected at a time, and from the memory that one lane needs; or
+    `lanes` says what they are, to get the numbers of an earlier run.
     """
 
     def __init__(
         self, algorithm: Algorithm, env: VectorEnv, num_configs: int, num_seeds: int, num_episodes: int = 128,
-        lane_bytes: int = 1,
+        lane_bytes: int = 1, lanes: tuple[int, int] | None = None,
     ):  # fmt: skip
         self.algorithm, self.env, self.num_episodes = algorithm, env, num_episodes
         self.workers = backend.workers()
-        lanes = backend.lanes_per_worker(lane_bytes)
-        self.width = min(_power_of_two(num_configs), lanes)
-        rows_each = -(-num_seeds * -(-num_configs // self.width) // len(self.workers))
-        blocks_each = -(-rows_each * self.width // lanes)
-        self.rows = -(-rows_each // blocks_each)
+        self.width, self.rows = lanes or self._fitting_lanes(num_configs, num_seeds, lane_bytes)
         self.report = Report()
         self._bytes: dict[Any, int] = {}
         self._programs: dict[Any, tuple[Callable[..., Any], Callable[..., Any]]] = {}
         self._locks: dict[Any, threading.Lock] = collections.defaultdict(threading.Lock)
+
+    def _fitting_lanes(self, num_configs: int, num_seeds: int, lane_bytes: int) -> tuple[int, int]:
+        """Width and rows of blocks that keep all workers busy and fit in memory."""
+        most = backend.lanes_per_worker(lane_bytes)
+        width = min(_power_of_two(num_configs), most)
+        rows_each = -(-num_seeds * -(-num_configs // width) // len(self.workers))
+        blocks_each = -(-rows_each * width // most)
+        return width, -(-rows_each // blocks_each)
 
     def train(
         self, runs: Sequence[Run], on_segment: Callable[[Report], None] = lambda report: None

@@ -11,6 +11,7 @@ _HOMES = {
     "Task": "hpo.tasks", "sweep": "hpo.sweeps", "compare": "hpo.comparisons", "InputError": "envs.errors",
     "plain": "hpo.spaces", "repair": "hpo.spaces",
     "Schedule": "hpo.schedules", "schedule_of": "hpo.schedules", "chain": "hpo.schedules",
+    "objective": "hpo.tables",
     "AutoRLEnv": "hpo.environment", "AutoRLVectorEnv": "hpo.environment",
     "front": "hpo.scores", "hypervolume": "hpo.scores",
 }  # fmt: skip

@@ -42,7 +42,7 @@ def build(
     store's records and ends with the same files.
 
     Raises:
-        InputError: unknown names, or no configs or seeds.
+        InputError: unknown names, no configs or seeds, or fewer configs than the store holds already.
     """
     for name, value in {"configs": configs, "seeds": seeds}.items():
         if value < 1:
@@ -53,9 +53,10 @@ def build(
     directory = Path(out or dataset.directories()[0]) / label
     records = []
     for seed in range(seeds):
-        name = f"landscape-{label}-{configs}-seed{seed}"
-        settings = {"trials": configs + 1, "seeds": [seed], "batch": BATCH, "space": space}
-        records.append(sweeps.sweep(task, DefaultThenSobol, name=name, store=store, view=make_view(), **settings))
+        name = f"landscape-{label}-seed{seed}"
+        _check_grows(store, name, configs)
+        settings = {"trials": configs + 1, "seeds": [seed], "batch": BATCH}
+        records.append(sweeps.sweep(chosen, DefaultThenSobol, name=name, store=store, view=make_view(), **settings))
         landscape = dataset.write(directory, collect.about(records), collect.tables(records), collect.build(records))
         describe(landscape)
     return landscape
@@ -66,4 +67,12 @@ def describe(landscape: Landscape) -> None:
     from hpo import tables
 
     enough = landscape.about["num_configs"] >= MIN_CONFIGS_OF_SURROGATE
-    cards.write(landscape, tables.objective("surrogate", landscape).cross_validated() if enough else None)
+    cards.write(landscape, tables.Recorded(landscape).cross_validated() if enough else None)
+
+
+def _check_grows(store: Store, name: str, configs: int) -> None:
+    there = len(store.trials(name)) - 1 if name in store.names() else 0
+    if configs < there:
+        raise InputError(
+            f"configs must be at least the {there} that {store.location} holds of this landscape, got {configs}"
+        )

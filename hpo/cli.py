@@ -43,6 +43,9 @@ SeedsOption = Annotated[
 ]
 SpaceOption = Annotated[str, typer.Option(help="Space preset: published or full.")]
 FidelityOption = Annotated[int | None, typer.Option(help="Env steps of a full run.", show_default="the task's")]
+ObjectiveOption = Annotated[
+    str, typer.Option(help="training, or how a landscape answers instead: table, exact or surrogate.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 
 
@@ -109,9 +112,7 @@ def sweep(
     option: Annotated[
         list[str] | None, typer.Option("--option", "-o", help="Option of the tuner, name=value; repeatable.")
     ] = None,
-    objective: Annotated[
-        str, typer.Option(help="training, or how a landscape answers instead: table, nearest or surrogate.")
-    ] = "training",
+    objective: ObjectiveOption = "training",
     score: Annotated[
         str,
         typer.Option(
@@ -147,7 +148,8 @@ def compare(
     budget: Annotated[float, typer.Option(help="Equivalent full runs that each sweep may spend.")] = 32.0,
     seeds: SeedsOption = "3",
     test_seeds: Annotated[
-        str, typer.Option(help="Number of test seeds (1000, 1001, ...), or the seeds themselves, comma-separated.")
+        str,
+        typer.Option(help="Number of test seeds (1000, 1001, ...; a landscape's next ones), or the seeds themselves."),
     ] = "5",
     space: SpaceOption = "published",
     fidelity: FidelityOption = None,
@@ -161,6 +163,7 @@ def compare(
     baselines: Annotated[
         bool, typer.Option(help="Add random search, random search with twice the budget, and the default config.")
     ] = True,
+    objective: ObjectiveOption = "training",
     name: Annotated[
         str, typer.Option(help="Name; the same command with the same name goes on with it.")
     ] = "comparison",
@@ -180,7 +183,8 @@ def compare(
     comparison = comparisons.compare(
         _listed(tuners), _listed(tasks), repeats=repeats, budget=budget, seeds=_seeds(seeds),
         test_seeds=_seeds(test_seeds), space=space, fidelity=fidelity, batch=batch, options=_tuner_options(option or []),
-        baselines=baselines, name=name, store=store, view=None if as_json else _comparison_view(),
+        baselines=baselines, objective=objective, name=name, store=store,
+        view=None if as_json else _comparison_view(),
     )  # fmt: skip
     files = [write_report(comparison, directory / "report.html"), *comparison.export(directory)]
     if as_json:
@@ -260,6 +264,30 @@ def show(
         report = _report_path(name)
         print(f"report: {report}" if report.exists() else f"report: not written yet; write it with  arl report {name}")
     return None
+
+
+@app.command()
+def reproduce(
+    name: Annotated[str, typer.Argument(help="Name of a sweep, or a landscape, e.g. ppo/CartPole-v1.")],
+    trial: Annotated[int | None, typer.Option(help="Trial, or config of a landscape.", show_default="the best")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed.", show_default="the trial's first")] = None,
+    tolerance: Annotated[
+        float,
+        typer.Option(help="On other devices or versions, what mean returns may differ by, in parts of their range."),
+    ] = 0.05,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Train one recorded run again, and say whether the numbers are the same; exit status 1 if they are not."""
+    from hpo import reproducing
+
+    found = reproducing.reproduce(name, trial, seed, store, tolerance)
+    if as_json:
+        print_json(found.summary())
+    else:
+        print("\n".join(found.lines()))
+    if not found.agrees:
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -65,10 +65,11 @@ class Design:
     seeds: tuple[int, ...]
     test_seeds: tuple[int, ...]
     batch: int
+    objective: str = "training"
 
     def settings(self) -> dict[str, Any]:
         """The design as JSON-ready values."""
-        own = {key: getattr(self, key) for key in ("repeats", "budget", "batch")}
+        own = {key: getattr(self, key) for key in ("repeats", "budget", "batch", "objective")}
         return {
             "tuners": {entry.label: dict(entry.options) for entry in self.entries},
             "tasks": {task.name: task.settings() for task in self.tasks},
@@ -79,7 +80,7 @@ class Design:
         """The sweep of a tuner on a task under a repeat, which is the tuner's seed."""
         return sweeps.plan(
             task, entry.tuner, budget=self.budget * entry.factor, seeds=self.seeds, tuner_seed=repeat, batch=self.batch,
-            options=entry.options,
+            options=entry.options, objective=self.objective,
         )  # fmt: skip
 
     def sweep_name(self, task: Task, entry: Entry, repeat: int) -> str:
@@ -98,9 +99,11 @@ def design(
     tuners: Sequence[str | type], on: Sequence[str | Task], *, repeats: int = 10, budget: float = 32.0,
     seeds: int | Sequence[int] = 3, test_seeds: int | Sequence[int] = 5, space: str = "published",
     fidelity: int | None = None, batch: int | None = None, options: Mapping[str, Mapping[str, Any]] | None = None,
-    baselines: bool = True, name: str = "comparison",
+    baselines: bool = True, objective: str = "training", name: str = "comparison",
 ) -> Design:  # fmt: skip
     """A checked design; `options`: of tuners, by label.
+
+    Where a landscape is the objective, a number of test seeds means its seeds after the tuning seeds.
 
     Raises:
         InputError: unknown names, one twice, numbers that make no sense, or test seeds that are tuning seeds.
@@ -116,7 +119,8 @@ def design(
     _check_distinct("tasks", [task.name for task in chosen])
     tuning = sweeps.tuning_seeds(seeds)
     each = batch or min(sweeps.MAX_BATCH, max(1, math.ceil(budget / NUM_ROUNDS)))
-    return Design(name, entries, chosen, repeats, float(budget), tuning, _test_seeds(test_seeds, tuning), each)
+    tests = _test_seeds(test_seeds, tuning, objective)
+    return Design(name, entries, chosen, repeats, float(budget), tuning, tests, each, objective)
 
 
 def compare(
@@ -199,7 +203,9 @@ class _Comparing:
         name = self.design.test_name(task)
         recorded = self.store.trials(name) if name in self.store.names() else {}
         trials = test_trials(chains, recorded)
-        plan = sweeps.Plan(task, "given", 0, {}, None, None, self.design.test_seeds, sweeps.MAX_BATCH)
+        plan = sweeps.Plan(
+            task, "given", 0, {}, None, None, self.design.test_seeds, sweeps.MAX_BATCH, objective=self.design.objective
+        )
         given = type("given", (Given,), {"__init__": lambda tuner: Given.__init__(tuner, trials)})
         return sweeps.Sweep(plan, name, self.store, given, self.view.test(name, len(trials))).run()
 
@@ -234,6 +240,7 @@ def command(design: Design) -> list[str]:
     words += ["--seeds", ",".join(map(str, design.seeds)) + ",", "--test-seeds"]
     words += [",".join(map(str, design.test_seeds)) + ",", "--space", first.preset, "--batch", str(design.batch)]
     words += [] if with_baselines else ["--no-baselines"]
+    words += [] if design.objective == "training" else ["--objective", design.objective]
     if len({task.fidelity for task in design.tasks}) == 1:
         words += ["--fidelity", str(first.fidelity)]
     for entry in design.entries:
@@ -261,17 +268,17 @@ def _baselines() -> list[Entry]:
     return [Entry(REFERENCE, "random", {}), Entry(f"{REFERENCE}-2x", "random", {}, 2), Entry("default", "default", {})]
 
 
-def _test_seeds(given: int | Sequence[int], tuning: tuple[int, ...]) -> tuple[int, ...]:
-    first = sweeps.FIRST_TEST_SEED
+def _test_seeds(given: int | Sequence[int], tuning: tuple[int, ...], objective: str) -> tuple[int, ...]:
+    first = sweeps.FIRST_TEST_SEED if objective == "training" else max(tuning) + 1
     chosen = tuple(range(first, first + given)) if isinstance(given, int) else tuple(given)
     if not chosen or len(set(chosen)) < len(chosen):
         raise InputError(f"test seeds must be at least one, and differ, got {given!r}")
     shared = [seed for seed in chosen if seed in tuning]
     if shared:
         raise InputError(f"test seeds must not be tuning seeds, got {shared[0]} as both")
-    low = [seed for seed in chosen if seed < first]
-    if low:
-        raise InputError(f"test seeds must be at least {first}, below are tuning seeds, got {low[0]}")
+    low = [seed for seed in chosen if seed < sweeps.FIRST_TEST_SEED]
+    if low and objective == "training":
+        raise InputError(f"test seeds must be at least {sweeps.FIRST_TEST_SEED}, below are tuning seeds, got {low[0]}")
     return chosen
 
 

@@ -209,9 +209,7 @@ class Training:
         """The record of a trial that can't be trained: the worst score, at no cost."""
         worst, about = self.task.return_range[0], {**self.provenance(), "error": reason}
         runs = [RunRecord(seed, FAILED, worst, 0, 0.0, about, []) for seed in self.seeds_of(trial)]
-        return TrialRecord(
-            trial.id, dict(trial.config), trial.fidelity, trial.parent, self.seeds_of(trial), FAILED, worst, runs
-        )
+        return trial_record(trial, runs)
 
     def provenance(self) -> dict[str, Any]:
         """With what a run is trained here."""
@@ -219,8 +217,8 @@ class Training:
 
 
 def trial_record(trial: Trial, runs: Sequence[RunRecord]) -> TrialRecord:
-    """The record of a trial by its trained runs, one per seed."""
-    status = DIVERGED if any(run.status == DIVERGED for run in runs) else COMPLETED
+    """The record of a trial by its runs, one per seed."""
+    status = next((bad for bad in (FAILED, DIVERGED) if any(run.status == bad for run in runs)), COMPLETED)
     score = float(np.mean([run.score for run in runs]))
     seeds = tuple(run.seed for run in runs)
     return TrialRecord(trial.id, dict(trial.config), trial.fidelity, trial.parent, seeds, status, score, runs)
@@ -232,16 +230,18 @@ def result(trial: Trial, record: TrialRecord, scores: Mapping[str, float] | None
     `scores` are more metrics, where a sweep has several scores. Of a failed trial there is no curve, nor other metrics.
     """
     runs = sorted(record.runs, key=lambda run: run.seed)
-    curves = np.array([[point.return_mean for point in run.points] for run in runs])
-    steps = [point.env_steps for point in runs[0].points]
-    last = [run.points[-1].metrics for run in runs if run.points]
+    whole = [] if record.status == FAILED else runs
+    curves = np.array([[point.return_mean for point in run.points] for run in whole])
+    steps = [point.env_steps for point in whole[0].points] if whole else []
+    last = [run.points[-1].metrics for run in whole]
+    names = list(last[0]) if last else []
+    means = np.mean([[metrics[name] for name in names] for metrics in last], axis=0).tolist() if names else []
     return Result(
         trial,
         record.score,
         {run.seed: run.score for run in runs},
-        list(zip(steps, curves.mean(axis=0).tolist(), strict=True)),
-        {name: float(np.mean([metrics[name] for metrics in last])) for name in (last[0] if last else ())}
-        | dict(scores or {}),
+        list(zip(steps, curves.mean(axis=0).tolist(), strict=True)) if whole else [],
+        {**dict(zip(names, means, strict=True)), **(scores or {})},
         Cost(sum(run.env_steps for run in runs), sum(run.seconds for run in runs)),
         record.status,
     )

@@ -4,7 +4,6 @@ Configs that cross the border to tuners, stores and users are dicts of plain Pyt
 hyperparameters only; `plain` and `repair` make them so.
 """
 
-import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -34,10 +33,10 @@ def plain(config: Mapping[str, Any]) -> dict[str, Scalar]:
 
 
 def sample(space: ConfigurationSpace, seed: Sequence[int]) -> dict[str, Scalar]:
-    """A random config that depends on the seed alone, e.g. `[tuner seed, trial id]`."""
-    space = copy.deepcopy(space)
+    """A random config that depends on the seed alone, e.g. `[tuner seed, trial id]`; reseeds the space."""
     space.seed(int(np.random.SeedSequence(list(seed)).generate_state(1)[0]))
-    return repair(space, space.sample_configuration())  # which may hold inactive ones (ConfigSpace 1.2)
+    drawn = space.sample_configuration()
+    return repair(space, drawn) if space.conditions else plain(drawn)  # it may hold inactive ones (ConfigSpace 1.2)
 
 
 def default(space: ConfigurationSpace) -> dict[str, Scalar]:

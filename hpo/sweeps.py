@@ -8,6 +8,7 @@ import collections
 import contextlib
 import copy
 import dataclasses
+import functools
 import math
 import platform
 import subprocess
@@ -61,7 +62,7 @@ class Plan:
             under all seeds, a continued trial charged only for the difference.
         seeds: tuning seeds, all below 1000: test seeds begin there.
         batch: how many trials are asked for at a time.
-        objective: `training`, or how a landscape answers instead: `table`, `nearest` or `surrogate`.
+        objective: `training`, or how a landscape answers instead (see `hpo.tables`).
         scores: what a trial is given (see `hpo.scores`), the first one to maximise; of several, a tuner finds each among a
             result's metrics.
     """
@@ -107,9 +108,7 @@ def plan(
         )
     task = tasks.get(task, space, fidelity) if isinstance(task, str) else task
     if task.imported and objective == "training":
-        raise InputError(
-            f"task {task.name} is imported: objective must be table, nearest or surrogate, got {objective}"
-        )
+        raise InputError(f"task {task.name} is imported: objective must be table, exact or surrogate, got {objective}")
     if trials is None and budget is None:
         raise InputError("a sweep needs trials or a budget (in equivalent full runs), got neither")
     for name, value in {"trials": trials, "budget": budget, "batch": batch}.items():
@@ -192,7 +191,7 @@ class Sweep:
 
     def __init__(self, plan: Plan, name: str, store: Store, tuner: str | type, view: View, pool: Pool | None = None):
         self.plan, self.name, self.store, self.view = plan, name, store, view
-        self.pool = pool
+        self.pool = pool if plan.objective == "training" else None
         task = plan.task
         context = {
             "space": copy.deepcopy(task.space),  # a tuner's own: some reseed the space they are given
@@ -206,12 +205,11 @@ class Sweep:
         self.recorded = self._recorded()
         self.timing_before: dict[str, float] = store.sweep(name)["timing"] if self.recorded else {}
         self.finished: dict[int, TrialRecord] = {}
+        self.num_timed = 0  # finished trials when the timing was recorded
         self.asked: dict[int, Trial] = {}
         self.spent = 0.0
         self.objective = self._objective()
         self.costs_before = self.objective.costs()
-        if pool:
-            pool.runner = self.objective.runner
         self.seconds: dict[str, float] = collections.defaultdict(float)
         self.started = time.perf_counter()
 
@@ -241,7 +239,10 @@ class Sweep:
         if self.plan.objective == "training":
             from hpo.objectives import Training
 
-            return Training(task, seeds, self.plan.batch, self.pool.runner if self.pool else None)
+            training = Training(task, seeds, self.plan.batch, self.pool.runner if self.pool else None)
+            if self.pool:
+                self.pool.runner = training.runner
+            return training
         from hpo.tables import Table
 
         return Table(task, seeds, dataset.get(dataset.label(task.name, task.preset)), self.plan.objective)
@@ -294,11 +295,10 @@ class Sweep:
         if missing:
             self._check_all_replayed()
         missing = self._trained_elsewhere(missing)
-        for record in self.objective.evaluate(missing, self.view.segment) if missing else ():
-            record = scores.score(record, self.plan.scores, self.plan.task.settings(), self.finished)
-            with self._timed("store"):
-                self._store(record)
-            self._finish(record)
+        records = self.objective.evaluate(missing, self.view.segment) if missing else iter(())
+        # What was trained is recorded at once; what was looked up, together.
+        for group in ([record] for record in records) if self.plan.objective == "training" else [list(records)]:
+            self._record(group)
         return [result(trial, self.finished[trial.id], self._scores(trial)) for trial in trials]
 
     def _scores(self, trial: Trial) -> dict[str, float]:
@@ -317,18 +317,28 @@ class Sweep:
             if runs is None:
                 left.append(trial)
                 continue
-            record = scores.score(trial_record(trial, runs), self.plan.scores, self.plan.task.settings(), self.finished)
-            self._store(record)
-            self._finish(record)
+            self._record([trial_record(trial, runs)])
             self.objective.remember([trial])
         return left
 
-    def _store(self, record: TrialRecord) -> None:
-        """Record a trial; the first one begins the sweep, so that a sweep that fails at once leaves nothing."""
-        if not self.finished and self.name not in self.store.names():
+    def _record(self, records: Sequence[TrialRecord]) -> None:
+        """Score and record trials; the first ones begin the sweep, so that a sweep that fails at once leaves nothing."""
+        settings = self.plan.task.settings()
+        scored = [scores.score(record, self.plan.scores, settings, self.finished) for record in records]
+        with self._timed("store"):
+            if scored and not set(self.finished) - set(self.recorded):
+                self._begin()
+            self.store.add_trials(self.name, scored)
+        for record in scored:
+            self._finish(record)
+
+    def _begin(self) -> None:
+        """Record the sweep itself, or that it is prolonged."""
+        if self.name in self.store.names():
+            self.store.set_settings(self.name, self.plan.settings())
+        else:
             space = self.plan.task.space.to_serialized_dict()
             self.store.add_sweep(self.name, self.plan.settings(), provenance(), space)
-        self.store.add_trial(self.name, record)
 
     def _finish(self, record: TrialRecord) -> None:
         self.finished[record.trial] = record
@@ -357,7 +367,7 @@ class Sweep:
             )
 
     def _recorded(self) -> dict[int, TrialRecord]:
-        """The trials on record, none if the sweep is new.
+        """The trials on record, none if the sweep is new; one that was begun with fewer trials is prolonged.
 
         Raises:
             InputError: the name is taken by a sweep with other settings.
@@ -370,6 +380,8 @@ class Sweep:
             unnamed = {"scores": [scores.DEFAULT], "objective": "training"}  # in older records
             recorded = {**unnamed, **theirs["settings"]}
             other = theirs["space"] if key == "space" else recorded.get(key)
+            if key == "trials" and value is not None and other is not None and value > other:
+                continue
             if dumps(value) != dumps(other):
                 detail = "another" if key == "space" else f"{other!r}, not {value!r}"
                 raise InputError(
@@ -382,8 +394,9 @@ class Sweep:
 
         Where trials were only read back, the timing stays as it was.
         """
-        if not set(self.finished) - set(self.recorded):
+        if len(self.finished) == self.num_timed or not set(self.finished) - set(self.recorded):
             return
+        self.num_timed = len(self.finished)
         spent = {name: cost - self.costs_before[name] for name, cost in self.objective.costs().items()}
         costs = {"total": time.perf_counter() - self.started, **spent, **self.seconds}
         timing = {key: round(self.timing_before.get(key, 0.0) + value, 3) for key, value in costs.items()}
@@ -440,6 +453,7 @@ def provenance() -> dict[str, Any]:
     }
 
 
+@functools.cache
 def _commit() -> str | None:
     """The checkout's commit, with `+` for uncommitted changes; None outside a checkout."""
     here = Path(__file__).resolve().parent

@@ -1,31 +1,36 @@
-"""The objective that trains nothing: results from a landscape, exactly, from the nearest config, or from a surrogate.
+"""The objective that trains nothing: results from a landscape, exact, from the nearest config, or from a surrogate.
 
-Which of these a result comes from is in its runs' provenance. All answer with the landscape's own seeds, so that a sweep
-on a table sees the noise that a sweep on training sees. Between evaluation points a curve is interpolated linearly; before
-the first it is the first.
+Which of these a run comes from is in its provenance. All answer with the landscape's own seeds, so that a sweep on a table
+sees the noise that a sweep on training sees. Between evaluation points a curve is interpolated linearly; before the first
+it is the first.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from functools import cached_property
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property, lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from envs.errors import InputError
-from hpo import spaces
+from hpo import spaces, tasks
+from hpo.contract import TunerError
 from hpo.tasks import Task
 from hpo.trial import Result, Trial
+from landscapes import dataset
 from landscapes.dataset import Landscape
 from landscapes.store import PointRecord, RunRecord, TrialRecord, dumps
 
-MODES = ("table", "nearest", "surrogate")
+MODES = ("table", "exact", "surrogate")
 
 
 class Table:
     """Answers trials of a task from a landscape.
 
-    `mode`: `table` knows the recorded configs only; `nearest` answers with the recorded config that is nearest in the
-    space; `surrogate` with a regression forest's mean curve and the deviations of the nearest config's seeds from theirs.
+    `mode`: `exact` knows the recorded configs only; `table` answers others with the recorded config that is nearest in the
+    space; `surrogate` answers all with a regression forest's mean curve and the deviations of the nearest config's seeds
+    from theirs.
     """
 
     def __init__(self, task: Task, seeds: Sequence[int], landscape: Landscape, mode: str = "table"):
@@ -38,12 +43,11 @@ class Table:
         for key, value in task.settings().items():
             if dumps(settings[key]) != dumps(value):
                 raise InputError(f"landscape {landscape.name} must have {key} {value!r}, got {settings[key]!r}")
-        self.task, self.seeds, self.landscape, self.mode = task, tuple(seeds), landscape, mode
+        self.task, self.seeds, self.mode = task, tuple(seeds), mode
+        self.recorded = _recorded(landscape.directory, dumps(landscape.about["files"]))
+        self.landscape = self.recorded.landscape
         self.trials: dict[int, Trial] = {}
-        self._rows = [landscape.seeds.index(seed) for seed in seeds]
-        self._steps = np.array(task.points(task.fidelity), float)
-
-    runner = None
+        self._steps, self._metrics = task.points(task.fidelity), self.landscape.metrics
 
     def provenance(self) -> dict[str, Any]:
         """Where the answers come from."""
@@ -70,11 +74,12 @@ class Table:
         """The trials' records.
 
         Raises:
-            InputError: a config that is not in the table, or one that goes on from another config's agent.
+            InputError: a config that is not in the table.
+            TunerError: a trial that goes on from another config's agent, as those of population-based tuners do.
         """
         self.remember(trials)
-        for trial in trials:
-            yield self._record(trial)
+        for trial, answer in zip(trials, self._answers([dict(trial.config) for trial in trials]), strict=True):
+            yield self._record(trial, *answer)
 
     def __call__(self, trials: Sequence[Trial]) -> list[Result]:
         """Results in the order of the trials."""
@@ -82,102 +87,147 @@ class Table:
 
         return [result(trial, record) for trial, record in zip(trials, self.evaluate(trials), strict=True)]
 
-    def scores(self, configs: np.ndarray, point: int = -1) -> np.ndarray:
+    def numbers(self, configs: Sequence[Mapping[str, Any]]) -> np.ndarray:
+        """The numbers `(config,)` of the recorded configs that are nearest to these."""
+        return np.array([self.recorded.nearest(spaces.encode(self.task.space, config)) for config in configs])
+
+    def scores(self, numbers: np.ndarray, point: int = -1) -> np.ndarray:
         """Mean scores over the seeds of recorded configs by number, `(config,)`, at an evaluation point."""
-        return self._means[configs, point]
+        return self._means[numbers, point]
 
     @cached_property
     def _means(self) -> np.ndarray:
-        return self.landscape.cube[:, self._rows].mean(axis=1)
+        rows = [self.landscape.seeds.index(seed) for seed in self.seeds]
+        return self.landscape.cube[:, rows].mean(axis=1)
 
-    def _record(self, trial: Trial) -> TrialRecord:
+    def _record(self, trial: Trial, source: str, number: int, values: np.ndarray) -> TrialRecord:
+        from hpo.objectives import trial_record
+
         start = self._start(trial)
-        steps = np.array(self.task.points(trial.fidelity, start), float)
-        returns = self._curves(dict(trial.config))
-        interpolated = np.array([np.interp(steps, self._steps, curve) for curve in returns])
-        seeds = self.seeds_of(trial)
-        runs = [
-            self._run(seed, steps, interpolated[self.seeds.index(seed)], int(trial.fidelity - start)) for seed in seeds
-        ]
-        status = "diverged" if any(run.status == "diverged" for run in runs) else "completed"
-        score = float(np.mean([run.score for run in runs]))
-        return TrialRecord(trial.id, dict(trial.config), trial.fidelity, trial.parent, seeds, status, score, runs)
+        steps = self.task.points(trial.fidelity, start)
+        about = {**self.provenance(), "source": source, "config": number}
+        rows = {seed: self.landscape.seeds.index(seed) for seed in self.seeds_of(trial)}
+        runs = [self._run(seed, about, steps, start, values[row]) for seed, row in rows.items()]
+        return trial_record(trial, runs)
 
-    def _run(self, seed: int, steps: np.ndarray, returns: np.ndarray, trained: int) -> RunRecord:
-        nan, diverged = float("nan"), bool(np.isnan(returns[-1]))
+    def _run(self, seed: int, about: dict[str, Any], steps: Sequence[int], start: int, values: np.ndarray) -> RunRecord:
+        """A run by its values `(point, column)`: env steps, then what a point holds."""
+        worst = self.task.return_range[0]
+        if np.isnan(values[-1, 0]):  # it could not be trained, and has no points
+            return RunRecord(seed, "failed", worst, 0, 0.0, about, [])
+        rows = self._at(steps, values).tolist()
         points = [
-            PointRecord(int(step), float(value), nan, nan, {}) for step, value in zip(steps, returns, strict=True)
+            PointRecord(int(env_steps), mean, std, length, dict(zip(self._metrics, metrics, strict=False)))
+            for env_steps, mean, std, length, *metrics in rows
         ]
-        score = self.task.return_range[0] if diverged else points[-1].return_mean
-        status = "diverged" if diverged else "completed"
-        return RunRecord(seed, status, score, trained, 0.0, self.provenance(), points)
+        trained = points[-1].env_steps - (int(self._at((start,), values)[0, 0]) if start else 0)
+        if math.isnan(points[-1].return_mean):
+            return RunRecord(seed, "diverged", worst, trained, 0.0, about, points)
+        return RunRecord(seed, "completed", points[-1].return_mean, trained, 0.0, about, points)
+
+    def _at(self, steps: Sequence[int], values: np.ndarray) -> np.ndarray:
+        """The rows of `values` at some env steps, `(step, column)`."""
+        if steps == self._steps:
+            return values
+        places = np.interp(steps, self._steps, np.arange(len(self._steps)))
+        below, share = places.astype(int), (places % 1)[:, None]
+        above = np.minimum(below + 1, len(values) - 1)
+        return np.where(share == 0, values[below], (1 - share) * values[below] + share * values[above])
 
     def _start(self, trial: Trial) -> int:
         if trial.parent is None:
             return 0
         parent = self.trials[trial.parent]
         if dict(parent.config) != dict(trial.config):
-            raise InputError(
+            raise TunerError(
                 f"trial {trial.id} goes on from trial {parent.id} with another config: a table can't answer that, "
                 "train with --objective training"
             )
         return parent.fidelity
 
-    def _curves(self, config: dict[str, Any]) -> np.ndarray:
-        """Returns `(seed, point)` of a config."""
-        if self.mode == "table":
-            return self.landscape.returns[self._exact(config), self._rows]
-        encoded = spaces.encode(self.task.space, config)
-        nearest = int(np.argmin(np.abs(self._encoded - encoded).sum(axis=1)))
-        if self.mode == "nearest":
-            return self.landscape.returns[nearest, self._rows]
-        deviations = self.landscape.cube[nearest, self._rows] - self._means[nearest]
-        return np.clip(self._forest.predict(encoded[None])[0] + deviations, *self.task.return_range)
+    def _answers(self, configs: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, int, np.ndarray]]:
+        """What each answer is, the number of the recorded config it rests on, and its values `(seed, point, column)`."""
+        if self.mode == "surrogate":
+            yield from self._guesses(configs)
+            return
+        for config in configs:
+            number = self.recorded.numbers.get(dumps(config))
+            if number is not None:
+                yield "exact", number, self.landscape.values[number]
+            elif self.mode == "table":
+                number = self.recorded.nearest(spaces.encode(self.task.space, config))
+                yield "nearest", number, self.landscape.values[number]
+            else:
+                raise InputError(
+                    f"config {config} must be one of the {len(self.recorded.configs)} of landscape {self.landscape.name}; "
+                    "--objective table or surrogate answers others"
+                )
 
-    def _exact(self, config: dict[str, Any]) -> int:
-        key = dumps(config)
-        if key not in self._numbers:
-            raise InputError(
-                f"config {config} must be one of the {len(self._numbers)} of landscape {self.landscape.name}; "
-                "--objective nearest or surrogate answers others"
-            )
-        return self._numbers[key]
+    def _guesses(self, configs: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, int, np.ndarray]]:
+        encoded = np.array([spaces.encode(self.task.space, config) for config in configs])
+        for row, predicted in zip(encoded, self.recorded.forest.predict(encoded), strict=True):
+            number = self.recorded.nearest(row)
+            deviations = self.landscape.cube[number] - self.recorded.means[number]
+            returns = np.clip(predicted + deviations, *self.task.return_range)
+            steps, unknown = np.broadcast_to(self._steps, returns.shape), np.full_like(returns, np.nan)
+            yield "surrogate", number, np.stack([steps, returns, unknown, unknown], axis=-1)
+
+
+class Recorded:
+    """The recorded configs of a landscape, as a table needs them."""
+
+    def __init__(self, landscape: Landscape):
+        self.landscape = landscape
+        self.space = tasks.of_landscape(landscape).space
 
     @cached_property
     def configs(self) -> list[dict[str, Any]]:
-        """The recorded configs as plain scalars, by number."""
+        """As plain scalars, active hyperparameters only, by number."""
         return recorded_configs(self.landscape)
 
     @cached_property
-    def _numbers(self) -> dict[str, int]:
+    def numbers(self) -> dict[str, int]:
+        """The number of each config, by its JSON."""
         return {dumps(config): i for i, config in enumerate(self.configs)}
 
     @cached_property
-    def _encoded(self) -> np.ndarray:
-        return np.array([spaces.encode(self.task.space, config) for config in self.configs])
+    def encoded(self) -> np.ndarray:
+        """`(config, column)`, see `spaces.encode`."""
+        return np.array([spaces.encode(self.space, config) for config in self.configs])
 
     @cached_property
-    def _forest(self) -> Any:
-        return forest().fit(self._encoded, self._means)
+    def means(self) -> np.ndarray:
+        """Mean returns over all seeds, `(config, point)`."""
+        return self.landscape.cube.mean(axis=1)
+
+    @cached_property
+    def forest(self) -> Any:
+        """The surrogate, fitted to all means."""
+        return forest().fit(self.encoded, self.means)
+
+    def nearest(self, encoded: np.ndarray) -> int:
+        """The number of the config that is nearest to an encoded one, by the sum of differences."""
+        return int(np.argmin(np.abs(self.encoded - encoded).sum(axis=1)))
 
     def cross_validated(self, folds: int = 5) -> dict[str, float]:
         """How well the surrogate predicts configs it has not seen: Spearman correlation and mean absolute error."""
-        import pandas as pd
+        from scipy.stats import spearmanr
         from sklearn.model_selection import cross_val_predict
 
-        predicted, known = cross_val_predict(forest(), self._encoded, self._means, cv=folds)[:, -1], self._means[:, -1]
-        correlation = pd.Series(predicted).corr(pd.Series(known), method="spearman")
-        return {"spearman": float(correlation), "mean_absolute_error": float(np.abs(predicted - known).mean())}
+        predicted, known = cross_val_predict(forest(), self.encoded, self.means, cv=folds)[:, -1], self.means[:, -1]
+        correlation = float(spearmanr(predicted, known).statistic)
+        return {"spearman": correlation, "mean_absolute_error": float(np.abs(predicted - known).mean())}
+
+
+@lru_cache(maxsize=32)
+def _recorded(directory: Path, files: str) -> Recorded:
+    """What is recorded in a landscape's directory; read once while its files are the same."""
+    return Recorded(dataset.read(directory))
 
 
 def objective(mode: str, landscape: Landscape, seeds: Sequence[int] | None = None) -> Table:
     """A landscape as an objective: `objective("table", landscapes.load("ppo/CartPole-v1"))(trials)` gives results."""
-    from hpo import tasks
-
-    settings = landscape.about["settings"]
-    own = None if landscape.source is None else tasks.imported(landscape)
-    task = own or tasks.get(settings["task"], settings["preset"], settings["fidelity"])
-    return Table(task, landscape.seeds if seeds is None else seeds, landscape, mode)
+    return Table(tasks.of_landscape(landscape), landscape.seeds if seeds is None else seeds, landscape, mode)
 
 
 def recorded_configs(landscape: Landscape) -> list[dict[str, Any]]:

@@ -217,16 +217,19 @@ def get(name: str, preset: str = "published", fidelity: int | None = None) -> Ta
 def _of_imported(name: str, preset: str, fidelity: int | None) -> Task:
     from landscapes import dataset
 
-    task = imported(dataset.get(dataset.label(name, preset)))
+    task = of_landscape(dataset.get(dataset.label(name, preset)))
     if fidelity not in (None, task.fidelity):
         raise InputError(f"fidelity of imported task {name} must be its own, {task.fidelity}, got {fidelity}")
     return task
 
 
-def imported(landscape: "Landscape") -> Task:
-    """The task of an imported landscape, as its files say."""
+def of_landscape(landscape: "Landscape") -> Task:
+    """The task of a landscape; of an imported one, as its files say."""
     from ConfigSpace import ConfigurationSpace
 
+    if landscape.source is None:
+        settings = landscape.about["settings"]
+        return get(settings["task"], settings["preset"], settings["fidelity"])
     known = dict(landscape.about["settings"])
     worst, best = known.pop("return_range")
     space = ConfigurationSpace.from_serialized_dict(copy.deepcopy(landscape.about["space"]))  # it takes the dict apart

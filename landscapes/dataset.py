@@ -36,6 +36,8 @@ _ABOUT: dict[str, type] = {
     "settings.return_range": list, "space": dict, "space.hyperparameters": list, "seeds": list, "num_configs": int,
     "provenance": dict, "status": dict, "files": dict,
 }  # fmt: skip
+_CURVE_KEYS = ("config", "seed", "point")
+_CURVE_VALUES = ("env_steps", "return_mean", "return_std", "episode_length_mean")
 
 
 @dataclass(frozen=True)
@@ -123,6 +125,19 @@ class Landscape:
             raise InputError(f"landscape {self.name} must have a row for each of {shape} points, got {len(by_run)}")
         returns = by_run.reshape(shape)
         return self._without_missing(returns) if self.about["status"].get("missing") else returns
+
+    @property
+    def metrics(self) -> list[str]:
+        """The names of the training metrics."""
+        return [name for name in self._curves if name not in (*_CURVE_KEYS, *_CURVE_VALUES)]
+
+    @cached_property
+    def values(self) -> np.ndarray:
+        """Env steps, mean and deviation of returns, mean length, then metrics: `(config, seed, point, column)`."""
+        by_run = self._curves[[*_CURVE_VALUES, *self.metrics]].to_numpy(np.float64, na_value=np.nan)
+        values = by_run.reshape(*self.returns.shape, -1)
+        values[..., _CURVE_VALUES.index("return_mean")] = self.returns
+        return values
 
     @cached_property
     def cube(self) -> np.ndarray:

@@ -254,6 +254,9 @@ def _tables(recorded: Recorded) -> dict[str, pd.DataFrame]:
     known = points.set_index(KEYS)
     curves = known.reindex(every).astype("float32")
     curves = curves.where(np.isfinite(curves)).assign(missing=~every.isin(known.index)).reset_index()
+    curves = curves.assign(
+        **{name: np.float32("nan") for name in ("return_std", "episode_length_mean") if name not in curves}
+    )
     curves.insert(2, "point", curves.env_steps.map({step: i for i, step in enumerate(steps)}))
     runs = _runs(curves)
     types = {"config": "int32", "seed": "int16", "point": "int16", "env_steps": "Int64"}

@@ -153,6 +153,7 @@ class Store:
         if self.path is not None and any(folder.is_file() for folder in self.path.parents):
             raise InputError(f"store must be a file in a directory, got {location!r}")
         sa.event.listen(self._engine, "connect", _enforce_foreign_keys)
+        self._made = False
         if self.exists():
             self._check()
 
@@ -203,25 +204,39 @@ class Store:
         with self._writing() as connection:
             connection.execute(_sweeps.update().where(_sweeps.c.name == name), {"timing": dict(timing)})
 
+    def set_settings(self, name: str, settings: Mapping[str, Any]) -> None:
+        """Record the settings with which the sweep goes on."""
+        with self._writing() as connection:
+            connection.execute(_sweeps.update().where(_sweeps.c.name == name), {"settings": dict(settings)})
+
     def add_trial(self, sweep: str, trial: TrialRecord) -> None:
         """Record a finished trial, wholly or not at all.
 
         Raises:
             InputError: the trial is there already.
         """
-        key = {"sweep": sweep, "trial": trial.trial}
-        with self._writing(
-            f"trial {trial.trial} of sweep {sweep!r} is recorded already: is it running twice?"
-        ) as connection:
-            connection.execute(_trials.insert(), {**key, **_trial_row(trial)})
-            connection.execute(_runs.insert(), [{**key, **_run_row(run)} for run in trial.runs])
-            rows = [
-                {**key, "seed": run.seed, "point": i, **_point_row(p)}
-                for run in trial.runs
-                for i, p in enumerate(run.points)
-            ]
-            if rows:
-                connection.execute(_points.insert(), rows)
+        self.add_trials(sweep, [trial])
+
+    def add_trials(self, sweep: str, trials: Sequence[TrialRecord]) -> None:
+        """Record finished trials, all of them or none.
+
+        Raises:
+            InputError: one of them is there already.
+        """
+        ids = ", ".join(str(trial.trial) for trial in trials)
+        runs = [(trial.trial, run) for trial in trials for run in trial.runs]
+        points = [(trial, run.seed, i, point) for trial, run in runs for i, point in enumerate(run.points)]
+        rows = {
+            _trials: [{"trial": trial.trial, **_trial_row(trial)} for trial in trials],
+            _runs: [{"trial": trial, **_run_row(run)} for trial, run in runs],
+            _points: [
+                {"trial": trial, "seed": seed, "point": i, **_point_row(point)} for trial, seed, i, point in points
+            ],
+        }
+        with self._writing(f"trial {ids} of sweep {sweep!r} is recorded already: is it running twice?") as connection:
+            for table, of_table in rows.items():
+                if of_table:
+                    connection.execute(table.insert(), [{"sweep": sweep, **row} for row in of_table])
 
     def trials(self, sweep: str) -> dict[int, TrialRecord]:
         """The finished trials of a sweep by id, with their runs and points."""
@@ -253,13 +268,16 @@ class Store:
         """A transaction; makes the store if it is new."""
         if not self.exists():
             assert self.path is not None
+            self._made = False
             self.path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with self._engine.begin() as connection:
-                _metadata.create_all(connection)
-                if connection.scalar(sa.select(_about.c.schema_version)) is None:
-                    connection.execute(_about.insert(), {"schema_version": SCHEMA_VERSION})
+                if not self._made:
+                    _metadata.create_all(connection)
+                    if connection.scalar(sa.select(_about.c.schema_version)) is None:
+                        connection.execute(_about.insert(), {"schema_version": SCHEMA_VERSION})
                 yield connection
+            self._made = True
         except sa.exc.IntegrityError as error:
             raise InputError(conflict or _cause(error)) from error
         except sa.exc.OperationalError as error:

@@ -1,87 +1,125 @@
-"""CPU seconds per run of the same PPO CartPole-v1 configs: `arl sweep`, ARLBench and rejax, side by side.
+"""CPU seconds per run of the same configs of one task: `arl sweep`, ARLBench and rejax, side by side.
 
-The configs are the first of the Sobol sequence over the published space, 1e5 env steps, one seed, at the reference's task
-settings (8 envs x 32 steps, 20 epochs, 10 evaluations of 128 episodes). Every program runs alone on the same one core, one
-after the other, with all it costs: start-up, compilation, training, evaluation, records. Ours runs twice: with an empty
-cache of compiled programs, and again with a warm one. ARLBench compiles for every config, so a few of them tell its cost.
+The configs are the first of the Sobol sequence over the published space, one seed, at the reference's task settings (10
+evaluations of 128 episodes). Every program runs alone on the same one core, one after the other, with all it costs:
+start-up, compilation, training, evaluation, records. Ours runs twice: with an empty cache of compiled programs, and again
+with a warm one.
+
+Peers that take long run a few of the configs, as many of each batch size, with and without prioritized replay; what they
+spend once a sweep is shared among all. ARLBench compiles for every config. DQN trains for 51,200 env steps, which is what
+it rounds 5e4 up to. rejax has no SAC that could be given the same settings. "updates" are gradient steps per run.
 
     make peers                              # the peers' environments, .venv-arlbench and .venv-rejax
-    .venv/bin/python scripts/bench_sweep.py [--configs 64] [--arlbench-runs 4] [--core 0]
+    .venv/bin/python scripts/bench_sweep.py [--task ppo/CartPole-v1] [--configs 64] [--peer-runs 4] [--core 0]
+    .venv/bin/python scripts/bench_sweep.py --task dqn/CartPole-v1 --peer-runs 6
+    .venv/bin/python scripts/bench_sweep.py --task sac/Pendulum-v1 --configs 12 --peer-runs 6
 """
 
 import argparse
+import itertools
 import json
 import os
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
+ENV_STEPS = {"ppo/CartPole-v1": 100_000, "dqn/CartPole-v1": 51_200, "sac/Pendulum-v1": 20_000}
+
+Config = dict[str, Any]
 
 
 def main() -> None:
     args = parse_args()
+    configs = in_turns(sobol_configs(args.task, args.configs))
     with tempfile.TemporaryDirectory() as scratch:
-        rows = bench(args, Path(scratch))
+        path = Path(scratch) / "configs.json"
+        path.write_text(json.dumps(configs))
+        rows = [*our_rows(args, configs, Path(scratch)), *peer_rows(args, path)]
     print_table(rows)
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--task", choices=ENV_STEPS, default="ppo/CartPole-v1")
     parser.add_argument("--configs", type=int, default=64)
-    parser.add_argument("--arlbench-runs", type=int, default=4)
-    parser.add_argument("--rejax-chunks", type=int, nargs="*", default=[2, 8], help="lanes of a rejax program")
+    parser.add_argument("--peer-runs", type=int, default=4, help="configs that ARLBench and rejax's DQN run")
+    parser.add_argument("--rejax-chunks", type=int, nargs="*", default=[2, 8], help="lanes of a rejax PPO program")
     parser.add_argument("--core", type=int, default=0, help="the core that everything runs on")
     parser.add_argument("--arlbench-python", default=str(ROOT / ".venv-arlbench/bin/python"))
     parser.add_argument("--rejax-python", default=str(ROOT / ".venv-rejax/bin/python"))
     return parser.parse_args()
 
 
-def bench(args: argparse.Namespace, scratch: Path) -> list[dict[str, Any]]:
-    configs = scratch / "configs.json"
-    configs.write_text(json.dumps(sobol_configs(args.configs)))
-    rows = [
-        sweep_row("arl sweep, empty cache", args, scratch, "cold"),
-        sweep_row("arl sweep, warm cache", args, scratch, "warm"),
-    ]
-    for chunk in args.rejax_chunks:
-        command = [args.rejax_python, HERE / "peers/run_rejax.py", configs, "--chunk", chunk]
-        rows.append(peer_row(f"rejax, {chunk} lanes", command, args.core))
-    command = [args.arlbench_python, HERE / "peers/run_arlbench.py", configs, args.arlbench_runs]
-    rows.append(peer_row("ARLBench", command, args.core))
-    return rows
-
-
-def sobol_configs(count: int) -> list[dict[str, Any]]:
+def sobol_configs(task: str, count: int) -> list[Config]:
     from hpo import tasks
     from hpo.tuners.sobol import Sobol
 
-    task = tasks.get("ppo/CartPole-v1")
-    return [dict(trial.config) for trial in Sobol(task.space, task.fidelity, seed=0).ask(count)]
+    chosen = tasks.get(task, fidelity=ENV_STEPS[task])
+    return [dict(trial.config) for trial in Sobol(chosen.space, chosen.fidelity, seed=0).ask(count)]
 
 
-def sweep_row(label: str, args: argparse.Namespace, scratch: Path, name: str) -> dict[str, Any]:
-    command = [
-        Path(sys.executable).parent / "arl", "sweep", "ppo/CartPole-v1", "--tuner", "sobol", "--trials", args.configs,
-        "--seeds", 1, "--name", name, "--store", scratch / "store.sqlite", "--json",
-    ]  # fmt: skip
-    output, cpu, wall = timed(command, args.core, {"XDG_CACHE_HOME": str(scratch / "cache")})
-    timing = output["timing"]
+def in_turns(configs: list[Config]) -> list[Config]:
+    """The configs, one of each batch size with and without prioritized replay in turn."""
+
+    def kind(config: Config) -> tuple[int, bool]:
+        return config.get("batch_size", 0), config.get("prioritized", False)
+
+    groups = [list(group) for _, group in itertools.groupby(sorted(configs, key=kind), key=kind)]
+    return [config for turn in itertools.zip_longest(*groups) for config in turn if config is not None]
+
+
+def our_rows(args: argparse.Namespace, configs: list[Config], scratch: Path) -> Iterable[dict[str, Any]]:
+    for name in ("empty", "warm"):
+        command = [
+            Path(sys.executable).parent / "arl", "sweep", args.task, "--tuner", "sobol", "--trials", len(configs),
+            "--seeds", 1, "--fidelity", ENV_STEPS[args.task], "--name", name, "--store", scratch / "store.sqlite", "--json",
+        ]  # fmt: skip
+        output, cpu, wall = timed(command, args.core, {"XDG_CACHE_HOME": str(scratch / "cache")})
+        timing = output["timing"]
+        yield {
+            "program": f"arl sweep, {name} cache", "runs": output["trials"], "cpu": cpu / output["trials"], "wall": wall,
+            "updates": sum(gradient_steps(args.task, config) for config in configs) / len(configs),
+            "compile": timing["compile"],
+            "overhead": (timing.get("tuner", 0) + timing.get("store", 0)) / timing["total"],
+        }  # fmt: skip
+
+
+def gradient_steps(task: str, config: Config) -> int:
+    """Updates of a run of ours."""
+    from hpo import tasks
+
+    chosen = tasks.get(task, fidelity=ENV_STEPS[task])
+    known = {**chosen.fixed, **config}
+    if chosen.algorithm == "ppo":
+        rollout = known["num_envs"] * known["num_steps"]
+        return chosen.fidelity // rollout * known["num_epochs"] * (rollout // min(known["minibatch_size"], rollout))
+    iteration = known["num_envs"] * known["train_freq"]
+    return (chosen.fidelity // iteration - known["learning_starts"] // iteration) * known["gradient_steps"]
+
+
+def peer_rows(args: argparse.Namespace, configs: Path) -> Iterable[dict[str, Any]]:
+    if args.task.startswith("ppo"):
+        for chunk in args.rejax_chunks:
+            command = [args.rejax_python, HERE / "peers/run_rejax.py", configs, "--chunk", chunk]
+            yield peer_row(f"rejax, {chunk} lanes", command, args)
+    if args.task.startswith("dqn"):
+        yield peer_row("rejax", [args.rejax_python, HERE / "peers/run_rejax_dqn.py", configs, args.peer_runs], args)
+    command = [args.arlbench_python, HERE / "peers/run_arlbench.py", configs, args.peer_runs, "--task", args.task]
+    yield peer_row("ARLBench", command, args)
+
+
+def peer_row(label: str, command: list[Any], args: argparse.Namespace) -> dict[str, Any]:
+    output, cpu, wall = timed(command, args.core, {})
+    once = cpu - output["cpu_seconds_per_run"] * output["runs"]
     return {
-        "program": label, "runs": output["trials"], "cpu": cpu / output["trials"], "wall": wall, "compile": timing["compile"],
-        "overhead": (timing.get("tuner", 0) + timing.get("store", 0)) / timing["total"],
-    }  # fmt: skip
-
-
-def peer_row(label: str, command: list[Any], core: int) -> dict[str, Any]:
-    output, cpu, wall = timed(command, core, {})
-    return {
-        "program": label, "runs": output["runs"], "cpu": cpu / output["runs"], "wall": wall,
-        "compile": output.get("compile_cpu_seconds"), "overhead": None,
+        "program": label, "runs": output["runs"], "cpu": output["cpu_seconds_per_run"] + once / args.configs, "wall": wall,
+        "updates": output["gradient_steps_per_run"], "compile": output.get("compile_cpu_seconds"), "overhead": None,
     }  # fmt: skip
 
 
@@ -103,14 +141,15 @@ def timed(command: list[Any], core: int, environment: dict[str, str]) -> tuple[d
 def print_table(rows: list[dict[str, Any]]) -> None:
     ours = rows[0]["cpu"]
     print(
-        f"{'program':<26}{'runs':>6}{'CPU s per run':>15}{'ratio':>8}{'compile s':>11}{'tuner+store':>13}{'wall s':>8}"
+        f"{'program':<26}{'runs':>6}{'updates':>9}{'CPU s per run':>15}{'ratio':>8}{'compile s':>11}{'tuner+store':>13}"
+        f"{'wall s':>8}"
     )
     for row in rows:
         compiled = "-" if row["compile"] is None else f"{row['compile']:.1f}"
         overhead = "-" if row["overhead"] is None else f"{row['overhead']:.1%}"
         print(
-            f"{row['program']:<26}{row['runs']:>6}{row['cpu']:>15.2f}{row['cpu'] / ours:>8.2f}{compiled:>11}{overhead:>13}"
-            f"{row['wall']:>8.0f}"
+            f"{row['program']:<26}{row['runs']:>6}{row['updates']:>9.0f}{row['cpu']:>15.2f}{row['cpu'] / ours:>8.2f}"
+            f"{compiled:>11}{overhead:>13}{row['wall']:>8.0f}"
         )
 
 

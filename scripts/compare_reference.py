@@ -1,8 +1,8 @@
 """Our landscape against the reference system's, on its own configs: rank correlation, noise ceiling, outliers.
 
 Trains the configs of one of the reference dataset's landscape files (columns `run_id, budget, performance, seed,
-hp_config.*`) at the task's published settings, one sweep per seed, so that it can be stopped and gone on with; then
-compares the mean final scores.
+hp_config.*`) at the task's published settings, one sweep per seed, so that it can be stopped, gone on with and prolonged;
+then compares the mean final scores.
 
 The noise ceiling is what the correlation would be if both systems had the same true landscape: with reliabilities r_ours
 and r_theirs of the means over seeds (from the correlation between halves of the seeds, by Spearman and Brown's formula),
@@ -31,12 +31,14 @@ OUR_NAMES = {
 }  # fmt: skip
 
 
+BATCH = 64  # of every sweep alike, so that one of few configs can be prolonged
+
+
 class Recorded:
     """A tuner that asks for the configs of a landscape file, in the order of their ids."""
 
-    def __init__(self, space, fidelity: int, path: str, configs: int):
-        chosen = list(read_configs(Path(path), space).items())[:configs]
-        self.trials = iter([Trial(int(i), config, fidelity) for i, config in chosen])
+    def __init__(self, space, fidelity: int, path: str):
+        self.trials = iter([Trial(int(i), config, fidelity) for i, config in read_configs(Path(path), space).items()])
 
     def ask(self, n: int) -> list[Trial]:
         return list(itertools.islice(self.trials, n))
@@ -73,8 +75,8 @@ def our_scores(task: str, path: Path, configs: int, seeds: int, store: Store) ->
     """Final scores `(config, seed)` of the same configs, trained here, or on record already."""
     columns = {}
     for seed in range(seeds):
-        name, options = f"reference-{path.stem}-{configs}-seed{seed}", {"path": str(path), "configs": configs}
-        record = sweeps.sweep(task, Recorded, trials=configs, seeds=[seed], options=options, name=name, store=store)
+        name, settings = f"reference-{path.stem}-seed{seed}", {"seeds": [seed], "options": {"path": str(path)}}
+        record = sweeps.sweep(task, Recorded, trials=configs, batch=BATCH, name=name, store=store, **settings)
         columns[seed] = landscapes.load_sweep(record.name, store).trials.set_index("trial").score
         print(f"seed {seed}: {configs} configs, mean score {columns[seed].mean():.1f}, {record.timing}", flush=True)
     return pd.DataFrame(columns)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import hpo
 import landscapes
 from envs.errors import InputError
 from hpo import spaces, tables, tasks
@@ -226,8 +227,12 @@ def test_the_table_gives_what_was_trained(landscape, records):
         known = [record.records[got.trial.id].runs[0] for record in records]
         assert got.seed_scores == pytest.approx({run.seed: run.score for run in known})
         assert got.score == pytest.approx(np.mean([run.score for run in known]))
-        assert [step for step, _ in got.curve] == list(TASK.points(TASK.fidelity))
-    assert [got.status for got in table(landscape)(trials)].count("diverged") == 2, "one diverged, one failed"
+        if got.status == "completed":
+            assert [step for step, _ in got.curve] == list(TASK.points(TASK.fidelity))
+            assert got.metrics == {"q_loss": pytest.approx(0.1)}
+            assert got.cost.env_steps == 50_000 * len(SEEDS)
+    status = [got.status for got in table(landscape)(trials)]
+    assert (status.count("diverged"), status.count("failed")) == (1, 1)
 
 
 def test_fidelities_and_continued_configs(landscape):
@@ -249,8 +254,8 @@ def test_another_configs_agent_is_refused(landscape):
 def test_configs_outside_the_table(landscape):
     config = spaces.sample(TASK.space, [77])
     with pytest.raises(InputError, match="must be one of the 12 of landscape dqn/CartPole-v1"):
-        table(landscape)([Trial(0, config, TASK.fidelity)])
-    (nearest,) = table(landscape, "nearest")([Trial(0, config, TASK.fidelity)])
+        table(landscape, "exact")([Trial(0, config, TASK.fidelity)])
+    (nearest,) = table(landscape)([Trial(0, config, TASK.fidelity)])
     assert nearest.score in [pytest.approx(got) for got in landscape.scores().score]
     (guessed,) = table(landscape, "surrogate")([Trial(0, config, TASK.fidelity)])
     assert TASK.return_range[0] <= guessed.score <= TASK.return_range[1]
@@ -258,14 +263,43 @@ def test_configs_outside_the_table(landscape):
 
 def test_the_nearest_of_a_recorded_config_is_itself(landscape):
     trials = [Trial(i, config, TASK.fidelity) for i, config in enumerate(tables.recorded_configs(landscape))]
-    exact, nearest = (table(landscape, mode)(trials) for mode in ("table", "nearest"))
+    exact, nearest = (table(landscape, mode)(trials) for mode in ("exact", "table"))
     assert [got.seed_scores for got in exact] == [got.seed_scores for got in nearest]
+
+
+class Mutating:
+    """Goes on from an agent with another config, as population-based tuners do."""
+
+    def __init__(self, space, fidelity):
+        self.trials = [
+            Trial(0, spaces.default(space), fidelity // 2),
+            Trial(1, {**spaces.default(space), "learning_rate": 1e-5}, fidelity, parent=0),
+        ]
+
+    def ask(self, n):
+        return [self.trials.pop(0)] if self.trials else []
+
+    def tell(self, results):
+        pass
+
+
+def test_tuners_are_compared_on_a_table(found, tmp_path):
+    store = Store(tmp_path / "store.sqlite")
+    settings = {"objective": "table", "repeats": 2, "budget": 4, "seeds": 2, "test_seeds": 1}
+    comparison = hpo.compare(["sobol", Mutating], ["dqn/CartPole-v1"], store=store, **settings)
+    assert comparison.tuners == ["sobol", "random", "random-2x", "default"]
+    assert "a table can't answer that" in comparison.broken["Mutating"]
+    assert comparison.tests["dqn/CartPole-v1"].settings["seeds"] == [2]
+    default = comparison.incumbents.query("tuner == 'default'").iloc[0]
+    assert default.test_score == pytest.approx(made_up_return(0, 2, 9))
+    with pytest.raises(InputError, match="test seeds must not be tuning seeds, got 1 as both"):
+        hpo.compare(["sobol"], ["dqn/CartPole-v1"], store=store, **{**settings, "test_seeds": [1]})
 
 
 def test_tables_that_do_not_fit_are_refused(landscape):
     with pytest.raises(InputError, match=r"seeds must be among the landscape's \[0, 1, 2\], got 7"):
         table(landscape, seeds=[7])
-    with pytest.raises(InputError, match="objective must be one of training, table, nearest, surrogate"):
+    with pytest.raises(InputError, match="objective must be one of training, table, exact, surrogate"):
         table(landscape, "tables")
     with pytest.raises(InputError, match="must have fidelity 100"):
         tables.Table(tasks.get("dqn/CartPole-v1", fidelity=100), [0], landscape)

@@ -145,7 +145,7 @@ def test_objectives_answer_from_imported_landscapes(tmp_path, monkeypatch, arlbe
     configs = tables.recorded_configs(arlbench)
     exact, nearest = (
         tables.objective(mode, arlbench)([Trial(i, config, 8_000) for i, config in enumerate(configs)])
-        for mode in ("table", "nearest")
+        for mode in ("exact", "table")
     )
     assert [got.seed_scores for got in exact] == [got.seed_scores for got in nearest]
     assert exact[5].seed_scores == {seed: performance(5, seed, 3) for seed in (0, 1, 2)}

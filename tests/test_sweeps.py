@@ -372,7 +372,8 @@ def test_seeds_may_be_named(sweep, trained):
 @pytest.mark.parametrize(
     ("changes", "key"),
     [
-        ({"trials": 4}, "trials"),
+        ({"trials": 2, "batch": 3}, "trials"),
+        ({"trials": 4}, "batch"),
         ({"seeds": [1]}, "seeds"),
         ({"tuner_seed": 1}, "tuner_seed"),
         ({"batch": 1}, "batch"),
@@ -395,6 +396,15 @@ def test_a_name_is_for_one_sweep(sweep, trained, changes, key):
     assert again.timing == first.timing
     for one, other in zip(outcome(first), outcome(again), strict=True):
         pd.testing.assert_frame_equal(one, other)
+
+
+def test_a_sweep_is_prolonged(sweep, trained):
+    sweep(trials=3, batch=2)
+    longer = sweep(trials=5, batch=2)
+    assert len(trained) == 5
+    assert longer.settings["trials"] == 5
+    whole = sweep(name="whole", trials=5, batch=2)
+    assert [trial.config for trial in longer.records.values()] == [trial.config for trial in whole.records.values()]
 
 
 def test_a_task_by_name_in_the_default_store(trained, tmp_path, monkeypatch):

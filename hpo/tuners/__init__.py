@@ -3,6 +3,7 @@
 `from_optuna`, `from_smac` and `from_vector` make tuner classes of other libraries' objects.
 """
 
+import functools
 import importlib
 import inspect
 from collections.abc import Mapping
@@ -24,6 +25,7 @@ def __getattr__(name: str) -> Any:
     return getattr(importlib.import_module(_WRAPPERS[name]), name)
 
 
+@functools.cache
 def registered() -> dict[str, EntryPoint]:
     """The tuners of the entry-point group `arl.tuners` by name, ours included."""
     return {entry.name: entry for entry in sorted(entry_points(group=_GROUP), key=lambda entry: entry.name)}

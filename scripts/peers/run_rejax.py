@@ -185,6 +185,7 @@ def report(groups, num_runs, startup, wall):
         "startup_cpu_seconds": round(startup, 3),
         "wall_seconds": round(wall, 3),
         "env_steps_per_run": env_steps_trained(),
+        "gradient_steps_per_run": sum(map(gradient_steps, groups)) / num_runs,
         "scores": [finite_or_none(scores[index]) for index in range(num_runs)],
         "ignored": list(IGNORED),
         "programs": [program_summary(group) for group in groups],
@@ -202,6 +203,12 @@ def program_summary(group):
 
 def env_steps_trained():
     return math.ceil(ENV_STEPS / NUM_EVALS / ROLLOUT) * ROLLOUT * NUM_EVALS
+
+
+def gradient_steps(group):
+    """Of all runs of a group together."""
+    updates = SETTINGS["num_epochs"] * (ROLLOUT // group["minibatch_size"])
+    return len(group["scores"]) * (env_steps_trained() // ROLLOUT) * updates
 
 
 def finite_or_none(score):

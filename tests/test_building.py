@@ -1,0 +1,59 @@
+"""Building landscapes: resumable, prolongable, and the same files whatever happened on the way."""
+
+import pandas as pd
+import pytest
+import tiny
+
+from envs.errors import InputError
+from hpo import building, sweeps, tasks
+from landscapes.store import Store
+
+CONFIGS, SEEDS = 5, 2
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    """Builds of the tiny task, a few configs at a time."""
+    known = tiny.task()
+    monkeypatch.setattr(tasks, "get", lambda name, space: known)
+    monkeypatch.setattr(building, "BATCH", 2)
+
+
+@pytest.fixture
+def build(tmp_path):
+    def build(name, configs=CONFIGS, seeds=SEEDS, view=sweeps.View):
+        out, store = tmp_path / name, Store(tmp_path / f"{name}.sqlite")
+        return building.build("ppo/ProbeMatching", configs, seeds, "full", out, store, view)
+
+    return build
+
+
+class Killed(sweeps.View):
+    """Ends the build after a few trials."""
+
+    def __init__(self):
+        self.left = 3
+
+    def trial(self, record):
+        self.left -= 1
+        if not self.left:
+            raise KeyboardInterrupt
+
+
+def test_a_killed_build_ends_with_the_same_files(build):
+    whole = build("whole")
+    with pytest.raises(KeyboardInterrupt):
+        build("killed", view=Killed)
+    resumed = build("killed")
+    assert resumed.about == whole.about
+    assert resumed.about["files"]
+
+
+def test_a_longer_landscape_holds_the_shorter_one(build):
+    short = build("growing", configs=3, seeds=1).runs
+    long = build("growing")
+    assert (len(short), len(long.configs), long.seeds) == (4, CONFIGS + 1, [0, 1])
+    shared = long.runs[(long.runs.seed == 0) & (long.runs.config < 4)].reset_index(drop=True)
+    pd.testing.assert_frame_equal(shared, short)
+    with pytest.raises(InputError, match=r"configs must be at least the 5 that .* holds of this landscape, got 3"):
+        build("growing", configs=3)

@@ -1,0 +1,55 @@
+"""A recorded run, trained again, gives the same numbers; what does not is said."""
+
+import dataclasses
+
+import pytest
+import tiny
+
+from envs.errors import InputError
+from hpo import reproducing, sweeps
+from landscapes.store import Store
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """A sweep of continued trials, in blocks of two lanes."""
+    store = Store(tmp_path_factory.mktemp("store") / "store.sqlite")
+    sweeps.sweep(tiny.task(), tiny.Halving, name="halving", store=store, budget=3.0, seeds=2, batch=4)
+    return store
+
+
+@pytest.mark.parametrize("trial", [0, 6, None])
+def test_a_run_is_the_same_bit_for_bit(store, trial):
+    found = reproducing.reproduce("halving", trial, 1, store)
+    assert (found.same, found.alike, found.agrees, found.difference) == (True, True, True, 0.0)
+    assert found.lines()[-1] == "the same, bit for bit"
+    if trial is None:
+        assert found.trial == 6, "the one of the highest fidelity"
+
+
+def test_another_number_is_noticed(store):
+    found = reproducing.reproduce("halving", 0, 0, store)
+    first, *others = found.recorded.points
+    other = dataclasses.replace(first, return_mean=first.return_mean + 0.1)
+    changed = dataclasses.replace(found, recorded=dataclasses.replace(found.recorded, points=[other, *others]))
+    worst, best = found.return_range
+    assert (changed.same, changed.agrees) == (False, False), "trained alike, so bits are owed"
+    assert changed.difference == pytest.approx(0.1 / (best - worst))
+    elsewhere = dataclasses.replace(changed, now={**changed.now, "jax": "9"})
+    assert elsewhere.agrees
+    assert not dataclasses.replace(elsewhere, tolerance=0.001).agrees
+    assert elsewhere.lines()[1].endswith(", now 9")
+
+
+@pytest.mark.parametrize(
+    ("asked", "line"),
+    [
+        (("halving", 99, 0), "trial must be one of the 7 of 'halving', got 99"),
+        (("halving", 0, 5), "seed must be one of 0, 1 of trial 0, got 5"),
+        (("halvin", 0, 0), "unknown sweep"),
+        (("ppo/Cart", 0, 0), "unknown landscape"),
+    ],
+)
+def test_what_was_not_recorded_is_refused(store, asked, line):
+    with pytest.raises(InputError, match=line):
+        reproducing.reproduce(*asked, store)
