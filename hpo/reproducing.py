@@ -153,6 +153,8 @@ def _of_sweep(name: str, store: Store | str | Path | None) -> _Known:
 
 def _of_landscape(name: str) -> _Known:
     landscape = dataset.get(name)
+    if landscape.source is not None:
+        raise InputError(f"landscape {name} must have been made here to be reproduced, got one {landscape.made_with}")
     lanes = landscape.about["lanes"]
     if not isinstance(lanes, Mapping):
         raise InputError(f"landscape {name!r} must have been trained in one width of lanes, got {lanes}")

@@ -174,6 +174,16 @@ def test_commands_on_imported_landscapes(tmp_path, monkeypatch, arlbench, words)
     assert (got.status, got.err) == (0, "")
 
 
+def test_imported_runs_are_not_reproduced(tmp_path, monkeypatch, arlbench):
+    monkeypatch.setenv("ARL_LANDSCAPES", str(arlbench.directory.parent))
+    got = arl(tmp_path, "reproduce", ARLBENCH)
+    assert got.status == 2
+    assert (
+        got.err
+        == f"arl: landscape {ARLBENCH} must have been made here to be reproduced, got one imported from ARLBench\n"
+    )
+
+
 def with_column(name, values):
     return lambda frame: frame.assign(**{name: values})
 
