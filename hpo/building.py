@@ -8,11 +8,12 @@ from envs.errors import InputError
 from hpo import spaces, sweeps, tasks
 from hpo.trial import Trial
 from hpo.tuners.sobol import Sobol
-from landscapes import collect, dataset
+from landscapes import cards, collect, dataset
 from landscapes.dataset import Landscape
 from landscapes.store import Store
 
 BATCH = 128
+MIN_CONFIGS_OF_SURROGATE = 20
 
 
 class DefaultThenSobol:
@@ -57,7 +58,16 @@ def build(
         settings = {"trials": configs + 1, "seeds": [seed], "batch": BATCH}
         records.append(sweeps.sweep(chosen, DefaultThenSobol, name=name, store=store, view=make_view(), **settings))
         landscape = dataset.write(directory, collect.about(records), collect.tables(records), collect.build(records))
+        describe(landscape)
     return landscape
+
+
+def describe(landscape: Landscape) -> None:
+    """Write a landscape's dataset card, which says how well a surrogate predicts it, and its Croissant metadata."""
+    from hpo import tables
+
+    enough = landscape.about["num_configs"] >= MIN_CONFIGS_OF_SURROGATE
+    cards.write(landscape, tables.Recorded(landscape).cross_validated() if enough else None)
 
 
 def _check_grows(store: Store, name: str, configs: int) -> None:

@@ -1,4 +1,4 @@
-"""The command `arl landscape`: list, query, plot, analyse and build landscapes."""
+"""The command `arl landscape`: list, query, plot, analyse, build and import landscapes."""
 
 import json
 import sys
@@ -21,6 +21,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 PictureOption = Annotated[Path | None, typer.Option("--out", "-o", help="PNG, SVG or PDF file to draw it in.")]
 DirectoryOption = Annotated[Path | None, typer.Option("--out", "-o", help="Directory to draw pictures in.")]
 FormOption = Annotated[str, typer.Option("--format", help="Of the pictures: png, svg or pdf.")]
+OutOption = Annotated[Path | None, typer.Option(help="Directory of landscapes.", show_default="results/landscapes")]
 
 
 @app.command("list")
@@ -35,11 +36,11 @@ def list_(as_json: JsonOption = False) -> None:
             "seeds": len(landscape.seeds),
             "points": landscape.about["settings"]["num_points"],
             "env steps": landscape.about["settings"]["fidelity"],
-            "diverged": landscape.about["status"].get("diverged", 0),
+            **{status: landscape.about["status"].get(status, 0) for status in ("diverged", "missing")},
             "MiB": round(
                 sum((landscape.directory / file).stat().st_size for file in landscape.about["files"]) / 2**20, 2
             ),
-            "made with": f"arl {landscape.about['provenance']['arl']}, {landscape.about['provenance']['device']}",
+            "made with": landscape.made_with,
         }
         for name, landscape in dataset.available().items()
     ]
@@ -191,9 +192,7 @@ def build(
     configs: Annotated[int, typer.Option(help="Configs of the Sobol sequence, besides the default config.")] = 256,
     seeds: Annotated[int, typer.Option(help="Seeds 0, 1, ... that every config is trained under.")] = 10,
     space: Annotated[str, typer.Option(help="Space preset: published or full.")] = "published",
-    out: Annotated[
-        Path | None, typer.Option(help="Directory of landscapes.", show_default="results/landscapes")
-    ] = None,
+    out: OutOption = None,
     store: Annotated[
         str, typer.Option(help="Run store that makes the build resumable.", envvar="ARL_LANDSCAPE_STORE")
     ] = "results/landscapes.sqlite",
@@ -209,6 +208,31 @@ def build(
     print(
         f"{landscape.name}: {landscape.about['num_configs']} configs x {len(landscape.seeds)} seeds: {landscape.directory}"
     )
+
+
+@app.command("import")
+def import_(
+    form: Annotated[str, typer.Argument(metavar="FORMAT", help="arlbench or hporlbench.", show_default=False)],
+    files: Annotated[list[Path], typer.Argument(help="Its files; of hporlbench folders, too.", show_default=False)],
+    out: OutOption = None,
+) -> None:
+    """Read the files of another benchmark's dataset; what they hold is a landscape such as arlbench:ppo/CartPole-v1."""
+    from hpo import building
+    from landscapes import dataset, imports
+
+    found, left_out = imports.write(form, files, out or dataset.directories()[0])
+    for landscape in found:
+        building.describe(landscape)
+        about, points = landscape.about, landscape.returns.size
+        counts = ", ".join(
+            f"{about['status'].get(status, 0)} {status}" for status in ("completed", "diverged", "missing")
+        )
+        print(
+            f"{landscape.name}: {about['num_configs']} configs x {len(landscape.seeds)} seeds: runs {counts}; "
+            f"{about['points_without_return']} of {points} points without a return: {landscape.directory}"
+        )
+    for reason, count in left_out.items():
+        print(f"left out: {count} files of {reason}")
 
 
 def _print_frame(frame: "pd.DataFrame", as_json: bool) -> None:

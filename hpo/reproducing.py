@@ -4,20 +4,17 @@ A run is the same to the last bit under the same versions, on the same kind of d
 rows); so lanes are those of the record, filled with copies of the run.
 """
 
-import copy
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ConfigSpace import ConfigurationSpace
-
 from arl import algorithms, backend
 from arl.runner import Runner
 from envs import vector
 from envs.errors import InputError
-from hpo import sweeps, tables
+from hpo import sweeps, tables, tasks
 from hpo.objectives import Training
 from hpo.tasks import Task
 from hpo.trial import Trial
@@ -149,11 +146,13 @@ def _of_sweep(name: str, store: Store | str | Path | None) -> _Known:
     if not record.records:
         raise InputError(f"sweep {name!r} must have a finished trial, got none")
     best = max(record.records.values(), key=lambda trial: (trial.status == "completed", trial.fidelity, trial.score))
-    return _Known(_task(record.settings, record.space), record.records, best.trial, record.provenance)
+    return _Known(tasks.of_record(record.settings, record.space), record.records, best.trial, record.provenance)
 
 
 def _of_landscape(name: str) -> _Known:
     landscape = dataset.get(name)
+    if landscape.source is not None:
+        raise InputError(f"landscape {name} must have been made here to be reproduced, got one {landscape.made_with}")
     lanes = landscape.about["lanes"]
     if not isinstance(lanes, Mapping):
         raise InputError(f"landscape {name!r} must have been trained in one width of lanes, got {lanes}")
@@ -161,19 +160,8 @@ def _of_landscape(name: str) -> _Known:
     trials = [Trial(i, config, table.task.fidelity) for i, config in enumerate(table.recorded.configs)]
     records = {record.trial: record for record in table.evaluate(trials)}
     best = max(records.values(), key=lambda trial: trial.score)
-    task = _task(landscape.about["settings"], landscape.about["space"])
+    task = tasks.of_record(landscape.about["settings"], landscape.about["space"])
     return _Known(task, records, best.trial, landscape.about["provenance"], lanes)
-
-
-def _task(settings: Mapping[str, Any], space: Mapping[str, Any]) -> Task:
-    """The task as it was when the run was recorded."""
-    known = ConfigurationSpace.from_serialized_dict(copy.deepcopy(dict(space)))  # which spoils what it is given
-    worst, best = settings["return_range"]
-    names = ("algorithm", "env", "preset", "fidelity", "fixed", "num_points", "num_episodes")
-    return Task(
-        name=settings["task"], space=known, return_range=(worst, best),
-        **{key: settings[key] for key in names},
-    )  # fmt: skip
 
 
 def _train(

@@ -18,7 +18,7 @@ from ConfigSpace import ConfigurationSpace
 from ConfigSpace.hyperparameters import IntegerHyperparameter
 
 from envs.errors import InputError, first_line
-from hpo import scores, spaces
+from hpo import scores, spaces, tasks
 from landscapes.record import SweepRecord
 from landscapes.store import TrialRecord
 
@@ -37,7 +37,7 @@ def export(record: SweepRecord, path: str | Path) -> Path:
 
     path = Path(path)
     _check(path)
-    space = ConfigurationSpace.from_serialized_dict(record.space)
+    space = tasks.of_record(record.settings, record.space).space
     trials = [_trial(record, trial, space) for trial in record.records.values()]
     path.parent.mkdir(parents=True, exist_ok=True)
     with _quiet():

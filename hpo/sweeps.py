@@ -107,6 +107,8 @@ def plan(
             f"fidelity must be given with a task's name; a Task has its own, {task.fidelity}, got {fidelity}"
         )
     task = tasks.get(task, space, fidelity) if isinstance(task, str) else task
+    if task.imported and objective == "training":
+        raise InputError(f"task {task.name} is imported: objective must be table, exact or surrogate, got {objective}")
     if trials is None and budget is None:
         raise InputError("a sweep needs trials or a budget (in equivalent full runs), got neither")
     for name, value in {"trials": trials, "budget": budget, "batch": batch}.items():
@@ -417,6 +419,8 @@ def mutable(task: tasks.Task) -> frozenset[str]:
     """
     from arl import algorithms, config
 
+    if task.imported:  # a table can't answer for an agent whose config has changed
+        return frozenset()
     kinds = config.kinds(algorithms.get(task.algorithm).config)
     return frozenset(name for name in task.space if kinds[name] != "static")
 
@@ -428,6 +432,8 @@ def longest_iteration(task: tasks.Task) -> int:
     """
     from arl import algorithms, config
 
+    if task.imported:
+        return 1
     algorithm = algorithms.get(task.algorithm)
     largest = {name: spaces.largest(task.space[name]) for name in task.space}
     return algorithm.iteration_steps(algorithm.canonical(config.make(algorithm.config, {**task.fixed, **largest})))

@@ -177,9 +177,8 @@ class Recorded:
     """The recorded configs of a landscape, as a table needs them."""
 
     def __init__(self, landscape: Landscape):
-        settings = landscape.about["settings"]
         self.landscape = landscape
-        self.space = tasks.get(settings["task"], settings["preset"], settings["fidelity"]).space
+        self.space = tasks.of_landscape(landscape).space
 
     @cached_property
     def configs(self) -> list[dict[str, Any]]:
@@ -246,6 +245,4 @@ def _recorded(directory: Path, files: str) -> Recorded:
 
 def objective(mode: str, landscape: Landscape, seeds: Sequence[int] | None = None) -> Table:
     """A landscape as an objective: `objective("table", landscapes.load("ppo/CartPole-v1"))(trials)` gives results."""
-    settings = landscape.about["settings"]
-    task = tasks.get(settings["task"], settings["preset"], settings["fidelity"])
-    return Table(task, landscape.seeds if seeds is None else seeds, landscape, mode)
+    return Table(tasks.of_landscape(landscape), landscape.seeds if seeds is None else seeds, landscape, mode)

@@ -6,6 +6,7 @@ A sweep, a landscape and a comparison all name tasks. Each has two space presets
 - `full`: every hyperparameter, with defaults that solve the task.
 """
 
+import copy
 import dataclasses
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,8 @@ from hpo.trial import Scalar
 
 if TYPE_CHECKING:
     from ConfigSpace import ConfigurationSpace
+
+    from landscapes.dataset import Landscape
 
 PRESETS = ("published", "full")
 
@@ -41,6 +44,11 @@ class Task:
     return_range: tuple[float, float]
     num_points: int = 10
     num_episodes: int = 128
+
+    @property
+    def imported(self) -> bool:
+        """Whether it is that of an imported landscape (`arlbench:ppo/CartPole-v1`): it can be asked, not trained."""
+        return ":" in self.name.partition("/")[0]
 
     def points(self, fidelity: int, start: int = 0) -> tuple[int, ...]:
         """Env steps at which a run from `start` to `fidelity` is evaluated: the full run's, and `fidelity` itself."""
@@ -183,12 +191,16 @@ def names() -> list[str]:
 def get(name: str, preset: str = "published", fidelity: int | None = None) -> Task:
     """The task `algorithm/env`; the env may be the user's own (`ppo/module:Class`, `ppo/file.py:Class`).
 
+    The task of an imported landscape has that landscape's name, such as `arlbench:ppo/CartPole-v1`.
+
     `fidelity`: env steps of a full run, if not the task's.
 
     Raises:
         InputError: unknown task, algorithm, env or preset, or a fidelity below 1 or from 2**31 up.
     """
     algorithm, _, env = name.partition("/")
+    if ":" in algorithm:
+        return _of_imported(name, preset, fidelity)
     if algorithm not in _TABLE or not env:
         raise unknown("task", name, names())
     if env not in _TABLE[algorithm] and env not in envs.names() and ":" not in env:
@@ -200,6 +212,34 @@ def get(name: str, preset: str = "published", fidelity: int | None = None) -> Ta
     if fidelity is not None and fidelity >= 2**31:
         raise InputError(f"fidelity must be below 2**31 env steps, got {fidelity}")
     return _task(name, algorithm, env, preset, fidelity)
+
+
+def _of_imported(name: str, preset: str, fidelity: int | None) -> Task:
+    from landscapes import dataset
+
+    task = of_landscape(dataset.get(dataset.label(name, preset)))
+    if fidelity not in (None, task.fidelity):
+        raise InputError(f"fidelity of imported task {name} must be its own, {task.fidelity}, got {fidelity}")
+    return task
+
+
+def of_landscape(landscape: "Landscape") -> Task:
+    """The task of a landscape; of an imported one, as its files say."""
+    settings = landscape.about["settings"]
+    if landscape.source is None:
+        return get(settings["task"], settings["preset"], settings["fidelity"])
+    return of_record(settings, landscape.about["space"])
+
+
+def of_record(settings: Mapping[str, Any], space: Mapping[str, Any]) -> Task:
+    """The task as it was when it was recorded, by its settings and its space in ConfigSpace's own form."""
+    from ConfigSpace import ConfigurationSpace
+
+    known = ConfigurationSpace.from_serialized_dict(copy.deepcopy(dict(space)))  # it takes the dict apart
+    worst, best = settings["return_range"]
+    names = ("algorithm", "env", "preset", "fidelity", "fixed", "num_points", "num_episodes")
+    own = {name: settings[name] for name in names}
+    return Task(settings["task"], space=known, return_range=(worst, best), **own)
 
 
 def _task(name: str, algorithm: str, env: str, preset: str, fidelity: int | None) -> Task:

@@ -1,16 +1,21 @@
 """Records of runs: the store they are kept in, landscapes made of them, and what a user asks of both. Needs no JAX."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from landscapes import dataset
 from landscapes.dataset import Landscape
-from landscapes.record import SweepRecord, load_sweep
-from landscapes.store import Store
+
+if TYPE_CHECKING:
+    from landscapes.record import SweepRecord, load_sweep
+    from landscapes.store import Store
 
 __all__ = ["Landscape", "Store", "SweepRecord", "load", "load_sweep"]
 
+_OF_SWEEPS = {"Store": "store", "SweepRecord": "record", "load_sweep": "record"}
 
-def load(name: str, store: Store | str | Path | None = None) -> SweepRecord | Landscape:
+
+def load(name: str, store: "Store | str | Path | None" = None) -> "SweepRecord | Landscape":
     """The records of a sweep by its name, or a landscape by its task's: `load("first")`, `load("ppo/CartPole-v1")`.
 
     `store`: where sweeps are; by default `$ARL_STORE`, else `results/store.sqlite`.
@@ -18,4 +23,17 @@ def load(name: str, store: Store | str | Path | None = None) -> SweepRecord | La
     Raises:
         InputError: no such sweep, store or landscape.
     """
-    return dataset.get(name) if "/" in name else load_sweep(name, store)
+    if "/" in name:
+        return dataset.get(name)
+    from landscapes.record import load_sweep
+
+    return load_sweep(name, store)
+
+
+def __getattr__(name: str) -> Any:
+    """What has to do with sweeps is imported when it is asked for: SQLAlchemy takes longer than to load a landscape."""
+    import importlib
+
+    if name not in _OF_SWEEPS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"landscapes.{_OF_SWEEPS[name]}"), name)

@@ -7,12 +7,14 @@ A landscape is a directory of Parquet files and one JSON file; nothing in it is 
     curves.parquet      a row per config, seed and point: env steps, returns, training metrics; NaN once a run has diverged
     landscape.json      format, task, space, seeds, versions, and the SHA-256 of each file
 
+Beside them are `README.md` and `croissant.json`, which say the same to people and to other programs (`landscapes.cards`).
 What a run took is in `build.json`, apart: it differs from machine to machine, the landscape does not.
 """
 
 import hashlib
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -29,6 +31,11 @@ from landscapes import statistics
 
 FORMAT = 1
 TABLES = ("configs", "runs", "curves")
+_ABOUT: dict[str, type] = {
+    "settings": dict, "settings.task": str, "settings.preset": str, "settings.fidelity": int, "settings.num_points": int,
+    "settings.return_range": list, "space": dict, "space.hyperparameters": list, "seeds": list, "num_configs": int,
+    "provenance": dict, "status": dict, "files": dict,
+}  # fmt: skip
 _CURVE_KEYS = ("config", "seed", "point")
 _CURVE_VALUES = ("env_steps", "return_mean", "return_std", "episode_length_mean")
 
@@ -54,6 +61,17 @@ class Landscape:
     def name(self) -> str:
         """The task, with the preset of its space if that is not the published one."""
         return label(self.task, self.about["settings"]["preset"])
+
+    @property
+    def source(self) -> str | None:
+        """The dataset it was imported from; None for one that was made here."""
+        return self.about["provenance"].get("source")
+
+    @property
+    def made_with(self) -> str:
+        """Version and device, or the dataset that it was imported from."""
+        known = self.about["provenance"]
+        return f"imported from {self.source}" if self.source else f"arl {known.get('arl')}, {known.get('device')}"
 
     @property
     def seeds(self) -> list[int]:
@@ -96,9 +114,17 @@ class Landscape:
 
     @cached_property
     def returns(self) -> np.ndarray:
-        """Mean returns `(config, seed, point)`, NaN once a run has diverged."""
+        """Mean returns `(config, seed, point)`, NaN once a run has diverged; see `cube` for points that are missing.
+
+        Raises:
+            InputError: the tables do not hold what `landscape.json` says.
+        """
+        shape = (len(self.configs), len(self.seeds), self.about["settings"]["num_points"])
         by_run = self._curves["return_mean"].to_numpy(np.float64)  # rows are sorted by config, seed and point
-        return by_run.reshape(len(self.configs), len(self.seeds), -1)
+        if len(by_run) != np.prod(shape) or len(self.runs) != shape[0] * shape[1]:
+            raise InputError(f"landscape {self.name} must have a row for each of {shape} points, got {len(by_run)}")
+        returns = by_run.reshape(shape)
+        return self._without_missing(returns) if self.about["status"].get("missing") else returns
 
     @property
     def metrics(self) -> list[str]:
@@ -109,12 +135,25 @@ class Landscape:
     def values(self) -> np.ndarray:
         """Env steps, mean and deviation of returns, mean length, then metrics: `(config, seed, point, column)`."""
         by_run = self._curves[[*_CURVE_VALUES, *self.metrics]].to_numpy(np.float64, na_value=np.nan)
-        return by_run.reshape(*self.returns.shape, -1)
+        values = by_run.reshape(*self.returns.shape, -1)
+        values[..., _CURVE_VALUES.index("return_mean")] = self.returns
+        return values
 
     @cached_property
     def cube(self) -> np.ndarray:
-        """Mean returns `(config, seed, point)`, the worst return where a run has diverged."""
+        """Mean returns `(config, seed, point)`, the worst return where a run has diverged.
+
+        A point that is missing, in imported landscapes only, is the mean of its config's other seeds, so that means over
+        the seeds are means over those that there are; where there is none, it counts as diverged.
+        """
         return np.where(np.isnan(self.returns), self.return_range[0], self.returns)
+
+    def _without_missing(self, returns: np.ndarray) -> np.ndarray:
+        missing = np.isnan(returns) & (self.runs.status == "missing").to_numpy().reshape(returns.shape[:2])[..., None]
+        known = np.where(np.isnan(returns), self.return_range[0], returns)
+        num_known = (~missing).sum(axis=1, keepdims=True)
+        means = np.where(missing, 0.0, known).sum(axis=1, keepdims=True) / np.maximum(num_known, 1)
+        return np.where(missing, np.where(num_known > 0, means, np.nan), returns)
 
     def scores(self, point: int = -1) -> pd.DataFrame:
         """A row per config: hyperparameters, and mean, standard deviation, IQM and worst over seeds at a point.
@@ -161,15 +200,19 @@ class Landscape:
     def _table(self, name: str) -> pd.DataFrame:
         path = self.directory / f"{name}.parquet"
         try:
-            if checksum(path) != self.about["files"][path.name]:
+            data = path.read_bytes()
+            if hashlib.sha256(data).hexdigest() != self.about["files"][path.name]:
                 raise InputError(f"landscape file {str(path)!r} must have its recorded SHA-256: it was changed")
-            return pq.read_table(path).to_pandas()
+            return pq.ParquetFile(pa.BufferReader(data)).read().to_pandas()
         except (OSError, KeyError, pa.ArrowException) as error:
             raise InputError(f"landscape file {str(path)!r} can't be read: {first_line(error)}") from error
 
 
 def write(
-    directory: Path, about: Mapping[str, Any], tables: Mapping[str, pd.DataFrame], build: Mapping[str, Any]
+    directory: Path,
+    about: Mapping[str, Any],
+    tables: Mapping[str, pd.DataFrame],
+    build: Mapping[str, Any] | None = None,
 ) -> Landscape:
     """Write a landscape; the same tables give the same files, byte for byte.
 
@@ -181,8 +224,9 @@ def write(
     for name in TABLES:
         _write_table(tables[name], directory / f"{name}.parquet")
     files = {f"{name}.parquet": checksum(directory / f"{name}.parquet") for name in TABLES}
-    _write_json(directory / "build.json", build)
-    _write_json(directory / "landscape.json", {"format": FORMAT, **about, "files": files})
+    if build is not None:
+        write_json(directory / "build.json", build)
+    write_json(directory / "landscape.json", {"format": FORMAT, **about, "files": files})
     return read(directory)
 
 
@@ -199,8 +243,19 @@ def read(directory: Path) -> Landscape:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"landscape {str(directory)!r} can't be read: {first_line(error)}") from error
     if form != FORMAT:
-        raise InputError(f"landscape {str(directory)!r} must have format {FORMAT}, got {form!r}")
+        newer = ", made by a newer version of arl" if isinstance(form, int) and form > FORMAT else ""
+        raise InputError(f"landscape {str(directory)!r} must have format {FORMAT}, got {form!r}{newer}")
+    _check(about, directory)
     return Landscape(about, directory)
+
+
+def _check(about: Mapping[str, Any], directory: Path) -> None:
+    """Refuse a `landscape.json` without what is asked of every landscape."""
+    for name, kind in _ABOUT.items():
+        owner, _, key = name.rpartition(".")
+        found = (about[owner] if owner else about).get(key)
+        if not isinstance(found, kind):
+            raise InputError(f"landscape {str(directory)!r} must have a {kind.__name__} {name}, got {found!r}")
 
 
 def directories() -> list[Path]:
@@ -272,7 +327,7 @@ def label(task: str, preset: str) -> str:
 
 def directory_name(name: str) -> str:
     """`ppo/CartPole-v1` as the name of a directory."""
-    return name.replace("/", "-").replace("@", "-")
+    return re.sub("[/@:]", "-", name)
 
 
 def checksum(path: Path) -> str:
@@ -303,7 +358,8 @@ def _write_table(frame: pd.DataFrame, path: Path) -> None:
     )
 
 
-def _write_json(path: Path, value: Mapping[str, Any]) -> None:
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Write a JSON file, whole or not at all."""
     partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     partial.write_text(json.dumps(value, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     partial.replace(path)

@@ -38,6 +38,7 @@ def landscape_of(score, noise=0.0, num_seeds=10):
         "settings": {**TASK.settings()},
         "space": TASK.space.to_serialized_dict(),
         "seeds": list(range(num_seeds)),
+        "provenance": {},
         "configs": pd.DataFrame([trial.config for trial in trials], columns=list(TASK.space)).rename_axis("config"),
         "cube": cube,
     }

@@ -2,6 +2,8 @@
 
 import json
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -163,11 +165,41 @@ def test_files_that_are_cut_or_missing_are_refused(copy):
         dataset.read(copy.directory).curves()
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": 99}', "\x00"])
-def test_what_is_no_landscape_is_refused(tmp_path, text):
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "can't be read"),
+        ("[]", "can't be read"),
+        ("{}", "can't be read"),
+        ("\x00", "can't be read"),
+        ('{"format": 99}', "must have format 1, got 99, made by a newer version of arl"),
+        ('{"format": "1"}', "must have format 1, got '1'$"),
+        ('{"format": 1}', "must have a dict settings, got None"),
+        ('{"format": 1, "settings": {"task": 7}}', "must have a str settings.task, got 7"),
+    ],
+)
+def test_what_is_no_landscape_is_refused(tmp_path, text, message):
     (tmp_path / "landscape.json").write_text(text)
-    with pytest.raises(InputError, match="landscape"):
+    with pytest.raises(InputError, match=message):
         dataset.read(tmp_path)
+
+
+def test_a_landscape_json_that_was_changed_is_refused(copy):
+    path = copy.directory / "landscape.json"
+    path.write_text(path.read_text().replace('"num_points": 10', '"num_points": 9'))
+    with pytest.raises(InputError, match=r"must have a row for each of \(12, 3, 9\) points, got 360"):
+        dataset.read(copy.directory).scores()
+    path.write_text(path.read_text()[:-200])
+    with pytest.raises(InputError, match="can't be read"):
+        dataset.read(copy.directory)
+
+
+def test_loading_imports_little(found):
+    """No JAX, and not what only sweeps, pictures or analyses need; each would take longer than the landscape."""
+    code = "import sys, landscapes; landscapes.load('dqn/CartPole-v1').scores(); print(*sys.modules)"
+    modules = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert "landscapes.dataset" in modules
+    assert not {"jax", "sqlalchemy", "ConfigSpace", "matplotlib", "sklearn", "scipy", "optuna", "jinja2"} & set(modules)
 
 
 @pytest.mark.parametrize(

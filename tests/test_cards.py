@@ -1,0 +1,109 @@
+"""What a landscape says of itself, to people and to other programs."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from test_dataset import records, written  # noqa: F401
+
+from hpo import building
+from landscapes import cards, dataset
+
+
+@pytest.fixture
+def landscape(tmp_path, records):  # noqa: F811
+    return written(tmp_path / "dqn-CartPole-v1", records)
+
+
+def test_the_card(landscape):
+    cards.write(landscape, {"spearman": 0.87654, "mean_absolute_error": 12.34})
+    card = (landscape.directory / "README.md").read_text()
+    assert card.startswith("---\nlicense: cc-by-4.0\n")
+    for text in (
+        "12 configs x 3 seeds x 10 points x 128 episodes: 36 runs of dqn on CartPole-v1",
+        "- 12 configs of the planned 256 and the default.\n- 3 of the planned 10 seeds.\n",
+        "- 1 of 36 runs are `diverged`", "- 1 of 36 runs are `failed`",
+        "Spearman correlation 0.877 and mean absolute error 12.3; returns are between 0 and\n500",
+        "| `learning_rate` | double | hyperparameter in [1e-06, 0.1] (log) |",
+        "; null unless use_target_network is True |",
+        "| `q_loss` | float | loss of the action values, mean over the training since the evaluation before |",
+        "| device | cpu |",
+    ):  # fmt: skip
+        assert text in card
+    for name in cards.TABLES:
+        for column in pq.read_schema(landscape.directory / f"{name}.parquet").names:
+            assert f"| `{column}` |" in card.partition(f"### {name}.parquet")[2]
+
+
+def test_how_well_a_surrogate_predicts_it(landscape, monkeypatch):
+    building.describe(landscape)
+    assert "Not measured: there are too few configs." in (landscape.directory / "README.md").read_text()
+    monkeypatch.setattr(building, "MIN_CONFIGS_OF_SURROGATE", 12)
+    building.describe(landscape)
+    assert re.search(r"with Spearman correlation -?\d\.\d{3} ", (landscape.directory / "README.md").read_text())
+
+
+def test_cards_are_the_same_when_made_again_and_not_under_checksum(landscape):
+    files = [landscape.directory / name for name in ("README.md", "croissant.json")]
+    cards.write(landscape)
+    before = [path.read_bytes() for path in files]
+    cards.write(dataset.read(landscape.directory))
+    assert [path.read_bytes() for path in files] == before
+    files[0].write_text("changed")
+    landscape.verify()
+
+
+def test_croissant_names_every_file_and_column(landscape):
+    known = cards.croissant(landscape)
+    assert {file["@id"]: file["sha256"] for file in known["distribution"]} == landscape.about["files"]
+    for table in known["recordSet"]:
+        fields = [field["source"] for field in table["field"]]
+        schema = pq.read_schema(landscape.directory / f"{table['name']}.parquet")
+        assert [field["extract"]["column"] for field in fields] == schema.names
+        assert {field["fileObject"]["@id"] for field in fields} == {f"{table['name']}.parquet"}
+        assert {key["@id"] for key in table["key"]} <= {field["@id"] for field in table["field"]}
+
+
+@pytest.mark.slow
+def test_croissant_is_valid_and_reads_the_records(landscape):
+    croissant = pytest.importorskip("mlcroissant")
+    cards.write(landscape)
+    found = croissant.Dataset(jsonld=landscape.directory / "croissant.json")
+    assert not found.metadata.ctx.issues.errors
+    assert len(list(found.records("runs"))) == 36
+
+
+@pytest.mark.slow
+def test_landscapes_are_in_the_wheel(tmp_path, landscape):
+    root = Path(__file__).parents[1]
+    listed = subprocess.run(["git", "ls-files"], cwd=root, capture_output=True, text=True, check=True).stdout.split(
+        "\n"
+    )
+    for name in filter(None, listed):
+        (tmp_path / "tree" / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(root / name, tmp_path / "tree" / name)
+    shutil.copytree(landscape.directory, tmp_path / "tree" / "landscapes" / "data" / "tiny")
+    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", tmp_path, tmp_path / "tree"]
+    subprocess.run(build, check=True)
+    (wheel,) = tmp_path.glob("arl-*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+    assert {f"landscapes/data/tiny/{file}" for file in ("landscape.json", *landscape.about["files"])} <= set(names)
+    assert "landscapes/templates/card.md" in names
+    assert wheel.stat().st_size < 50 * 2**20
+
+
+def test_the_front_matter_is_yaml(landscape):
+    import yaml
+
+    cards.write(landscape)
+    front = yaml.safe_load((landscape.directory / "README.md").read_text().split("---\n")[1])
+    assert front["license"] == "cc-by-4.0"
+    assert [config["config_name"] for config in front["configs"]] == list(cards.TABLES)
+    assert json.loads((landscape.directory / "croissant.json").read_text())["name"] == "dqn-CartPole-v1"
