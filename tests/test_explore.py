@@ -241,7 +241,7 @@ def test_filters_keep_what_the_command_gives(view, landscape):
     kept = shown(browser)
     assert kept == queried(landscape, browser).config.to_list()
     assert 0 < len(kept) < NUM_CONFIGS
-    assert browser.js("at('chips').innerText").startswith(f"{len(kept)} of 40 configs")
+    assert browser.js("at('count').textContent") == f"{len(kept)} of 40 configs"
     browser.js("document.querySelector('#chips .reset').click()")
     assert len(shown(browser)) == NUM_CONFIGS
 
@@ -316,6 +316,21 @@ def test_the_address_holds_the_view(browser, file):
     assert shown(browser) == before
     assert browser.js("[land.name, state.x, state.point, state.picked]") == ["dqn/CartPole-v1", "num_steps", 1, [3]]
     assert browser.js("location.hash") == address
+
+
+@pytest.mark.parametrize("num", [(1, 1, 1), (2, 1, 4), (40, 3, 1)], ids=["one of each", "one seed", "one point"])
+def test_small_landscapes(view, num):
+    browser = view()
+    browser.js(
+        f"(([configs, seeds, points], all) => {{ land = prepared({{...all, seeds: all.seeds.slice(0, seeds),"
+        " steps: all.steps.slice(0, points), table: undefined, importance: Object.fromEntries("
+        "Object.keys(all.importance).map((name) => [name, Array(points).fill(null)])),"
+        " returns: all.returns.slice(0, configs).map((runs) => runs.slice(0, seeds).map((run) => run.slice(0, points))) });"
+        f" fit(); show(); hover(0); }})({list(num)}, landscapes[0])"
+    )
+    assert browser.errors == []
+    assert len(shown(browser)) == num[0]
+    assert "NaN" not in browser.js("document.querySelector('main').textContent")
 
 
 def test_names_are_text_and_never_markup(browser, tmp_path):

@@ -3,11 +3,12 @@ const MAX_PICKED = 4, LEVELS = 7, NUM_BINS = 30, MINUS = "\u2212", GOLDEN = (Mat
 const COLORS = { best: "--curve-1", default: "--curve-2", picked: ["--curve-3", "--curve-4", "--curve-5", "--curve-6"] };
 const OUTCOMES = ["score", "score_std", "score_worst"];
 const state = { landscape: 0, x: "", y: "", point: 0, filters: {}, picked: [], seeds: true, sort: "score", descending: true };
-let land, hovered = null;
+let land, hovered = null, isPressed = false;
 
 const at = (id) => document.getElementById(id);
 const last = (list) => list[list.length - 1];
 const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
+const plural = (count, noun) => `${count} ${noun}${count === 1 ? "" : "s"}`;
 const span = (length) => Array.from({ length }, (_, i) => i);
 
 // Text from a file is never markup: elements take it as text, and what plotly would read as markup is escaped.
@@ -44,9 +45,9 @@ function written(value) {
 const score = (value) => value.toFixed(land.decimals).replace("-", MINUS);
 
 // Such as 12.3 k: three significant digits with an SI prefix.
-function counted(value) {
+function counted(value, digits = 3) {
   const [size, prefix] = [[1e9, "\u00a0G"], [1e6, "\u00a0M"], [1e3, "\u00a0k"], [1, ""]].find(([size]) => value >= size) ?? [1, ""];
-  return Number((value / size).toPrecision(3)) + prefix;
+  return Number((value / size).toPrecision(digits)) + prefix;
 }
 
 // ---- data
@@ -189,7 +190,7 @@ function scatterFigure(kept) {
       size: 9, color: worstFirst.map((config) => row(config).score), colorscale: scale, cmin: land.low, cmax: land.high,
       line: { width: 0.7, color: "--outline" },
     }),
-    points(kept.filter((config) => row(config).lost), { size: 8, symbol: "x-thin-open", color: "--bad", line: { width: 1.4, color: "--bad" } }, { hoverinfo: "skip", hovertemplate: null }),
+    points(kept.filter((config) => row(config).lost), { size: 6, symbol: "x-thin-open", color: "--bad", line: { width: 1.4, color: "--bad" } }, { hoverinfo: "skip", hovertemplate: null }),
     ...marked().map(({ config, color, symbol }) => points([config], {
       symbol, color, size: symbol === "circle-open" ? 15 : symbol === "star" ? 15 : 12,
       line: symbol === "circle-open" ? { width: 2.5, color } : { width: 1.2, color: "--ground" },
@@ -332,14 +333,14 @@ function keyFigures() {
   at("key-figures").replaceChildren(...[
     ["Best config", score(top), spread(best), `config ${best}${seeds}`],
     ["Default config", score(row(0).score), spread(0), `above ${percent(below)} of the other configs`],
-    ["Near the best", percent(near / land.ids.length), "", "of the configs, within 5 % of the return range"],
+    ["Configs near the best", percent(near / land.ids.length), "", "within 5 % of the return range"],
     ["Diverged runs", percent(lost / runs), "", `${lost} of ${runs} by this fidelity`],
   ].map(([label, value, spread, note]) => element("div", {}, element("dt", {}, label),
     element("dd", { class: "value" }, value, element("span", { class: "spread" }, spread)), element("dd", { class: "note" }, note))));
 }
 
 function legends(kept) {
-  const mark = (color, label) => element("span", {}, element("i", { style: `border-color: var(${color})` }), label);
+  const mark = (color, label, more = {}) => element("span", {}, element("i", { style: `border-color: var(${color})`, ...more }), label);
   const note = (config) => element("span", { class: "muted" }, score(row(config).score));
   at("picked").replaceChildren(
     ...marked().map(({ config, color, label }) => label.startsWith("config")
@@ -355,7 +356,7 @@ function legends(kept) {
     kept.length < land.ids.length ? shape(["circle", { cx: 7, cy: 7, r: 3, fill: "var(--dim)" }], "left out by a filter") : null,
   ].filter(Boolean));
   at("bars").replaceChildren(...[
-    mark(COLORS.best, isDefaultBest ? "best and default" : "best"), isDefaultBest ? null : mark(COLORS.default, "default"),
+    mark(COLORS.best, isDefaultBest ? "best and default" : "best"), isDefaultBest ? null : mark(COLORS.default, "default", { class: "dashed" }),
     kept.length < land.ids.length ? element("span", {}, element("i", { class: "plain", style: "background: var(--bar)" }), "left out by a filter") : null,
   ].filter(Boolean));
   const middle = byScore(kept)[Math.floor(kept.length / 2)];
@@ -374,7 +375,7 @@ function importanceTable() {
   };
   at("importance").replaceChildren(
     element("thead", {}, element("tr", {}, element("th", { scope: "col", class: "text" }, "env steps"),
-      ...land.steps.map((steps, point) => element("th", { scope: "col", class: now(point) }, counted(steps).replace("\u00a0", ""))))),
+      ...land.steps.map((steps, point) => element("th", { scope: "col", class: now(point), title: String(steps) }, counted(steps, 2).replace("\u00a0", ""))))),
     element("tbody", {}, ...names.map((name) => element("tr", {}, element("th", { scope: "row", class: "name", title: name }, name), ...land.importance[name].map(cell)))));
 }
 
@@ -481,7 +482,8 @@ function chips(kept) {
   const filters = Object.entries(state.filters);
   const remove = ([name, filter]) => element("button", { type: "button", "aria-label": `remove the filter on ${name}`, onclick: () => setFilter(name, null) }, `${name} ${between(filter)}`);
   const clear = element("button", { type: "button", class: "reset", onclick: () => { state.filters = {}; update(); } }, "remove all filters");
-  at("chips").replaceChildren(element("b", {}, filters.length ? `${kept.length} of ${land.ids.length} configs` : `${land.ids.length} configs`), ...filters.map(remove), ...(filters.length > 1 ? [clear] : []));
+  at("count").textContent = filters.length ? `${kept.length} of ${land.ids.length} configs` : `${land.ids.length} configs`;
+  at("chips").replaceChildren(...filters.map(remove), ...(filters.length > 1 ? [clear] : []));
 }
 
 // ---- the command line
@@ -566,7 +568,10 @@ function show() {
   at("x").replaceChildren(...entries.map((name) => element("option", { value: name }, name)));
   at("y").replaceChildren(...[...entries, "score"].map((name) => element("option", { value: name }, name)));
   at("point").max = land.steps.length;
-  at("made").textContent = `${land.ids.length} configs × ${land.seeds.length} seeds × ${land.steps.length} evaluation points, made with ${land.made}`;
+  at("made").textContent = `${plural(land.ids.length, "config")} × ${plural(land.seeds.length, "seed")} × ${plural(land.steps.length, "evaluation point")}, made with ${land.made}`;
+  at("seeds").hidden = land.seeds.length === 1;
+  at("lines").textContent = land.seeds.length === 1 ? "One seed, so a line is a run; grey ones are the other configs kept by the filters. A line falls to the worst return where its run diverges."
+    : "Thick lines are means over the seeds, thin lines are the seeds, grey ones the means of the other configs kept by the filters. A seed's line ends at a cross where its run diverges.";
   filterForm();
   update();
 }
@@ -611,7 +616,7 @@ function pick(config) {
 function hover(config) {
   if (config === hovered) return;
   hovered = config;
-  requestAnimationFrame(() => { if (config === hovered) drawHovered(config); });
+  requestAnimationFrame(() => { if (config === hovered && !isPressed) drawHovered(config); });  // redrawn, a plot forgets a box being drawn on it
 }
 
 function drawHovered(config) {
@@ -659,6 +664,7 @@ function listen() {
     at("copy").textContent = "copied";
     setTimeout(() => { at("copy").textContent = "copy"; }, 1500);
   });
+  for (const [type, pressed] of [["pointerdown", true], ["pointerup", false], ["pointercancel", false]]) addEventListener(type, () => { isPressed = pressed; }, true);
   addEventListener("hashchange", readAddress);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", update);
 }
