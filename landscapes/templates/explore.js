@@ -616,7 +616,7 @@ function pick(config) {
 function hover(config) {
   if (config === hovered) return;
   hovered = config;
-  requestAnimationFrame(() => { if (config === hovered && !isPressed) drawHovered(config); });  // redrawn, a plot forgets a box being drawn on it
+  requestAnimationFrame(() => { if (config === hovered && !isPressed) drawHovered(config); });  // redrawn between press and release, a plot loses the click
 }
 
 function drawHovered(config) {
