@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+import time
 
 import numpy as np
 import pandas as pd
@@ -268,6 +269,7 @@ def test_a_box_and_a_click_on_the_landscape(view, landscape):
         "(() => { const { x, y } = document.querySelectorAll('#scatter .trace .point')[35].getBoundingClientRect();"
         " return [x + 3, y + 3]; })()"
     )
+    time.sleep(0.4)  # two presses within 300 ms would be a double click
     browser.drag((x, y), (x, y))
     browser.wait("state.picked.length === 1")
     assert "configs=" in browser.js("location.hash")
