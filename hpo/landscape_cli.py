@@ -177,6 +177,24 @@ def tasks(
 
 
 @app.command()
+def explore(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Landscapes, the first one shown first.", show_default="all")
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", help="HTML file to write.")] = Path("explore.html"),
+    open_: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+) -> None:
+    """Write a page on which landscapes are looked at: axes, fidelities, learning curves, filters. One file, offline."""
+    from landscapes import dataset
+    from landscapes.explore import write_page
+
+    chosen = [dataset.get(name) for name in names] if names else list(dataset.available().values())
+    print(write_page(chosen, out))
+    if open_:
+        typer.launch(str(out.resolve()))
+
+
+@app.command()
 def verify(name: NameArgument) -> None:
     """Check the files of a landscape against their checksums."""
     from landscapes import dataset

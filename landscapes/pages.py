@@ -81,6 +81,7 @@ def layout(x_axis: dict, y_axis: dict) -> dict:
             "font": {"color": "--ink", "size": 12},
             "align": "left",
         },
+        "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": "--muted", "activecolor": "--ink"},
         "margin": {"l": 56, "r": 16, "t": 10, "b": 44},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
@@ -149,14 +150,19 @@ def short_power(text: str) -> str:
 
 
 def score_format(return_range: tuple[float, float]) -> Callable[[float], str]:
-    """Writes scores with as many decimals as show a thousandth of the return range, so that columns align."""
-    span = abs(return_range[1] - return_range[0]) or 1.0
-    decimals = min(max(2 - math.floor(math.log10(span)), 1), 8)
+    """Writes scores with `score_decimals`, so that columns align."""
+    decimals = score_decimals(return_range)
 
     def score(value: float) -> str:
         return MISSING if missing(value) else f"{value:.{decimals}f}".replace("-", MINUS)
 
     return score
+
+
+def score_decimals(return_range: tuple[float, float]) -> int:
+    """As many decimals as show a thousandth of the return range."""
+    span = abs(return_range[1] - return_range[0]) or 1.0
+    return min(max(2 - math.floor(math.log10(span)), 1), 8)
 
 
 def count(value: float) -> str:
