@@ -8,6 +8,8 @@ import shutil
 import subprocess
 import time
 
+import pytest
+
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -18,7 +20,8 @@ class Browser:
 
     def __init__(self, profile):
         program = next(filter(None, map(shutil.which, BROWSERS)), None)
-        assert program, f"tests of pages need a browser, one of {', '.join(BROWSERS)}: apt install chromium"
+        if program is None:
+            pytest.skip(f"tests of pages need a browser, one of {', '.join(BROWSERS)}")
         (child_in, self.to_browser), (self.from_browser, child_out) = os.pipe(), os.pipe()
         ends = [fcntl.fcntl(end, fcntl.F_DUPFD, 10) for end in (child_in, child_out)]  # out of the way of 3 and 4
         flags = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars")

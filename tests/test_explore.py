@@ -72,6 +72,7 @@ def write(directory, name="ppo/CartPole-v1", extra=None):
         "seeds": SEEDS,
         "num_configs": NUM_CONFIGS,
         "provenance": {"arl": "1", "device": NASTY if extra else "cpu"},
+        "status": {},
     }
     frame.insert(0, "config", range(NUM_CONFIGS))
     tables = {"configs": frame, "runs": runs, "curves": curves}
