@@ -132,10 +132,22 @@ def train(
             return _learn(*carry, config, env, jax.random.fold_in(key_update, j), progress, update)
 
         carry = jax.lax.fori_loop(0, config.train_freq, collect, carry)
-        return jax.lax.fori_loop(0, config.gradient_steps, learn, carry)
+        started = _in_any_lane(before + unit > config.learning_starts)
+        return jax.lax.fori_loop(0, jnp.where(started, config.gradient_steps, 0), learn, carry)
 
     state, totals = jax.lax.fori_loop(0, num_iterations, iteration, (state, metrics.init(metric_names)))
     return state, metrics.means(totals)
+
+
+@jax.custom_batching.custom_vmap
+def _in_any_lane(condition: Bool[Array, ""]) -> Bool[Array, ""]:
+    """Whether a condition holds in any of the lanes: one value for all, so that it can skip work."""
+    return condition
+
+
+@_in_any_lane.def_vmap
+def _in_any_of_these_lanes(axis_size: int, in_batched: list[bool], condition: Bool[Array, " lane"]) -> Any:
+    return _in_any_lane(jnp.any(condition)), False
 
 
 def _collect(
