@@ -4,6 +4,8 @@ configs are, and how much a score promises that was chosen on few seeds.
 
 import copy
 import itertools
+import math
+import warnings
 from typing import Any
 
 import numpy as np
@@ -149,7 +151,12 @@ def _ped_anova(landscape: Landscape, point: int) -> dict[str, float]:
     for config, score in zip(dataset.recorded_configs(landscape), scores, strict=True):
         used = {name: distributions[name] for name in config}
         study.add_trial(optuna.create_trial(params=config, distributions=used, value=float(score)))
-    found = get_param_importances(study, evaluator=PedAnovaImportanceEvaluator(), params=None)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", "Target and region quantiles select the same")
+        try:
+            found = get_param_importances(study, evaluator=PedAnovaImportanceEvaluator(), params=None)
+        except UserWarning:  # so many are as good as the best tenth that these are all
+            return dict.fromkeys(distributions, math.nan)
     return {name: float(found.get(name, 0.0)) for name in distributions}
 
 

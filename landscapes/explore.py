@@ -5,6 +5,7 @@ exactly and returns as they are stored (32 bits), so that a filter on the page a
 configs.
 """
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -101,18 +102,12 @@ def _shortest(returns: np.ndarray) -> list:
 
 
 def _importance(landscape: Landscape) -> dict[str, list[float | None]]:
-    """The share of each hyperparameter at each point; None at points where all configs have the same score."""
-    shares: dict[str, list[float | None]] = {name: [] for name in landscape.hyperparameters}
-    for point in range(landscape.returns.shape[2]):
-        found = _importance_at(landscape, point)
-        for name, values in shares.items():
-            values.append(found.get(name))
-    return shares
-
-
-def _importance_at(landscape: Landscape, point: int) -> dict[str, float]:
+    """The share of each hyperparameter at each point; None at points where it can't be told."""
     try:
-        table = analysis.importance(landscape, point)
-    except InputError:
-        return {}
-    return {str(name): round(float(share), 4) for name, share in zip(table.iloc[:, 0], table.iloc[:, 1], strict=True)}
+        table = analysis.importance(landscape).set_index("hyperparameter")
+    except InputError:  # all configs have the same score
+        return {name: [None] * landscape.returns.shape[2] for name in landscape.hyperparameters}
+    return {
+        name: [None if math.isnan(share) else round(share, 4) for share in table.loc[name]]
+        for name in landscape.hyperparameters
+    }
