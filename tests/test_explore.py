@@ -170,7 +170,7 @@ def test_a_point_without_differences_has_no_importance(tmp_path, monkeypatch):
 def test_command(tmp_path, monkeypatch, landscape):
     monkeypatch.setenv("ARL_LANDSCAPES", str(landscape.directory.parent))
     out = tmp_path / "new" / "page.html"
-    result = CliRunner().invoke(app, ["explore", "-o", str(out)])
+    result = CliRunner().invoke(app, ["explore", landscape.name, "-o", str(out)])
     assert (result.exit_code, result.stdout.strip()) == (0, str(out))
     assert [data["name"] for data in data_of(out.read_text(encoding="utf-8"))] == [landscape.name]
 
