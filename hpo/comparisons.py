@@ -14,10 +14,9 @@ from typing import Any
 
 from envs.errors import InputError, unknown
 from hpo import sweeps, tasks
-from hpo.contract import TunerError
 from hpo.pool import Pool
 from hpo.tasks import Task
-from hpo.trial import Trial
+from hpo.trial import Trial, TunerError
 from hpo.tuners.given import Given
 from landscapes import incumbents
 from landscapes.comparison import REFERENCE, Comparison, Swept

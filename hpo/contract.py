@@ -5,15 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 from envs.errors import InputError
 from hpo import spaces
-from hpo.trial import Trial
+from hpo.trial import Trial, TunerError
 from landscapes.store import TrialRecord
 
 if TYPE_CHECKING:
     from hpo.sweeps import Plan
-
-
-class TunerError(InputError):
-    """A tuner that does not do what is asked of it: its own sweep ends, others need not."""
 
 
 def check(

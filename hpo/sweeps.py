@@ -20,9 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 from envs.errors import InputError
 from hpo import contract, scores, spaces, tasks, tuners
-from hpo.contract import TunerError
 from hpo.pool import Pool
-from hpo.trial import Result, Trial, as_dict
+from hpo.trial import Result, Trial, TunerError, as_dict
 from landscapes import dataset
 from landscapes.record import SweepRecord, load_sweep
 from landscapes.store import Store, TrialRecord, dumps

@@ -15,9 +15,8 @@ import numpy as np
 
 from envs.errors import InputError
 from hpo import spaces, tasks
-from hpo.contract import TunerError
 from hpo.tasks import Task
-from hpo.trial import Result, Trial
+from hpo.trial import Result, Trial, TunerError
 from landscapes import dataset, forest
 from landscapes.dataset import Landscape, recorded_configs
 from landscapes.store import PointRecord, RunRecord, TrialRecord, dumps

@@ -4,7 +4,13 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from envs.errors import InputError
+
 Scalar = bool | int | float | str
+
+
+class TunerError(InputError):
+    """A tuner that does not do what is asked of it: its own sweep ends, others need not."""
 
 
 @dataclasses.dataclass(frozen=True)
