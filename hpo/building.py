@@ -1,16 +1,18 @@
 """Building landscapes: every config of a sequence trained under every seed, one resumable sweep per seed."""
 
+import dataclasses
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from envs.errors import InputError
 from hpo import spaces, sweeps, tasks
+from hpo.tasks import Task
 from hpo.trial import Trial
 from hpo.tuners.sobol import Sobol
 from landscapes import cards, collect, dataset
 from landscapes.dataset import Landscape
-from landscapes.store import Store
+from landscapes.store import Store, dumps
 
 BATCH = 128
 MIN_CONFIGS_OF_SURROGATE = 20
@@ -39,7 +41,8 @@ def build(
     """Train what is missing of a landscape, and write it: the default config and `configs` of the Sobol sequence.
 
     After each seed, the landscape of the seeds so far is written. Stopped at any moment, the same call goes on from the
-    store's records and ends with the same files.
+    store's records and ends with the same files. What is in a landscape already, one's own or one that comes with the
+    package, is taken into the store from there.
 
     Raises:
         InputError: unknown names, no configs or seeds, or fewer configs than the store holds already.
@@ -54,6 +57,7 @@ def build(
     records = []
     for seed in range(seeds):
         name = f"landscape-{label}-seed{seed}"
+        _restore(store, name, chosen, seed, [directory, *(parent / label for parent in dataset.directories())])
         _check_grows(store, name, configs)
         settings = {"trials": configs + 1, "seeds": [seed], "batch": BATCH}
         records.append(sweeps.sweep(chosen, DefaultThenSobol, name=name, store=store, view=make_view(), **settings))
@@ -68,6 +72,33 @@ def describe(landscape: Landscape) -> None:
 
     enough = landscape.about["num_configs"] >= MIN_CONFIGS_OF_SURROGATE
     cards.write(landscape, tables.Recorded(landscape).cross_validated() if enough else None)
+
+
+def _restore(store: Store, name: str, task: Task, seed: int, places: Sequence[Path]) -> None:
+    """Take a seed's runs from a landscape of the task into a store that has none."""
+    from hpo import tables
+
+    written = (dataset.read(place) for place in places if (place / "landscape.json").is_file())
+    landscape = next((known for known in written if seed in known.seeds and _fits(known, task)), None)
+    if landscape is None or name in store.names():
+        return
+    trials = [Trial(i, config, task.fidelity) for i, config in enumerate(dataset.recorded_configs(landscape))]
+    records = [
+        dataclasses.replace(
+            record, runs=[dataclasses.replace(record.runs[0], provenance=dict(landscape.about["lanes"]))]
+        )
+        for record in tables.Table(task, [seed], landscape, "exact").evaluate(trials)
+    ]
+    plan = sweeps.plan(task, DefaultThenSobol, trials=len(trials), seeds=[seed], batch=BATCH)
+    store.add_sweep(name, plan.settings(), landscape.about["provenance"], task.space.to_serialized_dict())
+    store.add_trials(name, records)
+
+
+def _fits(landscape: Landscape, task: Task) -> bool:
+    """Whether a landscape was built with the task's settings and space, in one width of lanes."""
+    settings, space = landscape.about["settings"], task.space.to_serialized_dict()
+    alike = all(dumps(settings.get(key)) == dumps(value) for key, value in task.settings().items())
+    return alike and dumps(landscape.about["space"]) == dumps(space) and isinstance(landscape.about["lanes"], Mapping)
 
 
 def _check_grows(store: Store, name: str, configs: int) -> None:

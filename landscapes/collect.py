@@ -1,5 +1,6 @@
 """Turning the records of sweeps into a landscape: one sweep per seed, its trials the configs."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -90,9 +91,9 @@ def _sorted(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
 
 
 def _one(values: Any) -> Any:
-    """The value if all are the same, else the list of the different ones, in order."""
+    """The value if all are the same, else the list of the different ones, in order; a list stands for its values."""
     seen: list[Any] = []
-    for value in values:
+    for value in itertools.chain.from_iterable(value if isinstance(value, list) else [value] for value in values):
         if value not in seen:
             seen.append(value)
     return seen[0] if len(seen) == 1 else seen

@@ -15,7 +15,7 @@ CONFIGS, SEEDS = 5, 2
 def small(monkeypatch):
     """Builds of the tiny task, a few configs at a time."""
     known = tiny.task()
-    monkeypatch.setattr(tasks, "get", lambda name, space: known)
+    monkeypatch.setattr(tasks, "get", lambda *names: known)
     monkeypatch.setattr(building, "BATCH", 2)
 
 
@@ -57,3 +57,22 @@ def test_a_longer_landscape_holds_the_shorter_one(build):
     pd.testing.assert_frame_equal(shared, short)
     with pytest.raises(InputError, match=r"configs must be at least the 5 that .* holds of this landscape, got 3"):
         build("growing", configs=3)
+
+
+class Started(sweeps.View):
+    """Notes how many trials of each sweep were on record."""
+
+    recorded: list[int] = []
+
+    def started(self, plan, name, num_recorded):
+        self.recorded.append(num_recorded)
+
+
+def test_a_landscape_goes_on_without_its_store(build, tmp_path):
+    whole = build("whole")
+    build("moved", configs=3, seeds=1)
+    (tmp_path / "moved.sqlite").unlink()
+    Started.recorded.clear()
+    moved = build("moved", view=Started)
+    assert Started.recorded == [4, 0]
+    assert moved.about == whole.about
