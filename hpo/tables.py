@@ -125,13 +125,15 @@ class Table:
         return RunRecord(seed, "completed", points[-1].return_mean, trained, 0.0, about, points)
 
     def _at(self, steps: Sequence[int], values: np.ndarray) -> np.ndarray:
-        """The rows of `values` at some env steps, `(step, column)`."""
+        """The rows of `values` at some env steps, `(step, column)`; what was really trained is known at recorded points."""
         if steps == self._steps:
             return values
         places = np.interp(steps, self._steps, np.arange(len(self._steps)))
         below, share = places.astype(int), (places % 1)[:, None]
         above = np.minimum(below + 1, len(values) - 1)
-        return np.where(share == 0, values[below], (1 - share) * values[below] + share * values[above])
+        rows = np.where(share == 0, values[below], (1 - share) * values[below] + share * values[above])
+        rows[:, 0] = np.where(np.isin(steps, self._steps), rows[:, 0], steps)
+        return rows
 
     def _start(self, trial: Trial) -> int:
         if trial.parent is None:

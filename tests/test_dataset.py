@@ -243,6 +243,10 @@ def test_fidelities_and_continued_configs(landscape):
     assert between.score == pytest.approx(made_up_return(2, 1, 0.5))
     assert high.score == pytest.approx(made_up_return(2, 1, 9))
     assert (high.cost.env_steps, list(high.seed_scores)) == (45_000, [1])
+    (first,) = table(landscape)([Trial(3, config, 1_000)])
+    assert (first.score, first.cost.env_steps) == (low.score, 1_000 * len(SEEDS)), (
+        "before the first point it is the first"
+    )
 
 
 def test_another_configs_agent_is_refused(landscape):
