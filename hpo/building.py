@@ -78,9 +78,11 @@ def _restore(store: Store, name: str, task: Task, seed: int, places: Sequence[Pa
     """Take a seed's runs from a landscape of the task into a store that has none."""
     from hpo import tables
 
+    if name in store.names():
+        return
     written = (dataset.read(place) for place in places if (place / "landscape.json").is_file())
     landscape = next((known for known in written if seed in known.seeds and _fits(known, task)), None)
-    if landscape is None or name in store.names():
+    if landscape is None:
         return
     trials = [Trial(i, config, task.fidelity) for i, config in enumerate(dataset.recorded_configs(landscape))]
     records = [

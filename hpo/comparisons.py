@@ -167,10 +167,11 @@ class _Comparing:
         )
 
     def _check(self, task: Task) -> None:
-        """Refuse what can't be, before anything is trained: by making the first sweep of each tuner."""
+        """Refuse what can't be, before anything is trained: by making each tuner's first sweep, and that of the tests."""
         pool = Pool()
         for entry in self.design.entries:
             self._sweep(task, entry, 0, sweeps.View(), pool).objective.check()
+        self._test_sweep(task, [], sweeps.View())
 
     def _tune(self, task: Task) -> Iterator[Swept]:
         """The sweeps of a task. The first repeat of every tuner comes first: what breaks, breaks early."""
@@ -202,11 +203,15 @@ class _Comparing:
         name = self.design.test_name(task)
         recorded = self.store.trials(name) if name in self.store.names() else {}
         trials = test_trials(chains, recorded)
+        return self._test_sweep(task, trials, self.view.test(name, len(trials))).run()
+
+    def _test_sweep(self, task: Task, trials: Sequence[Trial], view: sweeps.View) -> sweeps.Sweep:
+        """The sweep of the task's incumbents under the test seeds."""
         plan = sweeps.Plan(
             task, "given", 0, {}, None, None, self.design.test_seeds, sweeps.MAX_BATCH, objective=self.design.objective
         )
         given = type("given", (Given,), {"__init__": lambda tuner: Given.__init__(tuner, trials)})
-        return sweeps.Sweep(plan, name, self.store, given, self.view.test(name, len(trials))).run()
+        return sweeps.Sweep(plan, self.design.test_name(task), self.store, given, view)
 
 
 def test_trials(chains: Sequence[Chain], recorded: Mapping[int, TrialRecord]) -> list[Trial]:

@@ -106,8 +106,10 @@ def reproduce(
     `trial`: the best by default; `seed`: the trial's first by default.
 
     Raises:
-        InputError: no such sweep, landscape, trial or seed; or a run that was not trained.
+        InputError: no such sweep, landscape, trial or seed; a run that was not trained; a tolerance outside [0, 1].
     """
+    if not 0 <= tolerance <= 1:
+        raise InputError(f"tolerance must be in [0, 1], got {tolerance}")
     known = _of_landscape(name) if "/" in name else _of_sweep(name, store)
     number = known.best if trial is None else trial
     if number not in known.records:

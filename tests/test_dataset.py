@@ -296,6 +296,9 @@ def test_tuners_are_compared_on_a_table(found, tmp_path):
     assert comparison.tests["dqn/CartPole-v1"].settings["seeds"] == [2]
     default = comparison.incumbents.query("tuner == 'default'").iloc[0]
     assert default.test_score == pytest.approx(made_up_return(0, 2, 9))
+    with pytest.raises(InputError, match=r"seeds must be among the landscape's \[0, 1, 2\], got 3"):
+        hpo.compare(["tpe"], ["dqn/CartPole-v1"], store=Store(tmp_path / "new"), **{**settings, "test_seeds": 2})
+    assert not (tmp_path / "new").exists(), "refused before anything is swept"
     with pytest.raises(InputError, match="test seeds must not be tuning seeds, got 1 as both"):
         hpo.compare(["sobol"], ["dqn/CartPole-v1"], store=store, **{**settings, "test_seeds": [1]})
 
