@@ -144,7 +144,12 @@ def compare(
         typer.Option(help="Number of test seeds (1000, 1001, ...; a landscape's next ones), or the seeds themselves."),
     ] = "5",
     space: SpaceOption = "published",
-    fidelity: FidelityOption = None,
+    fidelity: Annotated[
+        str | None,
+        typer.Option(
+            help="Env steps of a full run: of all tasks, or one per task, comma-separated.", show_default="the tasks'"
+        ),
+    ] = None,
     batch: Annotated[
         int | None,
         typer.Option(help="Trials asked for at a time, of every tuner.", show_default="an eighth of the budget"),
@@ -174,7 +179,7 @@ def compare(
         raise InputError(f"out must be a directory, got {str(directory)!r}")
     comparison = comparisons.compare(
         parsing.listed(tuners), parsing.listed(tasks), repeats=repeats, budget=budget, seeds=parsing.seeds(seeds),
-        test_seeds=parsing.seeds(test_seeds), space=space, fidelity=fidelity, batch=batch,
+        test_seeds=parsing.seeds(test_seeds), space=space, fidelity=parsing.fidelities(fidelity), batch=batch,
         options=parsing.tuner_options(option or []), baselines=baselines, objective=objective, name=name, store=store,
         view=None if as_json else _comparison_view(),
     )  # fmt: skip

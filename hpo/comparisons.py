@@ -97,10 +97,11 @@ class Design:
 def design(
     tuners: Sequence[str | type], on: Sequence[str | Task], *, repeats: int = 10, budget: float = 32.0,
     seeds: int | Sequence[int] = 3, test_seeds: int | Sequence[int] = 5, space: str = "published",
-    fidelity: int | None = None, batch: int | None = None, options: Mapping[str, Mapping[str, Any]] | None = None,
-    baselines: bool = True, objective: str = "training", name: str = "comparison",
+    fidelity: int | Sequence[int] | None = None, batch: int | None = None,
+    options: Mapping[str, Mapping[str, Any]] | None = None, baselines: bool = True,
+    objective: str = "training", name: str = "comparison",
 ) -> Design:  # fmt: skip
-    """A checked design; `options`: of tuners, by label.
+    """A checked design; `fidelity`: of all tasks, or one per task; `options`: of tuners, by label.
 
     Where a landscape is the objective, a number of test seeds means its seeds after the tuning seeds.
 
@@ -114,7 +115,13 @@ def design(
     if batch is not None and batch < 1:
         raise InputError(f"batch must be at least 1, got {batch}")
     entries = _entries(tuners, options or {}, baselines)
-    chosen = tuple(tasks.get(task, space, fidelity) if isinstance(task, str) else task for task in on)
+    fidelities = [fidelity] * len(on) if fidelity is None or isinstance(fidelity, int) else list(fidelity)
+    if len(fidelities) != len(on):
+        raise InputError(f"fidelity must be one number, or one per task ({len(on)}), got {len(fidelities)}")
+    chosen = tuple(
+        tasks.get(task, space, steps) if isinstance(task, str) else task
+        for task, steps in zip(on, fidelities, strict=True)
+    )
     _check_distinct("tasks", [task.name for task in chosen])
     tuning = sweeps.tuning_seeds(seeds)
     each = batch or min(sweeps.MAX_BATCH, max(1, math.ceil(budget / NUM_ROUNDS)))
@@ -245,8 +252,8 @@ def command(design: Design) -> list[str]:
     words += [",".join(map(str, design.test_seeds)) + ",", "--space", first.preset, "--batch", str(design.batch)]
     words += [] if with_baselines else ["--no-baselines"]
     words += [] if design.objective == "training" else ["--objective", design.objective]
-    if len({task.fidelity for task in design.tasks}) == 1:
-        words += ["--fidelity", str(first.fidelity)]
+    fidelities = [str(task.fidelity) for task in design.tasks]
+    words += ["--fidelity", ",".join(fidelities if len(set(fidelities)) > 1 else fidelities[:1])]
     for entry in design.entries:
         for option, value in entry.options.items():
             words += ["--option", f"{entry.label}.{option}={json.dumps(value)}"]

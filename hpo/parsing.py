@@ -16,6 +16,15 @@ def seeds(text: str) -> int | list[int]:
     return numbers if "," in text or not numbers else numbers[0]
 
 
+def fidelities(text: str | None) -> int | list[int] | None:
+    """A number of env steps, or one per task with commas between."""
+    try:
+        numbers = None if text is None else [int(part) for part in text.split(",")]
+    except ValueError as error:
+        raise InputError(f"fidelity must be a number, or one per task with commas between, got {text!r}") from error
+    return numbers[0] if numbers and len(numbers) == 1 else numbers
+
+
 def assignments(texts: list[str], kind: str) -> dict[str, Any]:
     """`name=value` pairs; a value is read as JSON (1e-3, true, [1, 2]) or else taken as text."""
     pairs = {}

@@ -67,6 +67,8 @@ def test_the_same_command_again_gives_the_same_as_json(compared):
         (["--test-seeds", "1000,0"], "arl: test seeds must not be tuning seeds, got 0 as both"),
         (["--seeds", "x"], "arl: seeds must be a number, or numbers with commas between, got 'x'"),
         (["--space", "fll"], "arl: unknown space 'fll': did you mean 'full'?"),
+        (["--fidelity", "100,x"], "arl: fidelity must be a number, or one per task with commas between, got '100,x'"),
+        (["--fidelity", "100,200"], "arl: fidelity must be one number, or one per task (1), got 2"),
         (["-o", "pause=1"], "arl: option must be given as tuner.name=value, got 'pause=1'"),
         (["-o", f"{HALVING}.paus=1"], f"arl: unknown option of tuner '{HALVING}' 'paus': did you mean 'pause'?"),
         (["-o", "sobol.x=1"], "arl: unknown tuner with options 'sobol'"),

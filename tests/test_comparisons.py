@@ -261,6 +261,14 @@ def test_bad_input_is_refused_before_anything_is_trained(tmp_path, trained, chan
     assert not (tmp_path / "store.sqlite").exists()
 
 
+def test_tasks_may_have_their_own_fidelities():
+    on = ["ppo/CartPole-v1", "dqn/CartPole-v1"]
+    design = comparisons.design(["sobol"], on, fidelity=[25_000, 20_000])
+    assert [task.fidelity for task in design.tasks] == [25_000, 20_000]
+    words = comparisons.command(design)
+    assert words[words.index("--fidelity") + 1] == "25000,20000"
+
+
 def test_a_name_that_is_taken_is_refused(tmp_path, trained):
     compare(tmp_path / "store.sqlite")
     num = len(trained)
