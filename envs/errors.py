@@ -18,7 +18,7 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> InputError:
     known = list(known)
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
     hint = f"did you mean {near[0]!r}? " if near else ""
-    return InputError(f"unknown {kind} {name!r}: {hint}known are {', '.join(known)}")
+    return InputError(f"unknown {kind} {name!r}: {hint}known are {', '.join(known) or 'none'}")
 
 
 def load_object(path: str, kind: str) -> Any:

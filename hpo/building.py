@@ -37,12 +37,13 @@ class DefaultThenSobol:
 def build(
     task: str, configs: int = 256, seeds: int = 10, space: str = "published", out: str | Path | None = None,
     store: Store | str | Path | None = None, make_view: Callable[[], sweeps.View] = sweeps.View,
+    fidelity: int | None = None,
 ) -> Landscape:  # fmt: skip
     """Train what is missing of a landscape, and write it: the default config and `configs` of the Sobol sequence.
 
     After each seed, the landscape of the seeds so far is written. Stopped at any moment, the same call goes on from the
     store's records and ends with the same files. What is in a landscape already, one's own or one that comes with the
-    package, is taken into the store from there.
+    package, is taken into the store from there. `fidelity`: env steps of a full run, if not the task's.
 
     Raises:
         InputError: unknown names, no configs or seeds, or fewer configs than the store holds already.
@@ -50,9 +51,9 @@ def build(
     for name, value in {"configs": configs, "seeds": seeds}.items():
         if value < 1:
             raise InputError(f"{name} must be at least 1, got {value}")
-    chosen = tasks.get(task, space)
+    chosen = tasks.get(task, space, fidelity)
     store = store if isinstance(store, Store) else Store(store)
-    label = dataset.directory_name(dataset.label(chosen.name, space))
+    label = dataset.directory_name(chosen.landscape)
     directory = Path(out or dataset.directories()[0]) / label
     records = []
     for seed in range(seeds):
@@ -61,7 +62,8 @@ def build(
         _check_grows(store, name, configs)
         settings = {"trials": configs + 1, "seeds": [seed], "batch": BATCH}
         records.append(sweeps.sweep(chosen, DefaultThenSobol, name=name, store=store, view=make_view(), **settings))
-        landscape = dataset.write(directory, collect.about(records), collect.tables(records), collect.build(records))
+        about = {"name": chosen.landscape, **collect.about(records)}
+        landscape = dataset.write(directory, about, collect.tables(records), collect.build(records))
         describe(landscape)
     return landscape
 

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="Landscapes: scores of every config, seed and fidelity of a task.")
 
-NameArgument = Annotated[str, typer.Argument(help="A task, e.g. ppo/CartPole-v1; task@full for its full space.")]
+NameArgument = Annotated[
+    str,
+    typer.Argument(help="A task, e.g. ppo/CartPole-v1; task@full for its full space, task@25000 for another fidelity."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 PictureOption = Annotated[Path | None, typer.Option("--out", "-o", help="PNG, SVG or PDF file to draw it in.")]
 DirectoryOption = Annotated[Path | None, typer.Option("--out", "-o", help="Directory to draw pictures in.")]
@@ -206,10 +209,11 @@ def verify(name: NameArgument) -> None:
 
 @app.command()
 def build(
-    task: NameArgument,
+    task: Annotated[str, typer.Argument(help="A task, e.g. ppo/CartPole-v1.", show_default=False)],
     configs: Annotated[int, typer.Option(help="Configs of the Sobol sequence, besides the default config.")] = 256,
     seeds: Annotated[int, typer.Option(help="Seeds 0, 1, ... that every config is trained under.")] = 10,
     space: Annotated[str, typer.Option(help="Space preset: published or full.")] = "published",
+    fidelity: Annotated[int | None, typer.Option(help="Env steps of a full run.", show_default="the task's")] = None,
     out: OutOption = None,
     store: Annotated[
         str, typer.Option(help="Run store that makes the build resumable.", envvar="ARL_LANDSCAPE_STORE")
@@ -222,7 +226,7 @@ def build(
     from hpo.view import SweepView
 
     console = Console(stderr=True, soft_wrap=True, highlight=False)
-    landscape = building.build(task, configs, seeds, space, out, store, lambda: SweepView(console))
+    landscape = building.build(task, configs, seeds, space, out, store, lambda: SweepView(console), fidelity)
     print(
         f"{landscape.name}: {landscape.about['num_configs']} configs x {len(landscape.seeds)} seeds: {landscape.directory}"
     )

@@ -244,7 +244,7 @@ class Sweep:
             return training
         from hpo.tables import Table
 
-        return Table(task, seeds, dataset.get(dataset.label(task.name, task.preset)), self.plan.objective)
+        return Table(task, seeds, dataset.get(task.landscape), self.plan.objective)
 
     def _ask(self) -> list[Trial]:
         room = self.plan.batch if self.plan.trials is None else min(self.plan.batch, self.plan.trials - len(self.asked))

@@ -50,6 +50,14 @@ class Task:
         """Whether it is that of an imported landscape (`arlbench:ppo/CartPole-v1`): it can be asked, not trained."""
         return ":" in self.name.partition("/")[0]
 
+    @property
+    def landscape(self) -> str:
+        """The name of its landscape."""
+        from landscapes import dataset
+
+        usual = self.imported or self.fidelity == _usual_fidelity(self.algorithm, self.env, self.preset)
+        return dataset.label(self.name, self.preset, None if usual else self.fidelity)
+
     def points(self, fidelity: int, start: int = 0) -> tuple[int, ...]:
         """Env steps at which a run from `start` to `fidelity` is evaluated: the full run's, and `fidelity` itself."""
         full = (self.fidelity * i // self.num_points for i in range(1, self.num_points + 1))
@@ -214,6 +222,11 @@ def get(name: str, preset: str = "published", fidelity: int | None = None) -> Ta
     return _task(name, algorithm, env, preset, fidelity)
 
 
+def _usual_fidelity(algorithm: str, env: str, preset: str) -> int:
+    settings = _TABLE[algorithm].get(env, _CUSTOM)
+    return settings.published_fidelity if preset == "published" else settings.full_fidelity
+
+
 def _of_imported(name: str, preset: str, fidelity: int | None) -> Task:
     from landscapes import dataset
 
@@ -248,12 +261,12 @@ def _task(name: str, algorithm: str, env: str, preset: str, fidelity: int | None
 
     spec = envs.spec(env)
     settings = _TABLE[algorithm].get(env, _CUSTOM)
+    steps = fidelity or _usual_fidelity(algorithm, env, preset)
     defaults = config.values(algorithms.get(algorithm).config())
     if preset == "published":
-        steps, space = fidelity or settings.published_fidelity, presets.PUBLISHED[algorithm](spec.family)
+        space = presets.PUBLISHED[algorithm](spec.family)
         known = {**defaults, **_PUBLISHED[algorithm], **settings.published}
     else:
-        steps = fidelity or settings.full_fidelity
         known = {**defaults, **settings.full}
         space = presets.FULL[algorithm](known, steps)
     fixed = {

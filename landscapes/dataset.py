@@ -59,8 +59,8 @@ class Landscape:
 
     @property
     def name(self) -> str:
-        """The task, with the preset of its space if that is not the published one."""
-        return label(self.task, self.about["settings"]["preset"])
+        """The task, with the preset of its space if that is not the published one, and env steps if not the task's."""
+        return self.about.get("name") or label(self.task, self.about["settings"]["preset"])
 
     @property
     def source(self) -> str | None:
@@ -275,31 +275,29 @@ def available() -> dict[str, Landscape]:
 
 
 def get(name: str) -> Landscape:
-    """The landscape of that name: a task's, such as `ppo/CartPole-v1`, or `task@preset` for another space.
+    """The landscape of that name: a task's, such as `ppo/CartPole-v1`, `task@preset` for another space, `task@25000` for
+    another fidelity.
 
     Raises:
         InputError: there is none.
     """
     known = available()
     if name not in known:
-        raise unknown("landscape", name, known or ["none"])
+        raise unknown("landscape", name, known)
     return known[name]
 
 
 def of_algorithm(algorithm: str) -> list[Landscape]:
-    """The landscapes of an algorithm in its published space, by name.
+    """The landscapes of an algorithm in its published space at its tasks' own fidelity, by name.
 
     Raises:
         InputError: there is none of that algorithm.
     """
-    known = [landscape for landscape in available().values() if landscape.about["settings"]["preset"] == "published"]
+    known = [landscape for name, landscape in available().items() if name == landscape.task]
     found = [landscape for landscape in known if landscape.about["settings"]["algorithm"] == algorithm]
     if not found:
-        raise unknown(
-            "algorithm of landscapes",
-            algorithm,
-            sorted({one.about["settings"]["algorithm"] for one in known}) or ["none"],
-        )
+        algorithms = sorted({landscape.about["settings"]["algorithm"] for landscape in known})
+        raise unknown("algorithm of landscapes", algorithm, algorithms)
     return found
 
 
@@ -320,9 +318,9 @@ def _plain(known: dict[str, Any], value: Any) -> Any:
     return int(value) if "int" in known["type"] else float(value)
 
 
-def label(task: str, preset: str) -> str:
-    """The name of a task's landscape."""
-    return task if preset == "published" else f"{task}@{preset}"
+def label(task: str, preset: str, fidelity: int | None = None) -> str:
+    """The name of a task's landscape; `fidelity` if it is not the task's own."""
+    return task + (f"@{preset}" if preset != "published" else "") + (f"@{fidelity}" if fidelity is not None else "")
 
 
 def directory_name(name: str) -> str:

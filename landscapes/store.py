@@ -195,7 +195,7 @@ class Store:
             InputError: no such sweep.
         """
         if name not in self.names():
-            raise unknown(f"sweep in {self.location}", name, self.names() or ["none"])
+            raise unknown(f"sweep in {self.location}", name, self.names())
         with self._reading() as connection:
             return dict(connection.execute(sa.select(_sweeps).where(_sweeps.c.name == name)).mappings().one())
 

@@ -46,6 +46,7 @@ def test_a_killed_build_ends_with_the_same_files(build):
         build("killed", view=Killed)
     resumed = build("killed")
     assert resumed.about == whole.about
+    assert resumed.name == f"ppo/ProbeMatching@full@{tiny.FIDELITY}"
     assert resumed.about["files"]
 
 

@@ -178,6 +178,15 @@ def test_fidelity_can_be_chosen():
     assert tasks.get("ppo/ProbeChoice").fidelity == 100_000
 
 
+@pytest.mark.parametrize(
+    ("preset", "fidelity", "name"),
+    [("published", None, ""), ("published", 20_000, "@20000"), ("full", None, "@full"), ("full", 9, "@full@9")],
+)
+def test_landscapes_are_named_after_what_differs(preset, fidelity, name):
+    assert tasks.get("ppo/CartPole-v1", preset, fidelity).landscape == "ppo/CartPole-v1" + name
+    assert tasks.get("ppo/CartPole-v1", preset, None).fidelity == 100_000
+
+
 def test_settings_are_plain_and_tell_tasks_apart():
     settings = tasks.get("ppo/MountainCarContinuous-v0").settings()
     assert settings["task"] == "ppo/MountainCarContinuous-v0"

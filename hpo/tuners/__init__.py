@@ -53,9 +53,7 @@ def make(tuner: str | type, context: Mapping[str, Any], options: Mapping[str, An
     open_ended = any(parameter.kind is parameter.VAR_KEYWORD for parameter in accepted.values())
     for option in options:
         if option not in accepted and not open_ended:
-            raise unknown(
-                f"option of tuner {name!r}", option, [key for key in accepted if key not in context] or ["none"]
-            )
+            raise unknown(f"option of tuner {name!r}", option, [key for key in accepted if key not in context])
     try:
         return cls(**{**wanted, **options})
     except InputError:
