@@ -38,6 +38,12 @@ FidelityOption = Annotated[int | None, typer.Option(help="Env steps of a full ru
 ObjectiveOption = Annotated[
     str, typer.Option(help="training, or how a landscape answers instead: table, exact or surrogate.")
 ]
+ScoreOption = Annotated[
+    str,
+    typer.Option(
+        help="What to maximise: final, auc, best, iqm, worst, cvar, runtime or parameters; the first of several."
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 
 
@@ -105,12 +111,7 @@ def sweep(
         list[str] | None, typer.Option("--option", "-o", help="Option of the tuner, name=value; repeatable.")
     ] = None,
     objective: ObjectiveOption = "training",
-    score: Annotated[
-        str,
-        typer.Option(
-            help="What to maximise: final, auc, best, iqm, worst, cvar, runtime or parameters; the first of several."
-        ),
-    ] = "final",
+    score: ScoreOption = "final",
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -161,6 +162,7 @@ def compare(
         bool, typer.Option(help="Add random search, random search with twice the budget, and the default config.")
     ] = True,
     objective: ObjectiveOption = "training",
+    score: ScoreOption = "final",
     name: Annotated[
         str, typer.Option(help="Name; the same command with the same name goes on with it.")
     ] = "comparison",
@@ -180,8 +182,8 @@ def compare(
     comparison = comparisons.compare(
         parsing.listed(tuners), parsing.listed(tasks), repeats=repeats, budget=budget, seeds=parsing.seeds(seeds),
         test_seeds=parsing.seeds(test_seeds), space=space, fidelity=parsing.fidelities(fidelity), batch=batch,
-        options=parsing.tuner_options(option or []), baselines=baselines, objective=objective, name=name, store=store,
-        view=None if as_json else _comparison_view(),
+        options=parsing.tuner_options(option or []), baselines=baselines, objective=objective, score=score, name=name,
+        store=store, view=None if as_json else _comparison_view(),
     )  # fmt: skip
     files = [write_report(comparison, directory / "report.html"), *comparison.export(directory)]
     if as_json:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from envs.errors import InputError, unknown
-from hpo import sweeps, tasks
+from hpo import scores, sweeps, tasks
 from hpo.pool import Pool
 from hpo.tasks import Task
 from hpo.trial import Trial, TunerError
@@ -65,6 +65,7 @@ class Design:
     test_seeds: tuple[int, ...]
     batch: int
     objective: str = "training"
+    score: tuple[str, ...] = (scores.DEFAULT,)
 
     def settings(self) -> dict[str, Any]:
         """The design as JSON-ready values."""
@@ -72,14 +73,14 @@ class Design:
         return {
             "tuners": {entry.label: dict(entry.options) for entry in self.entries},
             "tasks": {task.name: task.settings() for task in self.tasks},
-            **own, "seeds": list(self.seeds), "test_seeds": list(self.test_seeds),
+            **own, "scores": list(self.score), "seeds": list(self.seeds), "test_seeds": list(self.test_seeds),
         }  # fmt: skip
 
     def plan(self, task: Task, entry: Entry, repeat: int) -> sweeps.Plan:
         """The sweep of a tuner on a task under a repeat, which is the tuner's seed."""
         return sweeps.plan(
             task, entry.tuner, budget=self.budget * entry.factor, seeds=self.seeds, tuner_seed=repeat, batch=self.batch,
-            options=entry.options, objective=self.objective,
+            options=entry.options, objective=self.objective, score=self.score,
         )  # fmt: skip
 
     def sweep_name(self, task: Task, entry: Entry, repeat: int) -> str:
@@ -99,9 +100,10 @@ def design(
     seeds: int | Sequence[int] = 3, test_seeds: int | Sequence[int] = 5, space: str = "published",
     fidelity: int | Sequence[int] | None = None, batch: int | None = None,
     options: Mapping[str, Mapping[str, Any]] | None = None, baselines: bool = True,
-    objective: str = "training", name: str = "comparison",
+    objective: str = "training", score: str | Sequence[str] = scores.DEFAULT, name: str = "comparison",
 ) -> Design:  # fmt: skip
-    """A checked design; `fidelity`: of all tasks, or one per task; `options`: of tuners, by label.
+    """A checked design; `fidelity`: of all tasks, or one per task; `options`: of tuners, by label; `score`: what a tuner
+    maximises and is judged by; of several, it is judged by the first.
 
     Where a landscape is the objective, a number of test seeds means its seeds after the tuning seeds.
 
@@ -126,7 +128,10 @@ def design(
     tuning = sweeps.tuning_seeds(seeds)
     each = batch or min(sweeps.MAX_BATCH, max(1, math.ceil(budget / NUM_ROUNDS)))
     tests = _test_seeds(test_seeds, tuning, objective)
-    return Design(name, entries, chosen, repeats, float(budget), tuning, tests, each, objective)
+    names = scores.chosen(score)
+    if scores.SCORES[names[0]].worst is not None:
+        raise InputError(f"score of a comparison must be one of returns, which tasks have a scale of, got {names[0]!r}")
+    return Design(name, entries, chosen, repeats, float(budget), tuning, tests, each, objective, names)
 
 
 def compare(
@@ -178,6 +183,7 @@ class _Comparing:
         pool = Pool()
         for entry in self.design.entries:
             self._sweep(task, entry, 0, sweeps.View(), pool).objective.check()
+        scores.check(self.design.score, task.settings(), task.space, len(self.design.test_seeds))
         self._test_sweep(task, [], sweeps.View())
 
     def _tune(self, task: Task) -> Iterator[Swept]:
@@ -215,8 +221,9 @@ class _Comparing:
     def _test_sweep(self, task: Task, trials: Sequence[Trial], view: sweeps.View) -> sweeps.Sweep:
         """The sweep of the task's incumbents under the test seeds."""
         plan = sweeps.Plan(
-            task, "given", 0, {}, None, None, self.design.test_seeds, sweeps.MAX_BATCH, objective=self.design.objective
-        )
+            task, "given", 0, {}, None, None, self.design.test_seeds, sweeps.MAX_BATCH, self.design.score,
+            self.design.objective,
+        )  # fmt: skip
         given = type("given", (Given,), {"__init__": lambda tuner: Given.__init__(tuner, trials)})
         return sweeps.Sweep(plan, self.design.test_name(task), self.store, given, view)
 
@@ -252,6 +259,7 @@ def command(design: Design) -> list[str]:
     words += [",".join(map(str, design.test_seeds)) + ",", "--space", first.preset, "--batch", str(design.batch)]
     words += [] if with_baselines else ["--no-baselines"]
     words += [] if design.objective == "training" else ["--objective", design.objective]
+    words += [] if design.score == (scores.DEFAULT,) else ["--score", ",".join(design.score)]
     fidelities = [str(task.fidelity) for task in design.tasks]
     words += ["--fidelity", ",".join(fidelities if len(set(fidelities)) > 1 else fidelities[:1])]
     for entry in design.entries:

@@ -64,7 +64,7 @@ def print_sweep(record: "SweepRecord", top: int, as_json: bool) -> None:
     all_completed = counts["diverged"] == counts["failed"] == 0
     shown = best.drop(columns=["parent", "finished_at", "seconds", "env_steps", *(["status"] if all_completed else [])])
     print_table(json.loads(shown.to_json(orient="records")))
-    times = "  ".join(f"{phase} {seconds:.1f} s" for phase, seconds in record.timing.items())
+    times = "  ".join(f"{phase} {seconds:.1f} s" for phase, seconds in record.timing.items() if phase != "tuner_cpu")
     failed = f", {counts['failed']} failed" if counts["failed"] else ""
     print(
         f"{counts['trials']} trials ({counts['diverged']} diverged{failed}), {counts['env_steps']:,} env steps; {times}"
@@ -110,10 +110,10 @@ def print_comparison(comparison: "Comparison", files: list[Path]) -> None:
     ]  # fmt: skip
     print_table(rows)
     settings = comparison.settings
-    print(
-        f"score: interquartile mean of test returns, 0 the worst and 1 the best of the env, over {len(comparison.tasks)} "
-        f"tasks x {settings['repeats']} repeats; costs: means of a sweep"
-    )
+    name = settings["scores"][0]
+    what = f"test {'returns' if name == 'final' else name}, 0 the worst and 1 the best of the env"
+    how = f"over {len(comparison.tasks)} tasks x {settings['repeats']} repeats; costs: means of a sweep"
+    print(f"score: interquartile mean of {what}, {how}")
     ranks = comparison.ranks
     print(ranks.reason or f"Friedman: chi2 {ranks.statistic:.2f}, p {ranks.p:.3g}")
     print(f"report: {files[0]}    data: {files[0].parent}/*.parquet")

@@ -13,7 +13,7 @@ import math
 import platform
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -255,7 +255,7 @@ class Sweep:
 
     def _call(self, method: str, argument: Any) -> Any:
         """Ask or tell; what goes wrong in a tuner is the tuner's."""
-        with self._timed("tuner"):
+        with self._timed("tuner"), self._timed("tuner_cpu", time.process_time):
             try:
                 return getattr(self.tuner, method)(argument)
             except Exception as error:
@@ -403,12 +403,12 @@ class Sweep:
             self.store.set_timing(self.name, timing)
 
     @contextlib.contextmanager
-    def _timed(self, phase: str) -> Iterator[None]:
-        started = time.perf_counter()
+    def _timed(self, phase: str, clock: Callable[[], float] = time.perf_counter) -> Iterator[None]:
+        started = clock()
         try:
             yield
         finally:
-            self.seconds[phase] += time.perf_counter() - started
+            self.seconds[phase] += clock() - started
 
 
 def mutable(task: tasks.Task) -> frozenset[str]:

@@ -128,7 +128,7 @@ class Comparison:
         """A row per tuner: means of a sweep. Runs taken over from other sweeps count as if they had been trained.
 
         `train`: seconds of its runs, each one's share of its worker's time; `wall`, `compile`, `tuner`: seconds that the
-        sweep really took, the last one in the tuner's own code.
+        sweep really took, the last one in the tuner's own code; `tuner_cpu`: CPU seconds of this process in that code.
         """
         rows = [
             {
@@ -263,7 +263,7 @@ class Comparison:
         return {task: by_chain(record) for task, record in self.tests.items() if record}
 
 
-_TIMES = {"wall": "total", "compile": "compile", "tuner_seconds": "tuner"}
+_TIMES = {"wall": "total", "compile": "compile", "tuner_seconds": "tuner", "tuner_cpu": "tuner_cpu"}
 
 
 def by_chain(record: SweepRecord) -> dict[Chain, TrialRecord]:

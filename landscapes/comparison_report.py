@@ -72,7 +72,8 @@ def render(comparison: Comparison) -> str:
 def _subtitle(comparison: Comparison) -> str:
     settings = comparison.settings
     repeats, tests = pages.plural(settings["repeats"], "repeat"), pages.plural(len(settings["test_seeds"]), "test seed")
-    return f"budget {settings['budget']:g} equivalent full runs · {repeats} · scores on {tests}"
+    scores = "scores" if settings["scores"][0] == "final" else f"{settings['scores'][0]} scores"
+    return f"budget {settings['budget']:g} equivalent full runs · {repeats} · {scores} on {tests}"
 
 
 def checklist(comparison: Comparison) -> list[tuple[bool, str, str]]:
@@ -88,7 +89,8 @@ def checklist(comparison: Comparison) -> list[tuple[bool, str, str]]:
     used = "; ".join(f"{tuner} ({pages.inline(given)})" if given else tuner for tuner, given in options.items())
     return [
         (not set(seeds) & set(tests), "Tuning and test seeds are apart", f"{pages.inline(seeds)} / {pages.inline(tests)}"),
-        (True, "Tuners see tuning seeds only", "a trial's score is its mean over the tuning seeds"),
+        (True, "One score for all tuners", ", ".join(settings["scores"])),
+        (True, "Tuners see tuning seeds only", "a trial's score is that of its tuning seeds together"),
         (True, "Results are on test seeds only", "incumbents are trained again from scratch, each config once"),
         (len(tests) >= NUM_SEEDS_ADVISED, f"At least {NUM_SEEDS_ADVISED} test seeds", str(len(tests))),
         (
@@ -405,14 +407,15 @@ def _costs(comparison: Comparison) -> dict[str, Any]:
         "failed",
         "train",
         "compile",
-        "tuner's code",
+        "tuner",
+        "tuner CPU",
         "wall",
     ]
     rows = [
         [
             row["tuner"], f"{row['full_runs']:.4g}", f"{row['trials']:.4g}", pages.count(row["env_steps"]),
             f"{row['diverged']:.3g}", f"{row['failed']:.3g}",
-            *(pages.duration(row[key]) for key in ("train", "compile", "tuner_seconds", "wall")),
+            *(pages.duration(row[key]) for key in ("train", "compile", "tuner_seconds", "tuner_cpu", "wall")),
         ]
         for row in comparison.costs.to_dict("records")
     ]  # fmt: skip

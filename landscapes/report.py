@@ -20,6 +20,7 @@ from landscapes.record import SweepRecord
 CURVE_COLORS = ("--curve-1", "--curve-2", "--curve-3", "--curve-4", "--curve-5")
 STATUSES = ("completed", "diverged", "failed")
 TOTALS = ("total", "wall")
+CPU = "tuner_cpu"  # of the tuner's time, which is a part already
 HOVER_LINES = 12
 # Share of a panel's width that one character of a tick label takes.
 LABEL_SHARE = 0.035
@@ -160,7 +161,7 @@ def _wall_seconds(timing: dict[str, float]) -> float:
 def _timing(timing: dict[str, float]) -> list[dict[str, Any]]:
     """Rows of the timing table; `share` is the part of the wall time in percent."""
     wall = _wall_seconds(timing)
-    parts = {key: seconds for key, seconds in timing.items() if key not in TOTALS}
+    parts = {key: seconds for key, seconds in timing.items() if key not in (*TOTALS, CPU)}
     return [
         {"name": key, "seconds": pages.duration(seconds), "share": round(100 * seconds / wall, 1) if wall else 0.0}
         for key, seconds in parts.items()

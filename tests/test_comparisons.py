@@ -13,7 +13,7 @@ from tiny import FIDELITY, Halving, Listed, Parabola, parabola
 
 import hpo
 from envs.errors import InputError
-from hpo import comparisons, sweeps
+from hpo import comparisons, scores, sweeps
 from hpo.objectives import Training
 from hpo.trial import Trial
 from landscapes import incumbents, statistics
@@ -251,6 +251,9 @@ def test_a_comparison_of_broken_tuners_says_so(tmp_path, trained):
         ({"seeds": [1000]}, "tuning seeds must be in"),
         ({"options": {"sobl": {"x": 1}}}, "unknown tuner with options 'sobl'"),
         ({"options": {"sobol": {"x": 1}}}, "unknown option of tuner 'sobol' 'x'"),
+        ({"score": "runtime,auc"}, "score of a comparison must be one of returns, .* got 'runtime'"),
+        ({"score": "worst", "test_seeds": 1}, "score 'worst' must have at least 2 seeds, got 1"),
+        ({"score": "fnal"}, "unknown score 'fnal': did you mean 'final'"),
         ({"tuners": ["sobol", "no.py:No"]}, "tuner 'no.py:No' does not import"),
     ],
 )
@@ -267,6 +270,15 @@ def test_tasks_may_have_their_own_fidelities():
     assert [task.fidelity for task in design.tasks] == [25_000, 20_000]
     words = comparisons.command(design)
     assert words[words.index("--fidelity") + 1] == "25000,20000"
+
+
+def test_tuners_are_judged_by_the_score_they_maximise(tmp_path):
+    comparison = compare(tmp_path / "store.sqlite", score="auc")
+    record = comparison.tests["ppo/ProbeMatching"]
+    last = scores.table(record, "final,auc")
+    assert [trial.score for trial in record.records.values()] == last.auc.tolist() != last.final.tolist()
+    words = comparison.command
+    assert words[words.index("--score") + 1] == "auc"
 
 
 def test_a_name_that_is_taken_is_refused(tmp_path, trained):
@@ -288,8 +300,8 @@ def test_summary_is_the_statistics_of_the_final_scores(tmp_path, trained):
     comparison = compare(tmp_path / "store.sqlite", repeats=4)
     summary = comparison.summary.set_index("tuner")
     last = comparison.curves.query(f"point == {NUM_POINTS - 1}")
-    for tuner, scores in last.groupby("tuner").score:
-        assert summary.score[tuner] == pytest.approx(statistics.iqm(scores.to_numpy()))
+    for tuner, final in last.groupby("tuner").score:
+        assert summary.score[tuner] == pytest.approx(statistics.iqm(final.to_numpy()))
         assert summary.low[tuner] <= summary.score[tuner] <= summary.high[tuner]
     gaps = (last.tuning - last.score).groupby(last.tuner).mean()
     assert summary.gap.to_dict() == pytest.approx(gaps.to_dict())
