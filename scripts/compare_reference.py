@@ -23,14 +23,7 @@ import pandas as pd
 import landscapes
 from hpo import spaces, sweeps, tasks
 from hpo.trial import Trial
-from landscapes import Store
-
-# Their names of hyperparameters where ours differ.
-OUR_NAMES = {
-    "buffer_batch_size": "batch_size", "buffer_prio_sampling": "prioritized", "buffer_alpha": "priority_alpha",
-    "buffer_beta": "priority_beta", "buffer_epsilon": "priority_epsilon", "target_epsilon": "final_epsilon",
-}  # fmt: skip
-
+from landscapes import Store, imports
 
 BATCH = 64  # of every sweep alike, so that one of few configs can be prolonged
 
@@ -50,9 +43,7 @@ class Recorded:
 
 def read_configs(path: Path, space) -> dict[int, dict]:
     """The configs of a landscape file by id, under our names, as plain scalars; inactive hyperparameters are NaN there."""
-    frame = pd.read_parquet(path).drop_duplicates("run_id").set_index("run_id").sort_index()
-    columns = {column: column.removeprefix("hp_config.") for column in frame if column.startswith("hp_config.")}
-    table = frame[list(columns)].rename(columns=columns).rename(columns=OUR_NAMES)
+    table = next(imports.arlbench([path])).configs
     rows = {i: {name: table[name][i] for name in table if not pd.isna(table[name][i])} for i in table.index}
     return {i: {name: _typed(space[name], value) for name, value in row.items()} for i, row in rows.items()}
 
@@ -68,8 +59,9 @@ def _typed(hyperparameter, value):
 
 def read_scores(path: Path) -> pd.DataFrame:
     """Final scores `(config, seed)` of a landscape file."""
-    frame = pd.read_parquet(path)
-    return frame[frame.budget == frame.budget.max()].pivot_table(index="run_id", columns="seed", values="performance")
+    points = next(imports.arlbench([path])).points
+    last = points[points.env_steps == points.env_steps.max()]
+    return last.pivot_table(index="config", columns="seed", values="return_mean")
 
 
 def our_scores(task: str, path: Path, configs: int, seeds: int, store: Store) -> pd.DataFrame:

@@ -1,0 +1,57 @@
+"""The landscapes that ship against the reference system's, which have other configs: no training.
+
+A regression forest is fitted to the mean final scores of a file of the reference dataset and predicts those of our configs;
+the rank correlation with what ours scored is set beside the forest's on configs of the reference that it has not seen, under
+as many seeds: what two systems with one true landscape would come to.
+
+    python scripts/compare_landscapes.py ppo/CartPole-v1=cc_cartpole_ppo.parquet dqn/Acrobot-v1=cc_acrobot_dqn.parquet
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from compare_reference import bootstrap, read_configs, read_scores
+from sklearn.model_selection import cross_val_predict
+
+import landscapes
+from hpo import spaces, tables, tasks
+from landscapes import forest
+
+
+def compare(task: str, path: Path) -> dict[str, object]:
+    """A row of the table."""
+    space, ours = tasks.get(task).space, landscapes.load(task)
+    scores = read_scores(path).dropna()
+    theirs, few = scores.mean(axis=1), scores.iloc[:, : len(ours.seeds)].mean(axis=1)
+    configs = read_configs(path, space)
+    encoded = np.array([spaces.encode(space, configs[i]) for i in theirs.index])
+    unseen = cross_val_predict(forest.regressor(), encoded, theirs.to_numpy(), cv=10)
+    predicted = forest.regressor().fit(encoded, theirs.to_numpy()).predict(tables.recorded(ours).encoded)
+    table = pd.DataFrame({"ours": ours.scores().score.to_numpy(), "theirs": predicted})
+    own = pd.DataFrame({"ours": few.to_numpy(), "theirs": unseen})
+    return {
+        "task": task,
+        "ours": f"{len(table)} x {len(ours.seeds)}",
+        "theirs": f"{len(scores)} x {scores.shape[1]}",
+        "spearman": _words(table),
+        "on their own unseen configs": _words(own),
+    }
+
+
+def _words(table: pd.DataFrame) -> str:
+    low, high = bootstrap(table)
+    return f"{table.ours.corr(table.theirs, method='spearman'):.3f} [{low:.3f}, {high:.3f}]"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("pairs", nargs="+", metavar="TASK=FILE")
+    pairs = (pair.partition("=") for pair in parser.parse_args().pairs)
+    rows = [compare(task, Path(path)) for task, _, path in pairs]
+    print(pd.DataFrame(rows).to_string(index=False))
+
+
+if __name__ == "__main__":
+    main()
