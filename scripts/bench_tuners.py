@@ -3,7 +3,8 @@
     python scripts/bench_tuners.py [--trials 200] [--batch 1] [--tuners tpe,smac]
 
 Nothing is trained: an objective of known form answers at once. `longest` is the longest ask, which a sweep waits for.
-Tuners of several fidelities are timed over as many trials as the others, most of them at low fidelity.
+Tuners of several fidelities are timed over as many trials as the others, most of them at low fidelity; population-based ones
+with a tenth of the budget, whose trials are intervals.
 """
 
 import argparse
@@ -15,6 +16,7 @@ from envs.errors import InputError
 from hpo import testing, tuners
 
 NEEDS_OPTIONS = ("external",)
+NUM_INTERVALS = {"pbt": 10, "pb2": 10}
 
 
 def space() -> ConfigurationSpace:
@@ -33,7 +35,8 @@ def score(config) -> float:
 
 def seconds_per_ask(name: str, num_trials: int, batch: int) -> list[tuple[float, int]]:
     """CPU seconds and number of trials of each ask, with the tell before it."""
-    context = {"space": space(), "fidelity": 100_000, "seed": 0, "budget": float(num_trials)}
+    budget = num_trials / NUM_INTERVALS.get(name, 1)
+    context = {"space": space(), "fidelity": 100_000, "seed": 0, "budget": budget}
     tuner, results, asks, num_asked = tuners.make(name, context, {}), [], [], 0
     while num_asked < num_trials:
         started = time.process_time()
