@@ -46,7 +46,8 @@ def build(
     package, is taken into the store from there. `fidelity`: env steps of a full run, if not the task's.
 
     Raises:
-        InputError: unknown names, no configs or seeds, or fewer configs than the store holds already.
+        InputError: unknown names, no configs or seeds, fewer than there are already, or a directory that holds a landscape
+            of the task as it was with other settings.
     """
     for name, value in {"configs": configs, "seeds": seeds}.items():
         if value < 1:
@@ -55,13 +56,18 @@ def build(
     store = store if isinstance(store, Store) else Store(store)
     label = dataset.directory_name(chosen.landscape)
     directory = Path(out or dataset.directories()[0]) / label
+    names = [f"landscape-{label}-seed{seed}" for seed in range(seeds)]
+    num_written = _num_seeds(directory)
+    _check_grows(directory, chosen, configs, seeds, store, names)
+    written = _written([directory, *(parent / label for parent in dataset.directories())], chosen)
+    for seed, name in enumerate(names):
+        _restore(store, name, chosen, seed, configs, written)
     records = []
-    for seed in range(seeds):
-        name = f"landscape-{label}-seed{seed}"
-        _restore(store, name, chosen, seed, [directory, *(parent / label for parent in dataset.directories())])
-        _check_grows(store, name, configs)
+    for seed, name in enumerate(names):
         settings = {"trials": configs + 1, "seeds": [seed], "batch": BATCH}
         records.append(sweeps.sweep(chosen, DefaultThenSobol, name=name, store=store, view=make_view(), **settings))
+        if seed + 1 < num_written:  # what is written already is not to shrink meanwhile
+            continue
         about = {"name": chosen.landscape, **collect.about(records)}
         landscape = dataset.write(directory, about, collect.tables(records), collect.build(records))
         describe(landscape)
@@ -76,17 +82,50 @@ def describe(landscape: Landscape) -> None:
     cards.write(landscape, tables.Recorded(landscape).cross_validated() if enough else None)
 
 
-def _restore(store: Store, name: str, task: Task, seed: int, places: Sequence[Path]) -> None:
+def _check_grows(directory: Path, task: Task, configs: int, seeds: int, store: Store, names: Sequence[str]) -> None:
+    """Refuse a build that would lose what there is: fewer configs or seeds, or another task's."""
+    recorded = [len(store.trials(name)) - 1 for name in names if name in store.names()]
+    there = {store.location: max(recorded, default=0)}
+    if (directory / "landscape.json").is_file():
+        landscape = dataset.read(directory)
+        if not _same_task(landscape, task):
+            raise InputError(
+                f"directory {str(directory)!r} holds a landscape with other settings: choose another --out"
+            )
+        if seeds < len(landscape.seeds):
+            raise InputError(f"seeds must be at least the {len(landscape.seeds)} that {directory} holds, got {seeds}")
+        there[str(directory)] = landscape.about["num_configs"] - 1
+    for place, num in there.items():
+        if configs < num:
+            raise InputError(f"configs must be at least the {num} that {place} holds of this landscape, got {configs}")
+
+
+def _num_seeds(directory: Path) -> int:
+    return len(dataset.read(directory).seeds) if (directory / "landscape.json").is_file() else 0
+
+
+def _written(places: Sequence[Path], task: Task) -> list[Landscape]:
+    """The landscapes of a task in some directories whose runs can be taken over: made in one width of lanes."""
+    known = (dataset.read(place) for place in places if (place / "landscape.json").is_file())
+    return [one for one in known if _same_task(one, task) and isinstance(one.about["lanes"], Mapping)]
+
+
+def _same_task(landscape: Landscape, task: Task) -> bool:
+    """Whether a landscape was built with the task's settings and space."""
+    settings, space = landscape.about["settings"], task.space.to_serialized_dict()
+    alike = all(dumps(settings.get(key)) == dumps(value) for key, value in task.settings().items())
+    return alike and dumps(landscape.about["space"]) == dumps(space)
+
+
+def _restore(store: Store, name: str, task: Task, seed: int, configs: int, written: Sequence[Landscape]) -> None:
     """Take a seed's runs from a landscape of the task into a store that has none."""
     from hpo import tables
 
-    if name in store.names():
+    landscape = next((known for known in written if seed in known.seeds), None)
+    if landscape is None or (name in store.names() and store.trials(name)):
         return
-    written = (dataset.read(place) for place in places if (place / "landscape.json").is_file())
-    landscape = next((known for known in written if seed in known.seeds and _fits(known, task)), None)
-    if landscape is None:
-        return
-    trials = [Trial(i, config, task.fidelity) for i, config in enumerate(dataset.recorded_configs(landscape))]
+    found = dataset.recorded_configs(landscape)[: configs + 1]
+    trials = [Trial(i, config, task.fidelity) for i, config in enumerate(found)]
     records = [
         dataclasses.replace(
             record, runs=[dataclasses.replace(record.runs[0], provenance=dict(landscape.about["lanes"]))]
@@ -94,20 +133,6 @@ def _restore(store: Store, name: str, task: Task, seed: int, places: Sequence[Pa
         for record in tables.Table(task, [seed], landscape, "exact").evaluate(trials)
     ]
     plan = sweeps.plan(task, DefaultThenSobol, trials=len(trials), seeds=[seed], batch=BATCH)
-    store.add_sweep(name, plan.settings(), landscape.about["provenance"], task.space.to_serialized_dict())
+    if name not in store.names():
+        store.add_sweep(name, plan.settings(), landscape.about["provenance"], task.space.to_serialized_dict())
     store.add_trials(name, records)
-
-
-def _fits(landscape: Landscape, task: Task) -> bool:
-    """Whether a landscape was built with the task's settings and space, in one width of lanes."""
-    settings, space = landscape.about["settings"], task.space.to_serialized_dict()
-    alike = all(dumps(settings.get(key)) == dumps(value) for key, value in task.settings().items())
-    return alike and dumps(landscape.about["space"]) == dumps(space) and isinstance(landscape.about["lanes"], Mapping)
-
-
-def _check_grows(store: Store, name: str, configs: int) -> None:
-    there = len(store.trials(name)) - 1 if name in store.names() else 0
-    if configs < there:
-        raise InputError(
-            f"configs must be at least the {there} that {store.location} holds of this landscape, got {configs}"
-        )

@@ -58,6 +58,8 @@ def test_a_longer_landscape_holds_the_shorter_one(build):
     pd.testing.assert_frame_equal(shared, short)
     with pytest.raises(InputError, match=r"configs must be at least the 5 that .* holds of this landscape, got 3"):
         build("growing", configs=3)
+    with pytest.raises(InputError, match=r"seeds must be at least the 2 that .* holds, got 1"):
+        build("growing", seeds=1)
 
 
 class Started(sweeps.View):
@@ -67,6 +69,42 @@ class Started(sweeps.View):
 
     def started(self, plan, name, num_recorded):
         self.recorded.append(num_recorded)
+
+
+def test_no_seed_is_lost_or_trained_again_without_the_store(build, tmp_path):
+    whole = build("whole")
+    (tmp_path / "whole.sqlite").unlink()
+    Started.recorded.clear()
+    assert build("whole", view=Started).about == whole.about
+    assert Started.recorded == [CONFIGS + 1, CONFIGS + 1]
+
+
+def test_a_restore_that_was_killed_goes_on(build, tmp_path, monkeypatch):
+    whole = build("whole")
+    (tmp_path / "whole.sqlite").unlink()
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "add_trials", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            build("whole")
+    Started.recorded.clear()
+    assert build("whole", view=Started).about == whole.about
+    assert Started.recorded == [CONFIGS + 1, CONFIGS + 1]
+
+
+def test_a_shorter_landscape_is_taken_from_a_longer_one(build, tmp_path, monkeypatch):
+    build("whole")
+    (parent,) = (tmp_path / "whole").iterdir()
+    monkeypatch.setenv("ARL_LANDSCAPES", str(parent.parent))
+    Started.recorded.clear()
+    assert build("short", configs=2, seeds=1, view=Started).about["num_configs"] == 3
+    assert Started.recorded == [3]
+
+
+def test_another_task_s_landscape_is_not_written_over(build, monkeypatch):
+    build("whole")
+    monkeypatch.setattr(tasks, "get", lambda *names: tiny.task(high=0.2))
+    with pytest.raises(InputError, match=r"holds a landscape with other settings: choose another --out"):
+        build("whole")
 
 
 def test_a_landscape_goes_on_without_its_store(build, tmp_path):

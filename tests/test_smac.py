@@ -102,7 +102,7 @@ def test_the_first_batch_is_the_initial_design():
 
 @pytest.mark.parametrize("eta", [2, 3, 5, 7, 10])
 def test_rungs_are_counted_without_rounding_errors(eta):
-    trials = SmacHyperband(square(), eta**3, eta=eta, min_fidelity=1).ask(1)
+    trials = SmacHyperband(square(), eta**3, eta=eta, num_rungs=4).ask(1)
     assert trials[0].fidelity == 1
 
 
@@ -168,7 +168,7 @@ def test_the_spaces_of_tasks_are_taken(preset):
     ("cls", "options", "message"),
     [
         (SmacHyperband, {"eta": 1}, "eta must be a whole number of at least 2, got 1"),
-        (SmacHyperband, {"min_fidelity": 1001}, r"min_fidelity must be in \[1, 1000\], got 1001"),
+        (SmacHyperband, {"num_rungs": 0}, "num_rungs must be a whole number of at least 1, got 0"),
     ],
 )
 def test_bad_options_are_refused(cls, options, message):
@@ -188,3 +188,11 @@ def test_facades_are_wrapped_as_they_are():
     assert [trial.fidelity for trial in trials] == [250] * 4 + [500] * 2
     assert all(trial.parent is not None for trial in trials[4:])
     testing.check_here(from_smac(RandomFacade), {})
+
+
+def test_a_sweep_s_least_fidelity_is_a_floor_and_not_the_lowest_rung():
+    """Sweeps give the fewest env steps that train every config; from there up, a bracket would have thousands of configs."""
+    trials = SmacHyperband(square(), 100_000, min_fidelity=4).ask(64)
+    assert {trial.fidelity for trial in trials} == {round(100_000 / 9)}
+    assert len(trials) == 9
+    assert {trial.fidelity for trial in SmacHyperband(square(), 100, min_fidelity=200).ask(4)} == {100}

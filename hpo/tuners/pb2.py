@@ -22,8 +22,8 @@ n being the number of known gains. The members of a generation are chosen one af
 that are set already added to Z, each with mu as its gain, which leaves mu as it is (GP-BUCB, Desautels, Krause & Burdick
 2014). So no two explore the same place.
 
-Gains enter as their difference from their generation's mean, in standard deviations, cut at 2: what all members gain
-says nothing about x, and one collapse must not flatten all other differences.
+Gains enter as their difference from their generation's median, in standard deviations by their quartiles, cut at 3: what
+all members gain says nothing about x, and one collapse must not flatten all other differences.
 """
 
 import dataclasses
@@ -51,6 +51,7 @@ from hpo import spaces
 from hpo.trial import Result, Scalar, Trial
 from hpo.tuners import pbt
 
+QUARTILES_APART = 1.349  # of a normal distribution, in standard deviations
 MOST_GAINS = 400  # the latest ones; the model costs their number cubed
 C1, C2 = 0.2, 0.4
 
@@ -100,7 +101,7 @@ class PB2(pbt.PBT):
         sound = [result for result in results if result.status != "failed" and np.isfinite(result.score)]
         starts = [self.scores[r.trial.parent] if r.trial.parent is not None else 0.0 for r in sound]
         gains = np.array([result.score for result in sound]) - starts
-        self.gains += list(gains - gains.mean()) if sound else []
+        self.gains += list(gains - np.median(gains)) if sound else []
         self.times += [self.interval - 1] * len(sound)
         self.points += [self._point(result.trial.config) for result in sound]
 
@@ -108,7 +109,8 @@ class PB2(pbt.PBT):
         """Z and y of the latest gains."""
         rows = np.column_stack([self.times, self.points])[-MOST_GAINS:]
         gains = np.array(self.gains)[-MOST_GAINS:]
-        return rows, np.clip(gains / np.std(gains), -2.0, 2.0)
+        deviation = np.subtract(*np.quantile(gains, [0.75, 0.25])) / QUARTILES_APART or np.std(gains)
+        return rows, np.clip(gains / deviation, -3.0, 3.0)
 
     def _point(self, config: Mapping[str, Scalar]) -> np.ndarray:
         """x: the changeable numbers on their scales in [0, 1], in place of an inactive one its default; then, for each

@@ -9,7 +9,6 @@ import functools
 import inspect
 import itertools
 import logging
-import math
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from envs.errors import InputError
 from hpo import spaces
 from hpo.trial import Result, Trial
-from hpo.tuners import scores
+from hpo.tuners import brackets, scores
 
 if TYPE_CHECKING:
     from smac.runhistory import TrialInfo
@@ -165,20 +164,21 @@ class Smac(Adapter):
 class SmacHyperband(Adapter):
     """Hyperband (Li et al. 2018) whose new configs come from a random forest, as in BOHB; promotions continue agents.
 
-    `eta`: one in so many configs of a rung is promoted to the next, of so many times the fidelity; `min_fidelity`: the
-    least fidelity of a rung, by default that of three rungs. The first bracket is drawn at random; from then on the
-    forest learns from the highest rung with as many results as that bracket has configs.
+    `eta`: one in so many configs of a rung is promoted to the next, of so many times the fidelity; `num_rungs`: at most so
+    many fidelities, fewer where the lowest would be below `min_fidelity`. The first bracket, of `eta^(rungs - 1)` configs,
+    is drawn at random; from then on the forest learns from the highest rung with as many results.
     """
 
     def __init__(
-        self, space, fidelity: int, seed: int = 0, budget: float = 100.0, eta: int = 3, min_fidelity: int | None = None
-    ):
+        self, space, fidelity: int, seed: int = 0, budget: float = 100.0, eta: int = 3, num_rungs: int = 3,
+        min_fidelity: int = 1,
+    ):  # fmt: skip
         from smac import MultiFidelityFacade as Facade
         from smac.main.config_selector import ConfigSelector
 
         if type(eta) is not int or eta < 2:
             raise InputError(f"eta must be a whole number of at least 2, got {eta!r}")
-        num_steps = _num_steps(fidelity, eta, min_fidelity)
+        num_steps = len(brackets.rungs(fidelity, eta, num_rungs, min_fidelity)) - 1
         least = fidelity / eta**num_steps * 0.999  # SMAC's quotient of logarithms may be a hair below its integer
         num_trials = max(1, int(budget * _trials_per_full_run(least, fidelity, eta)))
         num_first = eta**num_steps
@@ -285,15 +285,6 @@ def _uses_budgets(facade: Any) -> bool:
 
 def _num_initial(facade: Any) -> int:
     return len(facade.intensifier.config_selector._initial_design_configs)
-
-
-def _num_steps(fidelity: int, eta: int, min_fidelity: int | None) -> int:
-    """How often a config can be promoted."""
-    if min_fidelity is None:
-        return min(2, int(math.log(fidelity, eta) + 1e-9))
-    if not 1 <= min_fidelity <= fidelity:
-        raise InputError(f"min_fidelity must be in [1, {fidelity}], got {min_fidelity!r}")
-    return int(math.log(fidelity / min_fidelity, eta) + 1e-9)
 
 
 def _trials_per_full_run(min_budget: float, max_budget: float, eta: int) -> float:
