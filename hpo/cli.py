@@ -105,7 +105,8 @@ def sweep(
     fidelity: FidelityOption = None,
     tuner_seed: Annotated[int, typer.Option(help="Seed of the tuner.")] = 0,
     batch: Annotated[
-        int | None, typer.Option(help="Trials asked for at a time.", show_default="all, at most 64")
+        int | None,
+        typer.Option(help="Trials asked for at a time.", show_default="an eighth of all, or all"),
     ] = None,
     option: Annotated[
         list[str] | None, typer.Option("--option", "-o", help="Option of the tuner, name=value; repeatable.")

@@ -23,9 +23,6 @@ from landscapes.comparison import REFERENCE, Comparison, Swept
 from landscapes.incumbents import Chain
 from landscapes.store import Store, TrialRecord
 
-# Rounds in which a sweep's budget is spent, unless the batch is given: a tuner that learns needs results to learn from.
-NUM_ROUNDS = 8
-
 
 class View:
     """What a comparison shows of its progress; this one shows nothing."""
@@ -126,7 +123,7 @@ def design(
     )
     _check_distinct("tasks", [task.name for task in chosen])
     tuning = sweeps.tuning_seeds(seeds)
-    each = batch or min(sweeps.MAX_BATCH, max(1, math.ceil(budget / NUM_ROUNDS)))
+    each = batch or sweeps.batch_of_learner(budget)
     tests = _test_seeds(test_seeds, tuning, objective)
     names = scores.chosen(score)
     if scores.SCORES[names[0]].worst is not None:

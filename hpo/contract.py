@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from envs.errors import InputError
-from hpo import spaces
+from hpo import scores, spaces
 from hpo.trial import Trial, TunerError
 from landscapes.store import TrialRecord
 
@@ -48,10 +48,18 @@ def _check_types(trial: Trial) -> None:
     for name in ("id", "fidelity"):
         if type(getattr(trial, name)) is not int:
             raise InputError(f"{name} must be an int, got {getattr(trial, name)!r}")
+    if not 0 <= trial.id < 2**63:
+        raise InputError(f"id must be in [0, 2**63 - 1], got {trial.id}")
     if trial.parent is not None and type(trial.parent) is not int:
         raise InputError(f"parent must be an int or None, got {trial.parent!r}")
     if not isinstance(trial.config, Mapping):
         raise InputError(f"config must be a mapping, got {trial.config!r}")
+    stray = [name for name in trial.config if not isinstance(name, str)]
+    if stray:
+        raise InputError(f"config must have names of hyperparameters for its keys, got {stray[0]!r}")
+    is_list = isinstance(trial.seeds, Sequence) and all(type(seed) is int for seed in trial.seeds)
+    if trial.seeds is not None and not is_list:
+        raise InputError(f"seeds must be a list of int or None, got {trial.seeds!r}")
 
 
 def _check_values(trial: Trial, plan: "Plan", finished: Mapping[int, TrialRecord]) -> None:
@@ -63,6 +71,7 @@ def _check_values(trial: Trial, plan: "Plan", finished: Mapping[int, TrialRecord
         trial.seeds and set(trial.seeds) <= set(seeds) and len(set(trial.seeds)) == len(trial.seeds)
     ):
         raise InputError(f"seeds must be among the tuning seeds {seeds}, got {trial.seeds}")
+    scores.check_seeds(plan.scores, len(trial.seeds or seeds))
     if trial.parent is not None:
         _check_parent(trial, finished.get(trial.parent), trial.seeds or seeds)
 

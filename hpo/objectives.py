@@ -15,7 +15,7 @@ from envs import vector
 from envs.errors import InputError
 from hpo import spaces
 from hpo.tasks import Task
-from hpo.trial import Cost, Result, Trial
+from hpo.trial import Cost, Result, Trial, TunerError
 from landscapes.store import PointRecord, RunRecord, TrialRecord
 
 COMPLETED, DIVERGED, FAILED = "completed", "diverged", "failed"
@@ -80,7 +80,7 @@ class Training:
         A trial whose config can't be trained, or not at its fidelity, fails: that is a result, and the others go on.
 
         Raises:
-            InputError: a config that does not fit the parent's agent.
+            TunerError: a config that does not fit the parent's agent.
         """
         self.remember(trials)
         self.needed = {trial.parent for trial in trials if trial.parent is not None}
@@ -140,7 +140,7 @@ class Training:
     def _check_fit(self, trials: Sequence[Trial]) -> None:
         for trial in trials:
             if not self._fits(self._run(trial, self.seeds_of(trial)[0])):
-                raise InputError(
+                raise TunerError(
                     f"trial {trial.id} can't go on from trial {trial.parent}: hyperparameters that shape the agent differ "
                     "(network or number of envs)"
                 )

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from envs.errors import InputError, first_line, unknown
 from hpo.trial import Scalar, Trial
+from hpo.tuners.given import Given
 from landscapes.record import SweepRecord
 from landscapes.store import TrialRecord
 
@@ -65,6 +66,11 @@ class Schedule:
         if len(set(lengths.values())) > 1 or 0 in lengths.values():
             given = ", ".join(f"{name} with {length}" for name, length in lengths.items())
             raise InputError(f"lists of a schedule must have an entry per interval, got {given}")
+        for name, value in self.values.items():
+            each = value if isinstance(value, list | tuple) else [value]
+            stray = [entry for entry in each if not isinstance(entry, bool | int | float | str)]
+            if stray:
+                raise InputError(f"{name} of a schedule must be plain scalars or a list of them, got {stray[0]!r}")
 
     @property
     def num_intervals(self) -> int:
@@ -83,8 +89,10 @@ class Schedule:
 
     def config(self, interval: int) -> dict[str, Scalar]:
         """The config of an interval, the first of which is 0."""
-        now = {name: values[interval] for name, values in self.varying.items()}
-        return {**dict.fromkeys(self.values, 0), **self.constant, **now}
+        return {
+            name: value[interval] if isinstance(value, list | tuple) else value  # type: ignore[misc]
+            for name, value in self.values.items()
+        }
 
     def stretches(self, fidelity: int) -> list[Stretch]:
         """What a full run of so many env steps is trained with; neighbouring intervals of equal configs are one."""
@@ -99,18 +107,11 @@ def chain(stretches: Sequence[Stretch], first_id: int = 0) -> list[Trial]:
     ]
 
 
-class Chain:
+class Chain(Given):
     """Trains one schedule: a trial per stretch, each going on from the one before."""
 
     def __init__(self, fidelity: int, schedule: Mapping[str, Any]):
-        self.trials = chain(Schedule(schedule).stretches(fidelity))
-
-    def ask(self, n: int) -> list[Trial]:
-        asked, self.trials = self.trials[:1], self.trials[1:]
-        return asked
-
-    def tell(self, results: Sequence[Any]) -> None:
-        pass
+        super().__init__(chain(Schedule(schedule).stretches(fidelity)))
 
 
 def read(path: Path) -> dict[str, Any]:

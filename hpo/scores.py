@@ -8,7 +8,7 @@ a trial has that of its seeds together. A run that diverged or failed has the wo
 | `final` | the last evaluation | mean |
 | `auc` | the mean over training: the area under the curve over its env steps | mean |
 | `best` | the best evaluation | mean |
-| `iqm` | the last evaluation | mean of the middle half |
+| `iqm` | the last evaluation | mean without the lowest and the highest quarter, each rounded down to whole seeds |
 | `worst` | the last evaluation | lowest |
 | `cvar` | the last evaluation | mean of the lowest quarter |
 | `runtime` | minus the seconds that it took to train | mean |
@@ -110,11 +110,16 @@ def check(names: Sequence[str], settings: Settings, space: "ConfigurationSpace",
     Raises:
         InputError: too few seeds, or a number of parameters that no hyperparameter of the space changes.
     """
+    check_seeds(names, num_seeds)
+    if "parameters" in names and len(numbers := _numbers_of_parameters(settings, space)) == 1:
+        raise InputError(f"score 'parameters' must differ in the space, got {numbers.pop():,} for every config")
+
+
+def check_seeds(names: Sequence[str], num_seeds: int) -> None:
+    """Refuse scores that so few seeds can't give."""
     for name in names:
         if num_seeds < SCORES[name].min_seeds:
             raise InputError(f"score {name!r} must have at least {SCORES[name].min_seeds} seeds, got {num_seeds}")
-    if "parameters" in names and len(numbers := _numbers_of_parameters(settings, space)) == 1:
-        raise InputError(f"score 'parameters' must differ in the space, got {numbers.pop():,} for every config")
 
 
 def score(record: TrialRecord, names: Sequence[str], settings: Settings, finished: Records) -> TrialRecord:

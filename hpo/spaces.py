@@ -15,7 +15,6 @@ from ConfigSpace.hyperparameters import (
     IntegerHyperparameter,
     OrdinalHyperparameter,
 )
-from ConfigSpace.types import NotSet
 
 from envs.errors import InputError, unknown
 from hpo.trial import Scalar
@@ -139,12 +138,6 @@ def _is_legal(hyperparameter: Any, value: Any) -> bool:
         return any(type(known) is type(value) and known == value for known in values)
     types = (int,) if isinstance(hyperparameter, IntegerHyperparameter) else (int, float)
     return type(value) in types and bool(hyperparameter.legal_value(value))
-
-
-def is_active(space: ConfigurationSpace, name: str, config: Mapping[str, Any]) -> bool:
-    """Whether a hyperparameter is active in a config that holds the active ones among those before it."""
-    values = {**dict.fromkeys(space, NotSet), **config}
-    return all(condition.satisfied_by_value(values) for condition in space.parent_conditions_of[name])
 
 
 def describe(hyperparameter: Any) -> str:

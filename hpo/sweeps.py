@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 FIRST_TEST_SEED = 1000
 MAX_BATCH = 64
+NUM_ROUNDS = 8  # in which a tuner that learns spends its budget, unless the batch is given
 
 
 class View:
@@ -60,7 +61,8 @@ class Plan:
         trials, budget: the sweep ends with the one that is reached first; budget is in equivalent full runs of a config
             under all seeds, a continued trial charged only for the difference.
         seeds: tuning seeds, all below 1000: test seeds begin there.
-        batch: how many trials are asked for at a time.
+        batch: how many trials are asked for at a time; by default an eighth of the budget, or all (at most 64) where the
+            tuner's class says `any_batch = True`.
         objective: `training`, or how a landscape answers instead (see `hpo.tables`).
         scores: what a trial is given (see `hpo.scores`), the first one to maximise; of several, a tuner finds each among a
             result's metrics.
@@ -87,7 +89,7 @@ class Plan:
     @property
     def full_runs(self) -> float:
         """What the sweep may spend at most, in equivalent full runs."""
-        return self.budget if self.budget is not None else float(self.trials or 0)
+        return float(min((limit for limit in (self.budget, self.trials) if limit is not None), default=0))
 
 
 def plan(
@@ -127,10 +129,15 @@ def plan(
         trials,
         budget,
         known,
-        batch or min(most, MAX_BATCH),
+        batch or (min(most, MAX_BATCH) if tuners.takes_any_batch(tuner) else batch_of_learner(most)),
         names,
         objective,
     )
+
+
+def batch_of_learner(budget: float) -> int:
+    """How many trials to ask a tuner for at a time that needs results to learn from."""
+    return min(MAX_BATCH, max(1, math.ceil(budget / NUM_ROUNDS)))
 
 
 def tuning_seeds(seeds: int | Sequence[int]) -> tuple[int, ...]:
@@ -171,8 +178,10 @@ def sweep(
         InputError: bad settings, a name taken by another sweep, or a tuner that breaks its contract.
     """
     chosen = plan(task, tuner, **settings)
-    store = store if isinstance(store, Store) else Store(store)
-    return Sweep(chosen, name or default_name(chosen), store, tuner, view or View()).run()
+    store, name = store if isinstance(store, Store) else Store(store), name or default_name(chosen)
+    if settings.get("batch") is None and name in store.names():
+        chosen = dataclasses.replace(chosen, batch=store.sweep(name)["settings"]["batch"])
+    return Sweep(chosen, name, store, tuner, view or View()).run()
 
 
 def default_name(plan: Plan) -> str:
@@ -196,7 +205,8 @@ class Sweep:
             "space": copy.deepcopy(task.space),  # a tuner's own: some reseed the space they are given
             "fidelity": task.fidelity,
             "seed": plan.tuner_seed,
-            "budget": plan.full_runs,
+            "budget": self._planned().full_runs,
+            "scores": plan.scores,
             "mutable": mutable(task),
             "min_fidelity": longest_iteration(task),
         }
@@ -331,10 +341,17 @@ class Sweep:
         for record in scored:
             self._finish(record)
 
+    def _planned(self) -> Plan:
+        """The plan as it was at first: a sweep that is prolonged must ask its tuner the same questions again."""
+        recorded = self.store.sweep(self.name)["settings"] if self.name in self.store.names() else {}
+        first = recorded.get("planned_trials", recorded.get("trials", self.plan.trials))
+        return dataclasses.replace(self.plan, trials=first)
+
     def _begin(self) -> None:
         """Record the sweep itself, or that it is prolonged."""
         if self.name in self.store.names():
-            self.store.set_settings(self.name, self.plan.settings())
+            settings = {**self.plan.settings(), "planned_trials": self._planned().trials}
+            self.store.set_settings(self.name, settings)
         else:
             space = self.plan.task.space.to_serialized_dict()
             self.store.add_sweep(self.name, self.plan.settings(), provenance(), space)

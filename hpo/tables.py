@@ -73,8 +73,8 @@ class Table:
         """The trials' records.
 
         Raises:
-            InputError: a config that is not in the table.
-            TunerError: a trial that goes on from another config's agent, as those of population-based tuners do.
+            TunerError: a config that is not in an `exact` table; a trial that goes on from another config's agent, as those
+                of population-based tuners do.
         """
         self.remember(trials)
         for trial, answer in zip(trials, self._answers([dict(trial.config) for trial in trials]), strict=True):
@@ -159,7 +159,7 @@ class Table:
                 number = self.recorded.nearest(spaces.encode(self.task.space, config))
                 yield "nearest", number, self.landscape.values[number]
             else:
-                raise InputError(
+                raise TunerError(
                     f"config {config} must be one of the {len(self.recorded.configs)} of landscape {self.landscape.name}; "
                     "--objective table or surrogate answers others"
                 )

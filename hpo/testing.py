@@ -153,7 +153,10 @@ TROUBLES: dict[str, Objective] = {
 
 def make(tuner: str | type, options: Mapping[str, Any], space: ConfigurationSpace, seed: int = 0) -> Any:
     """The tuner as a sweep makes it."""
-    context = {"space": space, "fidelity": FIDELITY, "seed": seed, "budget": BUDGET}
+    context = {
+        "space": space, "fidelity": FIDELITY, "seed": seed, "budget": BUDGET, "mutable": frozenset(space), "min_fidelity": 1,
+        "scores": ("final",),
+    }  # fmt: skip
     return tuners.make(tuner, context, options)
 
 
@@ -226,6 +229,9 @@ def _check_survives(tuner: str | type, options: Mapping[str, Any], name: str, ob
     try:
         for size, trials in zip(BATCHES, play(make(tuner, options, conditional()), objective), strict=False):
             _check_batch(trials, size, asked, conditional(), name)
+            parents = [asked[trial.parent] for trial in trials if trial.parent is not None]
+            failed = [parent.id for parent in parents if objective(parent).status == "failed"]
+            assert not failed, f"{name}: parent must not be a trial that failed, got {failed[0]}"
             asked.update({trial.id: trial for trial in trials})
     except AssertionError:
         raise

@@ -13,9 +13,10 @@ from tiny import FIDELITY, Halving, Listed, Parabola, parabola
 
 import hpo
 from envs.errors import InputError
-from hpo import comparisons, scores, sweeps
+from hpo import comparisons, scores, sweeps, testing
 from hpo.objectives import Training
 from hpo.trial import Trial
+from hpo.tuners.given import Given
 from landscapes import incumbents, statistics
 from landscapes.comparison import NUM_POINTS
 from landscapes.record import SweepRecord
@@ -212,6 +213,21 @@ def test_a_finished_comparison_trains_nothing_and_takes_more_tuners(tmp_path, tr
     old = more.incumbents.query("tuner != 'grid' and repeat < 2").reset_index(drop=True)
     pd.testing.assert_frame_equal(old, first.incumbents, check_exact=True)
     assert len(more.curves) == 6 * 3 * NUM_POINTS
+
+
+def test_a_finished_comparison_with_chains_takes_more_tuners(tmp_path, trained):
+    compare(tmp_path / "store.sqlite", [Exploit], baselines=False)
+    more = compare(tmp_path / "store.sqlite", [Exploit, "random"], baselines=False)
+    assert set(more.summary.tuner) == {"Exploit", "random"}
+
+
+def test_given_trials_wait_for_their_parents_in_order():
+    given = Given([Trial(0, {}, 10), Trial(1, {}, 20, 0), Trial(2, {}, 10), Trial(3, {}, 20, 2), Trial(4, {}, 30, 3)])
+    asked = []
+    for status in ("completed", "failed", "completed"):
+        asked.append([trial.id for trial in given.ask(9)])
+        given.tell([testing.result(Trial(i, {}, 10), 0.0, status) for i in asked[-1]])
+    assert asked == [[0], [1, 2], []]
 
 
 def test_a_tuner_that_breaks_its_contract_is_left_out(tmp_path, trained):

@@ -1,8 +1,10 @@
 """Each trap of Optuna 5 that `hpo/tuners/optuna.py` steps around."""
 
+import dataclasses
 import math
 import sys
 
+import numpy as np
 import optuna
 import pytest
 from ConfigSpace import Categorical, ConfigurationSpace, Float, ForbiddenEqualsClause, Integer
@@ -63,6 +65,23 @@ def test_trials_that_failed_before_there_was_a_score_are_left_out():
 def test_no_config_is_trained_twice(cls):
     trials = play(cls(grid(), FIDELITY, seed=1), testing.hashed, *[5] * 20)
     assert len({str(trial.config) for trial in trials}) == len(trials) == 18
+
+
+def test_nsga2_looks_for_the_front_of_several_scores():
+    """Of x and 1 - x every value is on the front: one score alone would end at one of its ends."""
+    space = ConfigurationSpace(space=[Float("x", (0.0, 1.0)), Float("y", (0.0, 1.0))])
+
+    def both(trial):
+        one, other = trial.config["x"] - trial.config["y"], 1 - trial.config["x"] - trial.config["y"]
+        metrics = {"final": one, "other": other}
+        return dataclasses.replace(testing.result(trial, one), metrics=metrics)
+
+    tuner = NSGA2(space, FIDELITY, budget=200.0, scores=("final", "other"))
+    last = play(tuner, both, *[8] * 25)[-40:]
+    assert np.mean([trial.config["y"] for trial in last]) < 0.4
+    assert np.ptp([trial.config["x"] for trial in last]) > 0.6
+    assert len(tuner.study.directions) == 2
+    assert len(NSGA2(space, FIDELITY, scores=("final",)).study.directions) == 1
 
 
 def test_a_config_that_is_repeated_gets_the_score_of_the_first():

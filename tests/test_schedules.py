@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 import test_cli
 import tiny
@@ -10,7 +11,7 @@ import hpo
 import landscapes
 from arl import agents
 from envs.errors import InputError
-from hpo import schedules
+from hpo import schedules, testing
 from hpo.schedules import Schedule, Stretch
 from hpo.trial import Trial
 
@@ -48,9 +49,20 @@ def test_lists_of_other_lengths_are_refused(values):
         Schedule(values)
 
 
+def test_values_keep_their_types_or_are_refused():
+    schedule = Schedule({"a": (1, 2), "b": "tanh", "c": True, "d": 0.5})
+    assert schedule.config(1) == {"a": 2, "b": "tanh", "c": True, "d": 0.5}
+    with pytest.raises(InputError, match="a of a schedule must be plain scalars or a list of them, got array"):
+        Schedule({"a": np.geomspace(1e-3, 1e-5, 3)})
+
+
 def test_a_chain_is_asked_for_trial_by_trial():
     tuner = schedules.Chain(100, {"learning_rate": RATES})
-    assert [len(tuner.ask(64)) for _ in range(4)] == [1, 1, 1, 0]
+    asked = []
+    for _ in range(4):
+        asked.append(tuner.ask(64))
+        tuner.tell([testing.result(trial, 1.0) for trial in asked[-1]])
+    assert [len(trials) for trials in asked] == [1, 1, 1, 0]
 
 
 TRAIN = ["train", "ppo/ProbeMatching", *test_cli.SMALL, "--fidelity", tiny.FIDELITY, "--seeds", "0,3"]

@@ -147,6 +147,7 @@ def test_a_tuner_may_be_done_before_the_budget_is_spent(sweep, trained):
 class Sizes(Listed):
     """Notes how many trials were asked for, and what was told."""
 
+    any_batch = True
     asked: list
     told: list
 
@@ -176,6 +177,18 @@ class Sizes(Listed):
 def test_trials_are_asked_for_in_batches(sweep, trained, settings, sizes):
     sweep(Sizes, **settings)
     assert Sizes.asked == sizes
+
+
+@pytest.mark.parametrize(
+    ("settings", "batch"), [({"trials": 9}, 2), ({"budget": 4.0}, 1), ({"trials": 9, "batch": 5}, 5)]
+)
+def test_a_tuner_that_learns_is_asked_for_an_eighth_at_a_time(settings, batch):
+    assert sweeps.plan(tiny.task(), "tpe", **settings).batch == batch
+
+
+def test_of_two_limits_the_lower_one_is_what_a_tuner_may_spend():
+    assert sweeps.plan(tiny.task(), trials=3, budget=9.0).full_runs == 3.0
+    assert sweeps.plan(tiny.task(), trials=9, budget=2.5).full_runs == 2.5
 
 
 def test_results_are_told_in_the_order_of_asking(sweep, trained):
@@ -235,11 +248,18 @@ GOOD = Trial(0, CONFIG, 100)
         pytest.param([[Trial("one", CONFIG, 100)]], "id", id="id as text"),
         pytest.param([[Trial([0], CONFIG, 100)]], "id", id="id as list"),
         pytest.param([[Trial(0, CONFIG, 100, seeds=(0, 0))]], "seeds", id="a seed twice"),
+        pytest.param(
+            [[Trial(0, CONFIG, 100, seeds=0)]], "seeds must be a list of int or None, got 0", id="seeds as int"
+        ),
+        pytest.param([[Trial(0, CONFIG, 100, seeds=([0],))]], "seeds", id="seeds as lists"),
+        pytest.param([[Trial(0, CONFIG, 100, seeds=(0.0,))]], "seeds", id="seeds as floats"),
+        pytest.param([[Trial(0, {None: 1}, 100)]], "config must have names", id="a config without names"),
+        pytest.param([[Trial(2**63, CONFIG, 100)]], r"id must be in \[0, 2\*\*63 - 1\]", id="an id too large"),
     ],
 )
 def test_a_tuner_that_breaks_its_contract_is_stopped_before_training(sweep, trained, tmp_path, answers, message):
     with pytest.raises(InputError, match=message) as caught:
-        sweep(answering(*answers), trials=4, seeds=2)
+        sweep(answering(*answers), trials=4, batch=4, seeds=2)
     assert "\n" not in str(caught.value)
     assert trained == []
     assert list(tmp_path.iterdir()) == []
@@ -373,7 +393,6 @@ def test_seeds_may_be_named(sweep, trained):
     ("changes", "key"),
     [
         ({"trials": 2, "batch": 3}, "trials"),
-        ({"trials": 4}, "batch"),
         ({"seeds": [1]}, "seeds"),
         ({"tuner_seed": 1}, "tuner_seed"),
         ({"batch": 1}, "batch"),
@@ -405,6 +424,14 @@ def test_a_sweep_is_prolonged(sweep, trained):
     assert longer.settings["trials"] == 5
     whole = sweep(name="whole", trials=5, batch=2)
     assert [trial.config for trial in longer.records.values()] == [trial.config for trial in whole.records.values()]
+
+
+@pytest.mark.parametrize("tuner", ["random", "smac", "nsga2", "tpe"])
+def test_a_sweep_is_prolonged_with_the_batch_and_the_questions_that_it_began_with(sweep, trained, tuner):
+    for trials in (8, 12, 16):
+        record = sweep(tuner, trials=trials)
+    assert len(trained) == len(record.trials) == 16
+    assert record.settings["batch"] == (8 if tuner == "random" else 1)
 
 
 def test_a_task_by_name_in_the_default_store(trained, tmp_path, monkeypatch):

@@ -62,6 +62,11 @@ def make(tuner: str | type, context: Mapping[str, Any], options: Mapping[str, An
         raise InputError(f"tuner {name!r} can't be made: {type(error).__name__}: {error}") from error
 
 
+def takes_any_batch(tuner: str | type) -> bool:
+    """Whether the tuner's class says that it may be asked for all its trials at once."""
+    return bool(getattr(_class(tuner), "any_batch", False))
+
+
 def _class(tuner: str | type) -> Any:
     if not isinstance(tuner, str):
         return tuner

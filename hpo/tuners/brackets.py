@@ -73,6 +73,8 @@ class Climb:
 class Climbs:
     """A tuner that is a list of brackets; none depends on another, so an ask that one can't fill takes from the next."""
 
+    any_batch = True
+
     def __init__(self, brackets: Sequence[Bracket], new_config: Callable[[int], dict[str, Scalar]], continued: bool):
         self.climbs = list[Climb]()
         for bracket in brackets:

@@ -7,6 +7,8 @@ from hpo.trial import Trial
 class Default:
     """One trial, the space's default config."""
 
+    any_batch = True
+
     def __init__(self, space, fidelity: int):
         self.trials = [Trial(0, spaces.default(space), fidelity)]
 

@@ -1,8 +1,10 @@
 """DEHB (Awad, Mallik & Hutter 2021): Hyperband's schedule, with differential evolution in place of random configs.
 
 Written here because the package `dehb` (0.1.2) refuses numpy 2, and its older 0.1.1 brings a cluster scheduler with it.
-One thing differs: a rung's offspring are all made from the populations as they were when it began, where the package
-replaces members one by one. So the sizes of the asks change nothing.
+Three things differ from the package. A rung's offspring are all made from the populations as they were when it began, where
+it replaces members one by one; so the sizes of the asks change nothing. Configs climb in the first bracket only, where there
+they climb in all brackets of the first Hyperband iteration. A parent pool of fewer than three takes in all members of all
+populations, where there it takes in as many as it lacks.
 """
 
 from collections.abc import Sequence
@@ -46,6 +48,8 @@ class DEHB:
         crossover_rate: p, how likely a value is the mutant's.
         continued: whether a promoted config goes on from its agent (default) or is trained anew.
     """
+
+    any_batch = True
 
     def __init__(
         self, space, fidelity: int, budget: float, seed: int = 0, eta: float = 3, num_rungs: int = 4,

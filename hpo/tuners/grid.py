@@ -16,6 +16,8 @@ class Grid:
     at their defaults. Inactive hyperparameters do not multiply the grid: each config is asked once.
     """
 
+    any_batch = True
+
     def __init__(self, space, fidelity: int, budget: float, points: int | None = None):
         points = points if points is not None else _points_within(space, budget)
         if type(points) is not int or points < 1:

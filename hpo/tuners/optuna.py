@@ -30,18 +30,20 @@ class Adapter:
     - The trials asked for in one batch are open to the sampler, which keeps away from them if it can.
 
     `generation`: where the sampler learns from exactly so many trials at a time, an ask does not go beyond them; others
-    would be trained for nothing.
+    would be trained for nothing. `objectives`: names of the scores to maximise, where there are several.
     """
 
     def __init__(
-        self, sampler: "optuna.samplers.BaseSampler", space, fidelity: int, generation: int = 0, patience: int = 100
-    ):
-        self.study = _study(sampler)
+        self, sampler: "optuna.samplers.BaseSampler", space, fidelity: int, generation: int = 0, patience: int = 100,
+        objectives: Sequence[str] = (),
+    ):  # fmt: skip
+        self.study = _study(sampler, len(objectives) or 1)
         self.space, self.fidelity, self.generation, self.patience = space, fidelity, generation, patience
+        self.objectives = objectives
         self.ids: dict[tuple[tuple[str, Scalar], ...], int] = {}
         self.open: dict[int, list[optuna.Trial]] = collections.defaultdict(list)
         self.results: dict[int, Result] = {}
-        self.worst: float | None = None
+        self.worst: list[float] | None = None
 
     def ask(self, n: int) -> list[Trial]:
         trials: list[Trial] = []
@@ -53,7 +55,9 @@ class Adapter:
         return trials
 
     def tell(self, results: Sequence[Result]) -> None:
-        self.worst = scores.worst(results, self.worst)
+        usable = [self._values(result) for result in results if scores.usable(result)]
+        known = [*usable, *([self.worst] if self.worst else [])]
+        self.worst = [min(values) for values in zip(*known, strict=True)] if known else None
         for result in results:
             self.results[result.trial.id] = result
             for suggestion in self.open.pop(result.trial.id):
@@ -79,11 +83,15 @@ class Adapter:
     def _tell(self, suggestion: "optuna.Trial", result: Result) -> None:
         import optuna
 
-        score = result.score if scores.usable(result) else self.worst
-        if score is None:
+        values = self._values(result) if scores.usable(result) else self.worst
+        if values is None:
             self.study.tell(suggestion, state=optuna.trial.TrialState.FAIL)
         else:
-            self.study.tell(suggestion, score)
+            self.study.tell(suggestion, values)
+
+    def _values(self, result: Result) -> list[float]:
+        """What is maximised: the score, or each of several."""
+        return [result.metrics[name] for name in self.objectives] or [result.score]
 
     def _must_wait(self) -> bool:
         """Whether a generation is complete and has results to come."""
@@ -117,20 +125,22 @@ class CMAES(Adapter):
 
 
 class NSGA2(Adapter):
-    """NSGA-II (Deb et al. 2002); with one score, a genetic algorithm that keeps the best.
+    """NSGA-II (Deb et al. 2002): the Pareto front of a sweep's scores; with one, a genetic algorithm that keeps the best.
 
     `population_size`: by default a fifth of the budget, within 4 and 50. Other options are those of
     `optuna.samplers.NSGAIISampler`.
     """
 
     def __init__(
-        self, space, fidelity: int, seed: int = 0, budget: float = 250.0, population_size: int | None = None,
-        **options: Any,
+        self, space, fidelity: int, seed: int = 0, budget: float = 250.0, scores: Sequence[str] = (),
+        population_size: int | None = None, **options: Any,
     ):  # fmt: skip
         from optuna.samplers import NSGAIISampler
 
         size = population_size if population_size is not None else min(50, max(4, int(budget) // 5))
-        super().__init__(_make(NSGAIISampler, seed, {"population_size": size, **options}), space, fidelity)
+        several = scores if len(scores) > 1 else ()
+        sampler = _make(NSGAIISampler, seed, {"population_size": size, **options})
+        super().__init__(sampler, space, fidelity, objectives=several)
 
 
 class GP(Adapter):
@@ -177,7 +187,7 @@ def suggest(trial: "optuna.Trial", space) -> dict[str, Scalar]:
     """
     config: dict[str, Scalar] = {}
     for name in space:
-        if spaces.is_active(space, name, config):
+        if spaces.active(space, name, config):
             config[name] = _suggest(trial, space[name])
     return config
 
@@ -206,11 +216,11 @@ def _is_allowed(space, config: dict[str, Scalar]) -> bool:
     return True
 
 
-def _study(sampler: "optuna.samplers.BaseSampler") -> "optuna.Study":
+def _study(sampler: "optuna.samplers.BaseSampler", num_scores: int = 1) -> "optuna.Study":
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)  # a study says that it was made
-    return optuna.create_study(direction="maximize", sampler=sampler)
+    return optuna.create_study(directions=["maximize"] * num_scores, sampler=sampler)
 
 
 def _make(sampler: Callable[..., Any], seed: int, options: dict[str, Any]) -> "optuna.samplers.BaseSampler":

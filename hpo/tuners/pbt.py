@@ -32,6 +32,8 @@ class PBT:
         resample: how likely a hyperparameter is drawn anew instead of perturbed.
     """
 
+    any_batch = True
+
     def __init__(
         self, space, fidelity: int, budget: float, seed: int = 0, mutable: Collection[str] | None = None,
         min_fidelity: int = 1, population: int | None = None, num_intervals: int = 10, quantile: float = 0.2,

@@ -7,6 +7,8 @@ from hpo.trial import Trial
 class Random:
     """Independent draws from the space; trial i depends on the seed and on i alone."""
 
+    any_batch = True
+
     def __init__(self, space, fidelity: int, seed: int = 0):
         self.space, self.fidelity, self.seed, self.num_asked = space, fidelity, seed, 0
 

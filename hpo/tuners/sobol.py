@@ -9,6 +9,8 @@ from hpo.trial import Trial
 class Sobol:
     """Trial i is the i-th point of the sequence, mapped to the space axis by axis."""
 
+    any_batch = True
+
     def __init__(self, space, fidelity: int, seed: int = 0):
         from scipy.stats import qmc
 

@@ -17,7 +17,8 @@ class Adapter:
 
     `ask()` gives a point, or a candidate whose `value` is one; `tell(point, loss)` brings what it is worth. An optimiser
     with a `population_size` is told a list of so many `(point, loss)` at once, and asked for no more until then.
-    A trial without a score counts as the worst so far.
+    A trial without a score counts as the worst so far; while there is none, an optimiser without a `population_size` is not
+    told of it.
     """
 
     def __init__(self, optimiser: Any, space, fidelity: int):
@@ -37,6 +38,8 @@ class Adapter:
         self.worst = scores.worst(results, self.worst)
         self.generation += results
         size = self.size or 1
+        if not self.size and self.worst is None:
+            return
         while len(self.generation) >= size:
             told, self.generation = self.generation[:size], self.generation[size:]
             pairs = [(self.points[result.trial.id], self._loss(result)) for result in told]
