@@ -15,7 +15,6 @@ from landscapes.dataset import Landscape
 from landscapes.store import Store, dumps
 
 BATCH = 128
-MIN_CONFIGS_OF_SURROGATE = 20
 
 
 class DefaultThenSobol:
@@ -78,7 +77,7 @@ def describe(landscape: Landscape) -> None:
     """Write a landscape's dataset card, which says how well a surrogate predicts it, and its Croissant metadata."""
     from hpo import tables
 
-    enough = landscape.about["num_configs"] >= MIN_CONFIGS_OF_SURROGATE
+    enough = landscape.about["num_configs"] >= tables.MIN_CONFIGS
     cards.write(landscape, tables.Recorded(landscape).cross_validated() if enough else None)
 
 

@@ -39,7 +39,7 @@ def list_(as_json: JsonOption = False) -> None:
             "seeds": len(landscape.seeds),
             "points": landscape.about["settings"]["num_points"],
             "env steps": landscape.about["settings"]["fidelity"],
-            **{status: landscape.about["status"].get(status, 0) for status in ("diverged", "missing")},
+            **{status: landscape.about["status"].get(status, 0) for status in ("diverged", "failed", "missing")},
             "MiB": round(
                 sum((landscape.directory / file).stat().st_size for file in landscape.about["files"]) / 2**20, 2
             ),

@@ -147,7 +147,7 @@ def _of_sweep(name: str, store: Store | str | Path | None) -> _Known:
     record = load_sweep(name, store)
     if not record.records:
         raise InputError(f"sweep {name!r} must have a finished trial, got none")
-    best = max(record.records.values(), key=lambda trial: (trial.status == "completed", trial.fidelity, trial.score))
+    best = max(record.records.values(), key=lambda trial: (trial.status == "completed", trial.rank))
     return _Known(tasks.of_record(record.settings, record.space), record.records, best.trial, record.provenance)
 
 

@@ -21,6 +21,7 @@ from landscapes import dataset, forest
 from landscapes.dataset import Landscape, recorded_configs
 from landscapes.store import PointRecord, RunRecord, TrialRecord, dumps
 
+MIN_CONFIGS = 20  # by which it can be told how good a surrogate is
 MODES = ("table", "exact", "surrogate")
 
 
@@ -42,6 +43,8 @@ class Table:
         for key, value in task.settings().items():
             if dumps(settings[key]) != dumps(value):
                 raise InputError(f"landscape {landscape.name} must have {key} {value!r}, got {settings[key]!r}")
+        if dumps(landscape.about["space"]) != dumps(task.space.to_serialized_dict()):
+            raise InputError(f"landscape {landscape.name} must have the space of the task as it is now, got another")
         self.task, self.seeds, self.mode = task, tuple(seeds), mode
         self.recorded = recorded(landscape)
         self.landscape = self.recorded.landscape
@@ -179,7 +182,7 @@ class Recorded:
 
     def __init__(self, landscape: Landscape):
         self.landscape = landscape
-        self.space = tasks.of_landscape(landscape).space
+        self.space = tasks.of_record(landscape.about["settings"], landscape.about["space"]).space
 
     @cached_property
     def configs(self) -> list[dict[str, Any]]:
@@ -218,15 +221,18 @@ class Recorded:
     def cross_validated(self, folds: int = 5) -> dict[str, float]:
         """How well the surrogate predicts configs it has not seen: Spearman correlation and mean absolute error."""
         from scipy.stats import spearmanr
-        from sklearn.model_selection import cross_val_predict
+        from sklearn.model_selection import KFold, cross_val_predict
 
         regressor, known = forest.regressor(), self.means[:, -1]
-        predicted = cross_val_predict(regressor, self.encoded, self.means, cv=folds)[:, -1]
+        parts = KFold(folds, shuffle=True, random_state=0)  # the configs of a grid are sorted
+        predicted = cross_val_predict(regressor, self.encoded, self.means, cv=parts)[:, -1]
         correlation = float(spearmanr(predicted, known).statistic)
         return {"spearman": correlation, "mean_absolute_error": float(np.abs(predicted - known).mean())}
 
     def accuracy(self) -> str:
-        """The surrogate's in a few words."""
+        """The surrogate's in a few words; none where there are too few configs to tell."""
+        if len(self.configs) < MIN_CONFIGS:
+            return ""
         known = self.cross_validated()
         return "surrogate: rank correlation {spearman:.2f}, error {mean_absolute_error:.3g} on unseen configs".format(
             **known

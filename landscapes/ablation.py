@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from envs.errors import InputError
 from landscapes import dataset
 from landscapes.dataset import Landscape
 
@@ -28,6 +29,8 @@ def path(landscape: Landscape, predict: Predict) -> pd.DataFrame:
     predictions of the ensemble's members, `gain` and `gain_std` those of the differences from the step before. `measured`
     and `measured_std`, over the seeds, are known of both ends only. One row if the default is the best.
     """
+    if not landscape.has_default:
+        raise InputError(f"landscape {landscape.name} must hold the default config to start from, got none")
     configs, final = dataset.recorded_configs(landscape), landscape.cube[:, :, -1]
     number = int(final.mean(axis=1).argmax())
     config, best = configs[0], configs[number]

@@ -46,8 +46,10 @@ def interactions(landscape: Landscape, point: int | None = None) -> pd.DataFrame
     `point`: one evaluation point only, 0 for the first.
 
     Raises:
-        InputError: configs that all have the same score.
+        InputError: configs that all have the same score, or a single hyperparameter.
     """
+    if len(landscape.hyperparameters) < 2:
+        raise InputError(f"interactions need at least 2 hyperparameters, got {len(landscape.hyperparameters)}")
     return _by_point(fanova(landscape, point, pairs=True).dropna(subset="other"), ["hyperparameter", "other"])
 
 
@@ -65,7 +67,7 @@ def fanova(landscape: Landscape, point: int | None = None, pairs: bool = False) 
     """
     names, (x, num_choices) = landscape.hyperparameters, _encoded(landscape)
     effects = [(name, None) for name in names] + (list(itertools.combinations(names, 2)) if pairs else [])
-    steps, varied, frames = _steps(landscape), _varied(landscape, point), []
+    steps, varied, frames = landscape.steps, _varied(landscape, point), []
     for i in _points(landscape, point):
         frame = pd.DataFrame(effects, columns=["hyperparameter", "other"]).assign(share=np.nan, share_std=np.nan)
         frame.insert(0, "point", i)
@@ -80,7 +82,7 @@ def fanova(landscape: Landscape, point: int | None = None, pairs: bool = False) 
 
 def fidelity_correlation(landscape: Landscape) -> pd.DataFrame:
     """Spearman correlation of the mean scores between all pairs of evaluation points, by env steps."""
-    means = pd.DataFrame(landscape.cube.mean(axis=1), columns=_steps(landscape))
+    means = pd.DataFrame(landscape.cube.mean(axis=1), columns=landscape.steps)
     return means.corr(method="spearman")
 
 
@@ -95,7 +97,7 @@ def reliability(landscape: Landscape, repetitions: int = 100) -> pd.DataFrame:
     for size in range(1, final.shape[1] // 2 + 1):
         orders = [draw.permutation(final.shape[1]) for _ in range(repetitions)]
         halves = [(final[:, o[:size]].mean(axis=1), final[:, o[size : 2 * size]].mean(axis=1)) for o in orders]
-        found = [_spearman(a, b) for a, b in halves]
+        found = [float(statistics.spearman(a, b)) for a, b in halves]
         low, high = statistics.interval(np.array(found), 0.9)
         rows.append({"seeds": size, "correlation": float(np.mean(found)), "low": low, "high": high})
     return pd.DataFrame(rows, columns=["seeds", "correlation", "low", "high"])
@@ -205,11 +207,6 @@ def _encoded(landscape: Landscape) -> tuple[np.ndarray, list[int | None]]:
     return np.array(rows), [len(row["choices"]) if row.get("choices") is not None else None for row in known]
 
 
-def _steps(landscape: Landscape) -> list[int]:
-    """Env steps of the evaluation points."""
-    return landscape.curves().groupby("point").env_steps.max().to_list()
-
-
 def _by_point(effects: pd.DataFrame, index: list[str]) -> pd.DataFrame:
     columns = {f"point {i + 1}": rows.set_index(index).share for i, rows in effects.groupby("point")}
     return _sorted(pd.DataFrame(columns))
@@ -217,7 +214,3 @@ def _by_point(effects: pd.DataFrame, index: list[str]) -> pd.DataFrame:
 
 def _sorted(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.sort_values(frame.columns[-1], ascending=False).reset_index()
-
-
-def _spearman(a: np.ndarray, b: np.ndarray) -> float:
-    return float(pd.Series(a).corr(pd.Series(b), method="spearman"))

@@ -11,6 +11,7 @@ Beside them are `README.md` and `croissant.json`, which say the same to people a
 What a run took is in `build.json`, apart: it differs from machine to machine, the landscape does not.
 """
 
+import ast
 import hashlib
 import json
 import os
@@ -33,6 +34,7 @@ FORMAT = 1
 TABLES = ("configs", "runs", "curves")
 _ABOUT: dict[str, type] = {
     "settings": dict, "settings.task": str, "settings.preset": str, "settings.fidelity": int, "settings.num_points": int,
+    "settings.algorithm": str, "settings.env": str, "settings.fixed": dict, "settings.num_episodes": int,
     "settings.return_range": list, "space": dict, "space.hyperparameters": list, "seeds": list, "num_configs": int,
     "provenance": dict, "status": dict, "files": dict,
 }  # fmt: skip
@@ -68,6 +70,11 @@ class Landscape:
         return self.about["provenance"].get("source")
 
     @property
+    def has_default(self) -> bool:
+        """Whether config 0 is the default config; an imported landscape has none."""
+        return self.source is None
+
+    @property
     def made_with(self) -> str:
         """Version and device, or the dataset that it was imported from."""
         known = self.about["provenance"]
@@ -89,6 +96,11 @@ class Landscape:
         return {known["name"] for known in self.about["space"]["hyperparameters"] if known.get("log")}
 
     @property
+    def numbers(self) -> set[str]:
+        """The hyperparameters that are numbers in a range, rather than choices."""
+        return {known["name"] for known in self.about["space"]["hyperparameters"] if "lower" in known}
+
+    @property
     def return_range(self) -> tuple[float, float]:
         """Worst and best episode return of the env."""
         worst, best = self.about["settings"]["return_range"]
@@ -96,7 +108,7 @@ class Landscape:
 
     @cached_property
     def configs(self) -> pd.DataFrame:
-        """A row per config, by its number; config 0 is the default."""
+        """A row per config, by its number; see `has_default`."""
         return self._table("configs").set_index("config")
 
     @cached_property
@@ -125,6 +137,13 @@ class Landscape:
             raise InputError(f"landscape {self.name} must have a row for each of {shape} points, got {len(by_run)}")
         returns = by_run.reshape(shape)
         return self._without_missing(returns) if self.about["status"].get("missing") else returns
+
+    @cached_property
+    def steps(self) -> list[int]:
+        """Env steps of the evaluation points; of one that no run has reached, as planned."""
+        known = self.curves().groupby("point")["env_steps"].max()
+        planned = [self.about["settings"]["fidelity"] * (i + 1) // len(known) for i in range(len(known))]
+        return [int(plan if pd.isna(steps) else steps) for plan, steps in zip(planned, known, strict=True)]
 
     @property
     def metrics(self) -> list[str]:
@@ -158,7 +177,7 @@ class Landscape:
     def scores(self, point: int = -1) -> pd.DataFrame:
         """A row per config: hyperparameters, and mean, standard deviation, IQM and worst over seeds at a point.
 
-        `point`: which evaluation, the last by default; `status` is that of the worst of its runs.
+        `point`: which evaluation, the last by default; `status` is that of whole runs: of the first that did not complete.
         """
         scores = self.cube[:, :, point]
         failed = self.runs[self.runs.status != "completed"].groupby("config").status.first()
@@ -293,7 +312,7 @@ def of_algorithm(algorithm: str) -> list[Landscape]:
     Raises:
         InputError: there is none of that algorithm.
     """
-    known = [landscape for name, landscape in available().items() if name == landscape.task]
+    known = [one for name, one in available().items() if name == one.task and one.source is None]
     found = [landscape for landscape in known if landscape.about["settings"]["algorithm"] == algorithm]
     if not found:
         algorithms = sorted({landscape.about["settings"]["algorithm"] for landscape in known})
@@ -337,12 +356,16 @@ def _filtered(frame: pd.DataFrame, where: str) -> pd.DataFrame:
     if "@" in where:
         raise InputError(f"where must name columns only, got {where!r}")
     try:
+        if any(isinstance(node, ast.Call) for node in ast.walk(ast.parse(where.strip(), mode="eval"))):
+            raise ValueError("it must not call functions")
         chosen = frame.eval(where, engine="python")
     except Exception as error:  # pandas, tokenize and ast each fail in their own way
         columns = ", ".join(frame.columns)
         raise InputError(f"where must be a condition on {columns}; {first_line(error)}: got {where!r}") from error
     if not (isinstance(chosen, pd.Series) and pd.api.types.is_bool_dtype(chosen)):
         raise InputError(f"where must be a condition such as 'score > 480', got {where!r}")
+    if not chosen.index.equals(frame.index):
+        raise InputError(f"where must say of each config whether it is meant, got {where!r}")
     return frame[chosen.fillna(False).astype(bool)]
 
 

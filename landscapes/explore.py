@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
@@ -57,9 +56,10 @@ def _embedded(landscape: Landscape) -> dict[str, Any]:
     scores = landscape.scores()
     return {
         "name": landscape.name,
-        "made": _made(landscape),
+        "made": landscape.made_with,
+        "default": 0 if landscape.has_default else None,
         "seeds": landscape.seeds,
-        "steps": _steps(landscape),
+        "steps": landscape.steps,
         "range": list(landscape.return_range),
         "decimals": pages.score_decimals(landscape.return_range),
         "hyperparameters": [_hyperparameter(known) for known in landscape.about["space"]["hyperparameters"]],
@@ -70,12 +70,6 @@ def _embedded(landscape: Landscape) -> dict[str, Any]:
     }
 
 
-def _made(landscape: Landscape) -> str:
-    """With what the runs were made, in a few words."""
-    provenance = landscape.about["provenance"]
-    return f"arl {pages.inline(provenance.get('arl'))} on {pages.inline(provenance.get('device'))}"
-
-
 def _hyperparameter(known: dict[str, Any]) -> dict[str, Any]:
     """Name, kind, and the choices in the space's order or the bounds."""
     return {
@@ -84,14 +78,6 @@ def _hyperparameter(known: dict[str, Any]) -> dict[str, Any]:
         "log": bool(known.get("log")),
         **{key: known.get(key) for key in ("choices", "lower", "upper")},
     }
-
-
-def _steps(landscape: Landscape) -> list[int]:
-    """Env steps of each evaluation point; where every run has failed, as planned."""
-    settings = landscape.about["settings"]
-    known = landscape.curves().groupby("point")["env_steps"].max()
-    planned = [settings["fidelity"] * (point + 1) // len(known) for point in range(len(known))]
-    return [int(plan if pd.isna(steps) else steps) for plan, steps in zip(planned, known, strict=True)]
 
 
 def _shortest(returns: np.ndarray) -> list:

@@ -43,12 +43,13 @@ def _of_landscape(
     landscape: Landscape, predict: ablation.Predict, files: Mapping[str, Path], note: str, pairs: pd.DataFrame
 ) -> Iterator[Path]:
     top = analysis.importance(landscape)
-    first, second = top.hyperparameter[:2]
+    first, *others = top.hyperparameter[:2]
     yield plots.importance(landscape, analysis.fanova(landscape), top, files["importance"])
     yield plots.landscape(landscape, first, None, files["landscape-1"])
-    yield plots.landscape(landscape, first, second, files["landscape-2"])
-    yield plots.interactions(landscape, pairs, files["interactions"])
-    if len(steps := ablation.path(landscape, predict)) > 1:  # the default may be the best
+    for second in others:
+        yield plots.landscape(landscape, first, second, files["landscape-2"])
+        yield plots.interactions(landscape, pairs, files["interactions"])
+    if landscape.has_default and len(steps := ablation.path(landscape, predict)) > 1:  # the default may be the best
         yield plots.ablation(landscape, steps, files["ablation"], note)
     yield plots.fidelity_correlation(landscape, analysis.fidelity_correlation(landscape), files["fidelity-correlation"])
     yield plots.distribution(landscape, analysis.near_best(landscape), files["distribution"])

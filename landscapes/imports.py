@@ -35,7 +35,7 @@ class Recorded:
     Attributes:
         task: `algorithm/env`, in our words where there are some.
         files: where it was found.
-        configs: a row per config, by its number, and a column per hyperparameter, null where it is inactive.
+        configs: a row per config, by its name in the files, and a column per hyperparameter, null where it is inactive.
         kinds: of each hyperparameter: `float`, `int`, `log` (a float on a logarithmic scale) or `choice`.
         points: columns `config, seed, env_steps, return_mean`, and `return_std` if it is known.
         num_episodes: episodes of an evaluation.
@@ -193,6 +193,8 @@ def _hporlbench_curve(path: Path) -> pd.DataFrame:
         frame = pd.DataFrame(columns, dtype=float)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path.name} can't be read: {type(error).__name__}: {first_line(error)}") from error
+    if frame.empty:
+        raise InputError(f"{path.name} must have an evaluation, got none")
     return frame.assign(env_steps=_HPORLBENCH_STEPS * np.arange(1, len(frame) + 1))
 
 
@@ -241,7 +243,8 @@ def _name(about: Mapping[str, Any]) -> str:
 
 def _tables(recorded: Recorded) -> dict[str, pd.DataFrame]:
     """The tables of a landscape, with a row for every point that there should be."""
-    points = recorded.points.sort_values(KEYS)
+    numbers = {config: i for i, config in enumerate(recorded.configs.index)}
+    points = recorded.points.assign(config=recorded.points.config.map(numbers)).sort_values(KEYS)
     if (twice := points.duplicated(KEYS)).any():
         config, seed, step = points[twice].iloc[0][KEYS]
         raise InputError(
@@ -250,7 +253,7 @@ def _tables(recorded: Recorded) -> dict[str, pd.DataFrame]:
         )
     steps = _equal_steps(points.env_steps, recorded)
     seeds = np.sort(points.seed.unique())
-    every = pd.MultiIndex.from_product([recorded.configs.index, seeds, steps], names=KEYS)
+    every = pd.MultiIndex.from_product([list(numbers.values()), seeds, steps], names=KEYS)
     known = points.set_index(KEYS)
     curves = known.reindex(every).astype("float32")
     curves = curves.where(np.isfinite(curves)).assign(missing=~every.isin(known.index)).reset_index()
@@ -259,10 +262,14 @@ def _tables(recorded: Recorded) -> dict[str, pd.DataFrame]:
     )
     curves.insert(2, "point", curves.env_steps.map({step: i for i, step in enumerate(steps)}))
     runs = _runs(curves)
-    types = {"config": "int32", "seed": "int16", "point": "int16", "env_steps": "Int64"}
+    types = {"config": "int32", "seed": "int64", "point": "int16", "env_steps": "Int64"}
     return {
-        "configs": _configs(recorded).reset_index().astype({"config": "int32"}),
-        "runs": runs.astype({"config": "int32", "seed": "int16", "env_steps": "int64", "score": "float32"}),
+        "configs": _configs(recorded)
+        .reset_index(drop=True)
+        .rename_axis("config")
+        .reset_index()
+        .astype({"config": "int32"}),
+        "runs": runs.astype({"config": "int32", "seed": "int64", "env_steps": "int64", "score": "float32"}),
         "curves": curves.drop(columns="missing").astype(types),
     }
 
@@ -279,12 +286,15 @@ def _equal_steps(env_steps: pd.Series, recorded: Recorded) -> list[int]:
 
 
 def _runs(curves: pd.DataFrame) -> pd.DataFrame:
-    """A row per run; its score is the last return, NaN where that is missing or diverged."""
-    curves = curves.assign(diverged=curves.return_mean.isna(), known=curves.env_steps.where(~curves.missing, 0))
+    """A row per run; its score is the last return, NaN where that is missing or diverged. What diverged before its file ends
+    is diverged, not missing.
+    """
+    there = ~curves.missing
+    curves = curves.assign(diverged=curves.return_mean.isna() & there, known=curves.env_steps.where(there, 0))
     frame = curves.groupby(["config", "seed"]).agg(
         {"missing": "any", "diverged": "any", "return_mean": lambda returns: returns.iloc[-1], "known": "max"}
     )
-    status = np.select([frame.missing, frame.diverged], ["missing", "diverged"], "completed")
+    status = np.select([frame.diverged, frame.missing], ["diverged", "missing"], "completed")
     columns = {"status": status, "score": frame.return_mean, "env_steps": frame.known}
     return pd.DataFrame(columns, index=frame.index).reset_index()
 

@@ -36,7 +36,7 @@ def incumbents(record: SweepRecord, order: Sequence[int]) -> list[Incumbent]:
     spent, best = 0.0, None
     for trial in (record.records[i] for i in order):
         spent += full_runs(record, trial)
-        rank = (trial.fidelity, len(trial.seeds), trial.score)
+        rank = trial.rank
         if trial.status == "completed" and (best is None or rank > best):
             best = rank
             found.append(Incumbent(spent, trial.trial, trial.score, chain(record.records, trial.trial)))

@@ -59,7 +59,7 @@ def landscape(data: Landscape, x: str, y: str | None, path: Path) -> Path:
             raise unknown(f"hyperparameter of {data.name}", name, data.hyperparameters)
     with _picture(path, (4.5, 3)) as (figure, axes):
         frame = data.scores().dropna(subset=[name for name in (x, y) if name])
-        _over_two(axes, frame, x, y, figure) if y else _over_one(axes, frame, x, data.cube[:, :, -1], figure)
+        _over_two(axes, data, frame, x, y, figure) if y else _over_one(axes, data, frame, x, figure)
         if x in data.log_hyperparameters:
             axes.set_xscale("log")
         if y in data.log_hyperparameters:
@@ -175,7 +175,8 @@ def distribution(data: Landscape, table: pd.DataFrame, path: Path) -> Path:
     final, span = data.cube[:, :, -1], abs(data.return_range[1] - data.return_range[0])
     with _picture(path, (6.9, 2.7), columns=2) as (figure, (left, right)):
         left.hist(final.mean(axis=1), bins=30, color=COLORS[0], edgecolor="white", lw=0.4)
-        left.axvline(final[0].mean(), color=COLORS[1], ls="--", label="default config")
+        if data.has_default:
+            left.axvline(final[0].mean(), color=COLORS[1], ls="--", label="default config")
         left.set(xlabel="mean return over seeds", ylabel="configs")
         for i, scores in enumerate(final.T):
             right.ecdf(
@@ -303,39 +304,33 @@ def _prefixed() -> Any:
     return EngFormatter(sep="")
 
 
-def _over_one(axes: Any, frame: pd.DataFrame, x: str, scores: np.ndarray, figure: Any) -> None:
-    """Means with the quartiles of the seeds, `scores` `(config, seed)`, and the running median where x is a number."""
-    values = _positions(axes.xaxis, frame[x])
-    quartiles = np.quantile(scores[frame.config], [0.25, 0.75], axis=1)
+def _over_one(axes: Any, data: Landscape, frame: pd.DataFrame, x: str, figure: Any) -> None:
+    """Means with the quartiles of the seeds, and the running median where x is a number."""
+    values = _positions(axes.xaxis, data, frame[x])
+    quartiles = np.quantile(data.cube[frame.index, :, -1], [0.25, 0.75], axis=1)
     axes.vlines(values, *quartiles, lw=0.5, alpha=0.4, color=COLORS[0])
     axes.plot(values, frame.score, "o", ms=2.5, alpha=0.7, color=COLORS[0], label="mean and quartiles of seeds")
-    if _is_scale(frame[x]):
+    if x in data.numbers:
         ordered = frame.sort_values(x)
         median = ordered.score.rolling(max(len(frame) // 10, 5), center=True).median()
         axes.plot(ordered[x].to_numpy(float), median, color=COLORS[1], lw=2, label="running median")
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2)
 
 
-def _over_two(axes: Any, frame: pd.DataFrame, x: str, y: str, figure: Any) -> None:
+def _over_two(axes: Any, data: Landscape, frame: pd.DataFrame, x: str, y: str, figure: Any) -> None:
     """Points coloured by score, the best on top."""
     frame = frame.sort_values("score")
-    points = axes.scatter(
-        _positions(axes.xaxis, frame[x]), _positions(axes.yaxis, frame[y]), c=frame.score, s=22, cmap="viridis"
-    )
+    across, up = _positions(axes.xaxis, data, frame[x]), _positions(axes.yaxis, data, frame[y])
+    points = axes.scatter(across, up, c=frame.score, s=22, cmap="viridis")
     figure.colorbar(points, label="mean return")
 
 
-def _positions(axis: Any, values: pd.Series) -> np.ndarray:
+def _positions(axis: Any, data: Landscape, values: pd.Series) -> np.ndarray:
     """Numbers as they are; choices side by side, spread a little so that points do not hide each other."""
-    if _is_scale(values):
+    if values.name in data.numbers:
         return values.to_numpy(float)
     choices = sorted(values.unique())
     axis.set_ticks(range(len(choices)), [str(choice) for choice in choices])
     place = {choice: i for i, choice in enumerate(choices)}
     jitter = np.random.default_rng(0).uniform(-0.25, 0.25, len(values))
     return values.map(place).to_numpy(float) + jitter
-
-
-def _is_scale(values: pd.Series) -> bool:
-    """Whether these are numbers, rather than a few choices."""
-    return pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values) and values.nunique() > 8

@@ -129,7 +129,7 @@ class SweepRecord:
         done = [record for record in self.records.values() if record.status == "completed"]
         if not done:
             return None
-        best = max(done, key=lambda record: (record.fidelity, record.score, -record.trial))
+        best = max(done, key=lambda record: (record.rank, -record.trial))
         std = float(self.trials.set_index("trial").loc[best.trial, "score_std"])
         return {
             "trial": best.trial,

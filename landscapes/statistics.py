@@ -168,3 +168,12 @@ def groups(mean_ranks: Sequence[float], pairs: dict[tuple[int, int], float]) -> 
 
 def _alike(tuners: Sequence[int], pairs: dict[tuple[int, int], float]) -> bool:
     return all(pairs[min(i, j), max(i, j)] > 1 - LEVEL for i, j in itertools.combinations(tuners, 2))
+
+
+def spearman(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Rank correlation along the last axis."""
+    from scipy.stats import rankdata
+
+    x, y = (rankdata(values, axis=-1) - (values.shape[-1] + 1) / 2 for values in (a, b))
+    with np.errstate(invalid="ignore"):  # 0 / 0 where all are the same
+        return (x * y).sum(axis=-1) / np.sqrt((x**2).sum(axis=-1) * (y**2).sum(axis=-1))

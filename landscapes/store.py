@@ -121,6 +121,11 @@ class TrialRecord:
     finished_at: str = field(default_factory=lambda: now())
 
     @property
+    def rank(self) -> tuple[int, int, float]:
+        """What makes one incumbent better than another: fidelity, then seeds, as a mean of few is the luckier, then score."""
+        return self.fidelity, len(self.seeds), self.score
+
+    @property
     def error(self) -> str | None:
         """Why a failed trial could not be trained; None of any other."""
         return next((run.provenance["error"] for run in self.runs if "error" in run.provenance), None)

@@ -23,6 +23,8 @@ def scores(landscapes: Sequence[Landscape]) -> pd.DataFrame:
     """
     if len(landscapes) < 2:
         raise InputError(f"tasks to compare must be at least 2, got {[known.name for known in landscapes]}")
+    if twice := next((known.name for known in landscapes if landscapes.count(known) > 1), None):
+        raise InputError(f"tasks to compare must differ, got {twice} twice")
     first, num = landscapes[0], min(len(known.configs) for known in landscapes)
     for other in landscapes[1:]:
         if other.hyperparameters != first.hyperparameters or not other.configs[:num].equals(first.configs[:num]):
@@ -64,8 +66,8 @@ def subsets(landscapes: Sequence[Landscape], largest: int | None = None) -> pd.D
     for size in range(1, min(largest or len(landscapes), len(landscapes) - 1) + 1):
         for names in itertools.combinations(table, size):
             predicted = _predicted(table[list(names)].to_numpy(), mean)
-            low, high = statistics.interval(_spearman(mean[resamples], predicted[resamples]))
-            rows.append([size, ", ".join(names), float(_spearman(mean, predicted)), low, high])
+            low, high = statistics.interval(statistics.spearman(mean[resamples], predicted[resamples]))
+            rows.append([size, ", ".join(names), float(statistics.spearman(mean, predicted)), low, high])
     frame = pd.DataFrame(rows, columns=["size", "tasks", "correlation", "low", "high"])
     return frame.sort_values(["size", "correlation"], ascending=[True, False], ignore_index=True)
 
@@ -80,12 +82,3 @@ def _predicted(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 def _resamples(num: int) -> np.ndarray:
     return np.random.default_rng(0).integers(num, size=(NUM_RESAMPLES, num))
-
-
-def _spearman(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Rank correlation along the last axis."""
-    from scipy.stats import rankdata
-
-    x, y = (rankdata(values, axis=-1) - (values.shape[-1] + 1) / 2 for values in (a, b))
-    with np.errstate(invalid="ignore"):  # 0 / 0 where all are the same
-        return (x * y).sum(axis=-1) / np.sqrt((x**2).sum(axis=-1) * (y**2).sum(axis=-1))

@@ -1,5 +1,7 @@
 """Building landscapes: resumable, prolongable, and the same files whatever happened on the way."""
 
+import dataclasses
+
 import pandas as pd
 import pytest
 import tiny
@@ -102,7 +104,10 @@ def test_a_shorter_landscape_is_taken_from_a_longer_one(build, tmp_path, monkeyp
 
 def test_another_task_s_landscape_is_not_written_over(build, monkeypatch):
     build("whole")
-    monkeypatch.setattr(tasks, "get", lambda *names: tiny.task(high=0.2))
+    known = tasks.get()
+    wider = dataclasses.replace(known, fidelity=known.fidelity + 20)
+    monkeypatch.setattr(tasks, "get", lambda *names: wider)
+    monkeypatch.setattr(tasks.Task, "landscape", known.landscape)
     with pytest.raises(InputError, match=r"holds a landscape with other settings: choose another --out"):
         build("whole")
 

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from test_dataset import records, written  # noqa: F401
 
-from hpo import building
+from hpo import building, tables
 from landscapes import cards, dataset
 
 
@@ -44,7 +44,7 @@ def test_the_card(landscape):
 def test_how_well_a_surrogate_predicts_it(landscape, monkeypatch):
     building.describe(landscape)
     assert "Not measured: there are too few configs." in (landscape.directory / "README.md").read_text()
-    monkeypatch.setattr(building, "MIN_CONFIGS_OF_SURROGATE", 12)
+    monkeypatch.setattr(tables, "MIN_CONFIGS", 12)
     building.describe(landscape)
     assert re.search(r"with Spearman correlation -?\d\.\d{3} ", (landscape.directory / "README.md").read_text())
 

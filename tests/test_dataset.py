@@ -123,7 +123,19 @@ def test_queries(landscape):
 
 
 @pytest.mark.parametrize(
-    "where", ["score >", "scor > 1", "score + 1", "1 + 1", "@landscape", "__import__('os')", "score.sum() > 'a'", "("]
+    "where",
+    [
+        "(score > 3).head(2)",
+        "score.to_csv('x.csv')",
+        "score >",
+        "scor > 1",
+        "score + 1",
+        "1 + 1",
+        "@landscape",
+        "__import__('os')",
+        "score.sum() > 'a'",
+        "(",
+    ],
 )
 def test_conditions_that_are_none_are_refused(landscape, where):
     with pytest.raises(InputError, match="where must"):

@@ -61,6 +61,10 @@ def write(directory, name="ppo/CartPole-v1", extra=None):
     runs["status"] = np.where(np.isnan(returns[:, :, -1].reshape(-1)), "diverged", "completed")
     settings = {
         "task": name,
+        "algorithm": "ppo",
+        "env": "CartPole-v1",
+        "fixed": {},
+        "num_episodes": 128,
         "preset": "published",
         "fidelity": 4000,
         "num_points": POINTS,

@@ -13,7 +13,7 @@ import landscapes
 from envs.errors import InputError
 from hpo import tables
 from hpo.trial import Trial
-from landscapes import imports
+from landscapes import ablation, imports, plots
 from landscapes.store import Store
 
 CONFIGS, SEEDS, BUDGETS = range(8), (2, 0, 1), (2_000, 4_000, 6_000, 8_000)
@@ -115,6 +115,29 @@ def hporlbench_file(directory, name, returns, **others):
     data = {"returns_eval": returns, "std_returns_eval": [0.5] * len(returns), "timesteps_eval": [9_000] * len(returns)}
     path.write_text(json.dumps({**data, **others}))
     return path
+
+
+def test_what_diverged_before_its_file_ends_is_diverged(tmp_path):
+    frame = arlbench_frame()
+    run = (frame.run_id == 1) & (frame.seed == 2)
+    frame.loc[run & (frame.budget == 6_000), "performance"] = math.nan
+    landscape, _ = imported("arlbench", [arlbench_file(tmp_path, frame[~(run & (frame.budget == 8_000))])], tmp_path)
+    assert landscape.runs.set_index(["config", "seed"]).status[1, 2] == "diverged"
+    assert landscape.cube[1, 2].tolist() == [-220.0, -221.0, -1800.0, -1800.0]
+
+
+def test_configs_are_numbered_and_none_is_the_default(tmp_path, monkeypatch):
+    frame = arlbench_frame().assign(run_id=lambda known: 10 * known.run_id + 10, seed=lambda known: known.seed + 70_000)
+    landscape, _ = imported("arlbench", [arlbench_file(tmp_path, frame)], tmp_path)
+    assert landscape.configs.index.tolist() == list(CONFIGS)
+    assert landscape.seeds == [70_000, 70_001, 70_002]
+    assert not landscape.has_default
+    plots.landscape(landscape, "learning_rate", None, tmp_path / "picture.png")
+    with pytest.raises(InputError, match="must hold the default config to start from, got none"):
+        ablation.path(landscape, tables.recorded(landscape).predict)
+    monkeypatch.setenv("ARL_LANDSCAPES", str(landscape.directory.parent))
+    assert landscape.name in landscapes.dataset.available()
+    assert landscape.name not in [known.name for known in landscapes.dataset.of_algorithm("sac")]
 
 
 def test_hporlbench(tmp_path):

@@ -161,8 +161,8 @@ const title = (name) => land.known.get(name).outcome ? "score (mean episode retu
 function marked() {
   const best = byScore(land.ids)[0];
   const all = [
-    { config: best, color: COLORS.best, symbol: "star", label: best === 0 ? "best and default" : "best" },
-    { config: 0, color: COLORS.default, symbol: "diamond", label: "default" },
+    { config: best, color: COLORS.best, symbol: "star", label: best === land.default ? "best and default" : "best" },
+    ...(land.default === null ? [] : [{ config: land.default, color: COLORS.default, symbol: "diamond", label: "default" }]),
     ...state.picked.map((config, i) => ({ config, color: COLORS.picked[i], symbol: "circle-open", label: `config ${config}` })),
   ];
   return all.filter((mark, i) => all.findIndex((other) => other.config === mark.config) === i);
@@ -324,7 +324,7 @@ function broken(name) {
 
 function keyFigures() {
   const ranked = byScore(land.ids), best = ranked[0], top = row(best).score;
-  const below = land.ids.filter((config) => row(config).score < row(0).score).length / Math.max(1, land.ids.length - 1);
+  const below = (known) => land.ids.filter((config) => row(config).score < row(known).score).length / Math.max(1, land.ids.length - 1);
   const near = land.ids.filter((config) => row(config).score >= top - 0.05 * (land.range[1] - land.range[0])).length;
   const runs = land.ids.length * land.seeds.length, lost = land.ids.reduce((sum, config) => sum + row(config).lost, 0);
   const percent = (share) => `${(100 * share).toFixed(share > 0 && share < 0.1 ? 1 : 0)}\u00a0%`;
@@ -332,7 +332,7 @@ function keyFigures() {
   const seeds = land.seeds.length > 1 ? `, mean ± std over ${land.seeds.length} seeds` : ", one seed";
   at("key-figures").replaceChildren(...[
     ["Best config", score(top), spread(best), `config ${best}${seeds}`],
-    ["Default config", score(row(0).score), spread(0), `above ${percent(below)} of the other configs`],
+    ...(land.default === null ? [] : [["Default config", score(row(land.default).score), spread(land.default), `above ${percent(below(land.default))} of the other configs`]]),
     ["Configs near the best", percent(near / land.ids.length), "", "within 5 % of the return range"],
     ["Diverged runs", percent(lost / runs), "", `${lost} of ${runs} by this fidelity`],
   ].map(([label, value, spread, note]) => element("div", {}, element("dt", {}, label),
@@ -348,15 +348,16 @@ function legends(kept) {
       : element("span", {}, ...mark(color, label).childNodes, note(config))),
     state.picked.length ? "" : element("span", { class: "muted" }, `up to ${MAX_PICKED} more: click points, or numbers in the table`));
   const shape = (content, label) => element("span", {}, vector("svg", { viewBox: "0 0 14 14", "aria-hidden": true }, vector(...content)), label);
-  const lost = kept.some((config) => row(config).lost), isDefaultBest = byScore(land.ids)[0] === 0;
+  const lost = kept.some((config) => row(config).lost), isDefaultBest = byScore(land.ids)[0] === land.default;
+  const isDefaultApart = land.default !== null && !isDefaultBest;
   at("marks").replaceChildren(...[
     shape(["path", { fill: "var(--curve-1)", d: "M7 .8 8.9 5l4.6.4L10 8.5l1 4.5-4-2.4L3 13l1-4.5L.5 5.4 5.1 5z" }], isDefaultBest ? "best and default" : "best"),
-    isDefaultBest ? null : shape(["path", { fill: "var(--curve-2)", d: "M7 1l6 6-6 6-6-6z" }], "default"),
+    isDefaultApart ? shape(["path", { fill: "var(--curve-2)", d: "M7 1l6 6-6 6-6-6z" }], "default") : null,
     lost ? shape(["path", { stroke: "var(--bad)", "stroke-width": 1.6, d: "m3.2 3.2 7.6 7.6m0-7.6-7.6 7.6" }], "some runs diverged") : null,
     kept.length < land.ids.length ? shape(["circle", { cx: 7, cy: 7, r: 3, fill: "var(--dim)" }], "left out by a filter") : null,
   ].filter(Boolean));
   at("bars").replaceChildren(...[
-    mark(COLORS.best, isDefaultBest ? "best and default" : "best"), isDefaultBest ? null : mark(COLORS.default, "default", { class: "dashed" }),
+    mark(COLORS.best, isDefaultBest ? "best and default" : "best"), isDefaultApart ? mark(COLORS.default, "default", { class: "dashed" }) : null,
     kept.length < land.ids.length ? element("span", {}, element("i", { class: "plain", style: "background: var(--bar)" }), "left out by a filter") : null,
   ].filter(Boolean));
   const middle = byScore(kept)[Math.floor(kept.length / 2)];
