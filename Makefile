@@ -11,7 +11,7 @@ sweep: $(INSTALLED)  ## a first sweep: 16 Sobol configs of PPO on CartPole, 2 se
 
 test: $(INSTALLED)  ## the checks and the tests, without the slow ones
 	$(MAKE) --no-print-directory check
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 test-slow: $(INSTALLED)  ## the tests that train for minutes
 	$(BIN)/pytest -m slow
