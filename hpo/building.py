@@ -12,7 +12,7 @@ from hpo.trial import Trial
 from hpo.tuners.sobol import Sobol
 from landscapes import cards, collect, dataset
 from landscapes.dataset import Landscape
-from landscapes.store import Store, dumps
+from landscapes.store import Store
 
 BATCH = 128
 
@@ -56,16 +56,17 @@ def build(
     label = dataset.directory_name(chosen.landscape)
     directory = Path(out or dataset.directories()[0]) / label
     names = [f"landscape-{label}-seed{seed}" for seed in range(seeds)]
-    num_written = _num_seeds(directory)
-    _check_grows(directory, chosen, configs, seeds, store, names)
-    written = _written([directory, *(parent / label for parent in dataset.directories())], chosen)
+    own = _at(directory)
+    _check_grows(own, chosen, configs, seeds, store, names)
+    written = [own, *(_at(parent / label) for parent in dataset.directories())]
+    known = [landscape for landscape in written if landscape and _can_restore(landscape, chosen)]
     for seed, name in enumerate(names):
-        _restore(store, name, chosen, seed, configs, written)
+        _restore(store, name, chosen, seed, configs, known)
     records = []
     for seed, name in enumerate(names):
         settings = {"trials": configs + 1, "seeds": [seed], "batch": BATCH}
         records.append(sweeps.sweep(chosen, DefaultThenSobol, name=name, store=store, view=make_view(), **settings))
-        if seed + 1 < num_written:  # what is written already is not to shrink meanwhile
+        if own and seed + 1 < len(own.seeds):  # what is written already is not to shrink meanwhile
             continue
         about = {"name": chosen.landscape, **collect.about(records)}
         landscape = dataset.write(directory, about, collect.tables(records), collect.build(records))
@@ -81,39 +82,36 @@ def describe(landscape: Landscape) -> None:
     cards.write(landscape, tables.Recorded(landscape).cross_validated() if enough else None)
 
 
-def _check_grows(directory: Path, task: Task, configs: int, seeds: int, store: Store, names: Sequence[str]) -> None:
+def _check_grows(
+    own: Landscape | None, task: Task, configs: int, seeds: int, store: Store, names: Sequence[str]
+) -> None:
     """Refuse a build that would lose what there is: fewer configs or seeds, or another task's."""
+    from hpo import tables
+
     recorded = [len(store.trials(name)) - 1 for name in names if name in store.names()]
     there = {store.location: max(recorded, default=0)}
-    if (directory / "landscape.json").is_file():
-        landscape = dataset.read(directory)
-        if not _same_task(landscape, task):
-            raise InputError(
-                f"directory {str(directory)!r} holds a landscape with other settings: choose another --out"
-            )
-        if seeds < len(landscape.seeds):
-            raise InputError(f"seeds must be at least the {len(landscape.seeds)} that {directory} holds, got {seeds}")
-        there[str(directory)] = landscape.about["num_configs"] - 1
+    if own is not None:
+        directory = str(own.directory)
+        if tables.difference(own, task):
+            raise InputError(f"directory {directory!r} holds a landscape with other settings: choose another --out")
+        if seeds < len(own.seeds):
+            raise InputError(f"seeds must be at least the {len(own.seeds)} that {directory} holds, got {seeds}")
+        there[directory] = own.about["num_configs"] - 1
     for place, num in there.items():
         if configs < num:
             raise InputError(f"configs must be at least the {num} that {place} holds of this landscape, got {configs}")
 
 
-def _num_seeds(directory: Path) -> int:
-    return len(dataset.read(directory).seeds) if (directory / "landscape.json").is_file() else 0
+def _at(directory: Path) -> Landscape | None:
+    """The landscape in a directory, if there is one."""
+    return dataset.read(directory) if (directory / "landscape.json").is_file() else None
 
 
-def _written(places: Sequence[Path], task: Task) -> list[Landscape]:
-    """The landscapes of a task in some directories whose runs can be taken over: made in one width of lanes."""
-    known = (dataset.read(place) for place in places if (place / "landscape.json").is_file())
-    return [one for one in known if _same_task(one, task) and isinstance(one.about["lanes"], Mapping)]
+def _can_restore(landscape: Landscape, task: Task) -> bool:
+    """Whether a landscape's runs can be taken over: of the task as it is, and made in one width of lanes."""
+    from hpo import tables
 
-
-def _same_task(landscape: Landscape, task: Task) -> bool:
-    """Whether a landscape was built with the task's settings and space."""
-    settings, space = landscape.about["settings"], task.space.to_serialized_dict()
-    alike = all(dumps(settings.get(key)) == dumps(value) for key, value in task.settings().items())
-    return alike and dumps(landscape.about["space"]) == dumps(space)
+    return isinstance(landscape.about["lanes"], Mapping) and tables.difference(landscape, task) is None
 
 
 def _restore(store: Store, name: str, task: Task, seed: int, configs: int, written: Sequence[Landscape]) -> None:

@@ -82,11 +82,6 @@ class Schedule:
         """The lists by name."""
         return {name: list(value) for name, value in self.values.items() if isinstance(value, list | tuple)}
 
-    @property
-    def constant(self) -> dict[str, Scalar]:
-        """The other values by name."""
-        return {name: value for name, value in self.values.items() if isinstance(value, bool | int | float | str)}
-
     def config(self, interval: int) -> dict[str, Scalar]:
         """The config of an interval, the first of which is 0."""
         return {

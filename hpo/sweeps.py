@@ -201,6 +201,7 @@ class Sweep:
         self.plan, self.name, self.store, self.view = plan, name, store, view
         self.pool = pool if plan.objective == "training" else None
         task = plan.task
+        self.before = store.sweep(name) if name in store.names() else None
         context = {
             "space": copy.deepcopy(task.space),  # a tuner's own: some reseed the space they are given
             "fidelity": task.fidelity,
@@ -212,7 +213,7 @@ class Sweep:
         }
         self.tuner = tuners.make(tuner, context, plan.options)
         self.recorded = self._recorded()
-        self.timing_before: dict[str, float] = store.sweep(name)["timing"] if self.recorded else {}
+        self.timing_before: dict[str, float] = self.before["timing"] if self.before and self.recorded else {}
         self.finished: dict[int, TrialRecord] = {}
         self.num_timed = 0  # finished trials when the timing was recorded
         self.asked: dict[int, Trial] = {}
@@ -343,13 +344,13 @@ class Sweep:
 
     def _planned(self) -> Plan:
         """The plan as it was at first: a sweep that is prolonged must ask its tuner the same questions again."""
-        recorded = self.store.sweep(self.name)["settings"] if self.name in self.store.names() else {}
+        recorded = self.before["settings"] if self.before else {}
         first = recorded.get("planned_trials", recorded.get("trials", self.plan.trials))
         return dataclasses.replace(self.plan, trials=first)
 
     def _begin(self) -> None:
         """Record the sweep itself, or that it is prolonged."""
-        if self.name in self.store.names():
+        if self.before:
             settings = {**self.plan.settings(), "planned_trials": self._planned().trials}
             self.store.set_settings(self.name, settings)
         else:
@@ -389,9 +390,9 @@ class Sweep:
             InputError: the name is taken by a sweep with other settings.
         """
         settings, space = self.plan.settings(), self.plan.task.space.to_serialized_dict()
-        if self.name not in self.store.names():
+        if not self.before:
             return {}
-        theirs = self.store.sweep(self.name)
+        theirs = self.before
         for key, value in {**settings, "space": space}.items():
             unnamed = {"scores": [scores.DEFAULT], "objective": "training"}  # in older records
             recorded = {**unnamed, **theirs["settings"]}

@@ -39,12 +39,8 @@ class Table:
         missing = [seed for seed in seeds if seed not in landscape.seeds]
         if missing:
             raise InputError(f"seeds must be among the landscape's {landscape.seeds}, got {missing[0]}")
-        settings = landscape.about["settings"]
-        for key, value in task.settings().items():
-            if dumps(settings[key]) != dumps(value):
-                raise InputError(f"landscape {landscape.name} must have {key} {value!r}, got {settings[key]!r}")
-        if dumps(landscape.about["space"]) != dumps(task.space.to_serialized_dict()):
-            raise InputError(f"landscape {landscape.name} must have the space of the task as it is now, got another")
+        if other := difference(landscape, task):
+            raise InputError(f"landscape {landscape.name} must have {other}")
         self.task, self.seeds, self.mode = task, tuple(seeds), mode
         self.recorded = recorded(landscape)
         self.landscape = self.recorded.landscape
@@ -237,6 +233,16 @@ class Recorded:
         return "surrogate: rank correlation {spearman:.2f}, error {mean_absolute_error:.3g} on unseen configs".format(
             **known
         )
+
+
+def difference(landscape: Landscape, task: Task) -> str | None:
+    """In what settings or space a landscape is not of the task as it is now: what it must have, and has; None if in none."""
+    settings = landscape.about["settings"]
+    for key, value in task.settings().items():
+        if dumps(settings.get(key)) != dumps(value):
+            return f"{key} {value!r}, got {settings.get(key)!r}"
+    same_space = dumps(landscape.about["space"]) == dumps(task.space.to_serialized_dict())
+    return None if same_space else "the space of the task as it is now, got another"
 
 
 def recorded(landscape: Landscape) -> Recorded:
