@@ -88,7 +88,7 @@ def _check_grows(
     """Refuse a build that would lose what there is: fewer configs or seeds, or another task's."""
     from hpo import tables
 
-    recorded = [len(store.trials(name)) - 1 for name in names if name in store.names()]
+    recorded = [len(store.trials(name)) - 1 for name in names if name in store]
     there = {store.location: max(recorded, default=0)}
     if own is not None:
         directory = str(own.directory)
@@ -119,7 +119,7 @@ def _restore(store: Store, name: str, task: Task, seed: int, configs: int, writt
     from hpo import tables
 
     landscape = next((known for known in written if seed in known.seeds), None)
-    if landscape is None or (name in store.names() and store.trials(name)):
+    if landscape is None or (name in store and store.trials(name)):
         return
     found = dataset.recorded_configs(landscape)[: configs + 1]
     trials = [Trial(i, config, task.fidelity) for i, config in enumerate(found)]
@@ -130,6 +130,6 @@ def _restore(store: Store, name: str, task: Task, seed: int, configs: int, writt
         for record in tables.Table(task, [seed], landscape, "exact").evaluate(trials)
     ]
     plan = sweeps.plan(task, DefaultThenSobol, trials=len(trials), seeds=[seed], batch=BATCH)
-    if name not in store.names():
+    if name not in store:
         store.add_sweep(name, plan.settings(), landscape.about["provenance"], task.space.to_serialized_dict())
     store.add_trials(name, records)

@@ -211,7 +211,7 @@ class _Comparing:
         if not chains:
             return None
         name = self.design.test_name(task)
-        recorded = self.store.trials(name) if name in self.store.names() else {}
+        recorded = self.store.trials(name) if name in self.store else {}
         trials = test_trials(chains, recorded)
         return self._test_sweep(task, trials, self.view.test(name, len(trials))).run()
 

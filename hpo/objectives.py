@@ -229,7 +229,7 @@ def result(trial: Trial, record: TrialRecord, scores: Mapping[str, float] | None
 
     `scores` are more metrics, where a sweep has several scores. Of a failed trial there is no curve, nor other metrics.
     """
-    runs = sorted(record.runs, key=lambda run: run.seed)
+    runs = record.runs
     whole = [] if record.status == FAILED else runs
     curves = np.array([[point.return_mean for point in run.points] for run in whole])
     steps = [point.env_steps for point in whole[0].points] if whole else []

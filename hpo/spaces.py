@@ -125,6 +125,8 @@ def check(space: ConfigurationSpace, config: Mapping[str, Any]) -> None:
             raise unknown("hyperparameter of the space", name, space)
         if not _is_legal(space[name], value):
             raise InputError(f"{name} must be {describe(space[name])}, got {value!r}")
+    if len(config) == len(space) and not space.conditions and not space.forbidden_clauses:
+        return
     try:
         Configuration(space, values=dict(config))
     except Exception as error:  # ConfigSpace's errors share no base class
@@ -151,10 +153,10 @@ def describe(hyperparameter: Any) -> str:
 
 def choices(hyperparameter: Any) -> list[Scalar] | None:
     """All values of a categorical, ordinal or constant hyperparameter in order; None for a numeric one."""
-    for kind, values in _VALUES.items():
-        if isinstance(hyperparameter, kind):
-            return [value.item() if isinstance(value, np.generic) else value for value in values(hyperparameter)]
-    return None
+    values = _VALUES.get(type(hyperparameter))
+    if values is None:
+        return None
+    return [value.item() if isinstance(value, np.generic) else value for value in values(hyperparameter)]
 
 
 def at(hyperparameter: Any, u: float) -> Any:

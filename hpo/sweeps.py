@@ -23,7 +23,7 @@ from hpo import contract, scores, spaces, tasks, tuners
 from hpo.pool import Pool
 from hpo.trial import Result, Trial, TunerError, as_dict
 from landscapes import dataset
-from landscapes.record import SweepRecord, load_sweep
+from landscapes.record import SweepRecord
 from landscapes.store import Store, TrialRecord, dumps
 
 if TYPE_CHECKING:
@@ -179,7 +179,7 @@ def sweep(
     """
     chosen = plan(task, tuner, **settings)
     store, name = store if isinstance(store, Store) else Store(store), name or default_name(chosen)
-    if settings.get("batch") is None and name in store.names():
+    if settings.get("batch") is None and name in store:
         chosen = dataclasses.replace(chosen, batch=store.sweep(name)["settings"]["batch"])
     return Sweep(chosen, name, store, tuner, view or View()).run()
 
@@ -201,7 +201,7 @@ class Sweep:
         self.plan, self.name, self.store, self.view = plan, name, store, view
         self.pool = pool if plan.objective == "training" else None
         task = plan.task
-        self.before = store.sweep(name) if name in store.names() else None
+        self.before = store.sweep(name) if name in store else None
         context = {
             "space": copy.deepcopy(task.space),  # a tuner's own: some reseed the space they are given
             "fidelity": task.fidelity,
@@ -215,7 +215,6 @@ class Sweep:
         self.recorded = self._recorded()
         self.timing_before: dict[str, float] = self.before["timing"] if self.before and self.recorded else {}
         self.finished: dict[int, TrialRecord] = {}
-        self.num_timed = 0  # finished trials when the timing was recorded
         self.asked: dict[int, Trial] = {}
         self.spent = 0.0
         self.objective = self._objective()
@@ -236,13 +235,17 @@ class Sweep:
         try:
             while trials:
                 self._call("tell", self._results(trials))
-                self._record_timing()
                 trials = self._ask()
         finally:
             self.view.closed()
-            self._record_timing()
         self._check_all_replayed()
-        return load_sweep(self.name, self.store)
+        return self._record_of_all()
+
+    def _record_of_all(self) -> SweepRecord:
+        """As `load_sweep` would give it; the trials need not be read back."""
+        about = self.store.sweep(self.name)
+        about = {key: about[key] for key in ("settings", "provenance", "timing", "space")}
+        return SweepRecord(self.name, **about, records=dict(sorted(self.finished.items())))
 
     def _objective(self) -> "Training | Table":
         task, seeds = self.plan.task, self.plan.seeds
@@ -335,10 +338,11 @@ class Sweep:
         """Score and record trials; the first ones begin the sweep, so that a sweep that fails at once leaves nothing."""
         settings = self.plan.task.settings()
         scored = [scores.score(record, self.plan.scores, settings, self.finished) for record in records]
-        with self._timed("store"):
+        with self._timed("store"), self.store.transaction():
             if scored and not set(self.finished) - set(self.recorded):
                 self._begin()
             self.store.add_trials(self.name, scored)
+            self.store.set_timing(self.name, self._timing())
         for record in scored:
             self._finish(record)
 
@@ -406,19 +410,11 @@ class Sweep:
                 )
         return self.store.trials(self.name)
 
-    def _record_timing(self) -> None:
-        """Record what the sweep has cost so far, earlier processes included; after every round, as Ctrl-C leaves no time.
-
-        Where trials were only read back, the timing stays as it was.
-        """
-        if len(self.finished) == self.num_timed or not set(self.finished) - set(self.recorded):
-            return
-        self.num_timed = len(self.finished)
+    def _timing(self) -> dict[str, float]:
+        """What the sweep has cost up to now, earlier processes included, in seconds by phase."""
         spent = {name: cost - self.costs_before[name] for name, cost in self.objective.costs().items()}
         costs = {"total": time.perf_counter() - self.started, **spent, **self.seconds}
-        timing = {key: round(self.timing_before.get(key, 0.0) + value, 3) for key, value in costs.items()}
-        with self._timed("store"):
-            self.store.set_timing(self.name, timing)
+        return {key: round(self.timing_before.get(key, 0.0) + value, 3) for key, value in costs.items()}
 
     @contextlib.contextmanager
     def _timed(self, phase: str, clock: Callable[[], float] = time.perf_counter) -> Iterator[None]:
@@ -461,16 +457,19 @@ def provenance() -> dict[str, Any]:
     from arl import backend
 
     backend.setup()
+    return {**_software(), **backend.describe()}
+
+
+@functools.cache
+def _software() -> dict[str, str | None]:
     return {
         "arl": version("arl"),
         "commit": _commit(),
         "python": platform.python_version(),
         "machine": platform.machine(),
-        **backend.describe(),
     }
 
 
-@functools.cache
 def _commit() -> str | None:
     """The checkout's commit, with `+` for uncommitted changes; None outside a checkout."""
     here = Path(__file__).resolve().parent

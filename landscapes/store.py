@@ -8,7 +8,7 @@ import json
 import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -108,7 +108,7 @@ class RunRecord:
 
 @dataclass(frozen=True)
 class TrialRecord:
-    """One finished trial with its runs; `config` holds active hyperparameters only."""
+    """One finished trial with its runs in the order of their seeds; `config` holds active hyperparameters only."""
 
     trial: int
     config: Mapping[str, Any]
@@ -119,6 +119,10 @@ class TrialRecord:
     score: float
     runs: Sequence[RunRecord]
     finished_at: str = field(default_factory=lambda: now())
+
+    def __post_init__(self):
+        object.__setattr__(self, "seeds", tuple(self.seeds))
+        object.__setattr__(self, "runs", tuple(sorted(self.runs, key=lambda run: run.seed)))
 
     @property
     def rank(self) -> tuple[int, int, float]:
@@ -159,6 +163,7 @@ class Store:
             raise InputError(f"store must be a file in a directory, got {location!r}")
         sa.event.listen(self._engine, "connect", _enforce_foreign_keys)
         self._made = False
+        self._open: sa.Connection | None = None
         if self.exists():
             self._check()
 
@@ -174,6 +179,9 @@ class Store:
             if not sa.inspect(connection).has_table(_sweeps.name):
                 return []
             return list(connection.scalars(sa.select(_sweeps.c.name).order_by(_sweeps.c.created_at, _sweeps.c.name)))
+
+    def __contains__(self, name: str) -> bool:
+        return self._find(name) is not None
 
     def add_sweep(
         self, name: str, settings: Mapping[str, Any], provenance: Mapping[str, Any], space: Mapping[str, Any]
@@ -199,10 +207,19 @@ class Store:
         Raises:
             InputError: no such sweep.
         """
-        if name not in self.names():
+        found = self._find(name)
+        if found is None:
             raise unknown(f"sweep in {self.location}", name, self.names())
+        return found
+
+    def _find(self, name: str) -> dict[str, Any] | None:
+        if not self.exists():
+            return None
         with self._reading() as connection:
-            return dict(connection.execute(sa.select(_sweeps).where(_sweeps.c.name == name)).mappings().one())
+            if not (self._made or sa.inspect(connection).has_table(_sweeps.name)):
+                return None
+            row = connection.execute(sa.select(_sweeps).where(_sweeps.c.name == name)).mappings().one_or_none()
+            return dict(row) if row else None
 
     def set_timing(self, name: str, timing: Mapping[str, float]) -> None:
         """Record what the sweep has cost so far, seconds by phase."""
@@ -260,6 +277,15 @@ class Store:
             return [dict(row) for row in connection.execute(chosen).mappings()]
 
     @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """What is written within is recorded together, or not at all."""
+        with self._writing() as self._open:
+            try:
+                yield
+            finally:
+                self._open = None
+
+    @contextmanager
     def _reading(self) -> Iterator[sa.Connection]:
         """A connection; what keeps a database from being read is one line."""
         try:
@@ -270,13 +296,13 @@ class Store:
 
     @contextmanager
     def _writing(self, conflict: str = "") -> Iterator[sa.Connection]:
-        """A transaction; makes the store if it is new."""
+        """A transaction, or the one that is open; makes the store if it is new."""
         if not self.exists():
             assert self.path is not None
             self._made = False
             self.path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with self._engine.begin() as connection:
+            with nullcontext(self._open) if self._open else self._engine.begin() as connection:
                 if not self._made:
                     _metadata.create_all(connection)
                     if connection.scalar(sa.select(_about.c.schema_version)) is None:
