@@ -81,6 +81,19 @@ def test_names_are_taken_once(store):
     assert store.trials("a")[3].score == 1.0
 
 
+def test_a_transaction_is_recorded_as_one(store):
+    with pytest.raises(InputError, match="trial 3 of sweep 'b' is recorded already"), store.transaction():
+        store.add_sweep("b", {}, {}, {})
+        store.add_trial("b", trial_record(3))
+        store.add_trial("b", trial_record(3))
+    assert "a" in store and "b" not in store
+    with store.transaction():
+        store.add_sweep("b", {}, {}, {})
+        store.add_trial("b", trial_record(3))
+        assert "b" not in Store(store.path), "another reader sees nothing of an open transaction"
+    assert list(store.trials("b")) == [3]
+
+
 class Unwritable(dict):
     """Metrics that no row can be made of."""
 
