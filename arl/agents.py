@@ -1,6 +1,7 @@
 """Agents as files: the whole state, so that a loaded agent acts and goes on training as if it had never been saved.
 
-One file is a msgpack map: what the agent is (JSON) and its state. Nothing in it is executed when it is read.
+One file is a msgpack map: what the agent is (JSON) and its state. It holds no code; but an agent of an environment of the
+user's own names that environment's module, which is imported when the agent is read.
 """
 
 import json
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 from flax import serialization
 
 from arl import algorithms
@@ -33,8 +35,15 @@ class SavedAgent:
     env_steps: int
     state: Any
 
-    def act(self, obs: jax.Array, key: jax.Array | None = None) -> jax.Array:
-        """Actions for observations `(env, feature)`: the most likely ones, or sampled ones if a key is given."""
+    def act(self, obs: jax.typing.ArrayLike, key: jax.Array | None = None) -> jax.Array:
+        """Actions for observations `(env, feature)`: the most likely ones, or sampled ones if a key is given.
+
+        Raises:
+            InputError: observations of another shape.
+        """
+        obs = jnp.asarray(obs, jnp.float32)
+        if obs.ndim != 2 or obs.shape[1] != self.env.obs_size:
+            raise InputError(f"obs must have shape (env, {self.env.obs_size}), got {obs.shape}")
         explore = key is not None
         return self.algorithm.act(
             self.state, self.config, self.env, obs, key if explore else jax.random.key(0), explore
@@ -87,6 +96,8 @@ def unpacked(packed: bytes) -> SavedAgent:
     """The agent that a file holds; what is none fails in any way."""
     data = serialization.msgpack_restore(packed)
     about = json.loads(data["about"])
+    if about["format"] != _FORMAT:
+        raise InputError(f"an agent's file must have format {_FORMAT}, got {about['format']}")
     algorithm, env = algorithms.get(about["algorithm"]), vector.make(about["env"])
     config: Any = configs.make(algorithm.config, about["config"])
     blank = jax.eval_shape(lambda key: algorithm.init(key, config, env), jax.random.key(0))
@@ -96,7 +107,7 @@ def unpacked(packed: bytes) -> SavedAgent:
 
 def _restored(blank: Any, stored: Any) -> Any:
     """The stored state in the shape of a blank one; flax checks the names alone."""
-    state = jax.tree.map(jax.numpy.asarray, serialization.from_state_dict(blank, stored))
+    state = jax.tree.map(jnp.asarray, serialization.from_state_dict(blank, stored))
     for expected, got in zip(jax.tree.leaves(blank), jax.tree.leaves(state), strict=True):
         if (expected.shape, expected.dtype) != (got.shape, got.dtype):
             raise ValueError(f"an array must be {expected.dtype}{expected.shape}, got {got.dtype}{got.shape}")

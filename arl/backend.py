@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import psutil
 
 # Lanes stepped together by one worker. More lanes than this leave a core's cache (measured by
 # `scripts/bench_update.py`); a GPU is filled, as far as its memory goes.
@@ -42,7 +43,7 @@ def workers() -> list[jax.Device]:
 
 def num_cores() -> int:
     """Cores this process may use."""
-    return len(os.sched_getaffinity(0))
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def lanes_per_worker(lane_bytes: int = 1) -> int:
@@ -51,11 +52,11 @@ def lanes_per_worker(lane_bytes: int = 1) -> int:
 
 
 def memory_bytes() -> int:
-    """Memory that one worker may use: a device's own, or a core's share of what the machine has free."""
+    """Memory that one worker may use: a device's own, or a core's share of what the machine can give."""
     stats = jax.local_devices()[0].memory_stats() if jax.default_backend() != "cpu" else None
     if stats and "bytes_limit" in stats:
         return int(stats["bytes_limit"])
-    return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // num_cores()
+    return psutil.virtual_memory().available // num_cores()
 
 
 def compiler_options() -> dict[str, Any]:

@@ -6,6 +6,8 @@ Every hyperparameter says where it is declared which of three kinds it is:
 - `shared`: an array at run time, one value for a whole batch, because it steers control flow (a number of epochs).
   Any two values share a program, but not a batch.
 - `static`: a Python value at compile time, because it sets a shape. Two values are two programs.
+
+While an agent is trained, traced and shared ones may change, unless they are declared otherwise.
 """
 
 import dataclasses
@@ -49,7 +51,7 @@ class Domain:
     def _converted(self, name: str, value: Any) -> Any:
         value = value.item() if isinstance(value, np.generic) else value
         whole = isinstance(value, float) and value.is_integer()
-        if self.type is float and isinstance(value, int) and not isinstance(value, bool):
+        if self.type is float and isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**127:
             return float(value)
         if self.type is int and whole:
             return int(value)
@@ -63,9 +65,9 @@ class Domain:
         return " and ".join(part for part in (low, high) if part)
 
 
-def traced(default: Any, low: float | None = None, high: float | None = None) -> Any:
-    """A hyperparameter with one value per lane."""
-    return _hyperparameter("traced", default, low, high)
+def traced(default: Any, low: float | None = None, high: float | None = None, mutable: bool = True) -> Any:
+    """A hyperparameter with one value per lane; `mutable`: whether it may change while an agent is trained."""
+    return _hyperparameter("traced", default, low, high, mutable=mutable)
 
 
 def shared(default: Any, low: float | None = None, high: float | None = None) -> Any:
@@ -77,14 +79,19 @@ def static(
     default: Any, low: float | None = None, high: float | None = None, choices: Sequence[str] | None = None
 ) -> Any:
     """A hyperparameter that is compiled into the program."""
-    return _hyperparameter("static", default, low, high, choices)
+    return _hyperparameter("static", default, low, high, choices, mutable=False)
 
 
 def _hyperparameter(
-    kind: str, default: Any, low: float | None, high: float | None, choices: Sequence[str] | None = None
+    kind: str,
+    default: Any,
+    low: float | None,
+    high: float | None,
+    choices: Sequence[str] | None = None,
+    mutable: bool = True,
 ) -> Any:
     domain = Domain(type(default), low, high, tuple(choices) if choices else None)
-    return dataclasses.field(default=default, metadata={"kind": kind, "domain": domain})
+    return dataclasses.field(default=default, metadata={"kind": kind, "domain": domain, "mutable": mutable})
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(traced, shared, static))
@@ -99,6 +106,11 @@ def config(cls: type[Config]) -> type[Config]:
 def kinds(cls: type) -> dict[str, str]:
     """The kind of each hyperparameter: `traced`, `shared` or `static`."""
     return {field.name: field.metadata["kind"] for field in dataclasses.fields(cls)}
+
+
+def mutable(cls: type) -> frozenset[str]:
+    """The hyperparameters that may change while an agent is trained."""
+    return frozenset(field.name for field in dataclasses.fields(cls) if field.metadata["mutable"])
 
 
 def domains(cls: type) -> dict[str, Domain]:

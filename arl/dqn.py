@@ -46,12 +46,12 @@ class DQNConfig:
     learning_rate: float = traced(3e-4, low=0.0)
     gamma: float = traced(0.99, low=0.0, high=1.0)
     tau: float = traced(1.0, low=0.0, high=1.0)
-    buffer_size: int = traced(100_000, low=1)
+    buffer_size: int = traced(100_000, low=1, mutable=False)
     learning_starts: int = traced(1_000, low=0)
     initial_epsilon: float = traced(1.0, low=0.0, high=1.0)
     final_epsilon: float = traced(0.05, low=0.0, high=1.0)
     exploration_fraction: float = traced(0.1, low=0.0, high=1.0)
-    noise_correlation: float = traced(0.0, low=0.0, high=1.0)
+    noise_correlation: float = traced(0.0, low=0.0, high=0.999)
     use_target_network: bool = traced(True)
     target_update_interval: int = traced(1_000, low=1)
     normalize_observations: bool = traced(False)
@@ -73,11 +73,25 @@ class DQNConfig:
     max_buffer_size: int = static(100_000, low=1)
 
 
+class Dueling(NamedTuple):
+    """A network with a stream for the state's value and one for the actions' advantages, of a hidden layer each.
+
+    Wang et al. 2016, arXiv:1511.06581; the layers before are shared.
+    """
+
+    shared: list[networks.Layer]
+    value: list[networks.Layer]
+    advantage: list[networks.Layer]
+
+
+Params = list[networks.Layer] | Dueling
+
+
 class Learner(NamedTuple):
     """The network, its target, and Adam's moments."""
 
-    params: list[networks.Layer]
-    target: list[networks.Layer]
+    params: Params
+    target: Params
     opt_state: optax.OptState
 
 
@@ -94,12 +108,22 @@ def check(config: DQNConfig, env: VectorEnv) -> None:
 
 def init(key: PRNGKeyArray, config: DQNConfig, env: VectorEnv) -> OffPolicyState:
     """An untrained agent at the start of its episodes."""
-    key_network, key_reset = jax.random.split(key)
-    num_outputs = env.action_size + config.dueling
-    sizes = [env.obs_size, *[config.hidden_size] * config.num_layers, num_outputs]
-    params = networks.init_mlp(key_network, sizes, last_scale=1.0)
-    learner, noise = Learner(params, params, optimizer.init(params)), jnp.zeros((2, config.num_envs))
-    return off_policy.init(key_reset, learner, noise, config, env)
+    key_network, key_reset, key_noise = jax.random.split(key, 3)
+    params = _init_params(key_network, config, env)
+    noise = jax.random.normal(key_noise, (2, config.num_envs))
+    return off_policy.init(key_reset, Learner(params, params, optimizer.init(params)), noise, config, env)
+
+
+def _init_params(key: PRNGKeyArray, config: DQNConfig, env: VectorEnv) -> Params:
+    sizes = [env.obs_size, *[config.hidden_size] * config.num_layers]
+    if not config.dueling:
+        return networks.init_mlp(key, [*sizes, env.action_size], last_scale=1.0)
+    key_shared, key_value, key_advantage = jax.random.split(key, 3)
+    return Dueling(
+        shared=networks.init_mlp(key_shared, sizes[:-1], last_scale=2**0.5) if config.num_layers > 1 else [],
+        value=networks.init_mlp(key_value, [*sizes[-2:], 1], last_scale=1.0),
+        advantage=networks.init_mlp(key_advantage, [*sizes[-2:], env.action_size], last_scale=1.0),
+    )
 
 
 def train(
@@ -209,12 +233,12 @@ def _chosen(q_values: Float[Array, "action batch"], action: Int[Array, " batch"]
     return jnp.sum(jnp.where(is_chosen, q_values, 0.0), axis=0)
 
 
-def _q_values(
-    params: list[networks.Layer], config: DQNConfig, obs: Float[Array, "batch feature"]
-) -> Float[Array, "action batch"]:
-    """Values of all actions; of a dueling network, its last output is the state's value and the others are advantages."""
-    output = networks.apply_mlp(params, obs.T, config.activation)
-    if not config.dueling:
-        return output
-    advantage, value = output[:-1], output[-1:]
+def _q_values(params: Params, config: DQNConfig, obs: Float[Array, "batch feature"]) -> Float[Array, "action batch"]:
+    """Values of all actions."""
+    if not isinstance(params, Dueling):
+        return networks.apply_mlp(params, obs.T, config.activation)
+    hidden = obs.T
+    for layer in params.shared:
+        hidden = networks.ACTIVATIONS[config.activation](networks.affine(layer, hidden))
+    value, advantage = (networks.apply_mlp(stream, hidden, config.activation) for stream in params[1:])
     return value + advantage - jnp.mean(advantage, axis=0)

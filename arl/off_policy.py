@@ -41,7 +41,7 @@ class Progress(NamedTuple):
     Attributes:
         env_steps: env steps before and after this iteration's.
         last: whether this is the last update of the iteration.
-        num_updates: updates of all iterations so far, this one included.
+        num_updates: updates of all iterations so far, this one included, and those before learning started, without effect.
     """
 
     env_steps: tuple[Int[Array, ""], Int[Array, ""]]

@@ -74,7 +74,7 @@ class PPOState(NamedTuple):
 
 
 class Rollout(NamedTuple):
-    """Transitions `(time, env)`; `logits` is the policy network's output."""
+    """Transitions `(time, env)`."""
 
     obs: Float[Array, "time env feature"]
     next_obs: Float[Array, "time env feature"]
@@ -331,6 +331,8 @@ def value_loss_of(
 
 
 def _standardized(advantage: Float[Array, " batch"], active: Bool[Array, ""] | bool) -> Float[Array, " batch"]:
+    if advantage.size == 1:  # it would be 0, whatever it is
+        return advantage
     standard = (advantage - jnp.mean(advantage)) / (jnp.std(advantage) + 1e-8)
     return jnp.where(active, standard, advantage)
 

@@ -88,7 +88,7 @@ def add(
     return replay._replace(
         rows=jax.lax.dynamic_update_slice(replay.rows, rows, (first, 0)),
         position=slot + 1,
-        size=jnp.minimum(jnp.maximum(replay.size, slot + 1), slots),
+        size=jnp.maximum(replay.size, slot + 1),
         time=replay.time + 1,
         priorities=priorities,
     )
@@ -115,8 +115,8 @@ def sample(replay: Replay, config: Any, key: PRNGKeyArray) -> tuple[Int[Array, "
 def gather(replay: Replay, config: Any, env: VectorEnv, rows: Int[Array, " batch"]) -> Transitions:
     """The transitions that begin at `rows`, over `config.n_step` steps.
 
-    They end sooner where the episode ended, and where the next row is of another time: at the newest step, and where the
-    ring was cut. What they led to is then bootstrapped from there.
+    They end sooner where the episode ended, and where the next row is of another time, at the newest step. What they led to
+    is then bootstrapped from there.
     """
     step = _unpacked(replay.rows[rows], env)
     reward, next_obs, terminated = step.reward, step.next_obs, step.terminated
@@ -175,5 +175,5 @@ def _unpacked(rows: Float[Array, "batch column"], env: VectorEnv) -> _Step:
 
 
 def _within(rows: Int[Array, " batch"], num_rows: Int[Array, ""]) -> Int[Array, " batch"]:
-    """Rows brought below `num_rows`: rounding may draw one beyond the last, and a ring made smaller forgets its end."""
+    """Rows brought below `num_rows`: rounding may draw one beyond the last."""
     return rows % jnp.maximum(num_rows, 1)

@@ -11,6 +11,7 @@ Workers are threads that call compiled programs, so that none waits for another:
 
 import collections
 import dataclasses
+import functools
 import itertools
 import queue
 import threading
@@ -21,7 +22,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Int
 
 from arl import backend, evaluation
 from arl import config as configs
@@ -49,10 +50,9 @@ class Agent:
         return [(x.shape[2:], x.dtype) for x in jax.tree.leaves(self.block)]
 
     @property
-    def bytes(self) -> int:
-        """Memory of the agent's state."""
-        lanes = [x.shape[0] * x.shape[1] for x in jax.tree.leaves(self.block)]
-        return sum(x.nbytes // count for x, count in zip(jax.tree.leaves(self.block), lanes, strict=True))
+    def block_bytes(self) -> int:
+        """Memory of the block that is kept with the agent."""
+        return sum(x.nbytes for x in jax.tree.leaves(self.block))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,7 +137,7 @@ class Runner:
         lane_bytes: int = 1, lanes: tuple[int, int] | None = None,
     ):  # fmt: skip
         self.algorithm, self.env, self.num_episodes = algorithm, env, num_episodes
-        self.workers = backend.workers()
+        self.workers, self.memory = backend.workers(), backend.memory_bytes()
         self.width, self.rows = lanes or self._fitting_lanes(num_configs, num_seeds, lane_bytes)
         self.report = Report()
         self._bytes: dict[Any, int] = {}
@@ -221,10 +221,10 @@ class Runner:
             raise InputError(f"fidelity must allow one iteration of {unit} env steps, got {asked} to train")
 
     def _check_memory(self, config: Any) -> None:
-        num_lanes, each, there = self.width * self.rows, self._lane_bytes(config), backend.memory_bytes()
-        if num_lanes * each > there:
+        num_lanes, each = self.width * self.rows, self._lane_bytes(config)
+        if num_lanes * each > self.memory:
             needed = f"{num_lanes} agents of {each / 2**20:,.0f} MiB trained together"
-            raise InputError(f"{needed} must fit in memory, got {there / 2**20:,.0f} MiB free")
+            raise InputError(f"{needed} must fit in memory, got {self.memory / 2**20:,.0f} MiB free")
 
     def _lane_bytes(self, config: Any) -> int:
         key = configs.structure(config)
@@ -377,10 +377,27 @@ def _padded(rows: list[list[int]], num_rows: int, width: int) -> list[list[int]]
 
 
 def _stack_agents(runs: Sequence[Run], lanes: list[list[int]]) -> Any:
-    """The parents' states in the places of their lanes."""
-    states = [[parent.state for i in row if (parent := runs[i].parent)] for row in lanes]
-    rows = [jax.tree.map(lambda *x: jnp.stack(x), *row) for row in states]
-    return jax.tree.map(lambda *x: jnp.stack(x), *rows)
+    """The parents' states in the places of their lanes: one gather from each block that holds some of them."""
+    parents = [parent for row in lanes for i in row if (parent := runs[i].parent)]
+    shape = len(lanes), len(lanes[0])
+    places = np.array([parent.index for parent in parents]).reshape(*shape, 2)
+    owners = np.array([id(parent.block) for parent in parents]).reshape(shape)
+    states = None
+    for owner, block in {id(parent.block): parent.block for parent in parents}.items():
+        found = _gathered(block, places * (owners == owner)[..., None])
+        states = found if states is None else _merged(owners == owner, found, states)
+    return states
+
+
+@jax.jit
+def _gathered(block: Any, places: Int[Array, "seed config two"]) -> Any:
+    return jax.tree.map(lambda x: x[places[..., 0], places[..., 1]], block)
+
+
+@functools.partial(jax.jit, donate_argnums=2)
+def _merged(here: Bool[Array, "seed config"], found: Any, states: Any) -> Any:
+    """What was found, in its own lanes."""
+    return jax.tree.map(lambda x, y: jnp.where(here.reshape(here.shape + (1,) * (x.ndim - 2)), x, y), found, states)
 
 
 def _curve(

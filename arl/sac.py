@@ -57,8 +57,8 @@ class SACConfig:
     alpha_auto: bool = traced(True)
     target_entropy_scale: float = traced(1.0)
     reward_scale: float = traced(1.0, low=0.0)
-    noise_correlation: float = traced(0.0, low=0.0, high=1.0)
-    buffer_size: int = traced(100_000, low=1)
+    noise_correlation: float = traced(0.0, low=0.0, high=0.999)
+    buffer_size: int = traced(100_000, low=1, mutable=False)
     learning_starts: int = traced(1_000, low=0)
     use_target_network: bool = traced(True)
     target_update_interval: int = traced(1, low=1)
@@ -98,16 +98,18 @@ def check(config: SACConfig, env: VectorEnv) -> None:
     """Refuse an env that it can't drive, and a config that can't learn.
 
     Raises:
-        InputError: real-valued actions without bounds, or what `off_policy.check` refuses.
+        InputError: real-valued actions without bounds, a temperature that can't grow, or what `off_policy.check` refuses.
     """
     if not (env.discrete or env.bounded):
         raise InputError("sac must have an env with discrete or bounded actions, got unbounded ones")
+    if config.alpha_auto and config.alpha == 0.0:
+        raise InputError("alpha must be above 0 where alpha_auto adapts it, got 0.0")
     off_policy.check(config)
 
 
 def init(key: PRNGKeyArray, config: SACConfig, env: VectorEnv) -> OffPolicyState:
     """An untrained agent at the start of its episodes."""
-    key_actor, *keys_critic, key_reset = jax.random.split(key, 4)
+    key_actor, *keys_critic, key_reset, key_noise = jax.random.split(key, 5)
     hidden = [config.hidden_size] * config.num_layers
     num_inputs, num_outputs = (0, env.action_size) if env.discrete else (env.action_size, 1)
     actor_outputs = env.action_size * (1 if env.discrete else 2)
@@ -117,7 +119,7 @@ def init(key: PRNGKeyArray, config: SACConfig, env: VectorEnv) -> OffPolicyState
     critics = jax.tree.map(lambda *x: jnp.stack(x), *both)
     log_alpha = jnp.zeros(())
     moments = (optimizer.init(tree) for tree in (actor, critics, log_alpha))
-    noise = jnp.zeros((env.action_size, config.num_envs))
+    noise = jax.random.normal(key_noise, (env.action_size, config.num_envs))
     return off_policy.init(key_reset, Learner(actor, critics, critics, log_alpha, *moments), noise, config, env)
 
 
@@ -217,7 +219,11 @@ def _update(
 
     learning_rate = config.learning_rate * config.alpha_learning_rate_scale
     grad_alpha = entropy - target_entropy(config, env)
-    log_alpha, opt_alpha = optimizer.descend(learner.log_alpha, learner.opt_alpha, grad_alpha, learning_rate)
+    log_alpha, opt_alpha = jax.tree.map(
+        lambda new, old: jnp.where(config.alpha_auto, new, old),
+        optimizer.descend(learner.log_alpha, learner.opt_alpha, grad_alpha, learning_rate),
+        (learner.log_alpha, learner.opt_alpha),
+    )
 
     due = progress.num_updates % config.target_update_interval == 0
     share = jnp.where(config.use_target_network, config.tau * due, 1.0)

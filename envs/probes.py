@@ -110,7 +110,7 @@ class Choice(Observed):
 class Matching(Observed):
     """The continuous action must equal the observation."""
 
-    return_range = (-4.0, 0.0)
+    return_range = (-9.0, 0.0)
 
     def reward(self, state, action):
         return -jnp.square(jnp.squeeze(action) - state.sign)

@@ -5,6 +5,8 @@ Importing this module imports no environment library: gymnax alone costs seconds
 
 import dataclasses
 import functools
+import math
+import numbers
 from typing import Any
 
 from envs.errors import InputError, first_line, load_object, unknown
@@ -52,7 +54,7 @@ SPECS: dict[str, EnvSpec] = {
         _probe("Delayed", 2, 0.0, 1.0),
         _probe("Endless", 5, 0.0, 5.0),
         _probe("Choice", 1, -1.0, 1.0),
-        _probe("Matching", 1, -4.0, 0.0),
+        _probe("Matching", 1, -9.0, 0.0),
     )
 }
 
@@ -73,6 +75,8 @@ def spec(name: str) -> EnvSpec:
     Raises:
         InputError: unknown name, or a class that lacks what a task needs.
     """
+    if not isinstance(name, str):
+        raise InputError(f"environment must be a name, got {name!r}")
     if name in SPECS:
         return SPECS[name]
     if ":" not in name:
@@ -120,5 +124,19 @@ def _make_class(source: str) -> tuple[Any, Any]:
 @functools.cache
 def _custom_spec(name: str) -> EnvSpec:
     env, params = _make_class(name)
-    worst, best = env.return_range
-    return EnvSpec(name, int(params.max_steps_in_episode), (float(worst), float(best)), "custom", name)
+    limit = getattr(params, "max_steps_in_episode", None)
+    if not isinstance(limit, numbers.Integral) or limit < 1:
+        raise InputError(f"environment {name!r} must have params with max_steps_in_episode >= 1, got {limit!r}")
+    return EnvSpec(name, int(limit), _return_range(name, env.return_range), "custom", name)
+
+
+def _return_range(name: str, given: Any) -> tuple[float, float]:
+    try:
+        worst, best = (float(value) for value in given)
+        if -math.inf < worst < best < math.inf:
+            return worst, best
+    except (TypeError, ValueError):
+        pass
+    raise InputError(
+        f"environment {name!r} must have a return_range of two finite numbers, worst < best, got {given!r}"
+    )

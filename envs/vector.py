@@ -6,6 +6,7 @@ share a key share them too.
 """
 
 import dataclasses
+import functools
 import math
 from typing import Any, NamedTuple
 
@@ -15,6 +16,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Key, PRNGKeyArray
 
 import envs.registry
+from envs.errors import InputError, first_line
 
 EnvState = Any
 
@@ -53,7 +55,7 @@ class VectorEnv:
         space = self.env.action_space(self.params)
         return int(space.n) if self.discrete else math.prod(space.shape)
 
-    @property
+    @functools.cached_property
     def obs_size(self) -> int:
         """Number of features of a flattened observation."""
         obs, _ = jax.eval_shape(self.env.reset_env, jax.random.key(0), self.params)
@@ -101,22 +103,54 @@ class VectorEnv:
         truncated = jnp.asarray(self.env.is_truncated(state, self.params), bool) & ~terminated
         return _flat(obs), state, jnp.asarray(reward, jnp.float32), terminated, truncated
 
+    def _first_step(self, key: PRNGKeyArray) -> tuple[Array, EnvState, Array, EnvState, Array]:
+        """A start, and where one action leads to."""
+        obs, state = self._reset_one(key)
+        action = jnp.zeros((), jnp.int32) if self.discrete else self.scaled(jnp.zeros(self.action_size))
+        after_obs, after, reward, _, _ = self._step_one(key, state, action)
+        return obs, state, after_obs, after, reward
+
     def _bounds(self) -> np.ndarray:
         """The lowest and the highest value of each component of an action."""
-        space = self.env.action_space(self.params)
+        with jax.ensure_compile_time_eval():  # the space may make its bounds of jax arrays
+            space = self.env.action_space(self.params)
         return np.stack([np.broadcast_to(x, space.shape).ravel() for x in (space.low, space.high)]).astype(np.float32)
 
     def _native(self, action: Array) -> Array:
         if self.discrete:
             return action
         space = self.env.action_space(self.params)
-        return jnp.clip(action, space.low, space.high).reshape(space.shape)
+        return jnp.clip(action.reshape(space.shape), space.low, space.high)
 
 
 def make(name: str) -> VectorEnv:
-    """The environment of that name, ready to be stepped side by side."""
-    env, params = envs.registry.make(name)
-    return VectorEnv(env, params, envs.registry.spec(name).episode_limit)
+    """The environment of that name, ready to be stepped side by side.
+
+    Raises:
+        InputError: unknown name, its library is not installed, or a class of the user's that can't be stepped.
+    """
+    known, (env, params) = envs.registry.spec(name), envs.registry.make(name)
+    made = VectorEnv(env, params, known.episode_limit)
+    if known.family == "custom":
+        _check(made, name)
+    return made
+
+
+def _check(env: VectorEnv, name: str) -> None:
+    """Refuse an env that can't be traced, or whose steps give other shapes and types than its resets."""
+    try:
+        obs, state, after_obs, after, reward = jax.eval_shape(env._first_step, jax.random.key(0))
+    except Exception as error:  # the user's class can fail in any way
+        raise InputError(
+            f"environment {name!r} can't be stepped: {type(error).__name__}: {first_line(error)}"
+        ) from error
+    before, after = (jax.tree.map(lambda x: f"{x.dtype}{x.shape}", both) for both in ((obs, state), (after_obs, after)))
+    if before != after:
+        raise InputError(
+            f"environment {name!r} must give the same shapes and types by reset_env and step_env, got {before} and {after}"
+        )
+    if reward.shape:
+        raise InputError(f"environment {name!r} must give one number as reward, got shape {reward.shape}")
 
 
 def _flat(obs: Array) -> Float[Array, " feature"]:

@@ -1,7 +1,7 @@
 """Tuning while an agent is trained, as a Gymnasium environment: an episode is a training run, a step an interval of it.
 
-An action is a config of the hyperparameters that may change in mid-run, the traced and the shared ones of the task's
-space; static ones stay as they are. A step goes on training the agent under that config for one interval.
+An action is a config of the hyperparameters of the task's space that may change in mid-run; the others stay as they are.
+A step goes on training the agent under that config for one interval.
 
 An observation is `(entry,)`, float32, finite, by `observation_names`: `progress`, the share of the run that is done; how the
 agent did in the interval: the evaluation (`return_mean` and `return_std`, on the task's scale: its worst return is 0, its
@@ -100,12 +100,12 @@ class _Course:
         configs.make(self.algorithm.config, self.fixed)
 
     def _controlled(self) -> list[str]:
-        """The hyperparameters that an action chooses: not fixed, not static, and active by some action."""
-        space, kinds = self.task.space, configs.kinds(self.algorithm.config)
+        """The hyperparameters that an action chooses: not fixed, mutable, and active by some action."""
+        space, mutable = self.task.space, configs.mutable(self.algorithm.config)
         active, chosen = self.repaired({}), []
         for name in space:
             values = spaces.choices(space[name])
-            free = kinds[name] != "static" and name not in self.fixed and (values is None or len(values) > 1)
+            free = name in mutable and name not in self.fixed and (values is None or len(values) > 1)
             if free and (name in active or any(parent.name in chosen for parent in space.parents_of[name])):
                 chosen.append(name)
         if not chosen:
@@ -143,7 +143,7 @@ class _Course:
         return gymnasium.spaces.Box(np.array(low, np.float32), np.array(high, np.float32), dtype=np.float32)
 
     def config(self, action: Any) -> dict[str, Scalar]:
-        """The config that an action chooses, static hyperparameters included.
+        """The config that an action chooses, with the hyperparameters that no action changes.
 
         Raises:
             InputError: no action of the action space.

@@ -1,7 +1,7 @@
 """Objectives: trials in, results out. This one trains."""
 
 import math
-from collections import OrderedDict
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -39,7 +39,7 @@ class Training:
         self.runner = runner or self._runner(batch)
         self.agent_memory = agent_memory
         self.trials: dict[int, Trial] = {}
-        self.agents: OrderedDict[tuple[int, int], Agent] = OrderedDict()
+        self.agents: dict[tuple[int, int], Agent] = {}
         self.needed: set[int] = set()
         self.known_shapes: dict[Any, list[Any]] = {}
 
@@ -118,10 +118,9 @@ class Training:
     ) -> Iterator[tuple[Trial, int, Curve]]:
         pairs = [(trial, seed) for trial in trials for seed in self.seeds_of(trial)]
         for block in self.runner.train([self._run(trial, seed) for trial, seed in pairs], on_segment):
-            for i, curve in block:
-                trial, seed = pairs[i]
-                self._keep(trial, seed, curve.agent)
-                yield trial, seed, curve
+            of_block = [(*pairs[i], curve) for i, curve in block]
+            self._keep({(trial.id, seed): curve.agent for trial, seed, curve in of_block})
+            yield from of_block
 
     def _run(self, trial: Trial, seed: int) -> Run:
         if trial.parent is None:
@@ -139,11 +138,26 @@ class Training:
 
     def _check_fit(self, trials: Sequence[Trial]) -> None:
         for trial in trials:
+            if changed := self._changed_for_good(trial):
+                raise TunerError(
+                    f"trial {trial.id} can't go on from trial {trial.parent} with another {changed[0]}: "
+                    "it must stay as it is while an agent is trained"
+                )
             if not self._fits(self._run(trial, self.seeds_of(trial)[0])):
                 raise TunerError(
                     f"trial {trial.id} can't go on from trial {trial.parent}: hyperparameters that shape the agent differ "
                     "(network or number of envs)"
                 )
+
+    def _changed_for_good(self, trial: Trial) -> list[str]:
+        """Hyperparameters that may not change in mid-run and that the trial changes, beside those that shape the agent."""
+        if trial.parent is None:
+            return []
+        cls, before, now = self.algorithm.config, self.config(self.trials[trial.parent]), self.config(trial)
+        fixed = [
+            name for name, kind in configs.kinds(cls).items() if kind == "traced" and name not in configs.mutable(cls)
+        ]
+        return [name for name in fixed if getattr(before, name) != getattr(now, name)]
 
     def _fits(self, run: Run) -> bool:
         """Whether the agent to go on from, if there is one, has the shapes of its config's agents."""
@@ -171,13 +185,21 @@ class Training:
             for _ in self._train(lost, on_segment):
                 pass
 
-    def _keep(self, trial: Trial, seed: int, agent: Agent) -> None:
-        """Keep an agent, and drop the oldest that no trial in hand goes on from while there are too many."""
-        self.agents[trial.id, seed] = agent
-        room = max(int(self.agent_memory / agent.bytes), len(self.seeds_of(trial)))
-        droppable = [key for key in self.agents if key[0] not in self.needed]
-        for key in droppable[: max(0, len(self.agents) - room)]:
-            del self.agents[key]
+    def _keep(self, agents: Mapping[tuple[int, int], Agent]) -> None:
+        """Keep the agents of a block, and drop the oldest that no trial in hand goes on from while there are too many.
+
+        A block is held as a whole as long as one of its agents is.
+        """
+        droppable = [key for key in self.agents if key[0] not in self.needed and key not in agents]
+        self.agents.update(agents)
+        held = Counter(id(agent.block) for agent in self.agents.values())
+        used = sum({id(agent.block): agent.block_bytes for agent in self.agents.values()}.values())
+        for key in droppable:
+            if used <= self.agent_memory:
+                break
+            agent = self.agents.pop(key)
+            held[id(agent.block)] -= 1
+            used -= agent.block_bytes * (held[id(agent.block)] == 0)
 
     def _record(self, trial: Trial, curves: dict[int, Curve]) -> TrialRecord:
         return trial_record(trial, [self._run_record(trial, seed, curves[seed]) for seed in self.seeds_of(trial)])

@@ -426,16 +426,12 @@ class Sweep:
 
 
 def mutable(task: tasks.Task) -> frozenset[str]:
-    """The tuned hyperparameters that may change while an agent is trained: traced and shared ones.
-
-    Static ones may not: most shape the agent, and every new value is one more program to compile.
-    """
+    """The tuned hyperparameters that may change while an agent is trained."""
     from arl import algorithms, config
 
     if task.imported:  # a table can't answer for an agent whose config has changed
         return frozenset()
-    kinds = config.kinds(algorithms.get(task.algorithm).config)
-    return frozenset(name for name in task.space if kinds[name] != "static")
+    return config.mutable(algorithms.get(task.algorithm).config) & set(task.space)
 
 
 def longest_iteration(task: tasks.Task) -> int:

@@ -99,9 +99,9 @@ def _checked(schedule: Schedule, task: tasks.Task) -> Schedule:
         return getattr(config.make(cls, {name: value}), name)
 
     lists = {name: [checked(name, value) for value in values] for name, values in schedule.varying.items()}
-    static = [name for name in lists if config.kinds(cls)[name] == "static"]
-    if static:
-        raise InputError(f"{static[0]} can't change while an agent is trained: it must be one value, got a list")
+    fixed = [name for name in lists if name not in config.mutable(cls)]
+    if fixed:
+        raise InputError(f"{fixed[0]} can't change while an agent is trained: it must be one value, got a list")
     return Schedule(
         {name: lists[name] if name in lists else checked(name, value) for name, value in schedule.values.items()}
     )

@@ -51,6 +51,20 @@ def test_a_loaded_agent_acts(path, config, state):
     assert 0 < np.mean(sampled != best) < 0.5
 
 
+@pytest.mark.parametrize("shape", [(1,), (5, 2), ()])
+def test_observations_of_another_shape_are_refused(path, shape):
+    with pytest.raises(InputError, match=r"obs must have shape \(env, 1\), got "):
+        agents.load(path).act(np.zeros(shape))
+
+
+def test_a_file_of_another_format_is_refused(path):
+    data = serialization.msgpack_restore(path.read_bytes())
+    about = json.dumps({**json.loads(data["about"]), "format": 99})
+    path.write_bytes(serialization.msgpack_serialize({**data, "about": about}))
+    with pytest.raises(InputError, match="must have format 1, got 99"):
+        agents.load(path)
+
+
 def test_a_file_holds_nothing_that_could_be_run(path):
     assert set(serialization.msgpack_restore(path.read_bytes())) == {"about", "state"}
     assert path.name == "3.agent"

@@ -36,9 +36,21 @@ def test_double_q_takes_the_networks_action_at_the_targets_value():
     np.testing.assert_allclose(dqn._next_value(learner, small(double_q=True), obs), [5, -10])
 
 
-def test_dueling_advantages_have_mean_zero():
-    network = linear([[1.0], [4.0], [7.0]])
-    np.testing.assert_allclose(dqn._q_values(network, small(dueling=True), jnp.ones((1, 1)))[:, 0], [5.5, 8.5])
+def test_dueling_adds_advantages_of_mean_zero_to_the_value():
+    network = dqn.Dueling([], value=linear([[7.0]]), advantage=linear([[1.0], [4.0]]))
+    np.testing.assert_allclose(dqn._q_values(network, small(), jnp.ones((1, 1)))[:, 0], [5.5, 8.5])
+
+
+@pytest.mark.parametrize(("num_layers", "num_shared"), [(1, 0), (2, 1), (3, 2)])
+def test_dueling_streams_have_a_hidden_layer_each(num_layers, num_shared):
+    params = dqn.init(KEY, small(dueling=True, num_layers=num_layers), CARTPOLE).learner.params
+    sizes = [[layer.weight.shape[0] for layer in layers] for layers in params]
+    assert sizes == [[8] * num_shared, [8, 1], [8, 2]]
+
+
+def test_exploration_noise_is_normal_from_the_first_step_on():
+    state = dqn.init(KEY, small(num_envs=2000, buffer_size=2000, max_buffer_size=2000), CARTPOLE)
+    np.testing.assert_allclose(state.noise.std(axis=1), 1.0, atol=0.05)
 
 
 def progress(last=True, env_steps=(4, 8)):

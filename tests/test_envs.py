@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -215,6 +216,96 @@ class NeedsArguments(Slow):
     def __init__(self, length):
         pass
 """
+
+
+WRONG = """
+import jax.numpy as jnp
+from gymnax.environments import spaces
+from gymnax.environments.classic_control.pendulum import EnvParams, Pendulum
+
+class Fine(Pendulum):
+    return_range = (-2000, 0)
+
+class OneNumber(Fine):
+    return_range = 5
+
+class Words(Fine):
+    return_range = ("a", "b")
+
+class Reversed(Fine):
+    return_range = (1, 0)
+
+class Infinite(Fine):
+    return_range = (-float("inf"), 0)
+
+class NoLimit(Fine):
+    default_params = ()
+
+class NoTime(Fine):
+    default_params = EnvParams(max_steps_in_episode=0)
+
+class OtherObs(Fine):
+    def reset_env(self, key, params):
+        obs, state = super().reset_env(key, params)
+        return obs[:2], state
+
+class OtherState(Fine):
+    def reset_env(self, key, params):
+        obs, state = super().reset_env(key, params)
+        return obs, state.replace(theta=jnp.int32(state.theta))
+
+class Six(Fine):
+    def step_env(self, key, state, action, params):
+        return (*super().step_env(key, state, action, params), 0)
+
+class ManyRewards(Fine):
+    def step_env(self, key, state, action, params):
+        obs, state, reward, done, info = super().step_env(key, state, action, params)
+        return obs, state, jnp.stack([reward, reward]), done, info
+
+class NoActions(Fine):
+    def action_space(self, params=None):
+        return None
+
+class TwoAxes(Fine):
+    def action_space(self, params=None):
+        return spaces.Box(-jnp.ones((2, 1)), jnp.array([[1.0], [3.0]]), (2, 1))
+
+    def step_env(self, key, state, action, params):
+        obs, state, _, done, info = super().step_env(key, state, action[0], params)
+        return obs, state, jnp.sum(action), done, info
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("OneNumber", "must have a return_range of two finite numbers, worst < best, got 5"),
+        ("Words", "must have a return_range of two finite numbers"),
+        ("Reversed", "must have a return_range of two finite numbers"),
+        ("Infinite", "must have a return_range of two finite numbers"),
+        ("NoLimit", "must have params with max_steps_in_episode >= 1, got None"),
+        ("NoTime", "must have params with max_steps_in_episode >= 1, got 0"),
+        ("OtherObs", r"must give the same shapes and types by reset_env and step_env, got .*float32\(2,\)"),
+        ("OtherState", "must give the same shapes and types by reset_env and step_env, got .*int32"),
+        ("Six", "can't be stepped: ValueError"),
+        ("ManyRewards", r"must give one number as reward, got shape \(2,\)"),
+        ("NoActions", "can't be stepped: AttributeError"),
+    ],
+)
+def test_own_environment_that_is_wrong_is_refused(tmp_path, name, reason):
+    (tmp_path / "wrong_envs.py").write_text(WRONG)
+    with pytest.raises(InputError, match=reason) as error:
+        vector.make(f"{tmp_path / 'wrong_envs.py'}:{name}")
+    assert "\n" not in str(error.value)
+
+
+def test_actions_may_have_two_axes(tmp_path):
+    (tmp_path / "wrong_envs.py").write_text(WRONG)
+    env = vector.make(f"{tmp_path / 'wrong_envs.py'}:TwoAxes")
+    fresh = env.reset(jax.random.key(0), (1,))
+    step = env.step(jax.random.split(jax.random.key(1), 1), fresh[1], jnp.array([[-5.0, 2.0]]), fresh)
+    assert step.reward.tolist() == [1.0], "clipped to -1 and 2"
 
 
 @pytest.fixture

@@ -6,6 +6,8 @@ import math
 import numpy as np
 import pytest
 import tiny
+from ConfigSpace import ConfigurationSpace, Integer
+from conftest import SMALL
 from tiny import FIDELITY, ITERATION, WORST, run_record, trial_record
 
 from envs.errors import InputError
@@ -117,6 +119,15 @@ def test_agents_that_were_dropped_are_trained_again_to_the_same(forgetful, strai
     assert promoted.score == straight.score
 
 
+def test_agents_are_dropped_by_the_memory_of_their_blocks():
+    keeping = training()
+    evaluate(keeping, Trial(0, CONFIG, ITERATION), Trial(1, OTHER, ITERATION))
+    blocks = {id(agent.block): agent.block_bytes for agent in keeping.agents.values()}
+    keeping.agent_memory = sum(blocks.values())
+    evaluate(keeping, Trial(2, CONFIG, ITERATION), Trial(3, OTHER, ITERATION))
+    assert {trial for trial, _ in keeping.agents} == {2, 3}
+
+
 def test_several_dropped_parents_can_be_gone_on_from_at_once(forgetful, straight):
     first, second = Trial(50, CONFIG, ITERATION), Trial(51, OTHER, ITERATION)
     evaluate(forgetful, first, second)
@@ -140,6 +151,17 @@ def test_a_trial_can_not_go_on_with_an_agent_of_another_shape(shared):
     evaluate(shared, Trial(60, CONFIG, ITERATION))
     with pytest.raises(InputError, match="trial 61 can't go on from trial 60: hyperparameters that shape the agent"):
         evaluate(shared, Trial(61, {**CONFIG, "hidden_size": 64}, FIDELITY, parent=60))
+
+
+def test_a_trial_can_not_go_on_with_another_capacity_of_the_replay():
+    full = tasks.get("dqn/ProbeChoice", "full", 40)
+    space = ConfigurationSpace(space=[Integer("buffer_size", (16, 32))])
+    task = dataclasses.replace(full, space=space, fixed={**SMALL["dqn"], "schedule_steps": 40})
+    objective = Training(task, (0,), 1)
+    small, large = ({"buffer_size": size} for size in (16, 32))
+    evaluate(objective, Trial(0, large, task.fidelity // 2))
+    with pytest.raises(InputError, match="trial 1 can't go on from trial 0 with another buffer_size"):
+        evaluate(objective, Trial(1, small, task.fidelity, parent=0))
 
 
 TOO_SHORT = "fidelity must allow one iteration of 20 env steps, got 19 to train"

@@ -48,15 +48,6 @@ def test_a_ring_that_does_not_hold_whole_steps_is_cut_to_them():
     assert observed(memory)[:6] == [30, 31, 10, 11, 20, 21]
 
 
-def test_a_ring_made_larger_fills_up_and_one_made_smaller_forgets():
-    memory, step = filled(small(), 6), (jnp.full((2, 1), 60.0), jnp.zeros((2, 1)), jnp.zeros(2), jnp.zeros((2, 1)))
-    never = jnp.zeros(2, bool)
-    larger = replay.add(memory, small(buffer_size=16), *step, never, never)
-    assert (larger.size, observed(larger)[4:6]) == (4, [60, 60])
-    smaller = replay.add(memory, small(buffer_size=4), *step, never, never)
-    assert (smaller.size, observed(smaller)[:4]) == (2, [60, 60, 50, 51])
-
-
 def test_a_transition_comes_back_whole():
     config = small()
     got = gather(filled(config, 3, ends=[1]), config, ENV, jnp.array([0, 3]))

@@ -250,9 +250,9 @@ def test_configs_that_train_the_same_share_a_program():
     assert counter.report.programs == 1
 
 
-def test_agents_know_their_size(counter):
+def test_agents_know_the_size_of_their_block(counter):
     (curve,) = train(counter, [Run(CountingConfig(), 0, (10,))])
-    assert curve.agent.bytes == 8, "an int32 and a float32"
+    assert curve.agent.block_bytes == 8 * counter.width * counter.rows, "an int32 and a float32 each"
 
 
 def test_no_runs_give_nothing(counter):

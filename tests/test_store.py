@@ -82,14 +82,18 @@ def test_names_are_taken_once(store):
 
 
 def test_a_transaction_is_recorded_as_one(store):
-    with pytest.raises(InputError, match="trial 3 of sweep 'b' is recorded already"), store.transaction():
-        store.add_sweep("b", {}, {}, {})
-        store.add_trial("b", trial_record(3))
-        store.add_trial("b", trial_record(3))
-    assert "a" in store and "b" not in store
+    def write(times):
+        with store.transaction():
+            store.add_sweep("b", {}, {}, {})
+            for _ in range(times):
+                store.add_trial("b", trial_record(3))
+
+    with pytest.raises(InputError, match="trial 3 of sweep 'b' is recorded already"):
+        write(2)
+    assert "a" in store
+    assert "b" not in store
     with store.transaction():
-        store.add_sweep("b", {}, {}, {})
-        store.add_trial("b", trial_record(3))
+        write(1)
         assert "b" not in Store(store.path), "another reader sees nothing of an open transaction"
     assert list(store.trials("b")) == [3]
 
