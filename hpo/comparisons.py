@@ -219,7 +219,7 @@ class _Comparing:
         """The sweep of the task's incumbents under the test seeds."""
         plan = sweeps.Plan(
             task, "given", 0, {}, None, None, self.design.test_seeds, sweeps.MAX_BATCH, self.design.score,
-            self.design.objective,
+            self.design.objective, sweeps.version_of_landscape(task, self.design.objective),
         )  # fmt: skip
         given = type("given", (Given,), {"__init__": lambda tuner: Given.__init__(tuner, trials)})
         return sweeps.Sweep(plan, self.design.test_name(task), self.store, given, view)

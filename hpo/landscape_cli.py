@@ -57,7 +57,9 @@ def query(
         str | None, typer.Option(help="A condition on columns, e.g. 'score > 480 and learning_rate < 1e-3'.")
     ] = None,
     top: Annotated[int | None, typer.Option(help="How many of the best configs.", min=1, show_default="all")] = None,
-    point: Annotated[int, typer.Option(help="Evaluation point, 1 for the first.", show_default="the last")] = 0,
+    point: Annotated[
+        int | None, typer.Option(help="Evaluation point, 1 for the first.", show_default="the last")
+    ] = None,
     csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
     as_json: JsonOption = False,
     parquet: Annotated[Path | None, typer.Option(help="Write a Parquet file instead.")] = None,
@@ -67,9 +69,10 @@ def query(
 
     landscape = dataset.get(name)
     last = landscape.about["settings"]["num_points"]
-    if not 0 <= point <= last:
+    point = last if point is None else point
+    if not 1 <= point <= last:
         raise InputError(f"point must be in [1, {last}], got {point}")
-    frame = landscape.query(where, top, (point or last) - 1)
+    frame = landscape.query(where, top, point - 1)
     if parquet is not None:
         frame.to_parquet(parquet, index=False)
         print(parquet)
@@ -127,10 +130,14 @@ def ablation(name: NameArgument, out: PictureOption = None, as_json: JsonOption 
     if out is not None:
         plots.check(out)
     surrogate = tables.recorded(landscape)
-    path = ablation.path(landscape, surrogate.predict)
+    path, accuracy = ablation.path(landscape, surrogate.predict), surrogate.accuracy_words()
     _print_frame(path, as_json)
+    if not as_json:
+        print(accuracy or "the surrogate's accuracy is unknown: there are too few configs")
+        if len(path) == 1:
+            print("the default config is among the best: no path leads from it")
     if out is not None:
-        plots.ablation(landscape, path, out, surrogate.accuracy())
+        plots.ablation(landscape, path, out, accuracy)
 
 
 @app.command()
@@ -157,7 +164,7 @@ def analyse(
     pictures: Iterable[Path] = []
     if out is not None:
         surrogate = tables.recorded(landscape)
-        pictures = gallery.of_landscape(landscape, surrogate.predict, out, form, surrogate.accuracy())
+        pictures = gallery.of_landscape(landscape, surrogate.predict, out, form, surrogate.accuracy_words())
     _print_parts(parts, pictures, as_json)
 
 
@@ -275,5 +282,5 @@ def _print_parts(parts: Mapping[str, "pd.DataFrame"], pictures: Iterable[Path], 
 
 
 def _rows(frame: "pd.DataFrame") -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = json.loads(frame.to_json(orient="records"))
+    rows: list[dict[str, Any]] = json.loads(frame.to_json(orient="records", double_precision=15))
     return rows

@@ -69,6 +69,8 @@ def print_sweep(record: "SweepRecord", top: int, as_json: bool) -> None:
     print(
         f"{counts['trials']} trials ({counts['diverged']} diverged{failed}), {counts['env_steps']:,} env steps; {times}"
     )
+    if record.answers:
+        print(record.answers)
     _print_failures(record)
     return None
 

@@ -76,6 +76,24 @@ def repair(space: ConfigurationSpace, config: Mapping[str, Any]) -> dict[str, Sc
     return plain(Configuration(space, values=chosen))
 
 
+def from_row(space: ConfigurationSpace, row: Mapping[str, Any]) -> dict[str, Scalar]:
+    """A config as a row of a table holds it: without what is missing (None, NaN), in the types of its hyperparameters."""
+    return {
+        name: _typed(space, name, value) for name, value in plain(row).items() if value is not None and value == value
+    }
+
+
+def _typed(space: ConfigurationSpace, name: str, value: Any) -> Any:
+    """The value, or the equal one of the hyperparameter's own type: a column with gaps is read as floats."""
+    if name not in space:
+        return value
+    values = choices(space[name])
+    if values is not None:
+        return next((known for known in values if known == value), value)
+    whole = isinstance(space[name], IntegerHyperparameter) and isinstance(value, float) and value.is_integer()
+    return int(value) if whole else value
+
+
 def active(space: ConfigurationSpace, name: str, config: Mapping[str, Any]) -> bool:
     """Whether a hyperparameter is active by a config that holds the active ones before it in the space's order.
 

@@ -63,7 +63,7 @@ class Plan:
         seeds: tuning seeds, all below 1000: test seeds begin there.
         batch: how many trials are asked for at a time; by default an eighth of the budget, or all (at most 64) where the
             tuner's class says `any_batch = True`.
-        objective: `training`, or how a landscape answers instead (see `hpo.tables`).
+        objective: `training`, or how a landscape answers instead (see `hpo.tables`); `landscape`: the version of its files.
         scores: what a trial is given (see `hpo.scores`), the first one to maximise; of several, a tuner finds each among a
             result's metrics.
     """
@@ -78,13 +78,15 @@ class Plan:
     batch: int
     scores: tuple[str, ...] = (scores.DEFAULT,)
     objective: str = "training"
+    landscape: str | None = None
 
     def settings(self) -> dict[str, Any]:
         """The plan as JSON-ready values; two sweeps are the same if these and their spaces are."""
         names = ("tuner", "tuner_seed", "trials", "budget", "batch", "objective")
         own = {name: getattr(self, name) for name in names}
         lists = {"seeds": list(self.seeds), "scores": list(self.scores)}
-        return {**self.task.settings(), **own, "options": dict(self.options), **lists}
+        version = {"landscape": self.landscape} if self.landscape else {}
+        return {**self.task.settings(), **own, "options": dict(self.options), **lists, **version}
 
     @property
     def full_runs(self) -> float:
@@ -121,6 +123,8 @@ def plan(
     most = trials if trials is not None else max(1, int(budget or 0))
     known, names = tuning_seeds(seeds), scores.chosen(score)
     scores.check(names, task.settings(), task.space, len(known))
+    if "runtime" in names and objective != "training":
+        raise InputError(f"score 'runtime' must be measured in training, got objective {objective!r}")
     return Plan(
         task,
         name,
@@ -132,7 +136,18 @@ def plan(
         batch or (min(most, MAX_BATCH) if tuners.takes_any_batch(tuner) else batch_of_learner(most)),
         names,
         objective,
+        version_of_landscape(task, objective),
     )
+
+
+def version_of_landscape(task: tasks.Task, objective: str) -> str | None:
+    """By what a sweep knows the landscape again that answers it; None where it trains."""
+    if objective == "training":
+        return None
+    from hpo.tables import check_mode
+
+    check_mode(objective)
+    return dataset.get(task.landscape).version
 
 
 def batch_of_learner(budget: float) -> int:
@@ -209,7 +224,7 @@ class Sweep:
             "budget": self._planned().full_runs,
             "scores": plan.scores,
             "mutable": mutable(task),
-            "min_fidelity": longest_iteration(task),
+            "min_fidelity": longest_iteration(task) if plan.objective == "training" else task.points(task.fidelity)[0],
         }
         self.tuner = tuners.make(tuner, context, plan.options)
         self.recorded = self._recorded()

@@ -1,10 +1,11 @@
 """The objective that trains nothing: results from a landscape, exact, from the nearest config, or from a surrogate.
 
 Which of these a run comes from is in its provenance. All answer with the landscape's own seeds, so that a sweep on a table
-sees the noise that a sweep on training sees. Between evaluation points a curve is interpolated linearly; before the first
-it is the first.
+sees the noise that a sweep on training sees. Between evaluation points a curve is interpolated linearly; below the first
+there is nothing to answer with.
 """
 
+import dataclasses
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property, lru_cache
@@ -17,7 +18,7 @@ from envs.errors import InputError
 from hpo import spaces, tasks
 from hpo.tasks import Task
 from hpo.trial import Result, Trial, TunerError
-from landscapes import dataset, forest
+from landscapes import dataset, forest, statistics
 from landscapes.dataset import Landscape, recorded_configs
 from landscapes.store import PointRecord, RunRecord, TrialRecord, dumps
 
@@ -29,16 +30,16 @@ class Table:
     """Answers trials of a task from a landscape.
 
     `mode`: `exact` knows the recorded configs only; `table` answers others with the recorded config that is nearest in the
-    space; `surrogate` answers all with a regression forest's mean curve and the deviations of the nearest config's seeds
-    from theirs.
+    space; `surrogate` answers all with a regression forest's mean curve and seed noise of the nearest configs.
     """
 
     def __init__(self, task: Task, seeds: Sequence[int], landscape: Landscape, mode: str = "table"):
-        if mode not in MODES:
-            raise InputError(f"objective must be one of training, {', '.join(MODES)}, got {mode!r}")
+        check_mode(mode)
         missing = [seed for seed in seeds if seed not in landscape.seeds]
         if missing:
-            raise InputError(f"seeds must be among the landscape's {landscape.seeds}, got {missing[0]}")
+            raise InputError(
+                f"seeds must be among those of landscape {landscape.name}, {landscape.seeds}, got {missing[0]}"
+            )
         if other := difference(landscape, task):
             raise InputError(f"landscape {landscape.name} must have {other}")
         self.task, self.seeds, self.mode = task, tuple(seeds), mode
@@ -46,6 +47,7 @@ class Table:
         self.landscape = self.recorded.landscape
         self.trials: dict[int, Trial] = {}
         self._steps, self._metrics = task.points(task.fidelity), self.landscape.metrics
+        self.min_fidelity = self._steps[0]
 
     def provenance(self) -> dict[str, Any]:
         """Where the answers come from."""
@@ -72,18 +74,39 @@ class Table:
         """The trials' records.
 
         Raises:
-            TunerError: a config that is not in an `exact` table; a trial that goes on from another config's agent, as those
-                of population-based tuners do.
+            TunerError: a config that is not in an `exact` table; a fidelity below the first evaluation; a trial that goes on
+                from another config's agent, as those of population-based tuners do.
         """
+        low = next((trial for trial in trials if trial.fidelity < self.min_fidelity), None)
+        if low is not None:
+            raise TunerError(
+                f"trial {low.id}: fidelity must be at least {self.min_fidelity}, where the landscape's curves begin, "
+                f"got {low.fidelity}"
+            )
         self.remember(trials)
         for trial, answer in zip(trials, self._answers([dict(trial.config) for trial in trials]), strict=True):
             yield self._record(trial, *answer)
 
     def __call__(self, trials: Sequence[Trial]) -> list[Result]:
-        """Results in the order of the trials."""
+        """Results in the order of the trials. A config may also be a row of `landscape.scores()`, NaN where inactive.
+
+        Raises:
+            InputError: a config that is not in the space; a fidelity, parent or seeds that there are not.
+        """
         from hpo.objectives import result
 
+        trials = [self._checked(trial) for trial in trials]
         return [result(trial, record) for trial, record in zip(trials, self.evaluate(trials), strict=True)]
+
+    def _checked(self, trial: Trial) -> Trial:
+        config = spaces.from_row(self.task.space, trial.config)
+        spaces.check(self.task.space, config)
+        if trial.fidelity > self.task.fidelity:
+            raise InputError(f"fidelity must be at most {self.task.fidelity}, got {trial.fidelity}")
+        stray = [seed for seed in trial.seeds or () if seed not in self.seeds]
+        if stray:
+            raise InputError(f"seeds must be among {self.seeds}, got {stray[0]}")
+        return dataclasses.replace(trial, config=config)
 
     def numbers(self, configs: Sequence[Mapping[str, Any]]) -> np.ndarray:
         """The numbers `(config,)` of the recorded configs that are nearest to these."""
@@ -124,20 +147,26 @@ class Table:
         return RunRecord(seed, "completed", points[-1].return_mean, trained, 0.0, about, points)
 
     def _at(self, steps: Sequence[int], values: np.ndarray) -> np.ndarray:
-        """The rows of `values` at some env steps, `(step, column)`; what was really trained is known at recorded points."""
+        """The rows of `values` at some env steps, `(step, column)`.
+
+        From what a run really trained, in whole iterations, to the steps it was asked for, it is the same agent.
+        """
         if steps == self._steps:
             return values
-        places = np.interp(steps, self._steps, np.arange(len(self._steps)))
+        known = np.maximum.accumulate(np.stack([values[:, 0], self._steps], axis=1).ravel())
+        places = np.interp(steps, known, np.repeat(np.arange(len(values)), 2))
         below, share = places.astype(int), (places % 1)[:, None]
         above = np.minimum(below + 1, len(values) - 1)
         rows = np.where(share == 0, values[below], (1 - share) * values[below] + share * values[above])
-        rows[:, 0] = np.where(np.isin(steps, self._steps), rows[:, 0], steps)
+        rows[:, 0] = np.where(share[:, 0] == 0, rows[:, 0], steps)
         return rows
 
     def _start(self, trial: Trial) -> int:
         if trial.parent is None:
             return 0
-        parent = self.trials[trial.parent]
+        parent = self.trials.get(trial.parent)
+        if parent is None:
+            raise TunerError(f"trial {trial.id}: parent must be a trial that was asked for before, got {trial.parent}")
         if dict(parent.config) != dict(trial.config):
             raise TunerError(
                 f"trial {trial.id} goes on from trial {parent.id} with another config: a table can't answer that, "
@@ -165,12 +194,14 @@ class Table:
 
     def _guesses(self, configs: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, int, np.ndarray]]:
         encoded = np.array([spaces.encode(self.task.space, config) for config in configs])
+        num_seeds = len(self.landscape.seeds)
         for row, predicted in zip(encoded, self.recorded.forest.predict(encoded), strict=True):
-            number = self.recorded.nearest(row)
-            deviations = self.landscape.cube[number] - self.recorded.means[number]
-            returns = np.clip(predicted + deviations, *self.task.return_range)
-            steps, unknown = np.broadcast_to(self._steps, returns.shape), np.full_like(returns, np.nan)
-            yield "surrogate", number, np.stack([steps, returns, unknown, unknown], axis=-1)
+            near = self.recorded.by_distance(row)[:num_seeds]
+            # Each seed's noise comes from another config: deviations from one mean would be each other's opposites.
+            noise = self.recorded.noise[near, np.arange(len(near))]
+            returns = np.clip(predicted + noise, *self.task.return_range)
+            steps, unknown = np.broadcast_to(self.landscape.steps, returns.shape), np.full_like(returns, np.nan)
+            yield "surrogate", int(near[0]), np.stack([steps, returns, unknown, unknown], axis=-1)
 
 
 class Recorded:
@@ -201,38 +232,60 @@ class Recorded:
         return self.landscape.cube.mean(axis=1)
 
     @cached_property
+    def noise(self) -> np.ndarray:
+        """Deviations from each config's mean, `(config, seed, point)`, with the seeds' own variance; 0 for a single seed."""
+        num_seeds = self.landscape.cube.shape[1]
+        return (self.landscape.cube - self.means[:, None]) * math.sqrt(num_seeds / max(num_seeds - 1, 1))
+
+    @cached_property
     def forest(self) -> Any:
         """The surrogate, fitted to all means."""
         return forest.regressor().fit(self.encoded, self.means)
 
     def nearest(self, encoded: np.ndarray) -> int:
         """The number of the config that is nearest to an encoded one, by the sum of differences."""
-        return int(np.argmin(np.abs(self.encoded - encoded).sum(axis=1)))
+        return int(self.by_distance(encoded)[0])
+
+    def by_distance(self, encoded: np.ndarray) -> np.ndarray:
+        """The numbers of all configs, the nearest to an encoded one first."""
+        return np.argsort(np.abs(self.encoded - encoded).sum(axis=1), kind="stable")
 
     def predict(self, configs: Sequence[Mapping[str, Any]]) -> np.ndarray:
         """Mean scores of any configs at the full run by each tree of the surrogate, `(config, tree)`."""
         encoded = np.array([spaces.encode(self.space, config) for config in configs])
         return np.stack([tree.predict(encoded)[:, -1] for tree in self.forest.estimators_], axis=1)
 
-    def cross_validated(self, folds: int = 5) -> dict[str, float]:
-        """How well the surrogate predicts configs it has not seen: Spearman correlation and mean absolute error."""
-        from scipy.stats import spearmanr
+    def accuracy(self) -> dict[str, float]:
+        """How well the surrogate predicts configs that it has not seen, 5-fold cross-validated; see `_accuracy`."""
         from sklearn.model_selection import KFold, cross_val_predict
 
-        regressor, known = forest.regressor(), self.means[:, -1]
-        parts = KFold(folds, shuffle=True, random_state=0)  # the configs of a grid are sorted
-        predicted = cross_val_predict(regressor, self.encoded, self.means, cv=parts)[:, -1]
-        correlation = float(spearmanr(predicted, known).statistic)
+        parts = KFold(5, shuffle=True, random_state=0)  # the configs of a grid are sorted
+        return self._accuracy(cross_val_predict(forest.regressor(), self.encoded, self.means, cv=parts)[:, -1])
+
+    def accuracy_of_nearest(self) -> dict[str, float]:
+        """How well the score of the nearest other config stands for a config's own; see `_accuracy`."""
+        return self._accuracy(self.means[[self.by_distance(row)[1] for row in self.encoded], -1])
+
+    def _accuracy(self, predicted: np.ndarray) -> dict[str, float]:
+        """Spearman correlation with the mean scores at the full run, and mean absolute error."""
+        known = self.means[:, -1]
+        correlation = float(statistics.spearman(predicted, known))
         return {"spearman": correlation, "mean_absolute_error": float(np.abs(predicted - known).mean())}
 
-    def accuracy(self) -> str:
-        """The surrogate's in a few words; none where there are too few configs to tell."""
+    def accuracy_words(self) -> str:
+        """The surrogate's accuracy in a few words; none where there are too few configs to tell."""
         if len(self.configs) < MIN_CONFIGS:
             return ""
-        known = self.cross_validated()
+        known = self.accuracy()
         return "surrogate: rank correlation {spearman:.2f}, error {mean_absolute_error:.3g} on unseen configs".format(
             **known
         )
+
+
+def check_mode(mode: str) -> None:
+    """Refuse what is no way in which a landscape answers."""
+    if mode not in MODES:
+        raise InputError(f"objective must be one of training, {', '.join(MODES)}, got {mode!r}")
 
 
 def difference(landscape: Landscape, task: Task) -> str | None:
@@ -256,6 +309,7 @@ def _recorded(directory: Path, files: str) -> Recorded:
     return Recorded(dataset.read(directory))
 
 
-def objective(mode: str, landscape: Landscape, seeds: Sequence[int] | None = None) -> Table:
-    """A landscape as an objective: `objective("table", landscapes.load("ppo/CartPole-v1"))(trials)` gives results."""
+def objective(mode: str, landscape: Landscape | str, seeds: Sequence[int] | None = None) -> Table:
+    """A landscape, or that of a name, as an objective: `objective("table", "ppo/CartPole-v1")(trials)` gives results."""
+    landscape = dataset.get(landscape) if isinstance(landscape, str) else landscape
     return Table(tasks.of_landscape(landscape), landscape.seeds if seeds is None else seeds, landscape, mode)

@@ -77,7 +77,7 @@ class SweepView(View):
     def _state(self) -> str:
         trials = f"{self.num_done}/{self.plan.trials}" if self.plan.trials is not None else str(self.num_done)
         rate = self.env_steps / max(time.perf_counter() - self.begun, 1e-9)
-        parts = [f"{trials} trials", f"{rate:,.0f} env steps/s"]
+        parts = [f"{trials} trials", *([f"{rate:,.0f} env steps/s"] if self.plan.objective == "training" else [])]
         if self.best is not None:
             parts.append(f"incumbent {self.best.score:.1f} (trial {self.best.trial})")
         parts += [f"{num} {status}" for status in ("diverged", "failed") if (num := self.num_by_status[status])]
@@ -94,7 +94,7 @@ class ComparisonView(comparisons.View):
         return _OneLine(self.console, f"sweep {number}/{total} {name}")
 
     def test(self, name: str, num_incumbents: int) -> View:
-        return _OneLine(self.console, f"test seeds {name}, {num_incumbents} incumbents")
+        return _OneLine(self.console, f"{num_incumbents} incumbents under test seeds, {name}")
 
     def broken(self, reason: str) -> None:
         self.console.print(f"left out: {reason}", markup=False)

@@ -65,16 +65,17 @@ _METRICS = {
 }
 
 
-def write(landscape: Landscape, surrogate: Mapping[str, float] | None = None) -> None:
+def write(landscape: Landscape, accuracy: Mapping[str, Mapping[str, float]] | None = None) -> None:
     """Write `README.md` and `croissant.json` beside a landscape's files.
 
-    `surrogate`: its cross-validated `spearman` and `mean_absolute_error`, if there are enough configs for one.
+    `accuracy`: `spearman` and `mean_absolute_error` on unseen configs, of the `surrogate` and of the `nearest` config, if
+    there are enough configs to tell.
     """
-    (landscape.directory / "README.md").write_text(card(landscape, surrogate), encoding="utf-8")
+    (landscape.directory / "README.md").write_text(card(landscape, accuracy), encoding="utf-8")
     dataset.write_json(landscape.directory / "croissant.json", croissant(landscape))
 
 
-def card(landscape: Landscape, surrogate: Mapping[str, float] | None = None) -> str:
+def card(landscape: Landscape, accuracy: Mapping[str, Mapping[str, float]] | None = None) -> str:
     """The dataset card, in Markdown with the front matter of the Hugging Face hub."""
     about = landscape.about
     template = jinja2.Template(
@@ -95,7 +96,7 @@ def card(landscape: Landscape, surrogate: Mapping[str, float] | None = None) -> 
         source=landscape.source,
         rows=list(_rows(landscape)),
         gaps=list(_gaps(landscape)),
-        surrogate=surrogate,
+        accuracy=accuracy,
         tables=[
             {"name": name, "file": f"{name}.parquet", "description": text, "columns": list(_columns(landscape, name))}
             for name, text in TABLES.items()

@@ -73,7 +73,8 @@ def _subtitle(comparison: Comparison) -> str:
     settings = comparison.settings
     repeats, tests = pages.plural(settings["repeats"], "repeat"), pages.plural(len(settings["test_seeds"]), "test seed")
     scores = "scores" if settings["scores"][0] == "final" else f"{settings['scores'][0]} scores"
-    return f"budget {settings['budget']:g} equivalent full runs · {repeats} · {scores} on {tests}"
+    answered = "" if settings["objective"] == "training" else " · nothing was trained: landscapes answered"
+    return f"budget {settings['budget']:g} equivalent full runs · {repeats} · {scores} on {tests}{answered}"
 
 
 def checklist(comparison: Comparison) -> list[tuple[bool, str, str]]:
@@ -91,7 +92,13 @@ def checklist(comparison: Comparison) -> list[tuple[bool, str, str]]:
         (not set(seeds) & set(tests), "Tuning and test seeds are apart", f"{pages.inline(seeds)} / {pages.inline(tests)}"),
         (True, "One score for all tuners", ", ".join(settings["scores"])),
         (True, "Tuners see tuning seeds only", "a trial's score is that of its tuning seeds together"),
-        (True, "Results are on test seeds only", "incumbents are trained again from scratch, each config once"),
+        (
+            True,
+            "Results are on test seeds only",
+            "incumbents are trained again from scratch, each config once"
+            if settings["objective"] == "training"
+            else "incumbents are looked up under other seeds of the landscape",
+        ),
         (len(tests) >= NUM_SEEDS_ADVISED, f"At least {NUM_SEEDS_ADVISED} test seeds", str(len(tests))),
         (
             settings["repeats"] >= NUM_REPEATS_ADVISED,
@@ -141,7 +148,10 @@ def _key_figures(comparison: Comparison) -> list[dict[str, str]]:
             "note": f"{pages.plural(len(comparison.tuners), 'tuner')} x {pages.plural(len(comparison.tasks), 'task')} x "
             f"{pages.plural(settings['repeats'], 'repeat')}",
         },
-        {"label": "Env steps trained", "value": pages.count(float(env_steps)), "note": "shared runs once, tests included"},
+        {
+            "label": "Env steps", "value": pages.count(float(env_steps)),
+            "note": "shared runs once, tests included" if settings["objective"] == "training" else "looked up, none trained",
+        },
         {"label": "Wall time", "value": pages.duration(wall), "note": "all sweeps and tests"},
     ]  # fmt: skip
 

@@ -81,6 +81,12 @@ class Landscape:
         return f"imported from {self.source}" if self.source else f"arl {known.get('arl')}, {known.get('device')}"
 
     @property
+    def version(self) -> str:
+        """The name and the beginning of a checksum over those of its files."""
+        together = hashlib.sha256(json.dumps(self.about["files"], sort_keys=True).encode())
+        return f"{self.name} {together.hexdigest()[:12]}"
+
+    @property
     def seeds(self) -> list[int]:
         """The seeds under which every config was trained."""
         return list(self.about["seeds"])
@@ -110,6 +116,24 @@ class Landscape:
     def configs(self) -> pd.DataFrame:
         """A row per config, by its number; see `has_default`."""
         return self._table("configs").set_index("config")
+
+    def config(self, number: int) -> dict[str, Any]:
+        """The config of that number as plain scalars, active hyperparameters only.
+
+        Raises:
+            InputError: there is none.
+        """
+        known = self._plain_configs
+        if not 0 <= number < len(known):
+            raise InputError(f"config of {self.name} must be in [0, {len(known) - 1}], got {number}")
+        return dict(known[number])
+
+    @cached_property
+    def _plain_configs(self) -> list[dict[str, Any]]:
+        return recorded_configs(self)
+
+    def __repr__(self) -> str:
+        return f"<Landscape {self.name}: {self.about['num_configs']} configs x {len(self.seeds)} seeds>"
 
     @cached_property
     def runs(self) -> pd.DataFrame:
@@ -179,6 +203,9 @@ class Landscape:
 
         `point`: which evaluation, the last by default; `status` is that of whole runs: of the first that did not complete.
         """
+        num_points = self.cube.shape[2]
+        if not -num_points <= point < num_points:
+            raise InputError(f"point must be in [{-num_points}, {num_points - 1}], got {point}")
         scores = self.cube[:, :, point]
         failed = self.runs[self.runs.status != "completed"].groupby("config").status.first()
         frame = self.configs.copy()

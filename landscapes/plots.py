@@ -57,6 +57,8 @@ def landscape(data: Landscape, x: str, y: str | None, path: Path) -> Path:
     for name in (x, *([y] if y else [])):
         if name not in data.hyperparameters:
             raise unknown(f"hyperparameter of {data.name}", name, data.hyperparameters)
+    if x == y:
+        raise InputError(f"x and y must be two hyperparameters, got {x} twice")
     with _picture(path, (4.5, 3)) as (figure, axes):
         frame = data.scores().dropna(subset=[name for name in (x, y) if name])
         _over_two(axes, data, frame, x, y, figure) if y else _over_one(axes, data, frame, x, figure)
@@ -75,9 +77,10 @@ def importance(data: Landscape, fanova: pd.DataFrame, ped_anova: pd.DataFrame, p
     """
     alone = fanova[fanova.other.isna()]
     shares, spread = (
-        100 * alone.pivot(index="hyperparameter", columns="env_steps", values=of) for of in ("share", "share_std")
+        100 * alone.pivot(index="hyperparameter", columns="point", values=of) for of in ("share", "share_std")
     )
     ped = 100 * ped_anova.set_index("hyperparameter").set_axis(shares.columns, axis=1)
+    steps = alone.groupby("point").env_steps.first()
     order = (shares.iloc[:, -1] + ped.iloc[:, -1].reindex(shares.index)).sort_values(ascending=False).index
     shares, spread, ped = (table.reindex(order) for table in (shares, spread, ped))
     size = (1.8 + 0.56 * shares.shape[1], 1.2 + 0.2 * len(order))
@@ -85,7 +88,7 @@ def importance(data: Landscape, fanova: pd.DataFrame, ped_anova: pd.DataFrame, p
     with _picture(path, (max(size[0], 5), size[1]), columns=3, **layout) as (figure, (left, middle, right)):
         for axes, table, title in ((left, shares, "fANOVA"), (middle, ped, "PED-ANOVA")):
             axes.set(xlabel="env steps", title=f"{title}, %")
-            _cells(axes, table.to_numpy(), list(map(_prefixed(), table)), order, ".0f", "Blues", (0, 100))
+            _cells(axes, table.to_numpy(), list(map(_prefixed(), steps)), order, ".0f", "Blues", (0, 100))
         rows, bars = np.arange(len(order)), {"error_kw": {"elinewidth": 0.8}, "capsize": 1.5, "height": 0.38}
         error = [np.minimum(shares.iloc[:, -1], spread.iloc[:, -1]), spread.iloc[:, -1]]
         right.barh(rows - 0.2, shares.iloc[:, -1], xerr=error, color=COLORS[0], label="fANOVA, std of trees", **bars)
@@ -332,5 +335,5 @@ def _positions(axis: Any, data: Landscape, values: pd.Series) -> np.ndarray:
     choices = sorted(values.unique())
     axis.set_ticks(range(len(choices)), [str(choice) for choice in choices])
     place = {choice: i for i, choice in enumerate(choices)}
-    jitter = np.random.default_rng(0).uniform(-0.25, 0.25, len(values))
+    jitter = np.random.default_rng(ord(axis.axis_name)).uniform(-0.25, 0.25, len(values))
     return values.map(place).to_numpy(float) + jitter

@@ -1,6 +1,7 @@
 """What a sweep left behind, as pandas DataFrames."""
 
 import json
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,6 +11,8 @@ import pandas as pd
 
 from envs.errors import InputError
 from landscapes.store import Store, TrialRecord
+
+_SOURCES = {"exact": "recorded", "nearest": "by the nearest config", "surrogate": "predicted"}
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,21 @@ class SweepRecord:
     def scores(self) -> list[str]:
         """Names of the scores, the one that is maximised first."""
         return self.settings.get("scores", ["final"])
+
+    @property
+    def answers(self) -> str | None:
+        """How a landscape answered, in words; None where agents were trained."""
+        if self.settings.get("objective", "training") == "training":
+            return None
+        found = [record.runs[0].provenance for record in self.records.values()]
+        counts = Counter(_SOURCES[about["source"]] for about in found)
+        listed = ", ".join(f"{num} {source}" for source, num in counts.items())
+        num_configs = len({about["config"] for about in found})
+        return (
+            f"nothing was trained, {found[0]['landscape']} answered: {listed}; from {num_configs} of its configs"
+            if found
+            else "nothing was trained"
+        )
 
     @property
     def command(self) -> list[str]:

@@ -106,6 +106,7 @@ def _subtitle(record: SweepRecord, num_seeds: int) -> str:
     parts = [
         pages.inline(record.settings.get("tuner", "")),
         f"{pages.plural(num_seeds, 'seed')} a trial",
+        record.answers or "",
         pages.clock(record.provenance.get("created", "")),
     ]
     return " · ".join(part for part in parts if part not in ("", pages.MISSING))

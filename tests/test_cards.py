@@ -22,14 +22,15 @@ def landscape(tmp_path, records):  # noqa: F811
 
 
 def test_the_card(landscape):
-    cards.write(landscape, {"spearman": 0.87654, "mean_absolute_error": 12.34})
+    accuracy = {"spearman": 0.87654, "mean_absolute_error": 12.34}
+    cards.write(landscape, {"surrogate": accuracy, "nearest": {"spearman": 0.3, "mean_absolute_error": 99}})
     card = (landscape.directory / "README.md").read_text()
     assert card.startswith("---\nlicense: cc-by-4.0\n")
     for text in (
         "12 configs x 3 seeds x 10 points x 128 episodes: 36 runs of dqn on CartPole-v1",
         "- 12 configs of the planned 256 and the default.\n- 3 of the planned 10 seeds.\n",
         "- 1 of 36 runs are `diverged`", "- 1 of 36 runs are `failed`",
-        "Spearman correlation 0.877 and mean absolute error 12.3; returns are between 0 and\n500",
+        "returns are between 0 and\n500:", "surrogate`) | 0.877 | 12.3 |", "table`) | 0.300 | 99 |",
         "| `learning_rate` | double | hyperparameter in [1e-06, 0.1] (log) |",
         "; null unless use_target_network is True |",
         "| `q_loss` | float | loss of the action values, mean over the training since the evaluation before |",
@@ -46,7 +47,7 @@ def test_how_well_a_surrogate_predicts_it(landscape, monkeypatch):
     assert "Not measured: there are too few configs." in (landscape.directory / "README.md").read_text()
     monkeypatch.setattr(tables, "MIN_CONFIGS", 12)
     building.describe(landscape)
-    assert re.search(r"with Spearman correlation -?\d\.\d{3} ", (landscape.directory / "README.md").read_text())
+    assert re.search(r"cross-validated .* \| -?\d\.\d{3} \|", (landscape.directory / "README.md").read_text())
 
 
 def test_cards_are_the_same_when_made_again_and_not_under_checksum(landscape):

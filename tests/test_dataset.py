@@ -1,5 +1,6 @@
 """Landscapes as files: the same files from the same records, what queries give, and what is refused."""
 
+import dataclasses
 import json
 import math
 import subprocess
@@ -255,10 +256,76 @@ def test_fidelities_and_continued_configs(landscape):
     assert between.score == pytest.approx(made_up_return(2, 1, 0.5))
     assert high.score == pytest.approx(made_up_return(2, 1, 9))
     assert (high.cost.env_steps, list(high.seed_scores)) == (45_000, [1])
-    (first,) = table(landscape)([Trial(3, config, 1_000)])
-    assert (first.score, first.cost.env_steps) == (low.score, 1_000 * len(SEEDS)), (
-        "before the first point it is the first"
-    )
+    with pytest.raises(InputError, match="trial 3: fidelity must be at least 5000, where the landscape's curves begin"):
+        table(landscape)([Trial(3, config, 4_999)])
+
+
+def test_a_row_of_the_scores_is_a_config(landscape):
+    """Its columns of whole numbers are floats where a config has none, and what is inactive is NaN."""
+    rows = landscape.scores()[landscape.hyperparameters].to_dict(orient="records")
+    asked = [Trial(i, row, TASK.fidelity) for i, row in enumerate(rows)]
+    known = [Trial(i, landscape.config(i), TASK.fidelity) for i in range(len(rows))]
+    for mode in ("exact", "table"):
+        assert [got.score for got in table(landscape, mode)(asked)] == [got.score for got in table(landscape)(known)]
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"config": {}}, "is not in the space"),
+        ({"config": {"learning_rat": 1e-3}}, "did you mean 'learning_rate'"),
+        ({"fidelity": 100_000}, "fidelity must be at most 50000, got 100000"),
+        ({"fidelity": 0}, "fidelity must be at least 5000"),
+        ({"seeds": (5,)}, r"seeds must be among \(0, 1, 2\), got 5"),
+        ({"parent": 77}, "parent must be a trial that was asked for before, got 77"),
+    ],
+)
+def test_trials_that_a_table_can_not_answer_are_refused(landscape, change, reason):
+    trial = Trial(0, landscape.config(1), TASK.fidelity)
+    with pytest.raises(InputError, match=reason):
+        table(landscape)([dataclasses.replace(trial, **change)])
+
+
+def test_configs_by_number(landscape):
+    assert landscape.config(3) == dataset.recorded_configs(landscape)[3]
+    with pytest.raises(InputError, match=r"config of dqn/CartPole-v1 must be in \[0, 11\], got 12"):
+        landscape.config(12)
+    assert repr(landscape) == "<Landscape dqn/CartPole-v1: 12 configs x 3 seeds>"
+
+
+def test_between_what_was_trained_and_what_was_asked_for_it_is_the_same_agent(landscape):
+    """A run is evaluated after whole iterations, at most the env steps asked for."""
+    objective = table(landscape)
+    values = np.stack([np.array(objective._steps) - 300.0, np.arange(10.0)], axis=1)
+    rows = objective._at((9_700, 9_900, 10_000, 12_350), values)
+    assert rows[:, 0].tolist() == [9_700, 9_700, 9_700, 12_350]
+    assert rows[:, 1].tolist() == [1, 1, 1, pytest.approx(1.5)]
+
+
+def test_a_surrogates_seeds_do_not_oppose_each_other(landscape):
+    """Deviations from a mean over few seeds are each other's opposites; tuning under one would choose against another."""
+    trials = [Trial(i, spaces.sample(TASK.space, [5, i]), TASK.fidelity) for i in range(60)]
+    objective = table(landscape, "surrogate")
+    scores = np.array([list(got.seed_scores.values()) for got in objective(trials)])
+    predicted = objective.recorded.predict([trial.config for trial in trials]).mean(axis=1)
+    noise = scores - predicted[:, None]
+    assert (np.abs(noise.sum(axis=1)) > 1e-6).any(), "each seed's comes from another config"
+    assert objective.recorded.noise.sum(axis=1) == pytest.approx(0.0, abs=1e-4), "where a config's own cancel out"
+
+
+def test_a_sweep_is_of_one_version_of_a_landscape(found, landscape, tmp_path, monkeypatch):
+    settings = {"objective": "table", "name": "a", "store": tmp_path / "store.sqlite"}
+    record = hpo.sweep("dqn/CartPole-v1", "random", trials=3, **settings)
+    assert record.settings["landscape"] == landscape.version
+    assert record.answers.startswith(f"nothing was trained, {landscape.name} answered: 3 by the nearest config; from ")
+    monkeypatch.setattr(dataset.Landscape, "version", "dqn/CartPole-v1 another")
+    with pytest.raises(InputError, match="taken by a sweep whose landscape is"):
+        hpo.sweep("dqn/CartPole-v1", "random", trials=4, **settings)
+
+
+def test_seconds_of_training_are_no_score_of_a_table(found):
+    with pytest.raises(InputError, match="score 'runtime' must be measured in training, got objective 'table'"):
+        hpo.sweep("dqn/CartPole-v1", "random", trials=3, objective="table", score="runtime")
 
 
 def test_another_configs_agent_is_refused(landscape):
@@ -308,7 +375,7 @@ def test_tuners_are_compared_on_a_table(found, tmp_path):
     assert comparison.tests["dqn/CartPole-v1"].settings["seeds"] == [2]
     default = comparison.incumbents.query("tuner == 'default'").iloc[0]
     assert default.test_score == pytest.approx(made_up_return(0, 2, 9))
-    with pytest.raises(InputError, match=r"seeds must be among the landscape's \[0, 1, 2\], got 3"):
+    with pytest.raises(InputError, match=r"seeds must be among those of landscape dqn/CartPole-v1, \[0, 1, 2\], got 3"):
         hpo.compare(["tpe"], ["dqn/CartPole-v1"], store=Store(tmp_path / "new"), **{**settings, "test_seeds": 2})
     assert not (tmp_path / "new").exists(), "refused before anything is swept"
     with pytest.raises(InputError, match="test seeds must not be tuning seeds, got 1 as both"):
@@ -316,7 +383,7 @@ def test_tuners_are_compared_on_a_table(found, tmp_path):
 
 
 def test_tables_that_do_not_fit_are_refused(landscape):
-    with pytest.raises(InputError, match=r"seeds must be among the landscape's \[0, 1, 2\], got 7"):
+    with pytest.raises(InputError, match=r"seeds must be among those of landscape dqn/CartPole-v1, \[0, 1, 2\], got 7"):
         table(landscape, seeds=[7])
     with pytest.raises(InputError, match="objective must be one of training, table, exact, surrogate"):
         table(landscape, "tables")
