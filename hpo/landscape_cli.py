@@ -44,6 +44,7 @@ def list_(as_json: JsonOption = False) -> None:
                 sum((landscape.directory / file).stat().st_size for file in landscape.about["files"]) / 2**20, 2
             ),
             "made with": landscape.made_with,
+            "from": "the package" if landscape.ships else str(landscape.directory.parent),
         }
         for name, landscape in dataset.available().items()
     ]
@@ -205,13 +206,15 @@ def explore(
 
 
 @app.command()
-def verify(name: NameArgument) -> None:
-    """Check the files of a landscape against their checksums."""
+def verify(
+    name: Annotated[str | None, typer.Argument(help="A landscape's name.", show_default="all there are")] = None,
+) -> None:
+    """Check the files of landscapes against their checksums."""
     from landscapes import dataset
 
-    landscape = dataset.get(name)
-    landscape.verify()
-    print(f"{landscape.name}: {len(landscape.about['files'])} files as recorded, in {landscape.directory}")
+    for landscape in [dataset.get(name)] if name else dataset.available().values():
+        landscape.verify()
+        print(f"{landscape.name}: {len(landscape.about['files'])} files as recorded, in {landscape.directory}")
 
 
 @app.command()

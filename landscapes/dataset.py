@@ -31,6 +31,7 @@ from envs.errors import InputError, first_line, unknown
 from landscapes import statistics
 
 FORMAT = 1
+PACKAGED = Path(__file__).parent / "data"
 TABLES = ("configs", "runs", "curves")
 _ABOUT: dict[str, type] = {
     "settings": dict, "settings.task": str, "settings.preset": str, "settings.fidelity": int, "settings.num_points": int,
@@ -79,6 +80,11 @@ class Landscape:
         """Version and device, or the dataset that it was imported from."""
         known = self.about["provenance"]
         return f"imported from {self.source}" if self.source else f"arl {known.get('arl')}, {known.get('device')}"
+
+    @property
+    def ships(self) -> bool:
+        """Whether it comes with the package."""
+        return self.directory.parent == PACKAGED
 
     @property
     def version(self) -> str:
@@ -307,7 +313,7 @@ def _check(about: Mapping[str, Any], directory: Path) -> None:
 def directories() -> list[Path]:
     """Where landscapes are looked for: `$ARL_LANDSCAPES` or `results/landscapes`, then those that come with the package."""
     own = Path(os.environ.get("ARL_LANDSCAPES") or "results/landscapes")
-    return [own, Path(__file__).parent / "data"]
+    return [own, PACKAGED]
 
 
 def available() -> dict[str, Landscape]:

@@ -33,14 +33,18 @@ def write_page(landscapes: Sequence[Landscape], path: Path) -> Path:
 
 
 def render(landscapes: Sequence[Landscape]) -> str:
-    """The page as HTML; the first landscape is shown first.
+    """The page as HTML; the landscape of most runs is shown first.
 
     Raises:
         InputError: as `write_page`.
     """
     if not landscapes:
         raise InputError("explore needs at least one landscape, got none; build one with  arl landscape build TASK")
-    data = {"layout": pages.layout({}, {}), "landscapes": [_embedded(landscape) for landscape in landscapes]}
+    data = {
+        "layout": pages.layout({}, {}),
+        "landscapes": [_embedded(landscape) for landscape in landscapes],
+        "first": int(np.argmax([len(landscape.runs) for landscape in landscapes])),
+    }
     return pages.template("explore.html").render(
         names=[landscape.name for landscape in landscapes], data=data, plotly_js=Markup(get_plotlyjs())
     )

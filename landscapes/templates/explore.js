@@ -1,8 +1,8 @@
-const { layout: baseLayout, landscapes } = JSON.parse(document.getElementById("data").textContent);
+const { layout: baseLayout, landscapes, first } = JSON.parse(document.getElementById("data").textContent);
 const MAX_PICKED = 4, LEVELS = 7, NUM_BINS = 30, MINUS = "\u2212", GOLDEN = (Math.sqrt(5) - 1) / 2;
 const COLORS = { best: "--curve-1", default: "--curve-2", picked: ["--curve-3", "--curve-4", "--curve-5", "--curve-6"] };
 const OUTCOMES = ["score", "score_std", "score_worst"];
-const state = { landscape: 0, x: "", y: "", point: 0, filters: {}, picked: [], seeds: true, sort: "score", descending: true };
+const state = { landscape: first, x: "", y: "", point: 0, filters: {}, picked: [], seeds: true, sort: "score", descending: true };
 let land, hovered = null, isPressed = false;
 
 const at = (id) => document.getElementById(id);
@@ -522,7 +522,8 @@ function address() {
 // What an address does not say is as at first; what does not fit the landscape is dropped.
 function readAddress() {
   const parts = new URLSearchParams(location.hash.slice(1));
-  state.landscape = Math.max(0, landscapes.findIndex(({ name }) => name === parts.get("landscape")));
+  const named = landscapes.findIndex(({ name }) => name === parts.get("landscape"));
+  state.landscape = named < 0 ? first : named;
   land = prepared(landscapes[state.landscape]);
   const point = Number(parts.get("point") ?? land.steps.length);
   state.point = Number.isInteger(point) && point >= 1 && point <= land.steps.length ? point - 1 : land.steps.length - 1;
