@@ -50,6 +50,7 @@ def make_record(scores=(10.0, 30.0, 20.0), seeds=(0, 1), **changes):
             runs.append({"trial": trial, "seed": seed, **outcome, "env_steps": 400, **config})
             curves += make_curve(trial, seed, score, diverges=score is None and seed == seeds[-1])
     record = SimpleNamespace(
+        answers=None,
         name="demo",
         task="ppo/CartPole-v1",
         settings={"tuner": "random", "seeds": list(seeds), "space": {"gamma": {"low": 0.9, "high": 0.99}}},
