@@ -59,12 +59,7 @@ class SweepRecord:
         found = [record.runs[0].provenance for record in self.records.values()]
         counts = Counter(_SOURCES[about["source"]] for about in found)
         listed = ", ".join(f"{num} {source}" for source, num in counts.items())
-        num_configs = len({about["config"] for about in found})
-        return (
-            f"nothing was trained, {found[0]['landscape']} answered: {listed}; from {num_configs} of its configs"
-            if found
-            else "nothing was trained"
-        )
+        return f"nothing was trained, landscape {self.settings.get('landscape', self.task)} answered: {listed}"
 
     @property
     def command(self) -> list[str]:
