@@ -196,9 +196,9 @@ class Table:
         encoded = np.array([spaces.encode(self.task.space, config) for config in configs])
         num_seeds = len(self.landscape.seeds)
         for row, predicted in zip(encoded, self.recorded.forest.predict(encoded), strict=True):
-            near = self.recorded.by_distance(row)[:num_seeds]
             # Each seed's noise comes from another config: deviations from one mean would be each other's opposites.
-            noise = self.recorded.noise[near, np.arange(len(near))]
+            near = np.resize(self.recorded.by_distance(row), num_seeds)
+            noise = self.recorded.noise[near, np.arange(num_seeds)]
             returns = np.clip(predicted + noise, *self.task.return_range)
             steps, unknown = np.broadcast_to(self.landscape.steps, returns.shape), np.full_like(returns, np.nan)
             yield "surrogate", int(near[0]), np.stack([steps, returns, unknown, unknown], axis=-1)
