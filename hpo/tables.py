@@ -244,11 +244,14 @@ class Recorded:
 
     def nearest(self, encoded: np.ndarray) -> int:
         """The number of the config that is nearest to an encoded one, by the sum of differences."""
-        return int(self.by_distance(encoded)[0])
+        return int(np.argmin(self._distances(encoded)))
 
     def by_distance(self, encoded: np.ndarray) -> np.ndarray:
         """The numbers of all configs, the nearest to an encoded one first."""
-        return np.argsort(np.abs(self.encoded - encoded).sum(axis=1), kind="stable")
+        return np.argsort(self._distances(encoded), kind="stable")
+
+    def _distances(self, encoded: np.ndarray) -> np.ndarray:
+        return np.abs(self.encoded - encoded).sum(axis=1)
 
     def predict(self, configs: Sequence[Mapping[str, Any]]) -> np.ndarray:
         """Mean scores of any configs at the full run by each tree of the surrogate, `(config, tree)`."""
