@@ -140,11 +140,20 @@ def compare(
     tasks: Annotated[str, typer.Option(help="Tasks, comma-separated: algorithm/env.")],
     repeats: Annotated[int, typer.Option(help="Sweeps of each tuner on each task, with tuner seeds 0, 1, ...")] = 10,
     budget: Annotated[float, typer.Option(help="Equivalent full runs that each sweep may spend.")] = 32.0,
-    seeds: SeedsOption = "3",
+    seeds: Annotated[
+        str | None,
+        typer.Option(
+            help="Number of tuning seeds (0, 1, ...), or the seeds themselves, comma-separated.",
+            show_default="3; of a landscape half of its seeds, up to 3",
+        ),
+    ] = None,
     test_seeds: Annotated[
-        str,
-        typer.Option(help="Number of test seeds (1000, 1001, ...; a landscape's next ones), or the seeds themselves."),
-    ] = "5",
+        str | None,
+        typer.Option(
+            help="Number of test seeds (1000, 1001, ...; a landscape's next ones), or the seeds themselves.",
+            show_default="5; of a landscape its others, up to 5",
+        ),
+    ] = None,
     space: SpaceOption = "published",
     fidelity: Annotated[
         str | None,
@@ -180,11 +189,12 @@ def compare(
     directory = out or Path("results") / name
     if any(folder.is_file() for folder in (directory, *directory.parents)):
         raise InputError(f"out must be a directory, got {str(directory)!r}")
+    given = {"seeds": seeds, "test_seeds": test_seeds}
     comparison = comparisons.compare(
-        parsing.listed(tuners), parsing.listed(tasks), repeats=repeats, budget=budget, seeds=parsing.seeds(seeds),
-        test_seeds=parsing.seeds(test_seeds), space=space, fidelity=parsing.fidelities(fidelity), batch=batch,
-        options=parsing.tuner_options(option or []), baselines=baselines, objective=objective, score=score, name=name,
-        store=store, view=None if as_json else _comparison_view(),
+        parsing.listed(tuners), parsing.listed(tasks), repeats=repeats, budget=budget, space=space, batch=batch,
+        **{which: parsing.seeds(text) for which, text in given.items() if text is not None},
+        fidelity=parsing.fidelities(fidelity), options=parsing.tuner_options(option or []), baselines=baselines,
+        objective=objective, score=score, name=name, store=store, view=None if as_json else _comparison_view(),
     )  # fmt: skip
     files = [write_report(comparison, directory / "report.html"), *comparison.export(directory)]
     if as_json:

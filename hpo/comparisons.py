@@ -18,10 +18,12 @@ from hpo.pool import Pool
 from hpo.tasks import Task
 from hpo.trial import Trial, TunerError
 from hpo.tuners.given import Given
-from landscapes import incumbents
+from landscapes import dataset, incumbents
 from landscapes.comparison import REFERENCE, Comparison, Swept
 from landscapes.incumbents import Chain
 from landscapes.store import Store, TrialRecord
+
+NUM_SEEDS, NUM_TEST_SEEDS = 3, 5
 
 
 class View:
@@ -94,7 +96,7 @@ class Design:
 
 def design(
     tuners: Sequence[str | type], on: Sequence[str | Task], *, repeats: int = 10, budget: float = 32.0,
-    seeds: int | Sequence[int] = 3, test_seeds: int | Sequence[int] = 5, space: str = "published",
+    seeds: int | Sequence[int] | None = None, test_seeds: int | Sequence[int] | None = None, space: str = "published",
     fidelity: int | Sequence[int] | None = None, batch: int | None = None,
     options: Mapping[str, Mapping[str, Any]] | None = None, baselines: bool = True,
     objective: str = "training", score: str | Sequence[str] = scores.DEFAULT, name: str = "comparison",
@@ -102,10 +104,12 @@ def design(
     """A checked design; `fidelity`: of all tasks, or one per task; `options`: of tuners, by label; `score`: what a tuner
     maximises and is judged by; of several, it is judged by the first.
 
-    Where a landscape is the objective, a number of test seeds means its seeds after the tuning seeds.
+    By default there are 3 tuning and 5 test seeds. Landscapes answer under the seeds they have: by default half of them, up
+    to 3, are tuning seeds, and up to 5 others test seeds; a number of test seeds means those after the tuning seeds.
 
     Raises:
-        InputError: unknown names, one twice, numbers that make no sense, or test seeds that are tuning seeds.
+        InputError: unknown names, one twice, numbers that make no sense, test seeds that are tuning seeds, or a landscape
+            of a single seed.
     """
     if repeats < 1:
         raise InputError(f"repeats must be at least 1, got {repeats}")
@@ -122,9 +126,11 @@ def design(
         for task, steps in zip(on, fidelities, strict=True)
     )
     _check_distinct("tasks", [task.name for task in chosen])
-    tuning = sweeps.tuning_seeds(seeds)
+    num_seeds = NUM_SEEDS + NUM_TEST_SEEDS if objective == "training" else _num_seeds_of_landscapes(chosen)
+    tuning = sweeps.tuning_seeds(min(NUM_SEEDS, num_seeds // 2) if seeds is None else seeds)
     each = batch or sweeps.batch_of_learner(budget)
-    tests = _test_seeds(test_seeds, tuning, objective)
+    num_left = max(1, num_seeds - len(tuning))
+    tests = _test_seeds(min(NUM_TEST_SEEDS, num_left) if test_seeds is None else test_seeds, tuning, objective)
     names = scores.chosen(score)
     if scores.SCORES[names[0]].worst is not None:
         raise InputError(f"score of a comparison must be one of returns, which tasks have a scale of, got {names[0]!r}")
@@ -282,6 +288,16 @@ def _entries(
 def _baselines() -> list[Entry]:
     """Random search, random search with twice the budget, and the task's default config."""
     return [Entry(REFERENCE, "random", {}), Entry(f"{REFERENCE}-2x", "random", {}, 2), Entry("default", "default", {})]
+
+
+def _num_seeds_of_landscapes(chosen: Sequence[Task]) -> int:
+    """How many seeds the landscapes of all tasks have."""
+    fewest = min((dataset.get(task.landscape) for task in chosen), key=lambda landscape: len(landscape.seeds))
+    if len(fewest.seeds) < 2:
+        raise InputError(
+            f"landscape {fewest.name} must have at least 2 seeds for a comparison, to tune and to test under, got 1"
+        )
+    return len(fewest.seeds)
 
 
 def _test_seeds(given: int | Sequence[int], tuning: tuple[int, ...], objective: str) -> tuple[int, ...]:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tiny
+from test_analysis import by_learning_rate, landscape_of
 from tiny import FIDELITY, Halving, Listed, Parabola, parabola
 
 import hpo
@@ -17,7 +18,7 @@ from hpo import comparisons, scores, sweeps, testing
 from hpo.objectives import Training
 from hpo.trial import Trial
 from hpo.tuners.given import Given
-from landscapes import incumbents, statistics
+from landscapes import dataset, incumbents, statistics
 from landscapes.comparison import NUM_POINTS
 from landscapes.record import SweepRecord
 from landscapes.store import Store
@@ -303,6 +304,27 @@ def test_a_name_that_is_taken_is_refused(tmp_path, trained):
     with pytest.raises(InputError, match=r"is taken by a sweep whose budget is 2\.0, not 3\.0: choose another --name"):
         compare(tmp_path / "store.sqlite", budget=3.0)
     assert len(trained) == num
+
+
+@pytest.mark.parametrize(
+    ("num_seeds", "given", "tuning", "tests"),
+    [
+        (2, {}, 1, 1), (3, {}, 1, 2), (4, {}, 2, 2), (10, {}, 3, 5), (4, {"seeds": 3}, 3, 1), (9, {"seeds": 1}, 1, 5),
+        (9, {"test_seeds": 2}, 3, 2),
+    ],
+)  # fmt: skip
+def test_a_comparison_shares_out_the_seeds_that_a_landscape_has(monkeypatch, num_seeds, given, tuning, tests):
+    known = landscape_of(by_learning_rate, num_seeds=num_seeds)
+    monkeypatch.setattr(dataset, "available", lambda: {known.name: known})
+    chosen = comparisons.design(["sobol"], [known.task], objective="table", **given)
+    assert (chosen.seeds, chosen.test_seeds) == (tuple(range(tuning)), tuple(range(tuning, tuning + tests)))
+
+
+def test_no_comparison_on_a_single_seed(monkeypatch):
+    known = landscape_of(by_learning_rate, num_seeds=1)
+    monkeypatch.setattr(dataset, "available", lambda: {known.name: known})
+    with pytest.raises(InputError, match="landscape dqn/CartPole-v1 must have at least 2 seeds for a comparison"):
+        comparisons.design(["sobol"], [known.task], objective="surrogate")
 
 
 def test_more_test_seeds_keep_the_tuning(tmp_path, trained):
