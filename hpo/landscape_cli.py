@@ -14,6 +14,8 @@ from hpo.output import print_json, print_table
 if TYPE_CHECKING:
     import pandas as pd
 
+    from landscapes.dataset import Landscape
+
 app = typer.Typer(no_args_is_help=True, help="Landscapes: scores of every config, seed and fidelity of a task.")
 
 NameArgument = Annotated[
@@ -115,6 +117,7 @@ def importance(
     method = "fanova" if fanova else "ped-anova"
     found = analysis.interactions(landscape) if interactions else analysis.importance(landscape, method=method)
     _print_frame(found, as_json)
+    _print_caveats([landscape], as_json)
     if out is not None and interactions:
         plots.interactions(landscape, analysis.fanova(landscape, -1, pairs=True), out)
     elif out is not None:
@@ -133,6 +136,7 @@ def ablation(name: NameArgument, out: PictureOption = None, as_json: JsonOption 
     surrogate = tables.recorded(landscape)
     path, accuracy = ablation.path(landscape, surrogate.predict), surrogate.accuracy_words()
     _print_frame(path, as_json)
+    _print_caveats([landscape], as_json)
     if not as_json:
         print(accuracy or "the surrogate's accuracy is unknown: there are too few configs")
         if len(path) == 1:
@@ -167,6 +171,7 @@ def analyse(
         surrogate = tables.recorded(landscape)
         pictures = gallery.of_landscape(landscape, surrogate.predict, out, form, surrogate.accuracy_words())
     _print_parts(parts, pictures, as_json)
+    _print_caveats([landscape], as_json)
 
 
 @app.command()
@@ -185,6 +190,7 @@ def tasks(
         "rank correlation of the mean over all tasks with its prediction from some": subset.subsets(chosen),
     }
     _print_parts(parts, gallery.of_tasks(chosen, out, form) if out is not None else [], as_json)
+    _print_caveats(chosen, as_json)
 
 
 @app.command()
@@ -282,6 +288,13 @@ def _print_parts(parts: Mapping[str, "pd.DataFrame"], pictures: Iterable[Path], 
             print_table(_rows(frame))
     for picture in pictures:
         print(picture, file=sys.stderr if as_json else sys.stdout)
+
+
+def _print_caveats(chosen: Iterable["Landscape"], as_json: bool) -> None:
+    """What to keep in mind; beside a JSON document, on the standard error."""
+    for landscape in chosen:
+        for caveat in landscape.caveats:
+            print(f"{landscape.name}: {caveat}", file=sys.stderr if as_json else sys.stdout)
 
 
 def _rows(frame: "pd.DataFrame") -> list[dict[str, Any]]:

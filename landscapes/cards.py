@@ -203,6 +203,7 @@ def _gaps(landscape: Landscape) -> Iterator[str]:
             yield f"{count} of {num_runs} runs are `{status}`: {_COUNTED[status]}."
     if about["status"] == {"completed": num_runs}:
         yield "No run diverged or failed, and none is missing."
+    yield from landscape.caveats
 
 
 def _licence(landscape: Landscape) -> str:

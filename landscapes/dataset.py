@@ -16,7 +16,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -117,6 +117,11 @@ class Landscape:
         """Worst and best episode return of the env."""
         worst, best = self.about["settings"]["return_range"]
         return worst, best
+
+    @property
+    def caveats(self) -> list[str]:
+        """What to keep in mind when its scores are analysed, a sentence each."""
+        return [*_few_seeds(self), *_many_alike(self), *_minibatches_alike(self.about)]
 
     @cached_property
     def configs(self) -> pd.DataFrame:
@@ -383,6 +388,30 @@ def directory_name(name: str) -> str:
 def checksum(path: Path) -> str:
     """The SHA-256 of a file, in hexadecimal."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _few_seeds(landscape: Landscape) -> Iterator[str]:
+    if len(landscape.seeds) == 1:
+        yield "1 seed: luck can't be told from what a config is worth, and standard deviations over seeds are 0."
+
+
+def _many_alike(landscape: Landscape) -> Iterator[str]:
+    """More than a quarter of the configs with one score, as where only few learn anything."""
+    scores, counts = np.unique(landscape.cube[:, :, -1].mean(axis=1), return_counts=True)
+    most, score = int(counts.max()), scores[counts.argmax()]
+    if 4 * most > (num := int(counts.sum())):
+        yield f"{most} of {num} configs score {score:g}: what tells configs apart rests on the other {num - most}."
+
+
+def _minibatches_alike(about: Mapping[str, Any]) -> Iterator[str]:
+    """PPO's minibatches hold at most the whole rollout."""
+    fixed, known = about["settings"]["fixed"], {one["name"]: one for one in about["space"]["hyperparameters"]}
+    if about["settings"]["algorithm"] != "ppo" or not {"num_envs", "num_steps"} <= fixed.keys():
+        return
+    samples = fixed["num_envs"] * fixed["num_steps"]
+    alike = sorted(size for size in known.get("minibatch_size", {}).get("choices", ()) if size >= samples)
+    if len(alike) > 1:
+        yield f"minibatch_size {', '.join(map(str, alike))} train alike: a rollout has {samples} samples."
 
 
 def _filtered(frame: pd.DataFrame, where: str) -> pd.DataFrame:

@@ -1,5 +1,7 @@
 """What is read out of a landscape, on made-up ones whose answers are known."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,7 +9,7 @@ import pytest
 from envs.errors import InputError
 from hpo import tasks
 from hpo.building import DefaultThenSobol
-from landscapes import analysis
+from landscapes import analysis, dataset
 from landscapes.dataset import Landscape
 
 TASK = tasks.get("dqn/CartPole-v1")
@@ -141,3 +143,16 @@ def test_choosing_on_few_seeds_promises_too_much():
     assert table.tuning[128, 1] > table.tuning[8, 1]
     assert table.tuning[128, 1] > table.tuning[128, 5]
     assert (table.best >= table.test).all()
+
+
+def test_caveats_say_what_an_analysis_can_not_tell():
+    few, alike = landscape_of(by_learning_rate, num_seeds=1).caveats
+    assert few.startswith("1 seed: luck can't be told from what a config is worth")
+    assert re.match(r"\d+ of 128 configs score 0: what tells configs apart rests on the other \d+\.", alike)
+    assert landscape_of(by_learning_rate, noise=1.0).caveats == []
+
+
+def test_minibatches_that_hold_a_whole_rollout_are_alike():
+    assert dataset.get("ppo/MountainCarContinuous-v0").caveats == [
+        "minibatch_size 128, 256, 512 train alike: a rollout has 8 samples."
+    ]
