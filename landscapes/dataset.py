@@ -213,6 +213,7 @@ class Landscape:
         """A row per config: hyperparameters, and mean, standard deviation, IQM and worst over seeds at a point.
 
         `point`: which evaluation, the last by default; `status` is that of whole runs: of the first that did not complete.
+        The standard deviation of a single seed is NaN.
         """
         num_points = self.cube.shape[2]
         if not -num_points <= point < num_points:
@@ -221,7 +222,7 @@ class Landscape:
         failed = self.runs[self.runs.status != "completed"].groupby("config").status.first()
         frame = self.configs.copy()
         frame.insert(0, "score", scores.mean(axis=1))
-        frame.insert(1, "score_std", scores.std(axis=1))
+        frame.insert(1, "score_std", scores.std(axis=1) if scores.shape[1] > 1 else np.nan)
         frame.insert(2, "score_iqm", statistics.iqm(scores))
         frame.insert(3, "score_worst", scores.min(axis=1))
         frame.insert(4, "status", failed.reindex(frame.index).fillna("completed"))
@@ -392,7 +393,7 @@ def checksum(path: Path) -> str:
 
 def _few_seeds(landscape: Landscape) -> Iterator[str]:
     if len(landscape.seeds) == 1:
-        yield "1 seed: luck can't be told from what a config is worth, and standard deviations over seeds are 0."
+        yield "1 seed: luck can't be told from what a config is worth, and scores have no standard deviation."
 
 
 def _many_alike(landscape: Landscape) -> Iterator[str]:

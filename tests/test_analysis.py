@@ -146,7 +146,9 @@ def test_choosing_on_few_seeds_promises_too_much():
 
 
 def test_caveats_say_what_an_analysis_can_not_tell():
-    few, alike = landscape_of(by_learning_rate, num_seeds=1).caveats
+    single = landscape_of(by_learning_rate, num_seeds=1)
+    few, alike = single.caveats
+    assert single.scores().score_std.isna().all()
     assert few.startswith("1 seed: luck can't be told from what a config is worth")
     assert re.match(r"\d+ of 128 configs score 0: what tells configs apart rests on the other \d+\.", alike)
     assert landscape_of(by_learning_rate, noise=1.0).caveats == []
