@@ -5,6 +5,9 @@ the rank correlation with what ours scored is set beside the forest's on configs
 as many seeds: what two systems with one true landscape would come to.
 
     python scripts/compare_landscapes.py ppo/CartPole-v1=cc_cartpole_ppo.parquet dqn/Acrobot-v1=cc_acrobot_dqn.parquet
+
+With `--pictures DIRECTORY`, a picture of each task: scores and predictions, and the mean score along each hyperparameter in
+both landscapes, each of its own configs.
 """
 
 import argparse
@@ -12,16 +15,16 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from compare_reference import bootstrap, read_configs, read_scores
+from compare_reference import bootstrap, draw, read_configs, read_scores
 from sklearn.model_selection import cross_val_predict
 
 import landscapes
 from hpo import spaces, tables, tasks
-from landscapes import forest
+from landscapes import dataset, forest
 
 
-def compare(task: str, path: Path) -> dict[str, object]:
-    """A row of the table."""
+def compare(task: str, path: Path, pictures: Path | None) -> dict[str, object]:
+    """A row of the table; its picture drawn in a directory."""
     space, ours = tasks.get(task).space, landscapes.load(task)
     scores = read_scores(path).dropna()
     theirs, few = scores.mean(axis=1), scores.iloc[:, : len(ours.seeds)].mean(axis=1)
@@ -30,6 +33,13 @@ def compare(task: str, path: Path) -> dict[str, object]:
     unseen = cross_val_predict(forest.regressor(), encoded, theirs.to_numpy(), cv=10)
     predicted = forest.regressor().fit(encoded, theirs.to_numpy()).predict(tables.recorded(ours).encoded)
     table = pd.DataFrame({"ours": ours.scores().score.to_numpy(), "theirs": predicted})
+    if pictures:
+        scored = ours.scores().set_index("config")
+        systems = {
+            "ours": (scored[list(space)], scored.score),
+            "theirs": (pd.DataFrame.from_dict(configs, orient="index"), theirs),
+        }
+        draw(table, systems, task, pictures / f"{dataset.directory_name(task)}.png", "predicted from theirs")
     own = pd.DataFrame({"ours": few.to_numpy(), "theirs": unseen})
     return {
         "task": task,
@@ -48,8 +58,10 @@ def _words(table: pd.DataFrame) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pairs", nargs="+", metavar="TASK=FILE")
-    pairs = (pair.partition("=") for pair in parser.parse_args().pairs)
-    rows = [compare(task, Path(path)) for task, _, path in pairs]
+    parser.add_argument("--pictures", type=Path, help="directory to draw a picture of each task in")
+    args = parser.parse_args()
+    pairs = (pair.partition("=") for pair in args.pairs)
+    rows = [compare(task, Path(path), args.pictures) for task, _, path in pairs]
     print(pd.DataFrame(rows).to_string(index=False))
 
 

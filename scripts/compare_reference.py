@@ -14,7 +14,7 @@ it is sqrt(r_ours r_theirs).
 
 import argparse
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -87,7 +87,8 @@ def reliability(scores: pd.DataFrame, splits: int = 200) -> float:
     return scores.shape[1] * single / (1 + (scores.shape[1] - 1) * single)
 
 
-def compare(ours: pd.DataFrame, theirs: pd.DataFrame, configs: pd.DataFrame, worst: int = 8) -> None:
+def compare(ours: pd.DataFrame, theirs: pd.DataFrame, configs: pd.DataFrame, worst: int = 8) -> pd.DataFrame:
+    """Print what agrees and what does not; the mean scores of both systems, a row per config."""
     table = pd.DataFrame({"ours": ours.mean(axis=1), "theirs": theirs.mean(axis=1)}).dropna()
     correlation = _spearman(table.ours, table.theirs)
     low, high = bootstrap(table)
@@ -111,6 +112,7 @@ def compare(ours: pd.DataFrame, theirs: pd.DataFrame, configs: pd.DataFrame, wor
     far = (ranks.ours - ranks.theirs).abs().sort_values(ascending=False).index[:worst]
     print("largest differences of rank:")
     print(table.join(configs).loc[far].round(4).to_string())
+    return table
 
 
 def bootstrap(table: pd.DataFrame, repetitions: int = 1000) -> tuple[float, float]:
@@ -120,32 +122,35 @@ def bootstrap(table: pd.DataFrame, repetitions: int = 1000) -> tuple[float, floa
     return low, high
 
 
-def draw(ours: pd.DataFrame, theirs: pd.DataFrame, configs: pd.DataFrame, task: str, path: Path) -> None:
-    """A picture: a config's mean score in both systems, and the mean score along each hyperparameter, with its error."""
+def draw(
+    pairs: pd.DataFrame, systems: Mapping[str, tuple[pd.DataFrame, pd.Series]], task: str, path: Path,
+    their_scores: str = "their mean score",
+) -> None:  # fmt: skip
+    """A picture: `pairs` of scores, columns `ours` and `theirs`; and along each hyperparameter the mean score of each of the
+    `systems`, by their configs and mean scores, with two standard errors.
+    """
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
 
-    table = pd.DataFrame({"ours": ours.mean(axis=1), "theirs": theirs.mean(axis=1)}).dropna()
-    names, space = list(configs), tasks.get(task).space
-    figure, panels = plt.subplots(
-        -(-(len(names) + 1) // 4), 4, figsize=(13, 2.9 * -(-(len(names) + 1) // 4)), layout="constrained"
-    )
+    space = tasks.get(task).space
+    rows = -(-(len(space) + 1) // 4)
+    figure, panels = plt.subplots(rows, 4, figsize=(13, 2.9 * rows), layout="constrained")
     scatter, *others = panels.flat
-    scatter.plot(table.theirs, table.ours, ".", color="0.3", alpha=0.6)
-    scatter.axline((table.theirs.mean(),) * 2, slope=1, color="0.7", lw=1, zorder=0)
-    scatter.set(xlabel="their mean score", ylabel="our mean score", title=task)
-    for name, axes in zip(names, others, strict=False):
-        places, bins = _bins(configs[name].reindex(table.index), spaces.choices(space[name]))
-        for i, system in enumerate(table):
-            means = table[system].groupby(bins).agg(["mean", "sem"])
+    scatter.plot(pairs.theirs, pairs.ours, ".", color="0.3", alpha=0.6)
+    scatter.axline((pairs.theirs.mean(),) * 2, slope=1, color="0.7", lw=1, zorder=0)
+    scatter.set(xlabel=their_scores, ylabel="our mean score", title=task)
+    for name, axes in zip(space, others, strict=False):
+        for i, (system, (configs, scores)) in enumerate(systems.items()):
+            places, bins = _bins(configs[name].reindex(scores.index), spaces.choices(space[name]))
+            means = scores.groupby(bins).agg(["mean", "sem"])
             axes.errorbar(places[means.index], means["mean"], 2 * means["sem"], capsize=2, color=f"C{i}", label=system)
         if getattr(space[name], "log", False):
             axes.set_xscale("log")
         axes.set(xlabel=name, ylabel="mean score")
     others[0].legend(frameon=False)
-    for axes in others[len(names) :]:
+    for axes in others[len(space) :]:
         axes.set_axis_off()
     for axes in panels.flat:
         axes.spines[["top", "right"]].set_visible(False)
@@ -186,9 +191,9 @@ def main() -> None:
     args = parser.parse_args()
     ours = our_scores(args.task, args.file, args.configs, args.seeds, Store(args.store))
     configs = pd.DataFrame.from_dict(read_configs(args.file, tasks.get(args.task).space), orient="index")
-    compare(ours, read_scores(args.file), configs)
+    table = compare(ours, read_scores(args.file), configs)
     if args.picture:
-        draw(ours, read_scores(args.file), configs, args.task, args.picture)
+        draw(table, {system: (configs, table[system]) for system in table}, args.task, args.picture)
 
 
 if __name__ == "__main__":
