@@ -80,7 +80,7 @@ class Point(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Curve:
-    """What became of a run, a row per point. After divergence, returns are NaN.
+    """What became of a run, a row per point. After divergence, of the agent or of its return, returns are NaN.
 
     Attributes:
         env_steps: steps really trained at each point, the parent's included; at most those asked for.
@@ -404,7 +404,7 @@ def _curve(
     points: Point, lane: tuple[int, int], env_steps: np.ndarray, trained_steps: int, seconds: float, states: Any
 ) -> Curve:
     point = jax.tree.map(lambda x: x[lane], points)
-    alive = np.logical_and.accumulate(point.finite)
+    alive = np.logical_and.accumulate(point.finite & np.isfinite(point.return_mean))
 
     def while_alive(values: np.ndarray) -> np.ndarray:
         return np.where(alive, values, np.nan)

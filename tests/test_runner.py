@@ -21,6 +21,7 @@ from arl.algorithms import Algorithm
 from arl.config import shared, static, traced
 from arl.runner import Run, Runner
 from envs import InputError, vector
+from envs.probes import Endless
 
 ITERATION = 16
 POINTS = (2 * ITERATION, 4 * ITERATION)
@@ -220,6 +221,20 @@ def test_a_diverged_run_stays_diverged(counter):
     np.testing.assert_array_equal(late.return_mean, [5.0, 5.0, 5.0, 5.0, np.nan])
     for values in (healed.return_mean, healed.return_std, healed.length_mean, healed.metrics["level"]):
         assert np.isnan(values).tolist() == [False, True, True, True, True]
+
+
+class Undefined(Endless):
+    """Its episodes have no finite return."""
+
+    def reward(self, state, action):
+        return jnp.nan
+
+
+def test_a_run_whose_return_is_no_number_has_diverged():
+    runner = Runner(COUNTING, vector.make("test_runner:Undefined"), 1, 1, num_episodes=3)
+    (curve,) = train(runner, [Run(CountingConfig(), 0, (10, 20))])
+    assert curve.diverged
+    assert np.isnan(curve.return_mean).all()
 
 
 def test_report_counts_what_was_done():
