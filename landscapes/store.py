@@ -21,6 +21,7 @@ from envs.errors import InputError, unknown
 SCHEMA_VERSION = 1
 DEFAULT_STORE = "results/store.sqlite"
 LOCK_SECONDS = 30
+_WRITES = "arl_writes"  # execution option of the connections that write
 
 _metadata = sa.MetaData()
 
@@ -161,7 +162,10 @@ class Store:
             raise InputError(f"store must be a file, got the directory {location!r}")
         if self.path is not None and any(folder.is_file() for folder in self.path.parents):
             raise InputError(f"store must be a file in a directory, got {location!r}")
-        sa.event.listen(self._engine, "connect", _enforce_foreign_keys)
+        if url.get_backend_name() == "sqlite":
+            sa.event.listen(self._engine, "connect", _prepare_sqlite)
+            sa.event.listen(self._engine, "begin", _begin_sqlite)
+        self._writer = self._engine.execution_options(**{_WRITES: True})
         self._made = False
         self._open: sa.Connection | None = None
         if self.exists():
@@ -302,7 +306,7 @@ class Store:
             self._made = False
             self.path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with nullcontext(self._open) if self._open else self._engine.begin() as connection:
+            with nullcontext(self._open) if self._open else self._writer.begin() as connection:
                 if not self._made:
                     _metadata.create_all(connection)
                     if connection.scalar(sa.select(_about.c.schema_version)) is None:
@@ -341,9 +345,16 @@ def _cause(error: sa.exc.DBAPIError) -> str:
     return " ".join(str(error.orig).split())
 
 
-def _enforce_foreign_keys(connection: Any, _: Any) -> None:
-    if type(connection).__module__.startswith("sqlite3"):
-        connection.execute("PRAGMA foreign_keys=ON")
+def _prepare_sqlite(connection: Any, _: Any) -> None:
+    """Foreign keys are enforced, and `_begin_sqlite` begins transactions instead of the driver."""
+    connection.isolation_level = None
+    connection.execute("PRAGMA foreign_keys=ON")
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    """Who means to write waits for others to end, and makes a new store while no other does."""
+    writes = connection.get_execution_options().get(_WRITES, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 def _trial_row(trial: TrialRecord) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import math
 import sqlite3
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import hypothesis
 import hypothesis.strategies as st
@@ -142,6 +143,19 @@ def test_a_process_that_dies_while_it_makes_the_store_leaves_one_that_can_be_use
     monkeypatch.undo()
     Store(tmp_path / "store.sqlite").add_sweep("a", {}, {}, {})
     assert Store(tmp_path / "store.sqlite").names() == ["a"]
+
+
+def test_sweeps_that_begin_together_make_one_store(tmp_path):
+    barrier = threading.Barrier(8)
+
+    def begin(number):
+        store = Store(tmp_path / "store.sqlite")
+        barrier.wait()
+        store.add_sweep(str(number), {}, {}, {})
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(begin, range(8)))
+    assert sorted(Store(tmp_path / "store.sqlite").names()) == [str(number) for number in range(8)]
 
 
 def test_reading_makes_no_file(tmp_path):
