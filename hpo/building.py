@@ -124,13 +124,14 @@ def _restore(store: Store, name: str, task: Task, seed: int, configs: int, writt
         return
     found = dataset.recorded_configs(landscape)[: configs + 1]
     trials = [Trial(i, config, task.fidelity) for i, config in enumerate(found)]
+    made_with = landscape.about["provenance"]
     records = [
         dataclasses.replace(
-            record, runs=[dataclasses.replace(record.runs[0], provenance=dict(landscape.about["lanes"]))]
+            record, runs=[dataclasses.replace(record.runs[0], provenance={**made_with, **landscape.about["lanes"]})]
         )
         for record in tables.Table(task, [seed], landscape, "exact").evaluate(trials)
     ]
     plan = sweeps.plan(task, DefaultThenSobol, trials=len(trials), seeds=[seed], batch=BATCH)
     if name not in store:
-        store.add_sweep(name, plan.settings(), landscape.about["provenance"], task.space.to_serialized_dict())
+        store.add_sweep(name, plan.settings(), made_with, task.space.to_serialized_dict())
     store.add_trials(name, records)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from envs.errors import InputError, unknown
-from hpo import scores, sweeps, tasks
+from hpo import provenance, scores, sweeps, tasks
 from hpo.pool import Pool
 from hpo.tasks import Task
 from hpo.trial import Trial, TunerError
@@ -177,9 +177,7 @@ class _Comparing:
         tests = {
             task.name: self._test(task, [known for known in swept if known.task == task.name]) for task in design.tasks
         }
-        return Comparison(
-            design.name, design.settings(), sweeps.provenance(), swept, tests, self.broken, command(design)
-        )
+        return Comparison(design.name, design.settings(), provenance.now(), swept, tests, self.broken, command(design))
 
     def _check(self, task: Task) -> None:
         """Refuse what can't be, before anything is trained: by making each tuner's first sweep, and that of the tests."""

@@ -8,18 +8,14 @@ import collections
 import contextlib
 import copy
 import dataclasses
-import functools
 import math
-import platform
-import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from envs.errors import InputError
-from hpo import contract, scores, spaces, tasks, tuners
+from hpo import contract, provenance, scores, spaces, tasks, tuners
 from hpo.pool import Pool
 from hpo.trial import Result, Trial, TunerError, as_dict
 from landscapes import dataset
@@ -374,7 +370,7 @@ class Sweep:
             self.store.set_settings(self.name, settings)
         else:
             space = self.plan.task.space.to_serialized_dict()
-            self.store.add_sweep(self.name, self.plan.settings(), provenance(), space)
+            self.store.add_sweep(self.name, self.plan.settings(), provenance.now(), space)
 
     def _finish(self, record: TrialRecord) -> None:
         self.finished[record.trial] = record
@@ -461,33 +457,3 @@ def longest_iteration(task: tasks.Task) -> int:
     algorithm = algorithms.get(task.algorithm)
     largest = {name: spaces.largest(task.space[name]) for name in task.space}
     return algorithm.iteration_steps(algorithm.canonical(config.make(algorithm.config, {**task.fixed, **largest})))
-
-
-def provenance() -> dict[str, Any]:
-    """With what a sweep is done: versions, the commit if the package runs from a checkout, and the machine."""
-    from arl import backend
-
-    backend.setup()
-    return {**_software(), **backend.describe()}
-
-
-@functools.cache
-def _software() -> dict[str, str | None]:
-    return {
-        "arl": version("arl"),
-        "commit": _commit(),
-        "python": platform.python_version(),
-        "machine": platform.machine(),
-    }
-
-
-def _commit() -> str | None:
-    """The checkout's commit, with `+` for uncommitted changes; None outside a checkout."""
-    here = Path(__file__).resolve().parent
-    try:
-        described = subprocess.run(
-            ["git", "describe", "--always", "--abbrev=40", "--dirty=+"], cwd=here, capture_output=True, text=True
-        )
-    except OSError:
-        return None
-    return described.stdout.strip() or None

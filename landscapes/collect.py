@@ -1,13 +1,12 @@
 """Turning the records of sweeps into a landscape: one sweep per seed, its trials the configs."""
 
-import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from envs.errors import InputError
-from landscapes.record import SweepRecord
+from landscapes.record import SweepRecord, one
 
 _CONFIG_TYPES = {bool: "boolean", int: "Int64", float: "float64", str: "string"}
 
@@ -34,14 +33,13 @@ def about(records: Sequence[SweepRecord]) -> dict[str, Any]:
     """What `landscape.json` says: the task's settings, the space, the seeds, and with what the runs were made."""
     first = records[0]
     runs = [run for record in records for trial in record.records.values() for run in trial.runs]
-    provenances = [record.provenance for record in records]
     return {
         "settings": _of_task(first.settings),
         "space": first.space,
         "seeds": [record.settings["seeds"][0] for record in records],
         "num_configs": len(first.records),
-        "provenance": {key: _one(record.get(key) for record in provenances) for key in provenances[0]},
-        "lanes": _one({key: run.provenance[key] for key in ("width", "rows")} for run in runs),
+        "provenance": {key: one(record.made_with.get(key) for record in records) for key in first.provenance},
+        "lanes": one({key: run.provenance[key] for key in ("width", "rows")} for run in runs),
         "status": pd.Series([run.status for run in runs]).value_counts().sort_index().to_dict(),
     }
 
@@ -90,12 +88,3 @@ def _whole(record: SweepRecord) -> pd.DataFrame:
 
 def _sorted(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     return frame.sort_values(keys, ignore_index=True).astype({"config": "int32", "seed": "int16"})
-
-
-def _one(values: Any) -> Any:
-    """The value if all are the same, else the list of the different ones, in order; a list stands for its values."""
-    seen: list[Any] = []
-    for value in itertools.chain.from_iterable(value if isinstance(value, list) else [value] for value in values):
-        if value not in seen:
-            seen.append(value)
-    return seen[0] if len(seen) == 1 else seen

@@ -1,7 +1,9 @@
 """What a sweep left behind, as pandas DataFrames."""
 
+import itertools
 import json
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +14,7 @@ import pandas as pd
 from envs.errors import InputError
 from landscapes.store import Store, TrialRecord
 
-_SOURCES = {"exact": "recorded", "nearest": "by the nearest config", "surrogate": "predicted"}
+_SOURCES = {"exact": "recorded", "nearest": "by the nearest config", "surrogate": "predicted", "filled": "filled in"}
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,7 @@ class SweepRecord:
     """A sweep's records.
 
     Attributes:
-        settings: what was asked for; provenance: with what it was done; timing: seconds by phase.
+        settings: what was asked for; provenance: with what it was begun; timing: seconds by phase.
         space: the search space in ConfigSpace's own JSON form.
     """
 
@@ -51,13 +53,21 @@ class SweepRecord:
         """Names of the scores, the one that is maximised first."""
         return self.settings.get("scores", ["final"])
 
+    @cached_property
+    def made_with(self) -> dict[str, Any]:
+        """The provenance of the runs; a list where they differ, as when a sweep went on with another version."""
+        runs = [run.provenance for record in self.records.values() for run in record.runs]
+        return {
+            key: one(run.get(key, value) for run in runs) if runs else value for key, value in self.provenance.items()
+        }
+
     @property
     def answers(self) -> str | None:
         """How a landscape answered, in words; None where agents were trained."""
         if self.settings.get("objective", "training") == "training":
             return None
-        found = [record.runs[0].provenance for record in self.records.values()]
-        counts = Counter(_SOURCES[about["source"]] for about in found)
+        found = ({run.provenance["source"] for run in record.runs} for record in self.records.values())
+        counts = Counter(_SOURCES["filled" if "filled" in sources else sources.pop()] for sources in found)
         listed = ", ".join(f"{num} {source}" for source, num in counts.items())
         return f"nothing was trained, landscape {self.settings.get('landscape', self.task)} answered: {listed}"
 
@@ -164,7 +174,7 @@ class SweepRecord:
         directory.mkdir(parents=True, exist_ok=True)
         for name in ("trials", "runs", "curves"):
             getattr(self, name).to_parquet(directory / f"{name}.parquet", compression="zstd", index=False)
-        about = {"name": self.name, "settings": self.settings, "provenance": self.provenance, "timing": self.timing}
+        about = {"name": self.name, "settings": self.settings, "provenance": self.made_with, "timing": self.timing}
         (directory / "space.json").write_text(json.dumps(self.space, indent=2) + "\n")
         (directory / "sweep.json").write_text(json.dumps(about, indent=2) + "\n")
         return directory
@@ -175,6 +185,16 @@ class SweepRecord:
     def _frame(self, rows: list[dict[str, Any]], columns: list[str]) -> pd.DataFrame:
         frame = pd.DataFrame(rows, columns=[*columns, *self.hyperparameters])
         return frame.astype({"parent": "Int64"}) if "parent" in columns else frame
+
+
+def one(values: Iterable[Any]) -> Any:
+    """The value if all are the same, else the list of the different ones, in order; a list stands for its values."""
+    every = itertools.chain.from_iterable(value if isinstance(value, list) else [value] for value in values)
+    seen: list[Any] = []
+    for value in every:
+        if value not in seen:
+            seen.append(value)
+    return seen[0] if len(seen) == 1 else seen
 
 
 def load_sweep(name: str, store: Store | str | Path | None = None) -> SweepRecord:

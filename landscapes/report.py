@@ -57,7 +57,7 @@ def render(record: SweepRecord) -> str:
         table=_trial_table(record, trials, score),
         timing=_timing(record.timing),
         settings=pages.definitions(record.settings),
-        provenance=pages.definitions(record.provenance),
+        provenance=pages.definitions(record.made_with),
         command=record.command,
         plotly_js=Markup(get_plotlyjs()),
     )
@@ -107,7 +107,6 @@ def _subtitle(record: SweepRecord, num_seeds: int) -> str:
         pages.inline(record.settings.get("tuner", "")),
         f"{pages.plural(num_seeds, 'seed')} a trial",
         record.answers or "",
-        pages.clock(record.provenance.get("created", "")),
     ]
     return " · ".join(part for part in parts if part not in ("", pages.MISSING))
 

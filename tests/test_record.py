@@ -1,5 +1,6 @@
 """Records of sweeps: their frames, the rule for the incumbent, the export, and that reading them needs no JAX."""
 
+import dataclasses
 import json
 import math
 import subprocess
@@ -49,6 +50,14 @@ def record(load):
         trial_record(1, -2.0, seeds=(0,), config=SGD, fidelity=20, parent=0),
         trial_record(5, seeds=(0, 1), config=ADAM, status="diverged", runs=diverged),
     )
+
+
+def test_runs_of_different_versions_are_told_apart(load):
+    run = run_record(0, 1.0)
+    trials = [
+        trial_record(i, runs=[dataclasses.replace(run, provenance=about)]) for i, about in enumerate(({}, {"arl": "2"}))
+    ]
+    assert load(*trials).made_with == {"arl": ["1", "2"]}, "older runs have no version of their own"
 
 
 def test_trials_are_a_row_each(record):

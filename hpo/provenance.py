@@ -1,0 +1,38 @@
+"""With what a run is made: versions, the commit if the package runs from a checkout, the machine and its device."""
+
+import functools
+import platform
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+
+def now() -> dict[str, Any]:
+    """That of a run made now, as JSON-ready values."""
+    from arl import backend
+
+    backend.setup()
+    return {**_software(), **backend.describe()}
+
+
+@functools.cache
+def _software() -> dict[str, str | None]:
+    return {
+        "arl": version("arl"),
+        "commit": _commit(),
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+    }
+
+
+def _commit() -> str | None:
+    """The checkout's commit, with `+` for uncommitted changes; None outside a checkout."""
+    here = Path(__file__).resolve().parent
+    try:
+        described = subprocess.run(
+            ["git", "describe", "--always", "--abbrev=40", "--dirty=+"], cwd=here, capture_output=True, text=True
+        )
+    except OSError:
+        return None
+    return described.stdout.strip() or None
