@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import warnings
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -50,6 +51,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON documen
 def main() -> None:
     """Run the command line: bad input is one line and exit status 2, Ctrl-C is 130, a reader that goes away 141."""
     signal.signal(signal.SIGINT, _end_at_once)
+    warnings.formatwarning = lambda message, *_, **__: f"arl: {' '.join(str(message).split())}\n"
     try:
         status = app(standalone_mode=False)
         sys.stdout.flush()

@@ -218,7 +218,7 @@ def verify(
     """Check the files of landscapes against their checksums."""
     from landscapes import dataset
 
-    for landscape in [dataset.get(name)] if name else dataset.available().values():
+    for landscape in [dataset.get(name)] if name else map(dataset.read, dataset.there()):
         landscape.verify()
         print(f"{landscape.name}: {len(landscape.about['files'])} files as recorded, in {landscape.directory}")
 

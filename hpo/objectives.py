@@ -13,7 +13,7 @@ from arl import config as configs
 from arl.runner import Agent, Curve, Report, Run, Runner, lane_bytes
 from envs import vector
 from envs.errors import InputError
-from hpo import spaces
+from hpo import provenance, spaces
 from hpo.tasks import Task
 from hpo.trial import Cost, Result, Trial, TunerError
 from landscapes.store import PointRecord, RunRecord, TrialRecord
@@ -125,8 +125,8 @@ class Training:
     def _run(self, trial: Trial, seed: int) -> Run:
         if trial.parent is None:
             return Run(self.config(trial), seed, self.task.points(trial.fidelity))
-        parent = self.agents[trial.parent, seed]
-        return Run(self.config(trial), seed, self.task.points(trial.fidelity, parent.env_steps), parent)
+        points = self.task.points(trial.fidelity, self.trials[trial.parent].fidelity)
+        return Run(self.config(trial), seed, points, self.agents[trial.parent, seed])
 
     def _failure(self, trial: Trial) -> str | None:
         """Why a trial can't be trained, in one line; None if it can."""
@@ -235,7 +235,7 @@ class Training:
 
     def provenance(self) -> dict[str, Any]:
         """With what a run is trained here."""
-        return {**backend.describe(), "width": self.runner.width, "rows": self.runner.rows}
+        return {**provenance.now(), "width": self.runner.width, "rows": self.runner.rows}
 
 
 def trial_record(trial: Trial, runs: Sequence[RunRecord]) -> TrialRecord:

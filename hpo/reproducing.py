@@ -14,7 +14,7 @@ from arl import algorithms, backend
 from arl.runner import Runner
 from envs import vector
 from envs.errors import InputError
-from hpo import sweeps, tables, tasks
+from hpo import provenance, tables, tasks
 from hpo.objectives import Training
 from hpo.tasks import Task
 from hpo.trial import Trial
@@ -72,7 +72,8 @@ class Reproduction:
     def summary(self) -> dict[str, Any]:
         """JSON-ready."""
         return {
-            "trial": self.trial, "seed": self.recorded.seed, "recorded": self.recorded.score, "trained": self.trained.score,
+            "trial": self.trial, "seed": self.recorded.seed,
+            "recorded": self.recorded.points[-1].return_mean, "trained": self.trained.points[-1].return_mean,
             "same": self.same, "agrees": self.agrees, "difference": self.difference, "tolerance": self.tolerance,
             "before": dict(self.before), "now": dict(self.now),
         }  # fmt: skip
@@ -89,7 +90,7 @@ class Reproduction:
             verdict += f"; {'within' if self.agrees else 'beyond'} the tolerance of {self.tolerance:.0%}"
         return [
             f"trial {self.trial}, seed {run.seed}: {run.env_steps:,} env steps, {len(run.points)} points; "
-            f"score {run.score:.4g} recorded, {self.trained.score:.4g} now",
+            f"last return {run.points[-1].return_mean:.4g} recorded, {self.trained.points[-1].return_mean:.4g} now",
             f"recorded with {'; '.join(changed)}"
             if changed
             else "recorded with the same versions on the same kind of device",
@@ -126,7 +127,7 @@ def reproduce(
         raise InputError(f"trial {number} of {name!r} must have been trained, got an answer of a landscape")
     lanes = known.lanes or run.provenance
     trained = _train(known.task, record, chosen, (lanes["width"], lanes["rows"]), known.records)
-    now = sweeps.provenance()
+    now = provenance.now()
     before = {**known.provenance, **run.provenance}
     return Reproduction(
         number, run, trained, {key: before.get(key) for key in SAME}, {key: now.get(key) for key in SAME},

@@ -4,11 +4,13 @@ Configs that cross the border to tuners, stores and users are dicts of plain Pyt
 hyperparameters only; `plain` and `repair` make them so.
 """
 
+import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from ConfigSpace import Configuration, ConfigurationSpace
+from ConfigSpace.exceptions import ForbiddenValueError
 from ConfigSpace.hyperparameters import (
     CategoricalHyperparameter,
     Constant,
@@ -62,7 +64,8 @@ def repair(space: ConfigurationSpace, config: Mapping[str, Any]) -> dict[str, Sc
     are missing set to their defaults.
 
     Raises:
-        InputError: an unknown name, or an active hyperparameter's value that is out of range.
+        InputError: an unknown name, an active hyperparameter's value that is out of range, or a config that the space
+            forbids.
     """
     for name in config:
         if name not in space:
@@ -73,7 +76,10 @@ def repair(space: ConfigurationSpace, config: Mapping[str, Any]) -> dict[str, Sc
             chosen[name] = config.get(name, hyperparameter.default_value)
             if not hyperparameter.legal_value(chosen[name]):
                 raise InputError(f"{name} must be {describe(hyperparameter)}, got {chosen[name]!r}")
-    return plain(Configuration(space, values=chosen))
+    try:
+        return plain(Configuration(space, values=chosen))
+    except ForbiddenValueError as error:
+        raise InputError(f"config must not be forbidden by the space, got {chosen!r}") from error
 
 
 def from_row(space: ConfigurationSpace, row: Mapping[str, Any]) -> dict[str, Scalar]:
@@ -110,12 +116,16 @@ def _vector(space: ConfigurationSpace, config: Mapping[str, Any]) -> np.ndarray:
 
 
 def near_default(space: ConfigurationSpace) -> Iterator[dict[str, Scalar]]:
-    """The default config, then those that differ from it in one hyperparameter: every category, or the two bounds."""
+    """The default config, then those that differ from it in one hyperparameter: every category, or the two bounds.
+
+    Those that the space forbids are left out.
+    """
     yield (start := default(space))
     for name in start:
         values = choices(space[name])
         for value in values if values is not None else (at(space[name], 0.0), at(space[name], 1.0)):
-            yield repair(space, {**start, name: value})
+            with contextlib.suppress(InputError):
+                yield repair(space, {**start, name: value})
 
 
 def encode(space: ConfigurationSpace, config: Mapping[str, Any]) -> np.ndarray:

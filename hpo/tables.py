@@ -117,6 +117,17 @@ class Table:
         return self._means[numbers, point]
 
     @cached_property
+    def _values(self) -> np.ndarray:
+        """What the table's own seeds recorded, `(config, seed, point, column)`; see `Landscape.values_under`."""
+        return self.landscape.values_under(self.seeds)
+
+    @cached_property
+    def _missing(self) -> np.ndarray:
+        """Which runs of these seeds lack a point, `(config, seed)`."""
+        rows = [self.landscape.seeds.index(seed) for seed in self.seeds]
+        return np.any(self.landscape.missing[:, rows], axis=-1)
+
+    @cached_property
     def _means(self) -> np.ndarray:
         rows = [self.landscape.seeds.index(seed) for seed in self.seeds]
         return self.landscape.cube[:, rows].mean(axis=1)
@@ -127,8 +138,12 @@ class Table:
         start = self._start(trial)
         steps = self.task.points(trial.fidelity, start)
         about = {**self.provenance(), "source": source, "config": number}
-        rows = {seed: self.landscape.seeds.index(seed) for seed in self.seeds_of(trial)}
-        runs = [self._run(seed, about, steps, start, values[row]) for seed, row in rows.items()]
+        rows = {seed: self.seeds.index(seed) for seed in self.seeds_of(trial)}
+        filled = self._missing[number] if source != "surrogate" else np.zeros(len(self.seeds), bool)
+        runs = [
+            self._run(seed, {**about, "source": "filled"} if filled[row] else about, steps, start, values[row])
+            for seed, row in rows.items()
+        ]
         return trial_record(trial, runs)
 
     def _run(self, seed: int, about: dict[str, Any], steps: Sequence[int], start: int, values: np.ndarray) -> RunRecord:
@@ -182,10 +197,10 @@ class Table:
         for config in configs:
             number = self.recorded.numbers.get(dumps(config))
             if number is not None:
-                yield "exact", number, self.landscape.values[number]
+                yield "exact", number, self._values[number]
             elif self.mode == "table":
                 number = self.recorded.nearest(spaces.encode(self.task.space, config))
-                yield "nearest", number, self.landscape.values[number]
+                yield "nearest", number, self._values[number]
             else:
                 raise TunerError(
                     f"config {config} must be one of the {len(self.recorded.configs)} of landscape {self.landscape.name}; "
@@ -194,12 +209,12 @@ class Table:
 
     def _guesses(self, configs: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, int, np.ndarray]]:
         encoded = np.array([spaces.encode(self.task.space, config) for config in configs])
-        num_seeds = len(self.landscape.seeds)
+        num_seeds, rows = len(self.landscape.seeds), [self.landscape.seeds.index(seed) for seed in self.seeds]
         for row, predicted in zip(encoded, self.recorded.forest.predict(encoded), strict=True):
             # Each seed's noise comes from another config: deviations from one mean would be each other's opposites.
             near = np.resize(self.recorded.by_distance(row), num_seeds)
             noise = self.recorded.noise[near, np.arange(num_seeds)]
-            returns = np.clip(predicted + noise, *self.task.return_range)
+            returns = np.clip(predicted + noise[rows], *self.task.return_range)
             steps, unknown = np.broadcast_to(self.landscape.steps, returns.shape), np.full_like(returns, np.nan)
             yield "surrogate", int(near[0]), np.stack([steps, returns, unknown, unknown], axis=-1)
 

@@ -176,8 +176,11 @@ class Comparison:
 
     @cached_property
     def ranks(self) -> RankTest:
-        """Ranks of the tuners by their final scores; repeats are averaged first, so that there are as many as tasks."""
-        return statistics.rank_test(self.final.mean(axis=2).T)
+        """Ranks of the tuners by their final scores; repeats are averaged first, so that there are as many as tasks.
+
+        Means of the same scores in another order are ties: rounding must not tell them apart.
+        """
+        return statistics.rank_test(np.round(self.final.mean(axis=2).T, 12))
 
     @cached_property
     def summary(self) -> pd.DataFrame:

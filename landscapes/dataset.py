@@ -16,6 +16,7 @@ import hashlib
 import json
 import os
 import re
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -161,7 +162,12 @@ class Landscape:
 
     @cached_property
     def returns(self) -> np.ndarray:
-        """Mean returns `(config, seed, point)`, NaN once a run has diverged; see `cube` for points that are missing.
+        """Mean returns `(config, seed, point)`, NaN once a run has diverged; see `cube` for points that are missing."""
+        return self._filled(self.recorded_returns, self.missing)
+
+    @cached_property
+    def recorded_returns(self) -> np.ndarray:
+        """Mean returns `(config, seed, point)`, NaN once a run has diverged, and where there is none.
 
         Raises:
             InputError: the tables do not hold what `landscape.json` says.
@@ -170,8 +176,13 @@ class Landscape:
         by_run = self._curves["return_mean"].to_numpy(np.float64)  # rows are sorted by config, seed and point
         if len(by_run) != np.prod(shape) or len(self.runs) != shape[0] * shape[1]:
             raise InputError(f"landscape {self.name} must have a row for each of {shape} points, got {len(by_run)}")
-        returns = by_run.reshape(shape)
-        return self._without_missing(returns) if self.about["status"].get("missing") else returns
+        return by_run.reshape(shape)
+
+    @cached_property
+    def missing(self) -> np.ndarray:
+        """Which points an imported landscape lacks, `(config, seed, point)`; those that it lost are diverged."""
+        by_run = (self.runs.status == "missing").to_numpy().reshape(self.recorded_returns.shape[:2])
+        return np.isnan(self.recorded_returns) & by_run[..., None]
 
     @cached_property
     def steps(self) -> list[int]:
@@ -193,6 +204,15 @@ class Landscape:
         values[..., _CURVE_VALUES.index("return_mean")] = self.returns
         return values
 
+    def values_under(self, seeds: Sequence[int]) -> np.ndarray:
+        """`values` under some of the seeds, in their order; a missing point is filled in from these seeds alone."""
+        rows = [self.seeds.index(seed) for seed in seeds]
+        values = self.values[:, rows]
+        values[..., _CURVE_VALUES.index("return_mean")] = self._filled(
+            self.recorded_returns[:, rows], self.missing[:, rows]
+        )
+        return values
+
     @cached_property
     def cube(self) -> np.ndarray:
         """Mean returns `(config, seed, point)`, the worst return where a run has diverged.
@@ -202,8 +222,10 @@ class Landscape:
         """
         return np.where(np.isnan(self.returns), self.return_range[0], self.returns)
 
-    def _without_missing(self, returns: np.ndarray) -> np.ndarray:
-        missing = np.isnan(returns) & (self.runs.status == "missing").to_numpy().reshape(returns.shape[:2])[..., None]
+    def _filled(self, returns: np.ndarray, missing: np.ndarray) -> np.ndarray:
+        """Returns with the means over the other seeds where they are missing."""
+        if not missing.any():
+            return returns
         known = np.where(np.isnan(returns), self.return_range[0], returns)
         num_known = (~missing).sum(axis=1, keepdims=True)
         means = np.where(missing, 0.0, known).sum(axis=1, keepdims=True) / np.maximum(num_known, 1)
@@ -322,12 +344,20 @@ def directories() -> list[Path]:
     return [own, PACKAGED]
 
 
+def there() -> list[Path]:
+    """The directories of all landscapes, readable or not."""
+    return [path.parent for parent in directories() for path in sorted(parent.glob("*/landscape.json"))]
+
+
 def available() -> dict[str, Landscape]:
-    """All landscapes by name, one's own before those that come with the package."""
+    """All landscapes by name, one's own before those that come with the package; what can't be read is warned of."""
     found: dict[str, Landscape] = {}
-    for parent in directories():
-        for path in sorted(parent.glob("*/landscape.json")):
-            landscape = read(path.parent)
+    for directory in there():
+        try:
+            landscape = read(directory)
+        except InputError as error:
+            warnings.warn(str(error), stacklevel=2)
+        else:
             found.setdefault(landscape.name, landscape)
     return dict(sorted(found.items()))
 

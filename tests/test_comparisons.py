@@ -355,6 +355,14 @@ def test_one_repeat_gives_no_intervals(tmp_path, trained):
     assert summary.score.notna().all()
 
 
+def test_the_same_scores_in_another_order_are_a_tie(tmp_path, trained, monkeypatch):
+    comparison = compare(tmp_path / "store.sqlite")
+    final = np.array([[[0.1, 0.3, 0.6, 0.7, 0.2]], [[0.1, 0.7, 0.3, 0.6, 0.2]]])
+    assert final[0].mean() != final[1].mean(), "by the last bit"
+    comparison.__dict__["final"] = final
+    assert comparison.ranks.mean_ranks == (1.5, 1.5)
+
+
 def test_three_tasks_have_a_rank_test(tmp_path, trained):
     import dataclasses
 

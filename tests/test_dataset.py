@@ -197,6 +197,15 @@ def test_what_is_no_landscape_is_refused(tmp_path, text, message):
         dataset.read(tmp_path)
 
 
+def test_one_landscape_that_can_not_be_read_hides_no_other(copy, monkeypatch):
+    monkeypatch.setenv("ARL_LANDSCAPES", str(copy.directory.parent))
+    broken = copy.directory.parent / "broken"
+    broken.mkdir()
+    (broken / "landscape.json").write_text("")
+    with pytest.warns(UserWarning, match="broken' can't be read"):
+        assert dataset.get("dqn/CartPole-v1").directory == copy.directory
+
+
 def test_a_landscape_json_that_was_changed_is_refused(copy):
     path = copy.directory / "landscape.json"
     path.write_text(path.read_text().replace('"num_points": 10', '"num_points": 9'))

@@ -117,6 +117,28 @@ def hporlbench_file(directory, name, returns, **others):
     return path
 
 
+def test_after_a_lost_return_a_run_has_diverged(tmp_path):
+    frame = arlbench_frame()
+    frame.loc[(frame.run_id == 1) & (frame.seed == 2) & (frame.budget == 4_000), "performance"] = math.nan
+    landscape, _ = imported("arlbench", [arlbench_file(tmp_path, frame)], tmp_path)
+    assert landscape.cube[1, 2].tolist() == [-220.0, -1800.0, -1800.0, -1800.0]
+    (result,) = hpo.objective("exact", landscape, [2])([Trial(0, landscape.config(1), 8_000)])
+    assert (result.status, result.score) == ("diverged", -1800.0)
+
+
+def test_what_is_missing_is_filled_in_from_the_tables_own_seeds(tmp_path):
+    """Others may be those that a comparison tests under."""
+    frame = arlbench_frame()
+    frame = frame[(frame.run_id != 3) | (frame.seed != 0)]
+    landscape, _ = imported("arlbench", [arlbench_file(tmp_path, frame)], tmp_path)
+    table = hpo.objective("exact", landscape, [0, 1])
+    (record,) = table.evaluate([Trial(0, landscape.config(3), 8_000)])
+    assert [run.score for run in record.runs] == [performance(3, 1, 3)] * 2
+    assert [run.provenance["source"] for run in record.runs] == ["filled", "exact"]
+    (alone,) = hpo.objective("exact", landscape, [0])([Trial(0, landscape.config(3), 8_000)])
+    assert alone.status == "diverged", "nothing is known under this seed"
+
+
 def test_what_diverged_before_its_file_ends_is_diverged(tmp_path):
     frame = arlbench_frame()
     run = (frame.run_id == 1) & (frame.seed == 2)

@@ -92,6 +92,19 @@ def test_a_promoted_trial_equals_a_straight_one(shared, straight):
         assert run.env_steps == FIDELITY - 2 * ITERATION
 
 
+def test_a_promoted_trial_is_evaluated_at_its_own_points_only(shared):
+    """The parent was asked to go to a point, though its last whole iteration ends before."""
+    task = dataclasses.replace(tiny.task(), fidelity=FIDELITY + 9)
+    objective, half = Training(task, SEEDS, batch=2, runner=shared.runner), task.fidelity // 2
+    evaluate(objective, Trial(0, CONFIG, half))
+    (promoted,) = evaluate(objective, Trial(1, CONFIG, task.fidelity, parent=0))
+    assert [point.env_steps for point in promoted.runs[0].points] == [120, 140, 160, 180, 200]
+
+
+def test_a_run_says_with_what_it_was_made(straight):
+    assert {"arl", "commit", "jax", "device", "width", "rows"} <= straight.runs[0].provenance.keys()
+
+
 def test_an_exploit_goes_on_from_another_trials_agent(shared, same_bits):
     evaluate(shared, Trial(30, OTHER, FIDELITY // 2))
     (exploit,) = evaluate(shared, Trial(31, {"learning_rate": 0.0}, FIDELITY, parent=30))

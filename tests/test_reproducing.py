@@ -27,6 +27,13 @@ def test_a_run_is_the_same_bit_for_bit(store, trial):
         assert found.trial == 6, "the one of the highest fidelity"
 
 
+def test_returns_are_set_beside_each_other_whatever_the_score(store):
+    sweeps.sweep(tiny.task(), "default", name="auc", store=store, trials=1, score="auc")
+    found = reproducing.reproduce("auc", store=store).summary()
+    assert found["same"]
+    assert found["recorded"] == found["trained"] != store.trials("auc")[0].score
+
+
 def test_another_number_is_noticed(store):
     found = reproducing.reproduce("halving", 0, 0, store)
     first, *others = found.recorded.points

@@ -14,6 +14,7 @@ from ConfigSpace import (
     Constant,
     EqualsCondition,
     Float,
+    ForbiddenEqualsClause,
     GreaterThanCondition,
     InCondition,
     Integer,
@@ -142,6 +143,14 @@ def test_near_the_default_is_each_change_of_one_value():
     assert {config.get("depth") for config in near} == {1, 2, 4, None}
     for config in near:
         spaces.check(tangled(), config)
+
+
+def test_what_a_space_forbids_is_not_near_the_default_and_is_no_config():
+    space = ConfigurationSpace(space=[Categorical("kind", ["a", "b", "c"]), Integer("size", (1, 3), default=2)])
+    space.add(ForbiddenEqualsClause(space["kind"], "b"))
+    assert [config["kind"] for config in spaces.near_default(space)] == ["a", "a", "c", "a", "a"]
+    with pytest.raises(InputError, match=r"config must not be forbidden by the space, got .*'b'"):
+        spaces.repair(space, {"kind": "b"})
 
 
 @hypothesis.given(
