@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from envs.errors import InputError
 from hpo import scores, spaces
-from hpo.trial import Trial, TunerError
+from hpo.trial import Trial, TunerError, copied
 from landscapes.store import TrialRecord
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def check(
     answer: Any, room: int, plan: "Plan", asked: Collection[int], finished: Mapping[int, TrialRecord]
 ) -> list[Trial]:
-    """The trials of a tuner's answer, if it keeps the contract.
+    """The trials of a tuner's answer, if it keeps the contract; copies, as a tuner may go on changing its own.
 
     `room`: how many trials were asked for; `asked`: the ids of those before; `finished`: the trials with a result, by id.
 
@@ -40,7 +40,7 @@ def check(
     twice = next((i for i in seen if i in asked or seen.count(i) > 1), None)
     if twice is not None:
         raise TunerError(f"{who} must give each trial an id of its own, got {twice} twice")
-    return trials
+    return [copied(trial) for trial in trials]
 
 
 def _check_types(trial: Trial) -> None:
@@ -57,6 +57,9 @@ def _check_types(trial: Trial) -> None:
     stray = [name for name in trial.config if not isinstance(name, str)]
     if stray:
         raise InputError(f"config must have names of hyperparameters for its keys, got {stray[0]!r}")
+    for name, value in trial.config.items():
+        if type(value) not in (bool, int, float, str):
+            raise InputError(f"{name} must be a plain Python scalar (hpo.plain makes it one), got {value!r}")
     is_list = isinstance(trial.seeds, Sequence) and all(type(seed) is int for seed in trial.seeds)
     if trial.seeds is not None and not is_list:
         raise InputError(f"seeds must be a list of int or None, got {trial.seeds!r}")

@@ -1,8 +1,10 @@
 """What the command line prints: tables, JSON, sweeps and comparisons."""
 
+import contextlib
 import json
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,13 +33,20 @@ def print_table(rows: list[dict[str, Any]]) -> None:
     for row in rows:
         table.add_row(*(_cell(value) for value in row.values()))
     width = None if sys.stdout.isatty() else _PIPE_WIDTH
-    Console(width=width, highlight=False).print(table)
+    Console(width=width, highlight=False, markup=False, emoji=False).print(table)
 
 
 def _cell(value: Any) -> str:
     if value is None:
         return ""
     return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+@contextlib.contextmanager
+def one_document(as_json: bool) -> Iterator[None]:
+    """What a user's tuner prints goes to the standard error where the output is to be one JSON document."""
+    with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
+        yield
 
 
 def print_json(value: Any) -> None:
@@ -60,9 +69,13 @@ def print_sweep(record: "SweepRecord", top: int, as_json: bool) -> None:
     counts = summary(record)
     if as_json:
         return print_json(counts)
-    best = record.trials.sort_values(["fidelity", "score", "trial"], ascending=[False, False, True]).head(top)
-    all_completed = counts["diverged"] == counts["failed"] == 0
-    shown = best.drop(columns=["parent", "finished_at", "seconds", "env_steps", *(["status"] if all_completed else [])])
+    trials = record.trials.sort_values(
+        ["fidelity", "num_seeds", "score", "trial"], ascending=[False, False, False, True]
+    )
+    hidden = ["parent", "finished_at", "seconds", "env_steps"]
+    hidden += [] if counts["diverged"] or counts["failed"] else ["status"]
+    hidden += ["num_seeds"] if trials.num_seeds.nunique() < 2 else []
+    shown = trials.head(top).drop(columns=hidden)
     print_table(json.loads(shown.to_json(orient="records")))
     times = "  ".join(f"{phase} {seconds:.1f} s" for phase, seconds in record.timing.items() if phase != "tuner_cpu")
     failed = f", {counts['failed']} failed" if counts["failed"] else ""

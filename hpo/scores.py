@@ -115,6 +115,20 @@ def check(names: Sequence[str], settings: Settings, space: "ConfigurationSpace",
         raise InputError(f"score 'parameters' must differ in the space, got {numbers.pop():,} for every config")
 
 
+def check_objective(names: Sequence[str], objective: str) -> None:
+    """Refuse scores that a landscape can't answer: it takes no time, and what answers may be an agent of another size.
+
+    Raises:
+        InputError: `runtime`, or `parameters` where not just recorded configs are answered.
+    """
+    if "runtime" in names and objective != "training":
+        raise InputError(f"score 'runtime' must be measured in training, got objective {objective!r}")
+    if "parameters" in names and objective not in ("training", "exact"):
+        raise InputError(
+            f"score 'parameters' must be of the config itself, trained or exact, got objective {objective!r}"
+        )
+
+
 def check_seeds(names: Sequence[str], num_seeds: int) -> None:
     """Refuse scores that so few seeds can't give."""
     for name in names:
@@ -139,20 +153,24 @@ def several(record: TrialRecord, names: Sequence[str], settings: Settings, finis
 def table(record: SweepRecord, names: str | Sequence[str], metrics: Sequence[str] = ()) -> pd.DataFrame:
     """A row per trial of a sweep: its status, scores and training metrics (means over seeds, of the last segment)."""
     known = chosen(names)
+    check_objective(known, record.settings.get("objective", "training"))
     rows = [
         {
-            "trial": trial.trial, "fidelity": trial.fidelity, "status": trial.status,
+            "trial": trial.trial, "fidelity": trial.fidelity, "num_seeds": len(trial.seeds), "status": trial.status,
             **several(trial, known, record.settings, record.records), **_last_metrics(trial, metrics),
         }
         for trial in record.records.values()
     ]  # fmt: skip
-    return pd.DataFrame(rows, columns=["trial", "fidelity", "status", *known, *(m for m in metrics if m not in known)])
+    return pd.DataFrame(
+        rows, columns=["trial", "fidelity", "num_seeds", "status", *known, *(m for m in metrics if m not in known)]
+    )
 
 
 def front(
     record: SweepRecord, names: str | Sequence[str], bounds: Mapping[str, tuple[float, float]] | None = None
 ) -> pd.DataFrame:
-    """The Pareto front of a sweep: the completed trials of the highest fidelity that no other beats in every score.
+    """The Pareto front of a sweep: the completed trials of the highest fidelity, and of the most seeds, that no other beats
+    in every score.
 
     `bounds`: the lowest and highest allowed value of scores and training metrics; what lies outside is left out.
 
@@ -164,7 +182,8 @@ def front(
     scores = chosen(names)
     known = table(record, (*scores, *(name for name in bounds if name in SCORES and name not in scores)), metrics)
     known = known[known.status == "completed"]
-    known = known[known.fidelity == known.fidelity.max()]
+    for rank in ("fidelity", "num_seeds"):
+        known = known[known[rank] == known[rank].max()]
     for name, (low, high) in bounds.items():
         if known[name].isna().all() and len(known):
             raise unknown("score or metric", name, [*SCORES, *_metrics(record)])

@@ -10,6 +10,7 @@ import copy
 import dataclasses
 import math
 import time
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from envs.errors import InputError
 from hpo import contract, provenance, scores, spaces, tasks, tuners
 from hpo.pool import Pool
-from hpo.trial import Result, Trial, TunerError, as_dict
+from hpo.trial import Result, Trial, TunerError, as_dict, copied
 from landscapes import dataset
 from landscapes.record import SweepRecord
 from landscapes.store import Store, TrialRecord, dumps
@@ -115,12 +116,11 @@ def plan(
             raise InputError(f"{name} must be positive and finite, got {value}")
     if tuner_seed < 0:
         raise InputError(f"tuner_seed must be at least 0, got {tuner_seed}")
-    name = tuner if isinstance(tuner, str) else f"{tuner.__module__}:{tuner.__qualname__}"
+    name = tuners.path(tuner)
     most = trials if trials is not None else max(1, int(budget or 0))
     known, names = tuning_seeds(seeds), scores.chosen(score)
     scores.check(names, task.settings(), task.space, len(known))
-    if "runtime" in names and objective != "training":
-        raise InputError(f"score 'runtime' must be measured in training, got objective {objective!r}")
+    scores.check_objective(names, objective)
     return Plan(
         task,
         name,
@@ -283,8 +283,8 @@ class Sweep:
         with self._timed("tuner"), self._timed("tuner_cpu", time.process_time):
             try:
                 return getattr(self.tuner, method)(argument)
-            except Exception as error:
-                cause = f"{type(error).__name__}: {' '.join(str(error).split())}"
+            except (Exception, SystemExit) as error:
+                cause = f"{type(error).__name__}: {' '.join(str(error).split())} ({_place(error)})"
                 raise TunerError(f"tuner {self.plan.tuner!r} failed in {method}: {cause}") from error
 
     def _affordable(self, trials: list[Trial]) -> list[Trial]:
@@ -323,7 +323,7 @@ class Sweep:
         # What was trained is recorded at once; what was looked up, together.
         for group in ([record] for record in records) if self.plan.objective == "training" else [list(records)]:
             self._record(group)
-        return [result(trial, self.finished[trial.id], self._scores(trial)) for trial in trials]
+        return [result(copied(trial), self.finished[trial.id], self._scores(trial)) for trial in trials]
 
     def _scores(self, trial: Trial) -> dict[str, float]:
         """All scores of a finished trial if there are several."""
@@ -394,8 +394,8 @@ class Sweep:
         }  # fmt: skip
         if dumps(now) != dumps(then):
             raise TunerError(
-                f"tuner {self.plan.tuner!r} must ask the same when resumed: "
-                f"trial {trial.id} is on record as {dumps(then)}, got {dumps(now)}"
+                f"tuner {self.plan.tuner!r} must ask the same when resumed: trial {trial.id} is on record as "
+                f"{dumps(then)}, got {dumps(now)}; if it was changed, use another name or `arl delete {self.name}`"
             )
 
     def _recorded(self) -> dict[int, TrialRecord]:
@@ -434,6 +434,12 @@ class Sweep:
             yield
         finally:
             self.seconds[phase] += clock() - started
+
+
+def _place(error: BaseException) -> str:
+    """File and line that an error comes from."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{Path(frame.filename).name}, line {frame.lineno}"
 
 
 def mutable(task: tasks.Task) -> frozenset[str]:

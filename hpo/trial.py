@@ -33,6 +33,11 @@ class Trial:
     seeds: tuple[int, ...] | None = None
 
 
+def copied(trial: Trial) -> Trial:
+    """The same trial with a config of its own, which nobody else can change."""
+    return dataclasses.replace(trial, config=dict(trial.config))
+
+
 @dataclasses.dataclass(frozen=True)
 class Cost:
     """What a trial consumed: env steps summed over its seeds (without its parent's), and wall seconds of its lanes."""
@@ -72,7 +77,7 @@ class Tuner(Protocol):
     """
 
     def ask(self, n: int) -> list[Trial]:
-        """Up to `n` trials to run now; none if results must be told first, or if the tuner is done."""
+        """Up to `n` trials to run now; none if the tuner is done."""
         ...
 
     def tell(self, results: Sequence[Result]) -> None:

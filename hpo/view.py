@@ -53,11 +53,7 @@ class SweepView(View):
         if record.error is not None and record.error not in self.errors:
             self.errors.add(record.error)
             self.console.print(f"trial {record.trial} failed: {record.error}", markup=False)
-        if (
-            record.finished_at
-            and record.status == "completed"
-            and (self.best is None or _rank(record) > _rank(self.best))
-        ):
+        if record.finished_at and record.status == "completed" and (self.best is None or record.rank > self.best.rank):
             self.best = record
         self._show()
 
@@ -131,7 +127,3 @@ class _OneLine(SweepView):
             parts.append(f"incumbent {self.best.score:.1f}")
         parts += [f"{num} {status}" for status in ("diverged", "failed") if (num := self.num_by_status[status])]
         return ", ".join([*parts, f"{time.perf_counter() - self.begun:.1f} s"])
-
-
-def _rank(record: TrialRecord) -> tuple[int, float]:
-    return record.fidelity, record.score

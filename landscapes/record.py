@@ -109,7 +109,8 @@ class SweepRecord:
         """A row per trial: what was asked, its status, score (mean over seeds) and cost, a column per hyperparameter."""
         rows = [
             {
-                "trial": record.trial, "fidelity": record.fidelity, "parent": record.parent, "status": record.status,
+                "trial": record.trial, "fidelity": record.fidelity, "num_seeds": len(record.seeds),
+                "parent": record.parent, "status": record.status,
                 "score": record.score, "score_std": pd.Series([run.score for run in record.runs]).std(ddof=0),
                 "env_steps": sum(run.env_steps for run in record.runs), "seconds": sum(run.seconds for run in record.runs),
                 "finished_at": record.finished_at, **self._config_row(record),
@@ -117,7 +118,19 @@ class SweepRecord:
             for record in self.records.values()
         ]  # fmt: skip
         return self._frame(
-            rows, ["trial", "fidelity", "parent", "status", "score", "score_std", "env_steps", "seconds", "finished_at"]
+            rows,
+            [
+                "trial",
+                "fidelity",
+                "num_seeds",
+                "parent",
+                "status",
+                "score",
+                "score_std",
+                "env_steps",
+                "seconds",
+                "finished_at",
+            ],
         )
 
     @cached_property

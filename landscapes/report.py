@@ -38,17 +38,19 @@ def render(record: SweepRecord) -> str:
     """The report as HTML. A sweep of one trial, one seed, or diverged trials only still gives every section it can."""
     trials = _drawable(_in_finish_order(record.trials), record.return_range)
     top = _top_trials(trials, record.incumbent)
-    num_seeds = record.runs["seed"].nunique()
+    num_seeds = max(trials["num_seeds"], default=0)
+    seeds = ("" if trials["num_seeds"].nunique() < 2 else "up to ") + pages.plural(num_seeds, "seed")
     score = pages.score_format(record.return_range)
     return pages.template("report.html").render(
         name=record.name,
         task=record.task,
-        subtitle=_subtitle(record, num_seeds),
-        key_figures=_key_figures(record, trials, num_seeds, score),
+        subtitle=_subtitle(record, seeds),
+        key_figures=_key_figures(record, trials, score),
         counts=_counts(trials),
         incumbent=_incumbent(record, score),
         several_fidelities=trials["fidelity"].nunique() > 1,
         num_seeds=num_seeds,
+        seeds=seeds,
         curve_keys=_curve_keys(trials, top, record.incumbent, score),
         has_curves=not record.curves.empty,
         has_categories=any(not pages.is_numeric(record.trials[name]) for name in record.hyperparameters),
@@ -82,7 +84,9 @@ def _top_trials(trials: pd.DataFrame, incumbent: dict | None) -> list[int]:
     if incumbent is None:
         return []
     completed = trials[trials["status"] == "completed"]
-    ranked = completed.sort_values(["fidelity", "score", "trial"], ascending=[False, False, True])["trial"]
+    ranked = completed.sort_values(["fidelity", "num_seeds", "score", "trial"], ascending=[False, False, False, True])[
+        "trial"
+    ]
     return [int(incumbent["trial"]), *(int(trial) for trial in ranked if trial != incumbent["trial"])][
         : len(CURVE_COLORS)
     ]
@@ -91,31 +95,31 @@ def _top_trials(trials: pd.DataFrame, incumbent: dict | None) -> list[int]:
 def _incumbent_scores(trials: pd.DataFrame) -> list[float | None]:
     """The incumbent's score after each trial; None until the first one completes.
 
-    A score counts among trials of its fidelity only, so the incumbent is the best of the highest fidelity so far, and
-    its score may fall where the first trial of a higher one completes.
+    A score counts among trials of its fidelity and number of seeds only, so the incumbent is the best of the highest so far,
+    and its score may fall where the first trial of a higher one completes.
     """
-    scores, best = [], (-math.inf, -math.inf)
+    scores, best = [], (-math.inf, -math.inf, -math.inf)
     for trial in trials.to_dict("records"):
         if trial["status"] == "completed":
-            best = max(best, (trial["fidelity"], trial["_drawn"]))
-        scores.append(best[1])
+            best = max(best, (trial["fidelity"], trial["num_seeds"], trial["_drawn"]))
+        scores.append(best[-1])
     return pages.numbers(scores)
 
 
-def _subtitle(record: SweepRecord, num_seeds: int) -> str:
+def _subtitle(record: SweepRecord, seeds: str) -> str:
     parts = [
         pages.inline(record.settings.get("tuner", "")),
-        f"{pages.plural(num_seeds, 'seed')} a trial",
+        f"{seeds} a trial",
         record.answers or "",
     ]
     return " · ".join(part for part in parts if part not in ("", pages.MISSING))
 
 
-def _key_figures(record: SweepRecord, trials: pd.DataFrame, num_seeds: int, score: Callable) -> list[dict[str, str]]:
+def _key_figures(record: SweepRecord, trials: pd.DataFrame, score: Callable) -> list[dict[str, str]]:
     env_steps = int(trials["env_steps"].sum())
     wall = _wall_seconds(record.timing)
     return [
-        _score_figure(record.incumbent, num_seeds, score),
+        _score_figure(record.incumbent, trials, score),
         _key_figure("Trials", str(len(trials)), ", ".join(_count_words(trials))),
         _key_figure("Env steps", pages.count(env_steps), _throughput(env_steps, record.timing)),
         _key_figure("Wall time", pages.duration(wall), _largest_part(record.timing)),
@@ -126,9 +130,10 @@ def _key_figure(label: str, value: str, note: str, spread: str = "") -> dict[str
     return {"label": label, "value": value, "spread": spread, "note": note}
 
 
-def _score_figure(incumbent: dict | None, num_seeds: int, score: Callable) -> dict[str, str]:
+def _score_figure(incumbent: dict | None, trials: pd.DataFrame, score: Callable) -> dict[str, str]:
     if incumbent is None:
         return _key_figure("Incumbent score", pages.MISSING, "no trial completed")
+    num_seeds = int(trials.set_index("trial").loc[incumbent["trial"], "num_seeds"])
     spread = _spread(incumbent["score_std"], num_seeds, score)
     note = f"trial {incumbent['trial']}, " + (f"mean ± std over {num_seeds} seeds" if spread else "one seed")
     return _key_figure("Incumbent score", score(incumbent["score"]), note, spread)
@@ -222,6 +227,7 @@ def _columns(record: SweepRecord, trials: pd.DataFrame, score: Callable) -> list
     ]
     cost: list[tuple[str, str, Callable]] = [
         ("fidelity", "fidelity", pages.grouped),
+        ("num_seeds", "seeds", pages.grouped),
         ("parent", "parent", pages.text),
         ("env_steps", "env steps", pages.grouped),
         ("seconds", "seconds", lambda seconds: f"{seconds:.1f}"),
@@ -229,6 +235,7 @@ def _columns(record: SweepRecord, trials: pd.DataFrame, score: Callable) -> list
     ]
     hidden = set() if trials["parent"].notna().any() else {"parent"}
     hidden |= set() if record.runs["seed"].nunique() > 1 else {"score_std"}
+    hidden |= set() if trials["num_seeds"].nunique() > 1 else {"num_seeds"}
     tuned: list[tuple[str, str, Callable]] = [(name, name, pages.text) for name in record.hyperparameters]
     return [column for column in outcome + tuned + cost if column[0] not in hidden]
 

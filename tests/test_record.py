@@ -62,7 +62,18 @@ def test_runs_of_different_versions_are_told_apart(load):
 
 def test_trials_are_a_row_each(record):
     frame = record.trials
-    asked = ["trial", "fidelity", "parent", "status", "score", "score_std", "env_steps", "seconds", "finished_at"]
+    asked = [
+        "trial",
+        "fidelity",
+        "num_seeds",
+        "parent",
+        "status",
+        "score",
+        "score_std",
+        "env_steps",
+        "seconds",
+        "finished_at",
+    ]
     assert list(frame) == [*asked, "learning_rate", "optimizer", "momentum", "nesterov", "num_layers"]
     assert frame.trial.tolist() == [0, 1, 5]
     assert frame.parent.tolist() == [pd.NA, 0, pd.NA]

@@ -37,6 +37,7 @@ def make_record(scores=(10.0, 30.0, 20.0), seeds=(0, 1), **changes):
             {
                 "trial": trial,
                 "fidelity": 400,
+                "num_seeds": len(seeds),
                 "parent": None,
                 **outcome,
                 "score_std": 0.5,

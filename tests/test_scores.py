@@ -203,6 +203,8 @@ def test_the_front_holds_what_no_other_beats():
     assert front.trial.tolist() == [1, 3, 0]
     assert front.runtime.tolist() == [-9.0, -3.0, -1.0]
     assert hpo.front(record, "final").trial.tolist() == [1]
+    several = swept(trial(0, run(0, 9.0)), trial(1, run(0, 5.0), run(1, 5.0)))
+    assert hpo.front(several, "final").trial.tolist() == [1], "one of fewer seeds counts as one of lower fidelity"
     assert hpo.front(record, "final,runtime", {"runtime": (-5.0, 0.0)}).trial.tolist() == [3, 0]
     assert hpo.front(record, "final,runtime", {"kl": (-2.5, 0.0)}).trial.tolist() == [3, 0]
     assert hpo.front(record, "final,runtime", {"kl": (5.0, 6.0)}).empty

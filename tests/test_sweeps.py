@@ -18,7 +18,7 @@ from tiny import FIDELITY, Halving, Listed, Parabola, outcome, parabola
 import hpo
 import landscapes
 from envs.errors import InputError
-from hpo import spaces, sweeps
+from hpo import output, spaces, sweeps
 from hpo.trial import Trial
 from hpo.view import SweepView
 
@@ -129,6 +129,37 @@ def test_fewer_seeds_cost_less(sweep, trained):
     record = sweep(halves, budget=2.0, seeds=2)
     assert len(record.trials) == 4
     assert record.runs.seed.tolist() == [0, 1, 0, 1]
+
+
+class Changing(Listed):
+    """Changes in place the configs of what it asked for, and of what it is told."""
+
+    rates = [1e-3, 1e-2, 1e-1]
+
+    def __init__(self, space, fidelity):
+        self.asked = [Trial(i, tiny.config(space, rate), fidelity) for i, rate in enumerate(self.rates)]
+        super().__init__(list(self.asked))
+
+    def tell(self, results):
+        for trial in (one for result in results for one in (result.trial, self.asked[result.trial.id])):
+            trial.config["learning_rate"] = 5e-2
+
+
+def test_configs_that_a_tuner_changes_in_place_stay_as_they_were_asked_for(sweep, trained):
+    assert sweep(Changing, trials=3, batch=1).trials.learning_rate.tolist() == Changing.rates
+
+
+def test_among_trials_of_the_most_seeds_the_best_comes_first(sweep, trained, capsys):
+    """As a mean of few is the luckier, it is the incumbent in no view."""
+    few = Trial(0, tiny.config(tiny.task().space, 1e-2), FIDELITY, seeds=(0,))
+    record = sweep(asking(few, Trial(1, CONFIG, FIDELITY)), trials=2, seeds=2)
+    assert record.trials.num_seeds.tolist() == [1, 2]
+    assert record.trials.score[0] > record.trials.score[1]
+    assert record.incumbent["trial"] == 1
+    output.print_sweep(record, 2, False)
+    table = capsys.readouterr().out.splitlines()
+    assert "num_seeds" in table[1]
+    assert table[3].split()[0] == "1"
 
 
 def test_the_budget_or_the_number_of_trials_ends_it(sweep, trained):
@@ -340,7 +371,7 @@ class Failing(Listed):
 
 @pytest.mark.parametrize("method", ["ask", "tell"])
 def test_a_tuner_that_fails_is_one_line(sweep, trained, method):
-    with pytest.raises(InputError, match=f"failed in {method}: KeyError: 'my.*own'$"):
+    with pytest.raises(InputError, match=f"failed in {method}: KeyError: 'my.*own' .test_sweeps.py, line [0-9]+.$"):
         sweep(Failing, trials=2, options={"method": method})
 
 
