@@ -167,8 +167,12 @@ class Runner:
         todo, events, stop = queue.SimpleQueue[Any](), queue.SimpleQueue[Any](), threading.Event()
         for block in blocks:
             todo.put(block)
-        for device in self.workers:
-            threading.Thread(target=self._work, args=(device, runs, todo, events, stop), daemon=True).start()
+        threads = [
+            threading.Thread(target=self._work, args=(device, runs, todo, events, stop), daemon=True)
+            for device in self.workers
+        ]
+        for thread in threads:
+            thread.start()
         try:
             for _ in blocks:
                 while (event := events.get()) is None:
@@ -178,6 +182,8 @@ class Runner:
                 yield event
         finally:
             stop.set()
+            for thread in threads:  # a process that ends while one of them trains is aborted
+                thread.join()
 
     def _work(
         self,

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from envs.errors import InputError
+from envs.errors import InputError, unknown
 from hpo import landscape_cli, output, parsing
 
 app = typer.Typer(
@@ -128,7 +128,8 @@ def sweep(
         "fidelity": fidelity, "batch": batch, "options": parsing.assignments(option or [], "option"), "score": score,
         "objective": objective,
     }  # fmt: skip
-    record = sweeps.sweep(task, tuner, name=name, store=store, view=None if as_json else _view(), **plan)
+    with output.one_document(as_json):
+        record = sweeps.sweep(task, tuner, name=name, store=store, view=None if as_json else _view(), **plan)
     output.print_sweep(record, 5, as_json)
     if not as_json:
         print(f"more: arl show {record.name}    report: arl report {record.name}")
@@ -192,12 +193,13 @@ def compare(
     if any(folder.is_file() for folder in (directory, *directory.parents)):
         raise InputError(f"out must be a directory, got {str(directory)!r}")
     given = {"seeds": seeds, "test_seeds": test_seeds}
-    comparison = comparisons.compare(
-        parsing.listed(tuners), parsing.listed(tasks), repeats=repeats, budget=budget, space=space, batch=batch,
-        **{which: parsing.seeds(text) for which, text in given.items() if text is not None},
-        fidelity=parsing.fidelities(fidelity), options=parsing.tuner_options(option or []), baselines=baselines,
-        objective=objective, score=score, name=name, store=store, view=None if as_json else _comparison_view(),
-    )  # fmt: skip
+    with output.one_document(as_json):
+        comparison = comparisons.compare(
+            parsing.listed(tuners), parsing.listed(tasks), repeats=repeats, budget=budget, space=space, batch=batch,
+            **{which: parsing.seeds(text) for which, text in given.items() if text is not None},
+            fidelity=parsing.fidelities(fidelity), options=parsing.tuner_options(option or []), baselines=baselines,
+            objective=objective, score=score, name=name, store=store, view=None if as_json else _comparison_view(),
+        )  # fmt: skip
     files = [write_report(comparison, directory / "report.html"), *comparison.export(directory)]
     if as_json:
         output.print_json(output.comparison_summary(comparison, files))
@@ -339,6 +341,29 @@ def export(
         print(studies.export(record, target))
     else:
         print(record.export(target))
+
+
+@app.command()
+def delete(
+    names: Annotated[list[str], typer.Argument(help="Names of sweeps, or patterns, e.g. 'mine-*'.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Delete them; without, they are listed only.")] = False,
+    store: StoreOption = None,
+) -> None:
+    """Delete sweeps with all their trials: a tuner that was changed asks otherwise, and its sweeps begin anew."""
+    import fnmatch
+
+    from landscapes.store import Store
+
+    known = Store(store)
+    found = {pattern: fnmatch.filter(known.names(), pattern) for pattern in names}
+    for pattern, matches in found.items():
+        if not matches:
+            raise unknown(f"sweep in {known.location}", pattern, known.names())
+    chosen = sorted({name for matches in found.values() for name in matches})
+    if yes:
+        known.delete(chosen)
+    print("\n".join(chosen))
+    print("deleted" if yes else "not deleted: say --yes")
 
 
 @app.command("list")

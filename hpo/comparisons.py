@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from envs.errors import InputError, unknown
-from hpo import provenance, scores, sweeps, tasks
+from hpo import provenance, scores, sweeps, tasks, tuners
 from hpo.pool import Pool
 from hpo.tasks import Task
 from hpo.trial import Trial, TunerError
@@ -251,10 +251,10 @@ def _trial(chain: Chain, ids: Mapping[Chain, int]) -> Trial:
 
 def command(design: Design) -> list[str]:
     """The words of the command that gives the same comparison."""
-    tuners = [entry.label for entry in design.entries if entry.factor == 1]
-    with_baselines = len(tuners) < len(design.entries)
+    given = [tuners.path(entry.tuner) for entry in design.entries if entry.factor == 1]
+    with_baselines = len(given) < len(design.entries)
     first = design.tasks[0]
-    words = ["arl", "compare", "--tuners", ",".join(tuners), "--tasks", ",".join(task.name for task in design.tasks)]
+    words = ["arl", "compare", "--tuners", ",".join(given), "--tasks", ",".join(task.name for task in design.tasks)]
     words += ["--name", design.name, "--repeats", str(design.repeats), "--budget", f"{design.budget:g}"]
     words += ["--seeds", ",".join(map(str, design.seeds)) + ",", "--test-seeds"]
     words += [",".join(map(str, design.test_seeds)) + ",", "--space", first.preset, "--batch", str(design.batch)]
@@ -265,7 +265,7 @@ def command(design: Design) -> list[str]:
     words += ["--fidelity", ",".join(fidelities if len(set(fidelities)) > 1 else fidelities[:1])]
     for entry in design.entries:
         for option, value in entry.options.items():
-            words += ["--option", f"{entry.label}.{option}={json.dumps(value)}"]
+            words += ["--option", f"{tuners.path(entry.tuner)}.{option}={json.dumps(value)}"]
     return words
 
 
@@ -273,7 +273,7 @@ def _entries(
     given: Sequence[str | type], options: Mapping[str, Mapping[str, Any]], baselines: bool
 ) -> tuple[Entry, ...]:
     """The tuners given, and the baselines that are not among them."""
-    labels = [tuner if isinstance(tuner, str) else tuner.__qualname__ for tuner in given]
+    labels = [tuner if isinstance(tuner, str) else tuners.path(tuner).rpartition(":")[2] for tuner in given]
     _check_distinct("tuners", labels)
     entries = [Entry(label, tuner, options.get(label, {})) for label, tuner in zip(labels, given, strict=True)]
     added = [entry for entry in _baselines() if entry.label not in labels] if baselines else []

@@ -7,8 +7,8 @@
 Nothing is trained. It raises an `AssertionError` that says which promise was broken, on which space, by which trial.
 """
 
+import dataclasses
 import json
-import math
 import os
 import subprocess
 import sys
@@ -139,14 +139,18 @@ def _diverging(trial: Trial) -> Result:
 
 
 def _failing(trial: Trial) -> Result:
-    return hashed(trial) if trial.id % 3 else result(trial, math.nan, "failed")
+    return hashed(trial) if trial.id % 3 else _failed(trial)
+
+
+def _failed(trial: Trial) -> Result:
+    """The worst score, and no curve."""
+    return dataclasses.replace(result(trial, -1e4, "failed"), curve=[])
 
 
 TROUBLES: dict[str, Objective] = {
     "trials that diverge": _diverging,
-    "trials that fail, without a score": _failing,
-    "nothing but failures": lambda trial: result(trial, math.nan, "failed"),
-    "a score that is infinite": lambda trial: result(trial, -math.inf if trial.id % 2 else 1.0, "diverged"),
+    "trials that fail": _failing,
+    "nothing but failures": _failed,
     "equal scores": lambda trial: result(trial, 1.0),
 }
 

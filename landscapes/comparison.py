@@ -248,11 +248,12 @@ class Comparison:
 
     def _incumbent_row(self, swept: Swept, incumbent: Incumbent) -> dict[str, Any]:
         tested = self._tested(swept.task, incumbent.chain)
+        scores = [run.score for run in tested.runs]
         return {
             "task": swept.task, "tuner": swept.tuner, "repeat": swept.repeat, "spent": incumbent.spent,
             "trial": incumbent.trial, "fidelity": incumbent.fidelity, "tuning_score": incumbent.score,
             "test_trial": tested.trial, "test_score": tested.score,
-            "test_std": float(np.std([run.score for run in tested.runs])), "links": len(incumbent.chain),
+            "test_std": float(np.std(scores)) if len(scores) > 1 else np.nan, "links": len(incumbent.chain),
             "config": json.dumps([[steps, json.loads(config)] for steps, config in incumbent.chain]),
         }  # fmt: skip
 

@@ -441,11 +441,12 @@ def _incumbents(comparison: Comparison) -> dict[str, Any]:
     for row in last.dropna(subset="trial").to_dict("records"):
         found = known.loc[tuple(row[key] for key in keys)]
         write = _score_format(comparison, row["task"])
+        spread = f" ± {write(found['test_std'])}" if len(comparison.settings["test_seeds"]) > 1 else ""
         links = [f"to {pages.grouped(steps)}: {_config(config)}" for steps, config in json.loads(found["config"])]
         rows.append(
             [
                 row["task"], row["tuner"], f"{row['repeat']} / {int(row['trial'])}", pages.grouped(found["fidelity"]),
-                write(found["tuning_score"]), f"{write(found['test_score'])} ± {write(found['test_std'])}",
+                write(found["tuning_score"]), f"{write(found['test_score'])}{spread}",
                 _config(json.loads(found["config"])[0][1]) if len(links) == 1 else "; ".join(links),
             ]
         )  # fmt: skip

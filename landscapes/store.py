@@ -202,7 +202,7 @@ class Store:
             "space": dict(space),
             "timing": {},
         }
-        with self._writing(f"the sweep name {name!r} is already taken") as connection:
+        with self._writing(f"sweep {name!r} is recorded already: is it running twice?") as connection:
             connection.execute(_sweeps.insert(), {**row, "created_at": now()})
 
     def sweep(self, name: str) -> dict[str, Any]:
@@ -224,6 +224,11 @@ class Store:
                 return None
             row = connection.execute(sa.select(_sweeps).where(_sweeps.c.name == name)).mappings().one_or_none()
             return dict(row) if row else None
+
+    def delete(self, names: Sequence[str]) -> None:
+        """Delete sweeps with their trials."""
+        with self._writing() as connection:
+            connection.execute(_sweeps.delete().where(_sweeps.c.name.in_(names)))
 
     def set_timing(self, name: str, timing: Mapping[str, float]) -> None:
         """Record what the sweep has cost so far, seconds by phase."""

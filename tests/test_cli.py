@@ -111,6 +111,38 @@ def test_json_is_one_document(home):
     assert (summary["trials"], summary["diverged"], summary["env_steps"]) == (7, 0, 720)
 
 
+LOUD = """
+from hpo.tuners.sobol import Sobol
+
+class Loud(Sobol):
+    def ask(self, n):
+        print("asked")
+        return super().ask(n)
+
+    def tell(self, results):
+        raise ValueError("[gp] :smile:")
+"""
+
+
+def test_what_a_tuner_prints_is_no_part_of_the_document(tmp_path):
+    (tmp_path / "loud.py").write_text(LOUD)
+    on_table = ["sweep", "ppo/CartPole-v1", "--objective", "table", "--trials", 2]
+    done = arl(tmp_path, *on_table, "--tuner", "loud.py:Loud", "--json")
+    assert (done.status, done.out) == (2, "")
+    printed, line = done.err.splitlines()
+    assert printed == "asked"
+    assert line == "arl: tuner 'loud.py:Loud' failed in tell: ValueError: [gp] :smile: (loud.py, line 10)"
+
+
+def test_sweeps_are_deleted(home):
+    assert arl(home, "delete", "fir*").out.splitlines() == ["first", "not deleted: say --yes"]
+    assert landscapes.load("first", home / "results" / "store.sqlite").trials.size
+    assert arl(home, "delete", "fir*", "--yes").out.splitlines() == ["first", "deleted"]
+    store = landscapes.Store(home / "results" / "store.sqlite")
+    assert (store.names(), store.trials("first")) == ([], {})
+    assert arl(home, "delete", "first").status == 2
+
+
 def test_show_gives_the_top(home):
     done = arl(home, "show", "first", "--top", 2)
     assert (done.status, done.err) == (0, "")

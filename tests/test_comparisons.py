@@ -53,6 +53,26 @@ class Breaks(Listed):
         super().__init__(trials if seed == 0 else trials[:1] * 2)
 
 
+class Late(Listed):
+    """Can't be made in its second repeat."""
+
+    def __init__(self, space, fidelity, seed):
+        super().__init__([Trial(0, tiny.config(space, 1e-3), fidelity)])
+        if seed == 1:
+            raise ValueError("not now")
+
+
+def test_a_tuner_that_can_not_be_made_again_is_left_out(tmp_path, trained):
+    comparison = compare(tmp_path / "store.sqlite", ["sobol", Late])
+    assert comparison.tuners == ["sobol", "random", "random-2x", "default"]
+    assert "can't be made: ValueError: not now" in comparison.broken["Late"]
+    assert f"{__name__}:Late" in " ".join(comparison.command)
+
+
+def test_one_test_seed_shows_no_spread(tmp_path, trained):
+    assert compare(tmp_path / "store.sqlite", test_seeds=1).incumbents.test_std.isna().all()
+
+
 class Stops(comparisons.View):
     """Ctrl-C after a number of trials."""
 

@@ -74,7 +74,7 @@ def test_trials_are_kept_apart_by_sweep(store):
 
 
 def test_names_are_taken_once(store):
-    with pytest.raises(InputError, match="'a' is already taken"):
+    with pytest.raises(InputError, match="sweep 'a' is recorded already: is it running twice"):
         store.add_sweep("a", {}, {}, {})
     store.add_trial("a", trial_record(3))
     with pytest.raises(InputError, match="trial 3 of sweep 'a' is recorded already"):

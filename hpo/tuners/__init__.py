@@ -6,12 +6,14 @@
 import functools
 import importlib
 import inspect
+import os
+import sys
 from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from envs.errors import InputError, load_object, unknown
-from hpo.trial import Tuner
+from hpo.trial import Tuner, TunerError
 
 _GROUP = "arl.tuners"
 _WRAPPERS = {
@@ -43,8 +45,9 @@ def make(tuner: str | type, context: Mapping[str, Any], options: Mapping[str, An
 
     Raises:
         InputError: unknown name, a class that does not import or is no tuner, an option it does not take.
+        TunerError: a constructor that fails.
     """
-    cls, name = _class(tuner), tuner if isinstance(tuner, str) else tuner.__qualname__
+    cls, name = _class(tuner), path(tuner)
     for method in ("ask", "tell"):
         if not callable(getattr(cls, method, None)):
             raise InputError(f"tuner {name!r} must have a method {method!r}, got {cls!r}")
@@ -59,7 +62,21 @@ def make(tuner: str | type, context: Mapping[str, Any], options: Mapping[str, An
     except InputError:
         raise
     except Exception as error:  # a user's constructor can fail in any way
-        raise InputError(f"tuner {name!r} can't be made: {type(error).__name__}: {error}") from error
+        raise TunerError(f"tuner {name!r} can't be made: {type(error).__name__}: {error}") from error
+
+
+def path(tuner: str | type) -> str:
+    """What names a tuner on the command line: `module:Class` of a class, `file.py:Class` if it is made in a script.
+
+    Raises:
+        InputError: neither a name nor a class.
+    """
+    if isinstance(tuner, str):
+        return tuner
+    if not isinstance(tuner, type):
+        raise InputError(f"tuner must be a name or a class, got {tuner!r}")
+    file = getattr(sys.modules.get(tuner.__module__), "__file__", None) if tuner.__module__ == "__main__" else None
+    return f"{os.path.relpath(file) if file else tuner.__module__}:{tuner.__qualname__}"
 
 
 def takes_any_batch(tuner: str | type) -> bool:
