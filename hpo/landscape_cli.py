@@ -243,9 +243,7 @@ def build(
 
     console = Console(stderr=True, soft_wrap=True, highlight=False)
     landscape = building.build(task, configs, seeds, space, out, store, lambda: SweepView(console), fidelity)
-    print(
-        f"{landscape.name}: {landscape.about['num_configs']} configs x {len(landscape.seeds)} seeds: {landscape.directory}"
-    )
+    print(f"{_size(landscape)}: {landscape.directory}")
 
 
 @app.command("import")
@@ -266,11 +264,18 @@ def import_(
             f"{about['status'].get(status, 0)} {status}" for status in ("completed", "diverged", "missing")
         )
         print(
-            f"{landscape.name}: {about['num_configs']} configs x {len(landscape.seeds)} seeds: runs {counts}; "
+            f"{_size(landscape)}: runs {counts}; "
             f"{about['points_without_return']} of {points} points without a return: {landscape.directory}"
         )
     for reason, count in left_out.items():
         print(f"left out: {count} files of {reason}")
+
+
+def _size(landscape: "Landscape") -> str:
+    from landscapes.pages import plural
+
+    num_configs, num_seeds = landscape.about["num_configs"], len(landscape.seeds)
+    return f"{landscape.name}: {plural(num_configs, 'config')} x {plural(num_seeds, 'seed')}"
 
 
 def _print_frame(frame: "pd.DataFrame", as_json: bool) -> None:
