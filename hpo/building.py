@@ -122,7 +122,7 @@ def _restore(store: Store, name: str, task: Task, seed: int, configs: int, writt
     landscape = next((known for known in written if seed in known.seeds), None)
     if landscape is None or (name in store and store.trials(name)):
         return
-    found = dataset.recorded_configs(landscape)[: configs + 1]
+    found = landscape.plain_configs[: configs + 1]
     trials = [Trial(i, config, task.fidelity) for i, config in enumerate(found)]
     made_with = landscape.about["provenance"]
     records = [

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
-import numpy as np
 
 from arl import algorithms, backend
 from arl import config as configs
@@ -14,11 +13,10 @@ from arl.runner import Agent, Curve, Report, Run, Runner, lane_bytes
 from envs import vector
 from envs.errors import InputError
 from hpo import provenance, spaces
+from hpo.records import trial_record
 from hpo.tasks import Task
-from hpo.trial import Cost, Result, Trial, TunerError
-from landscapes.store import PointRecord, RunRecord, TrialRecord
-
-COMPLETED, DIVERGED, FAILED = "completed", "diverged", "failed"
+from hpo.trial import Trial, TunerError
+from landscapes.store import COMPLETED, DIVERGED, FAILED, PointRecord, RunRecord, TrialRecord
 
 
 class Training:
@@ -236,34 +234,3 @@ class Training:
     def provenance(self) -> dict[str, Any]:
         """With what a run is trained here."""
         return {**provenance.now(), "width": self.runner.width, "rows": self.runner.rows}
-
-
-def trial_record(trial: Trial, runs: Sequence[RunRecord]) -> TrialRecord:
-    """The record of a trial by its runs, one per seed."""
-    status = next((bad for bad in (FAILED, DIVERGED) if any(run.status == bad for run in runs)), COMPLETED)
-    score = float(np.mean([run.score for run in runs]))
-    seeds = tuple(run.seed for run in runs)
-    return TrialRecord(trial.id, dict(trial.config), trial.fidelity, trial.parent, seeds, status, score, runs)
-
-
-def result(trial: Trial, record: TrialRecord, scores: Mapping[str, float] | None = None) -> Result:
-    """What a tuner is told of a trial's record, the same to the last bit whether it was trained just now or read back.
-
-    `scores` are more metrics, where a sweep has several scores. Of a failed trial there is no curve, nor other metrics.
-    """
-    runs = record.runs
-    whole = [] if record.status == FAILED else runs
-    curves = np.array([[point.return_mean for point in run.points] for run in whole])
-    steps = [point.env_steps for point in whole[0].points] if whole else []
-    last = [run.points[-1].metrics for run in whole]
-    names = list(last[0]) if last else []
-    means = np.mean([[metrics[name] for name in names] for metrics in last], axis=0).tolist() if names else []
-    return Result(
-        trial,
-        record.score,
-        {run.seed: run.score for run in runs},
-        list(zip(steps, curves.mean(axis=0).tolist(), strict=True)) if whole else [],
-        {**dict(zip(names, means, strict=True)), **(scores or {})},
-        Cost(sum(run.env_steps for run in runs), sum(run.seconds for run in runs)),
-        record.status,
-    )

@@ -20,7 +20,7 @@ from hpo.tasks import Task
 from hpo.trial import Trial
 from landscapes import dataset
 from landscapes.record import load_sweep
-from landscapes.store import PointRecord, RunRecord, Store, TrialRecord
+from landscapes.store import PointRecord, RunRecord, Store, TrialRecord, lineage
 
 # What must be alike for the numbers to be the same to the last bit.
 SAME = ("arl", "jax", "machine", "backend", "device", "dtype")
@@ -174,15 +174,10 @@ def _train(
     backend.setup()
     runner = Runner(algorithms.get(task.algorithm), vector.make(task.env), 1, 1, task.num_episodes, lanes=lanes)
     objective = Training(task, [seed], 1, runner)
-    lineage = _lineage(record, records)
-    objective.remember(lineage)
-    (trained,) = objective.evaluate(lineage[-1:])
+    trials = [Trial(one.trial, one.config, one.fidelity, one.parent) for one in lineage(record, records)]
+    objective.remember(trials)
+    (trained,) = objective.evaluate(trials[-1:])
     return trained.runs[0]
-
-
-def _lineage(record: TrialRecord, records: Mapping[int, TrialRecord]) -> list[Trial]:
-    before = _lineage(records[record.parent], records) if record.parent is not None else []
-    return [*before, Trial(record.trial, record.config, record.fidelity, record.parent)]
 
 
 def _equal(a: PointRecord, b: PointRecord) -> bool:

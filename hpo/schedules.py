@@ -14,7 +14,7 @@ from envs.errors import InputError, first_line, unknown
 from hpo.trial import Scalar, Trial
 from hpo.tuners.given import Given
 from landscapes.record import SweepRecord
-from landscapes.store import TrialRecord
+from landscapes.store import TrialRecord, lineage
 
 
 class Stretch(NamedTuple):
@@ -41,10 +41,7 @@ def schedule_of(trials: SweepRecord | Iterable[Trial | TrialRecord], trial_id: i
     known = _by_id(trials)
     if trial_id not in known:
         raise unknown("trial", str(trial_id), map(str, known))
-    lineage = [known[trial_id]]
-    while lineage[-1].parent is not None:
-        lineage.append(known[lineage[-1].parent])
-    return _merged((trial.fidelity, trial.config) for trial in reversed(lineage))
+    return _merged((trial.fidelity, trial.config) for trial in lineage(known[trial_id], known))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -26,7 +26,7 @@ from scipy import stats
 
 from envs.errors import InputError, unknown
 from landscapes.record import SweepRecord
-from landscapes.store import RunRecord, TrialRecord
+from landscapes.store import RunRecord, TrialRecord, lineage
 
 if TYPE_CHECKING:
     from ConfigSpace import ConfigurationSpace
@@ -215,14 +215,6 @@ def hypervolume(values: np.ndarray, reference: Sequence[float]) -> float:
     heights = values[:, -1] - np.append(values[1:, -1], reference[-1])
     slices = (hypervolume(values[: i + 1, :-1], reference[:-1]) for i in range(len(values)))
     return float(sum(height * area for height, area in zip(heights, slices, strict=True) if height > 0))
-
-
-def lineage(record: TrialRecord, finished: Records) -> list[TrialRecord]:
-    """A trial's ancestors, eldest first, and itself."""
-    chain = [record]
-    while chain[0].parent is not None:
-        chain.insert(0, finished[chain[0].parent])
-    return chain
 
 
 def curve(record: TrialRecord, seed: int, finished: Records) -> list[tuple[int, float]]:

@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING, Any
 from envs.errors import InputError
 from hpo import contract, provenance, scores, spaces, tasks, tuners
 from hpo.pool import Pool
+from hpo.records import result, trial_record
 from hpo.trial import Result, Trial, TunerError, as_dict, copied
 from landscapes import dataset
 from landscapes.record import SweepRecord
-from landscapes.store import Store, TrialRecord, dumps
+from landscapes.store import Store, TrialRecord, dumps, full_runs
 
 if TYPE_CHECKING:
     from arl.runner import Report
@@ -289,10 +290,10 @@ class Sweep:
 
     def _affordable(self, trials: list[Trial]) -> list[Trial]:
         """The first trials that the rest of the budget pays for."""
-        chosen = []
+        chosen, plan = [], self.plan
         for trial in trials:
             self.asked[trial.id] = trial
-            cost = self._full_runs(trial)
+            cost = full_runs(trial, self.asked, {"fidelity": plan.task.fidelity, "seeds": plan.seeds})
             if self.plan.budget is not None and self.spent + cost > self.plan.budget + 1e-9:
                 del self.asked[trial.id]
                 break
@@ -300,16 +301,8 @@ class Sweep:
             chosen.append(trial)
         return chosen
 
-    def _full_runs(self, trial: Trial) -> float:
-        """The cost of a trial in equivalent full runs; going on from a parent costs the difference."""
-        start = self.asked[trial.parent].fidelity if trial.parent is not None else 0
-        seeds = self.plan.seeds if trial.seeds is None else trial.seeds
-        return (trial.fidelity - start) / self.plan.task.fidelity * len(seeds) / len(self.plan.seeds)
-
     def _results(self, trials: list[Trial]) -> list[Result]:
         """Results in the order of asking: from the store where they are recorded, else by training."""
-        from hpo.objectives import result
-
         known = [trial for trial in trials if trial.id in self.recorded]
         for trial in known:
             self._check_replay(trial, self.recorded[trial.id], self.objective.seeds_of(trial))
@@ -332,8 +325,6 @@ class Sweep:
 
     def _trained_elsewhere(self, trials: list[Trial]) -> list[Trial]:
         """Take over the trials that another sweep of the pool has trained; give those that are left to train."""
-        from hpo.objectives import trial_record
-
         left = []
         for trial in trials:
             seeds = self.objective.seeds_of(trial)

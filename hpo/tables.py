@@ -16,10 +16,11 @@ import numpy as np
 
 from envs.errors import InputError
 from hpo import spaces, tasks
+from hpo.records import result, trial_record
 from hpo.tasks import Task
 from hpo.trial import Result, Trial, TunerError
 from landscapes import dataset, forest, statistics
-from landscapes.dataset import Landscape, recorded_configs
+from landscapes.dataset import Landscape
 from landscapes.store import PointRecord, RunRecord, TrialRecord, dumps
 
 MIN_CONFIGS = 20  # by which it can be told how good a surrogate is
@@ -93,8 +94,6 @@ class Table:
         Raises:
             InputError: a config that is not in the space; a fidelity, parent or seeds that there are not.
         """
-        from hpo.objectives import result
-
         trials = [self._checked(trial) for trial in trials]
         return [result(trial, record) for trial, record in zip(trials, self.evaluate(trials), strict=True)]
 
@@ -133,8 +132,6 @@ class Table:
         return self.landscape.cube[:, rows].mean(axis=1)
 
     def _record(self, trial: Trial, source: str, number: int, values: np.ndarray) -> TrialRecord:
-        from hpo.objectives import trial_record
-
         start = self._start(trial)
         steps = self.task.points(trial.fidelity, start)
         about = {**self.provenance(), "source": source, "config": number}
@@ -226,10 +223,10 @@ class Recorded:
         self.landscape = landscape
         self.space = tasks.of_record(landscape.about["settings"], landscape.about["space"]).space
 
-    @cached_property
+    @property
     def configs(self) -> list[dict[str, Any]]:
         """As plain scalars, active hyperparameters only, by number."""
-        return recorded_configs(self.landscape)
+        return self.landscape.plain_configs
 
     @cached_property
     def numbers(self) -> dict[str, int]:

@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 
 from envs.errors import InputError
-from landscapes import dataset
 from landscapes.dataset import Landscape
 
 # Scores of configs by each member of an ensemble, `(config, member)`.
@@ -31,7 +30,7 @@ def path(landscape: Landscape, predict: Predict) -> pd.DataFrame:
     """
     if not landscape.has_default:
         raise InputError(f"landscape {landscape.name} must hold the default config to start from, got none")
-    configs, final = dataset.recorded_configs(landscape), landscape.cube[:, :, -1]
+    configs, final = landscape.plain_configs, landscape.cube[:, :, -1]
     number = int(final.mean(axis=1).argmax())
     config, best = configs[0], configs[number]
     left, scores = changes(landscape.about["space"], config, best), [predict([config])[0]]

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from envs.errors import InputError
-from landscapes import dataset, forest, statistics
+from landscapes import forest, statistics
 from landscapes.dataset import Landscape
 
 METHODS = ("ped-anova", "fanova")
@@ -150,7 +150,7 @@ def _ped_anova(landscape: Landscape, point: int) -> dict[str, float]:
     distributions = {known["name"]: _distribution(known) for known in landscape.about["space"]["hyperparameters"]}
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(direction="maximize")
-    for config, score in zip(dataset.recorded_configs(landscape), scores, strict=True):
+    for config, score in zip(landscape.plain_configs, scores, strict=True):
         used = {name: distributions[name] for name in config}
         study.add_trial(optuna.create_trial(params=config, distributions=used, value=float(score)))
     with warnings.catch_warnings():
@@ -202,7 +202,7 @@ def _encoded(landscape: Landscape) -> tuple[np.ndarray, list[int | None]]:
             float(space[name].to_vector(config.get(name, space[name].default_value)))
             for name in landscape.hyperparameters
         ]
-        for config in dataset.recorded_configs(landscape)
+        for config in landscape.plain_configs
     ]
     return np.array(rows), [len(row["choices"]) if row.get("choices") is not None else None for row in known]
 

@@ -15,7 +15,7 @@ from landscapes import incumbents, statistics
 from landscapes.incumbents import Chain, Incumbent
 from landscapes.record import SweepRecord
 from landscapes.statistics import RankTest
-from landscapes.store import TrialRecord
+from landscapes.store import TrialRecord, full_runs
 
 NUM_POINTS = 32
 REFERENCE = "random"
@@ -50,7 +50,7 @@ class Swept:
     @property
     def spent(self) -> float:
         """Equivalent full runs that it did spend."""
-        return sum(incumbents.full_runs(self.record, self.record.records[trial]) for trial in self.order)
+        return sum(full_runs(self.record.records[i], self.record.records, self.record.settings) for i in self.order)
 
 
 @dataclass(frozen=True)

@@ -135,14 +135,19 @@ class Landscape:
         Raises:
             InputError: there is none.
         """
-        known = self._plain_configs
+        known = self.plain_configs
         if not 0 <= number < len(known):
             raise InputError(f"config of {self.name} must be in [0, {len(known) - 1}], got {number}")
         return dict(known[number])
 
     @cached_property
-    def _plain_configs(self) -> list[dict[str, Any]]:
-        return recorded_configs(self)
+    def plain_configs(self) -> list[dict[str, Any]]:
+        """The configs by number, as `config` gives them."""
+        kinds = {known["name"]: known for known in self.about["space"]["hyperparameters"]}
+        return [
+            {name: _plain(kinds[name], value) for name, value in row.items() if value is not None and value == value}
+            for row in self.configs.to_dict(orient="records")
+        ]
 
     def __repr__(self) -> str:
         return f"<Landscape {self.name}: {self.about['num_configs']} configs x {len(self.seeds)} seeds>"
@@ -387,16 +392,6 @@ def of_algorithm(algorithm: str) -> list[Landscape]:
         algorithms = sorted({landscape.about["settings"]["algorithm"] for landscape in known})
         raise unknown("algorithm of landscapes", algorithm, algorithms)
     return found
-
-
-def recorded_configs(landscape: Landscape) -> list[dict[str, Any]]:
-    """The configs of a landscape as plain scalars, active hyperparameters only, by number."""
-    kinds = {known["name"]: known for known in landscape.about["space"]["hyperparameters"]}
-    rows = landscape.configs.to_dict(orient="records")
-    return [
-        {name: _plain(kinds[name], value) for name, value in row.items() if value is not None and value == value}
-        for row in rows
-    ]
 
 
 def _plain(known: dict[str, Any], value: Any) -> Any:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from landscapes.record import SweepRecord
-from landscapes.store import TrialRecord, dumps
+from landscapes.store import TrialRecord, dumps, full_runs, lineage
 
 # How an agent is trained: (env steps in total, config as JSON), one link after the other.
 Chain = tuple[tuple[int, str], ...]
@@ -35,18 +35,12 @@ def incumbents(record: SweepRecord, order: Sequence[int]) -> list[Incumbent]:
     found: list[Incumbent] = []
     spent, best = 0.0, None
     for trial in (record.records[i] for i in order):
-        spent += full_runs(record, trial)
+        spent += full_runs(trial, record.records, record.settings)
         rank = trial.rank
         if trial.status == "completed" and (best is None or rank > best):
             best = rank
             found.append(Incumbent(spent, trial.trial, trial.score, chain(record.records, trial.trial)))
     return found
-
-
-def full_runs(record: SweepRecord, trial: TrialRecord) -> float:
-    """What a trial costs in equivalent full runs; going on from a parent costs the difference."""
-    start = record.records[trial.parent].fidelity if trial.parent is not None else 0
-    return (trial.fidelity - start) / record.settings["fidelity"] * len(trial.seeds) / len(record.settings["seeds"])
 
 
 def at(found: Sequence[Incumbent], budget: float) -> Incumbent | None:
@@ -60,7 +54,8 @@ def chain(records: Mapping[int, TrialRecord], trial: int) -> Chain:
 
     A parent of the same config is the same link: going on with a config is the same as never having stopped.
     """
-    record = records[trial]
-    before = chain(records, record.parent) if record.parent is not None else ()
-    link = (record.fidelity, dumps(dict(record.config)))
-    return (*before[:-1], link) if before and before[-1][1] == link[1] else (*before, link)
+    links: Chain = ()
+    for record in lineage(records[trial], records):
+        link = (record.fidelity, dumps(dict(record.config)))
+        links = (*links[:-1], link) if links and links[-1][1] == link[1] else (*links, link)
+    return links

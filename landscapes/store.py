@@ -12,7 +12,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import sqlalchemy as sa
 
@@ -20,6 +20,7 @@ from envs.errors import InputError, unknown
 
 SCHEMA_VERSION = 1
 DEFAULT_STORE = "results/store.sqlite"
+COMPLETED, DIVERGED, FAILED = "completed", "diverged", "failed"
 LOCK_SECONDS = 30
 _WRITES = "arl_writes"  # execution option of the connections that write
 
@@ -134,6 +135,38 @@ class TrialRecord:
     def error(self) -> str | None:
         """Why a failed trial could not be trained; None of any other."""
         return next((run.provenance["error"] for run in self.runs if "error" in run.provenance), None)
+
+
+class Asked(Protocol):
+    """A trial as it was asked for, or its record; no seeds are all of the sweep."""
+
+    @property
+    def fidelity(self) -> int: ...
+    @property
+    def parent(self) -> int | None: ...
+    @property
+    def seeds(self) -> Sequence[int] | None: ...
+
+
+AnyTrial = TypeVar("AnyTrial", bound=Asked)
+
+
+def lineage(trial: AnyTrial, known: Mapping[int, AnyTrial]) -> list[AnyTrial]:
+    """A trial's ancestors, eldest first, and itself."""
+    found = [trial]
+    while (parent := found[-1].parent) is not None:
+        found.append(known[parent])
+    return found[::-1]
+
+
+def full_runs(trial: AnyTrial, known: Mapping[int, AnyTrial], settings: Mapping[str, Any]) -> float:
+    """What a trial costs in equivalent full runs; going on from a parent costs the difference.
+
+    `settings`: `fidelity` and `seeds` of the sweep.
+    """
+    start = 0 if trial.parent is None else known[trial.parent].fidelity
+    num_seeds = len(settings["seeds"] if trial.seeds is None else trial.seeds)
+    return (trial.fidelity - start) / settings["fidelity"] * num_seeds / len(settings["seeds"])
 
 
 def now() -> str:

@@ -87,7 +87,7 @@ def test_every_point_has_a_row(landscape):
 
 def test_configs_come_back_as_they_were(landscape):
     trials = DefaultThenSobol(TASK.space, TASK.fidelity).ask(NUM_CONFIGS)
-    configs = dataset.recorded_configs(landscape)
+    configs = landscape.plain_configs
     assert configs == [trial.config for trial in trials]
     assert [{key: type(value) for key, value in config.items()} for config in configs] == [
         {key: type(value) for key, value in trial.config.items()} for trial in trials
@@ -244,7 +244,7 @@ def table(landscape, mode="table", seeds=SEEDS):
 
 
 def test_the_table_gives_what_was_trained(landscape, records):
-    trials = [Trial(i, config, TASK.fidelity) for i, config in enumerate(dataset.recorded_configs(landscape))]
+    trials = [Trial(i, config, TASK.fidelity) for i, config in enumerate(landscape.plain_configs)]
     for got in table(landscape)(trials):
         known = [record.records[got.trial.id].runs[0] for record in records]
         assert got.seed_scores == pytest.approx({run.seed: run.score for run in known})
@@ -258,7 +258,7 @@ def test_the_table_gives_what_was_trained(landscape, records):
 
 
 def test_fidelities_and_continued_configs(landscape):
-    config = dataset.recorded_configs(landscape)[2]
+    config = landscape.plain_configs[2]
     asked = [Trial(0, config, 5_000), Trial(1, config, 7_500), Trial(2, config, 50_000, parent=0, seeds=(1,))]
     low, between, high = table(landscape)(asked)
     assert low.score == pytest.approx(made_up_return(2, 1, 0))
@@ -296,7 +296,7 @@ def test_trials_that_a_table_can_not_answer_are_refused(landscape, change, reaso
 
 
 def test_configs_by_number(landscape):
-    assert landscape.config(3) == dataset.recorded_configs(landscape)[3]
+    assert landscape.config(3) == landscape.plain_configs[3]
     with pytest.raises(InputError, match=r"config of dqn/CartPole-v1 must be in \[0, 11\], got 12"):
         landscape.config(12)
     assert repr(landscape) == "<Landscape dqn/CartPole-v1: 12 configs x 3 seeds>"
@@ -338,7 +338,7 @@ def test_seconds_of_training_are_no_score_of_a_table(found):
 
 
 def test_another_configs_agent_is_refused(landscape):
-    configs = dataset.recorded_configs(landscape)
+    configs = landscape.plain_configs
     with pytest.raises(InputError, match="a table can't answer that"):
         table(landscape)([Trial(0, configs[0], 5_000), Trial(1, configs[1], 50_000, parent=0)])
 
@@ -354,7 +354,7 @@ def test_configs_outside_the_table(landscape):
 
 
 def test_the_nearest_of_a_recorded_config_is_itself(landscape):
-    trials = [Trial(i, config, TASK.fidelity) for i, config in enumerate(dataset.recorded_configs(landscape))]
+    trials = [Trial(i, config, TASK.fidelity) for i, config in enumerate(landscape.plain_configs)]
     exact, nearest = (table(landscape, mode)(trials) for mode in ("exact", "table"))
     assert [got.seed_scores for got in exact] == [got.seed_scores for got in nearest]
 

@@ -66,7 +66,7 @@ def test_arlbench(arlbench):
     known = [[[performance(c, s, p) for p in range(4)] for s in (0, 1, 2)] for c in CONFIGS]
     np.testing.assert_allclose(arlbench.returns, known)
     assert arlbench.return_range == (-1800.0, -100.0)
-    configs = tables.recorded_configs(arlbench)
+    configs = arlbench.plain_configs
     assert configs[0] == {
         "batch_size": 512, "prioritized": False, "learning_rate": 0.1, "learning_starts": 100, "use_target_network": False
     }  # fmt: skip
@@ -174,10 +174,10 @@ def test_hporlbench(tmp_path):
     (dqn, pong), left_out = imports.write("hporlbench", [tmp_path], tmp_path / "out")
     assert left_out == {"second copies": 1, "schedules": 1}
     assert (dqn.name, pong.name) == ("hporlbench:dqn/CartPole-v1@extended", "hporlbench:ppo/Pong-v0")
-    assert tables.recorded_configs(pong) == [
+    assert pong.plain_configs == [
         {"learning_rate": rate, "gamma": gamma, "clip_eps": 0.2} for rate, gamma in ((0.001, 0.9), (0.1, 1.0))
     ]
-    assert set(tables.recorded_configs(dqn)[0]) == {
+    assert set(dqn.plain_configs[0]) == {
         "learning_rate", "gamma", "initial_epsilon", "num_layers", "hidden_size"
     }  # fmt: skip
     assert pong.about["settings"]["fidelity"] == 30_000
@@ -187,7 +187,7 @@ def test_hporlbench(tmp_path):
 
 
 def test_objectives_answer_from_imported_landscapes(tmp_path, monkeypatch, arlbench):
-    configs = tables.recorded_configs(arlbench)
+    configs = arlbench.plain_configs
     exact, nearest = (
         tables.objective(mode, arlbench)([Trial(i, config, 8_000) for i, config in enumerate(configs)])
         for mode in ("exact", "table")

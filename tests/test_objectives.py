@@ -12,7 +12,8 @@ from tiny import FIDELITY, ITERATION, WORST, run_record, trial_record
 
 from envs.errors import InputError
 from hpo import tasks
-from hpo.objectives import Training, result
+from hpo.objectives import Training
+from hpo.records import result
 from hpo.trial import Cost, Trial
 
 CONFIG, OTHER = {"learning_rate": 3e-3}, {"learning_rate": 3e-2}
