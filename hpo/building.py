@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from envs.errors import InputError
-from hpo import spaces, sweeps, tasks
+from hpo import plans, spaces, sweeps, tasks
 from hpo.tasks import Task
 from hpo.trial import Trial
 from hpo.tuners.sobol import Sobol
@@ -131,7 +131,7 @@ def _restore(store: Store, name: str, task: Task, seed: int, configs: int, writt
         )
         for record in tables.Table(task, [seed], landscape, "exact").evaluate(trials)
     ]
-    plan = sweeps.plan(task, DefaultThenSobol, trials=len(trials), seeds=[seed], batch=BATCH)
+    plan = plans.plan(task, DefaultThenSobol, trials=len(trials), seeds=[seed], batch=BATCH)
     if name not in store:
         store.add_sweep(name, plan.settings(), made_with, task.space.to_serialized_dict())
     store.add_trials(name, records)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from envs.errors import InputError, unknown
-from hpo import provenance, scores, sweeps, tasks, tuners
+from hpo import plans, provenance, scores, sweeps, tasks, tuners
 from hpo.pool import Pool
 from hpo.tasks import Task
 from hpo.trial import Trial, TunerError
@@ -75,9 +75,9 @@ class Design:
             **own, "scores": list(self.score), "seeds": list(self.seeds), "test_seeds": list(self.test_seeds),
         }  # fmt: skip
 
-    def plan(self, task: Task, entry: Entry, repeat: int) -> sweeps.Plan:
+    def plan(self, task: Task, entry: Entry, repeat: int) -> plans.Plan:
         """The sweep of a tuner on a task under a repeat, which is the tuner's seed."""
-        return sweeps.plan(
+        return plans.plan(
             task, entry.tuner, budget=self.budget * entry.factor, seeds=self.seeds, tuner_seed=repeat, batch=self.batch,
             options=entry.options, objective=self.objective, score=self.score,
         )  # fmt: skip
@@ -89,7 +89,7 @@ class Design:
     def test_name(self, task: Task) -> str:
         """`comparison-ppo-CartPole-v1-test-5`, or with the test seeds themselves if they are not the first ones."""
         num = len(self.test_seeds)
-        first = tuple(range(sweeps.FIRST_TEST_SEED, sweeps.FIRST_TEST_SEED + num))
+        first = tuple(range(plans.FIRST_TEST_SEED, plans.FIRST_TEST_SEED + num))
         listed = str(num) if self.test_seeds == first else ",".join(map(str, self.test_seeds)) + "," * (num == 1)
         return _plain(self.name, task.name, "test", listed)
 
@@ -127,8 +127,8 @@ def design(
     )
     _check_distinct("tasks", [task.name for task in chosen])
     num_seeds = NUM_SEEDS + NUM_TEST_SEEDS if objective == "training" else _num_seeds_of_landscapes(chosen)
-    tuning = sweeps.tuning_seeds(min(NUM_SEEDS, num_seeds // 2) if seeds is None else seeds)
-    each = batch or sweeps.batch_of_learner(budget)
+    tuning = plans.tuning_seeds(min(NUM_SEEDS, num_seeds // 2) if seeds is None else seeds)
+    each = batch or plans.batch_of_learner(budget)
     num_left = max(1, num_seeds - len(tuning))
     tests = _test_seeds(min(NUM_TEST_SEEDS, num_left) if test_seeds is None else test_seeds, tuning, objective)
     names = scores.chosen(score)
@@ -221,9 +221,9 @@ class _Comparing:
 
     def _test_sweep(self, task: Task, trials: Sequence[Trial], view: sweeps.View) -> sweeps.Sweep:
         """The sweep of the task's incumbents under the test seeds."""
-        plan = sweeps.Plan(
-            task, "given", 0, {}, None, None, self.design.test_seeds, sweeps.MAX_BATCH, self.design.score,
-            self.design.objective, sweeps.version_of_landscape(task, self.design.objective),
+        plan = plans.Plan(
+            task, "given", 0, {}, None, None, self.design.test_seeds, plans.MAX_BATCH, self.design.score,
+            self.design.objective, plans.version_of_landscape(task, self.design.objective),
         )  # fmt: skip
         given = type("given", (Given,), {"__init__": lambda tuner: Given.__init__(tuner, trials)})
         return sweeps.Sweep(plan, self.design.test_name(task), self.store, given, view)
@@ -299,16 +299,16 @@ def _num_seeds_of_landscapes(chosen: Sequence[Task]) -> int:
 
 
 def _test_seeds(given: int | Sequence[int], tuning: tuple[int, ...], objective: str) -> tuple[int, ...]:
-    first = sweeps.FIRST_TEST_SEED if objective == "training" else max(tuning) + 1
+    first = plans.FIRST_TEST_SEED if objective == "training" else max(tuning) + 1
     chosen = tuple(range(first, first + given)) if isinstance(given, int) else tuple(given)
     if not chosen or len(set(chosen)) < len(chosen):
         raise InputError(f"test seeds must be at least one, and differ, got {given!r}")
     shared = [seed for seed in chosen if seed in tuning]
     if shared:
         raise InputError(f"test seeds must not be tuning seeds, got {shared[0]} as both")
-    low = [seed for seed in chosen if seed < sweeps.FIRST_TEST_SEED]
+    low = [seed for seed in chosen if seed < plans.FIRST_TEST_SEED]
     if low and objective == "training":
-        raise InputError(f"test seeds must be at least {sweeps.FIRST_TEST_SEED}, below are tuning seeds, got {low[0]}")
+        raise InputError(f"test seeds must be at least {plans.FIRST_TEST_SEED}, below are tuning seeds, got {low[0]}")
     return chosen
 
 

@@ -9,7 +9,7 @@ from hpo.trial import Trial, TunerError, copied
 from landscapes.store import TrialRecord
 
 if TYPE_CHECKING:
-    from hpo.sweeps import Plan
+    from hpo.plans import Plan
 
 
 def check(

@@ -36,7 +36,7 @@ from arl.runner import Agent, Curve, Run, Runner, lane_bytes
 from envs import vector
 from envs.errors import InputError, first_line, unknown
 from hpo import schedules, spaces, tasks
-from hpo.sweeps import FIRST_TEST_SEED
+from hpo.plans import FIRST_TEST_SEED
 from hpo.trial import Scalar
 from landscapes.store import dumps
 

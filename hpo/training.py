@@ -11,7 +11,7 @@ from ConfigSpace import Categorical, ConfigurationSpace
 
 from arl import agents, algorithms, config
 from envs.errors import InputError
-from hpo import schedules, spaces, sweeps, tasks
+from hpo import plans, schedules, spaces, sweeps, tasks
 from hpo.objectives import Training
 from hpo.schedules import Schedule
 from landscapes.record import SweepRecord
@@ -52,14 +52,14 @@ def train(
     else:
         tuner, num_trials = "default", 1
     options = {"schedule": schedule.varying} if schedule.varying else {}
-    plan = sweeps.plan(fixed, tuner, trials=num_trials, seeds=seeds, options=options)
+    plan = plans.plan(fixed, tuner, trials=num_trials, seeds=seeds, options=options)
     chosen = name or default_name(plan, changes)
     sweep = sweeps.Sweep(plan, chosen, Store(store), tuner, view or sweeps.View())
     record = sweep.run()
     return Trained(record, _draw(record, out / f"{chosen}.png"), _save_agents(sweep, out / "agents" / chosen))
 
 
-def default_name(plan: sweeps.Plan, changes: Mapping[str, Any]) -> str:
+def default_name(plan: plans.Plan, changes: Mapping[str, Any]) -> str:
     """`train-ppo-CartPole-v1-learning_rate=0.001-seeds=10`: the task and all in which two commands on it may differ.
 
     Seeds are written as on the command line, their number or the seeds themselves; the fidelity if it is not the task's.

@@ -8,7 +8,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from hpo import comparisons
-from hpo.sweeps import Plan, View
+from hpo.plans import Plan
+from hpo.sweeps import View
 from landscapes.store import TrialRecord
 
 _SECONDS_BETWEEN_LINES = 10.0

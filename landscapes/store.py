@@ -159,14 +159,14 @@ def lineage(trial: AnyTrial, known: Mapping[int, AnyTrial]) -> list[AnyTrial]:
     return found[::-1]
 
 
-def full_runs(trial: AnyTrial, known: Mapping[int, AnyTrial], settings: Mapping[str, Any]) -> float:
+def full_runs(trial: AnyTrial, known: Mapping[int, AnyTrial], full: Mapping[str, Any]) -> float:
     """What a trial costs in equivalent full runs; going on from a parent costs the difference.
 
-    `settings`: `fidelity` and `seeds` of the sweep.
+    `full`: `fidelity` and `seeds` of a full run, as in the settings of a sweep.
     """
     start = 0 if trial.parent is None else known[trial.parent].fidelity
-    num_seeds = len(settings["seeds"] if trial.seeds is None else trial.seeds)
-    return (trial.fidelity - start) / settings["fidelity"] * num_seeds / len(settings["seeds"])
+    num_seeds = len(full["seeds"] if trial.seeds is None else trial.seeds)
+    return (trial.fidelity - start) / full["fidelity"] * num_seeds / len(full["seeds"])
 
 
 def now() -> str:

@@ -22,7 +22,7 @@ from tiny import FIDELITY
 import hpo
 import landscapes
 from arl import agents
-from hpo import cli, sweeps, tasks, training
+from hpo import cli, plans, tasks, training
 
 ARL = Path(sys.executable).with_name("arl")
 TASK = "ppo/ProbeMatching"
@@ -272,7 +272,7 @@ def test_agents_of_another_config_are_not_taken_for_its_own(trained, tmp_path):
     ],
 )
 def test_names_of_trained_configs(seeds, fidelity, end):
-    plan = sweeps.plan(tasks.get("ppo/CartPole-v1", "full", fidelity), "default", trials=1, seeds=seeds)
+    plan = plans.plan(tasks.get("ppo/CartPole-v1", "full", fidelity), "default", trials=1, seeds=seeds)
     assert training.default_name(plan, {"gamma": 0.9}) == f"train-ppo-CartPole-v1-gamma=0.9-{end}"
 
 

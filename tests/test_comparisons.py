@@ -14,7 +14,7 @@ from tiny import FIDELITY, Halving, Listed, Parabola, parabola
 
 import hpo
 from envs.errors import InputError
-from hpo import comparisons, scores, sweeps, testing
+from hpo import comparisons, plans, scores, sweeps, testing
 from hpo.objectives import Training
 from hpo.trial import Trial
 from hpo.tuners.given import Given
@@ -181,7 +181,7 @@ def test_a_schedule_is_trained_again_as_a_chain(straight):
     first, second = ({"learning_rate": rate} for rate in Exploit.rates)
     assert json.loads(last.config) == [[2 * FIDELITY // 5, first], [FIDELITY, second]]
     assert last.links == 2
-    objective = Training(task, [1000, 1001], batch=sweeps.MAX_BATCH)
+    objective = Training(task, [1000, 1001], batch=plans.MAX_BATCH)
     list(objective.evaluate([Trial(0, first, 2 * FIDELITY // 5)]))
     (trained,) = objective.evaluate([Trial(1, second, FIDELITY, parent=0)])
     assert trained.score == last.test_score

@@ -18,7 +18,7 @@ from tiny import FIDELITY, Halving, Listed, Parabola, outcome, parabola
 import hpo
 import landscapes
 from envs.errors import InputError
-from hpo import output, spaces, sweeps
+from hpo import output, plans, spaces, sweeps
 from hpo.trial import Trial
 from hpo.view import SweepView
 
@@ -214,12 +214,12 @@ def test_trials_are_asked_for_in_batches(sweep, trained, settings, sizes):
     ("settings", "batch"), [({"trials": 9}, 2), ({"budget": 4.0}, 1), ({"trials": 9, "batch": 5}, 5)]
 )
 def test_a_tuner_that_learns_is_asked_for_an_eighth_at_a_time(settings, batch):
-    assert sweeps.plan(tiny.task(), "tpe", **settings).batch == batch
+    assert plans.plan(tiny.task(), "tpe", **settings).batch == batch
 
 
 def test_of_two_limits_the_lower_one_is_what_a_tuner_may_spend():
-    assert sweeps.plan(tiny.task(), trials=3, budget=9.0).full_runs == 3.0
-    assert sweeps.plan(tiny.task(), trials=9, budget=2.5).full_runs == 2.5
+    assert plans.plan(tiny.task(), trials=3, budget=9.0).full_runs == 3.0
+    assert plans.plan(tiny.task(), trials=9, budget=2.5).full_runs == 2.5
 
 
 def test_results_are_told_in_the_order_of_asking(sweep, trained):
