@@ -33,11 +33,15 @@ from envs.vector import VectorEnv
 
 @dataclasses.dataclass(frozen=True)
 class Agent:
-    """A trained instance: where it stands in a block's states, which are kept as long as one of its agents is."""
+    """A trained instance: where it stands in a block's states, which are kept as long as one of its agents is.
+
+    `diverged`: it has, and so have those that go on from it.
+    """
 
     env_steps: int
     block: Any
     index: tuple[int, int]
+    diverged: bool = False
 
     @property
     def state(self) -> Any:
@@ -287,7 +291,7 @@ class Runner:
         self.report.add(train_seconds=seconds)
         stacked = jax.tree.map(lambda *x: np.stack(x, axis=-1), *points)
         return [
-            (i, _curve(stacked, (s, w), np.array(env_steps), done * unit, seconds / num_lanes, states))
+            (i, _curve(runs[i], stacked, (s, w), np.array(env_steps), done * unit, seconds / num_lanes, states))
             for s, row in enumerate(rows)
             for w, i in enumerate(row)
         ]
@@ -407,10 +411,17 @@ def _merged(here: Bool[Array, "seed config"], found: Any, states: Any) -> Any:
 
 
 def _curve(
-    points: Point, lane: tuple[int, int], env_steps: np.ndarray, trained_steps: int, seconds: float, states: Any
+    run: Run,
+    points: Point,
+    lane: tuple[int, int],
+    env_steps: np.ndarray,
+    trained_steps: int,
+    seconds: float,
+    states: Any,
 ) -> Curve:
     point = jax.tree.map(lambda x: x[lane], points)
-    alive = np.logical_and.accumulate(point.finite & np.isfinite(point.return_mean))
+    finite = point.finite & np.isfinite(point.return_mean) & (run.parent is None or not run.parent.diverged)
+    alive = np.logical_and.accumulate(finite)
 
     def while_alive(values: np.ndarray) -> np.ndarray:
         return np.where(alive, values, np.nan)
@@ -424,7 +435,7 @@ def _curve(
         diverged=not alive[-1],
         trained_steps=trained_steps,
         seconds=seconds,
-        agent=Agent(int(env_steps[-1]), states, lane),
+        agent=Agent(int(env_steps[-1]), states, lane, diverged=not alive[-1]),
     )
 
 

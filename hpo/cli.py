@@ -355,10 +355,11 @@ def delete(
     from landscapes.store import Store
 
     known = Store(store)
-    found = {pattern: fnmatch.filter(known.names(), pattern) for pattern in names}
+    there = known.names()
+    found = {name: [name] if name in there else fnmatch.filter(there, name) for name in names}
     for pattern, matches in found.items():
         if not matches:
-            raise unknown(f"sweep in {known.location}", pattern, known.names())
+            raise unknown(f"sweep in {known.location}", pattern, there)
     chosen = sorted({name for matches in found.values() for name in matches})
     if yes:
         known.delete(chosen)

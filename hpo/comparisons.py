@@ -105,7 +105,7 @@ def design(
     maximises and is judged by; of several, it is judged by the first.
 
     By default there are 3 tuning and 5 test seeds. Landscapes answer under the seeds they have: by default half of them, up
-    to 3, are tuning seeds, and up to 5 others test seeds; a number of test seeds means those after the tuning seeds.
+    to 3, are tuning seeds, and up to 5 others test seeds.
 
     Raises:
         InputError: unknown names, one twice, numbers that make no sense, test seeds that are tuning seeds, or a landscape
@@ -126,11 +126,8 @@ def design(
         for task, steps in zip(on, fidelities, strict=True)
     )
     _check_distinct("tasks", [task.name for task in chosen])
-    num_seeds = NUM_SEEDS + NUM_TEST_SEEDS if objective == "training" else _num_seeds_of_landscapes(chosen)
-    tuning = plans.tuning_seeds(min(NUM_SEEDS, num_seeds // 2) if seeds is None else seeds)
+    tuning, tests = _seeds(objective, chosen, seeds, test_seeds)
     each = batch or plans.batch_of_learner(budget)
-    num_left = max(1, num_seeds - len(tuning))
-    tests = _test_seeds(min(NUM_TEST_SEEDS, num_left) if test_seeds is None else test_seeds, tuning, objective)
     names = scores.chosen(score)
     if scores.SCORES[names[0]].worst is not None:
         raise InputError(f"score of a comparison must be one of returns, which tasks have a scale of, got {names[0]!r}")
@@ -288,28 +285,58 @@ def _baselines() -> list[Entry]:
     return [Entry(REFERENCE, "random", {}), Entry(f"{REFERENCE}-2x", "random", {}, 2), Entry("default", "default", {})]
 
 
-def _num_seeds_of_landscapes(chosen: Sequence[Task]) -> int:
-    """How many seeds the landscapes of all tasks have."""
-    fewest = min((dataset.get(task.landscape) for task in chosen), key=lambda landscape: len(landscape.seeds))
-    if len(fewest.seeds) < 2:
-        raise InputError(
-            f"landscape {fewest.name} must have at least 2 seeds for a comparison, to tune and to test under, got 1"
-        )
-    return len(fewest.seeds)
+Seeds = int | Sequence[int] | None
 
 
-def _test_seeds(given: int | Sequence[int], tuning: tuple[int, ...], objective: str) -> tuple[int, ...]:
-    first = plans.FIRST_TEST_SEED if objective == "training" else max(tuning) + 1
-    chosen = tuple(range(first, first + given)) if isinstance(given, int) else tuple(given)
+def _seeds(
+    objective: str, on: Sequence[Task], seeds: Seeds, test_seeds: Seeds
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Tuning and test seeds, of which numbers or the seeds themselves are given."""
+    if objective == "training":
+        tuning = plans.tuning_seeds(NUM_SEEDS if seeds is None else seeds)
+        tests = NUM_TEST_SEEDS if test_seeds is None else test_seeds
+        first = plans.FIRST_TEST_SEED
+        chosen = tuple(range(first, first + tests)) if isinstance(tests, int) else tuple(tests)
+    else:
+        tuning, chosen = _seeds_of_landscapes(_seeds_in_common(on), seeds, test_seeds)
     if not chosen or len(set(chosen)) < len(chosen):
-        raise InputError(f"test seeds must be at least one, and differ, got {given!r}")
+        raise InputError(f"test seeds must be at least one, and differ, got {test_seeds!r}")
     shared = [seed for seed in chosen if seed in tuning]
     if shared:
         raise InputError(f"test seeds must not be tuning seeds, got {shared[0]} as both")
     low = [seed for seed in chosen if seed < plans.FIRST_TEST_SEED]
     if low and objective == "training":
         raise InputError(f"test seeds must be at least {plans.FIRST_TEST_SEED}, below are tuning seeds, got {low[0]}")
-    return chosen
+    return tuning, chosen
+
+
+def _seeds_in_common(on: Sequence[Task]) -> list[int]:
+    """The seeds that the landscapes of all tasks have, two at least."""
+    known = [dataset.get(task.landscape) for task in on]
+    fewest = min(known, key=lambda landscape: len(landscape.seeds))
+    if len(fewest.seeds) < 2:
+        raise InputError(
+            f"landscape {fewest.name} must have at least 2 seeds for a comparison, to tune and to test under, got 1"
+        )
+    return [seed for seed in fewest.seeds if all(seed in landscape.seeds for landscape in known)]
+
+
+def _seeds_of_landscapes(known: list[int], seeds: Seeds, test_seeds: Seeds) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Of the seeds that there are, tuning seeds come first; those that are named are used for nothing else."""
+    named = () if test_seeds is None or isinstance(test_seeds, int) else tuple(test_seeds)
+    free = [seed for seed in known if seed not in named]
+    num_tests = test_seeds if isinstance(test_seeds, int) else len(named)
+    if seeds is None:
+        seeds = max(1, min(NUM_SEEDS, len(known) // 2, len(known) - num_tests))
+    tuning = plans.tuning_seeds(free[:seeds] if isinstance(seeds, int) else seeds)
+    left = [seed for seed in free if seed not in tuning]
+    tests = named or tuple(left[:NUM_TEST_SEEDS] if test_seeds is None else left[:num_tests])
+    if len(tests) < max(1, num_tests) or (isinstance(seeds, int) and len(tuning) < seeds):
+        raise InputError(
+            f"seeds must be among those that the landscapes have in common, {known}, got {len(tuning)} tuning seeds and too "
+            "few others to test under"
+        )
+    return tuning, tests
 
 
 def _check_distinct(what: str, names: Sequence[str]) -> None:

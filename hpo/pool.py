@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from hpo.provenance import SAME
 from hpo.trial import Trial
 from landscapes.store import RunRecord, TrialRecord, dumps
 
@@ -40,5 +41,5 @@ class Pool:
 
 
 def _key(config: Mapping[str, Any], fidelity: int, seed: int, provenance: Mapping[str, Any]) -> str:
-    about = {name: value for name, value in provenance.items() if name != "shared"}
+    about = {name: provenance.get(name) for name in (*SAME, "width", "rows")}
     return dumps([dict(config), fidelity, seed, about])

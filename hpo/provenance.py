@@ -7,6 +7,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+# What must be alike for the numbers of a run to be the same to the last bit, besides the lanes.
+SAME = ("arl", "jax", "machine", "backend", "device", "dtype")
+
 
 def now() -> dict[str, Any]:
     """That of a run made now, as JSON-ready values."""

@@ -16,14 +16,12 @@ from envs import vector
 from envs.errors import InputError
 from hpo import provenance, tables, tasks
 from hpo.objectives import Training
+from hpo.provenance import SAME
 from hpo.tasks import Task
 from hpo.trial import Trial
 from landscapes import dataset
 from landscapes.record import load_sweep
 from landscapes.store import PointRecord, RunRecord, Store, TrialRecord, lineage
-
-# What must be alike for the numbers to be the same to the last bit.
-SAME = ("arl", "jax", "machine", "backend", "device", "dtype")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,9 +45,7 @@ class Reproduction:
     @property
     def same(self) -> bool:
         """Whether every number of every point is the same to the last bit."""
-        return self.recorded.status == self.trained.status and all(
-            _equal(a, b) for a, b in zip(self.recorded.points, self.trained.points, strict=True)
-        )
+        return self.recorded.status == self.trained.status and all(_equal(a, b) for a, b in self._pairs)
 
     @property
     def alike(self) -> bool:
@@ -60,9 +56,13 @@ class Reproduction:
     def difference(self) -> float:
         """The largest difference of mean returns at a point, as a part of the return range; infinite if one run diverged."""
         worst, best = self.return_range
-        pairs = zip(self.recorded.points, self.trained.points, strict=True)
-        gaps = [_gap(a.return_mean, b.return_mean) / (best - worst) for a, b in pairs]
+        gaps = [_gap(a.return_mean, b.return_mean) / (best - worst) for a, b in self._pairs]
         return max(gaps, default=0.0)
+
+    @property
+    def _pairs(self) -> list[tuple[PointRecord, PointRecord]]:
+        """Points of both, from the last on: older records of continued runs begin with their parent's last evaluation."""
+        return list(zip(reversed(self.recorded.points), reversed(self.trained.points), strict=False))
 
     @property
     def agrees(self) -> bool:
@@ -73,7 +73,8 @@ class Reproduction:
         """JSON-ready."""
         return {
             "trial": self.trial, "seed": self.recorded.seed,
-            "recorded": self.recorded.points[-1].return_mean, "trained": self.trained.points[-1].return_mean,
+            "recorded": _finite(self.recorded.points[-1].return_mean),
+            "trained": _finite(self.trained.points[-1].return_mean),
             "same": self.same, "agrees": self.agrees, "difference": self.difference, "tolerance": self.tolerance,
             "before": dict(self.before), "now": dict(self.now),
         }  # fmt: skip
@@ -187,6 +188,11 @@ def _equal(a: PointRecord, b: PointRecord) -> bool:
 
 def _sorted(metrics: Mapping[str, float]) -> Sequence[float]:
     return [metrics[name] for name in sorted(metrics)]
+
+
+def _finite(value: float) -> float | None:
+    """The number, or None where the run has diverged: JSON knows no NaN."""
+    return value if math.isfinite(value) else None
 
 
 def _gap(a: float, b: float) -> float:

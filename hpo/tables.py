@@ -120,25 +120,26 @@ class Table:
         """What the table's own seeds recorded, `(config, seed, point, column)`; see `Landscape.values_under`."""
         return self.landscape.values_under(self.seeds)
 
-    @cached_property
-    def _missing(self) -> np.ndarray:
-        """Which runs of these seeds lack a point, `(config, seed)`."""
-        rows = [self.landscape.seeds.index(seed) for seed in self.seeds]
-        return np.any(self.landscape.missing[:, rows], axis=-1)
+    def _filled(self, about: Mapping[str, Any], row: int, env_steps: int) -> dict[str, bool]:
+        """Whether points of a run up to some env steps were missing, and are means over the table's other seeds."""
+        if about["source"] == "surrogate":
+            return {}
+        num_used = 1 + sum(steps < env_steps for steps in self._steps)
+        seed = self.landscape.seeds.index(self.seeds[row])
+        return {"filled": True} if self.landscape.missing[about["config"], seed, :num_used].any() else {}
 
     @cached_property
     def _means(self) -> np.ndarray:
-        rows = [self.landscape.seeds.index(seed) for seed in self.seeds]
-        return self.landscape.cube[:, rows].mean(axis=1)
+        returns = self._values[..., 1]
+        return np.where(np.isnan(returns), self.task.return_range[0], returns).mean(axis=1)
 
     def _record(self, trial: Trial, source: str, number: int, values: np.ndarray) -> TrialRecord:
         start = self._start(trial)
         steps = self.task.points(trial.fidelity, start)
         about = {**self.provenance(), "source": source, "config": number}
         rows = {seed: self.seeds.index(seed) for seed in self.seeds_of(trial)}
-        filled = self._missing[number] if source != "surrogate" else np.zeros(len(self.seeds), bool)
         runs = [
-            self._run(seed, {**about, "source": "filled"} if filled[row] else about, steps, start, values[row])
+            self._run(seed, {**about, **self._filled(about, row, steps[-1])}, steps, start, values[row])
             for seed, row in rows.items()
         ]
         return trial_record(trial, runs)

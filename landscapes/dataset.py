@@ -425,7 +425,10 @@ def _many_alike(landscape: Landscape) -> Iterator[str]:
     """More than a quarter of the configs with one score, as where only few learn anything."""
     scores, counts = np.unique(landscape.cube[:, :, -1].mean(axis=1), return_counts=True)
     most, score = int(counts.max()), scores[counts.argmax()]
-    if 4 * most > (num := int(counts.sum())):
+    num = int(counts.sum())
+    if most == num > 1:
+        yield f"All {num} configs score {score:g}: nothing tells them apart."
+    elif most > max(1, num / 4):
         yield f"{most} of {num} configs score {score:g}: what tells configs apart rests on the other {num - most}."
 
 

@@ -261,9 +261,9 @@ def _tables(recorded: Recorded) -> dict[str, pd.DataFrame]:
         **{name: np.float32("nan") for name in ("return_std", "episode_length_mean") if name not in curves}
     )
     curves.insert(2, "point", curves.env_steps.map({step: i for i, step in enumerate(steps)}))
-    runs = _runs(curves)
     lost = curves.return_mean.isna() & ~curves.missing  # what comes after a lost return is no longer believed
     curves["return_mean"] = curves.return_mean.mask(lost.groupby([curves.config, curves.seed]).cummax())
+    runs = _runs(curves)
     types = {"config": "int32", "seed": "int64", "point": "int16", "env_steps": "Int64"}
     return {
         "configs": _configs(recorded)

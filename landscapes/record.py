@@ -14,7 +14,7 @@ import pandas as pd
 from envs.errors import InputError
 from landscapes.store import Store, TrialRecord
 
-_SOURCES = {"exact": "recorded", "nearest": "by the nearest config", "surrogate": "predicted", "filled": "filled in"}
+_SOURCES = {"exact": "recorded", "nearest": "by the nearest config", "surrogate": "predicted"}
 
 
 @dataclass(frozen=True)
@@ -66,9 +66,11 @@ class SweepRecord:
         """How a landscape answered, in words; None where agents were trained."""
         if self.settings.get("objective", "training") == "training":
             return None
-        found = ({run.provenance["source"] for run in record.runs} for record in self.records.values())
-        counts = Counter(_SOURCES["filled" if "filled" in sources else sources.pop()] for sources in found)
-        listed = ", ".join(f"{num} {source}" for source, num in counts.items())
+        counts = Counter(_SOURCES[record.runs[0].provenance["source"]] for record in self.records.values())
+        counts["with points filled in from other seeds"] = sum(
+            any("filled" in run.provenance for run in record.runs) for record in self.records.values()
+        )
+        listed = ", ".join(f"{num} {source}" for source, num in counts.items() if num)
         return f"nothing was trained, landscape {self.settings.get('landscape', self.task)} answered: {listed}"
 
     @property

@@ -330,7 +330,7 @@ def test_a_name_that_is_taken_is_refused(tmp_path, trained):
     ("num_seeds", "given", "tuning", "tests"),
     [
         (2, {}, 1, 1), (3, {}, 1, 2), (4, {}, 2, 2), (10, {}, 3, 5), (4, {"seeds": 3}, 3, 1), (9, {"seeds": 1}, 1, 5),
-        (9, {"test_seeds": 2}, 3, 2),
+        (9, {"test_seeds": 2}, 3, 2), (4, {"test_seeds": 3}, 1, 3),
     ],
 )  # fmt: skip
 def test_a_comparison_shares_out_the_seeds_that_a_landscape_has(monkeypatch, num_seeds, given, tuning, tests):
@@ -338,6 +338,22 @@ def test_a_comparison_shares_out_the_seeds_that_a_landscape_has(monkeypatch, num
     monkeypatch.setattr(dataset, "available", lambda: {known.name: known})
     chosen = comparisons.design(["sobol"], [known.task], objective="table", **given)
     assert (chosen.seeds, chosen.test_seeds) == (tuple(range(tuning)), tuple(range(tuning, tuning + tests)))
+
+
+@pytest.mark.parametrize(
+    ("there", "given", "tuning", "tests"),
+    [
+        ([42, 43, 44, 45], {}, (42, 43), (44, 45)),
+        ([0, 1, 2, 3], {"seeds": [2]}, (2,), (0, 1, 3)),
+        ([0, 1, 2, 3], {"test_seeds": [0, 1]}, (2, 3), (0, 1)),
+    ],
+)
+def test_seeds_of_a_comparison_are_those_that_there_are(monkeypatch, there, given, tuning, tests):
+    known = landscape_of(by_learning_rate, num_seeds=len(there))
+    known.about["seeds"] = there
+    monkeypatch.setattr(dataset, "available", lambda: {known.name: known})
+    chosen = comparisons.design(["sobol"], [known.task], objective="table", **given)
+    assert (chosen.seeds, chosen.test_seeds) == (tuning, tests)
 
 
 def test_no_comparison_on_a_single_seed(monkeypatch):

@@ -235,6 +235,9 @@ def test_a_run_whose_return_is_no_number_has_diverged():
     (curve,) = train(runner, [Run(CountingConfig(), 0, (10, 20))])
     assert curve.diverged
     assert np.isnan(curve.return_mean).all()
+    sound = make_counter(num_configs=1)
+    (after,) = train(sound, [Run(CountingConfig(), 0, (30,), parent=curve.agent)])
+    assert after.diverged, "its agent has diverged for good"
 
 
 def test_report_counts_what_was_done():

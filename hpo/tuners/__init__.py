@@ -6,10 +6,10 @@
 import functools
 import importlib
 import inspect
-import os
 import sys
 from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Any
 
 from envs.errors import InputError, load_object, unknown
@@ -59,9 +59,9 @@ def make(tuner: str | type, context: Mapping[str, Any], options: Mapping[str, An
             raise unknown(f"option of tuner {name!r}", option, [key for key in accepted if key not in context])
     try:
         return cls(**{**wanted, **options})
-    except InputError:
-        raise
-    except Exception as error:  # a user's constructor can fail in any way
+    except InputError as error:
+        raise TunerError(str(error)) from error
+    except (Exception, SystemExit) as error:  # a user's constructor can fail in any way
         raise TunerError(f"tuner {name!r} can't be made: {type(error).__name__}: {error}") from error
 
 
@@ -76,7 +76,7 @@ def path(tuner: str | type) -> str:
     if not isinstance(tuner, type):
         raise InputError(f"tuner must be a name or a class, got {tuner!r}")
     file = getattr(sys.modules.get(tuner.__module__), "__file__", None) if tuner.__module__ == "__main__" else None
-    return f"{os.path.relpath(file) if file else tuner.__module__}:{tuner.__qualname__}"
+    return f"{Path(file).name if file else tuner.__module__}:{tuner.__qualname__}"
 
 
 def takes_any_batch(tuner: str | type) -> bool:
