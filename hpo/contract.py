@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from envs.errors import InputError
 from hpo import scores, spaces
 from hpo.trial import Trial, TunerError, copied
-from landscapes.store import TrialRecord
+from landscapes.store import FAILED, TrialRecord
 
 if TYPE_CHECKING:
     from hpo.plans import Plan
@@ -82,7 +82,7 @@ def _check_values(trial: Trial, plan: "Plan", finished: Mapping[int, TrialRecord
 def _check_parent(trial: Trial, parent: TrialRecord | None, seeds: tuple[int, ...]) -> None:
     if parent is None:
         raise InputError(f"parent must be a finished trial, got {trial.parent}")
-    if parent.status == "failed":
+    if parent.status == FAILED:
         raise InputError(f"parent must be a trial that was trained, got {trial.parent}, which failed")
     if parent.fidelity >= trial.fidelity:
         raise InputError(f"fidelity must exceed its parent's {parent.fidelity}, got {trial.fidelity}")

@@ -4,7 +4,6 @@ import contextlib
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,11 +41,9 @@ def _cell(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-@contextlib.contextmanager
-def one_document(as_json: bool) -> Iterator[None]:
+def one_document(as_json: bool) -> contextlib.AbstractContextManager[Any]:
     """What a user's tuner prints goes to the standard error where the output is to be one JSON document."""
-    with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
-        yield
+    return contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext()
 
 
 def print_json(value: Any) -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from hpo.provenance import SAME
 from hpo.trial import Trial
-from landscapes.store import RunRecord, TrialRecord, dumps
+from landscapes.store import FAILED, RunRecord, TrialRecord, dumps
 
 if TYPE_CHECKING:
     from arl.runner import Runner
@@ -25,7 +25,7 @@ class Pool:
 
     def add(self, sweep: str, record: TrialRecord) -> None:
         """Take note of a finished trial; the first sweep that trained a run keeps the credit."""
-        if record.parent is not None or record.status == "failed":
+        if record.parent is not None or record.status == FAILED:
             return
         for run in record.runs:
             about = {"shared": sweep, **run.provenance}

@@ -21,7 +21,7 @@ from hpo.tasks import Task
 from hpo.trial import Result, Trial, TunerError
 from landscapes import dataset, forest, statistics
 from landscapes.dataset import Landscape
-from landscapes.store import PointRecord, RunRecord, TrialRecord, dumps
+from landscapes.store import COMPLETED, DIVERGED, FAILED, PointRecord, RunRecord, TrialRecord, dumps
 
 MIN_CONFIGS = 20  # by which it can be told how good a surrogate is
 MODES = ("table", "exact", "surrogate")
@@ -148,7 +148,7 @@ class Table:
         """A run by its values `(point, column)`: env steps, then what a point holds."""
         worst = self.task.return_range[0]
         if np.isnan(values[-1, 0]):  # it could not be trained, and has no points
-            return RunRecord(seed, "failed", worst, 0, 0.0, about, [])
+            return RunRecord(seed, FAILED, worst, 0, 0.0, about, [])
         rows = self._at(steps, values).tolist()
         points = [
             PointRecord(int(env_steps), mean, std, length, dict(zip(self._metrics, metrics, strict=False)))
@@ -156,8 +156,8 @@ class Table:
         ]
         trained = points[-1].env_steps - (int(self._at((start,), values)[0, 0]) if start else 0)
         if math.isnan(points[-1].return_mean):
-            return RunRecord(seed, "diverged", worst, trained, 0.0, about, points)
-        return RunRecord(seed, "completed", points[-1].return_mean, trained, 0.0, about, points)
+            return RunRecord(seed, DIVERGED, worst, trained, 0.0, about, points)
+        return RunRecord(seed, COMPLETED, points[-1].return_mean, trained, 0.0, about, points)
 
     def _at(self, steps: Sequence[int], values: np.ndarray) -> np.ndarray:
         """The rows of `values` at some env steps, `(step, column)`.

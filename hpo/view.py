@@ -10,6 +10,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from hpo import comparisons
 from hpo.plans import Plan
 from hpo.sweeps import View
+from landscapes.pages import plural
 from landscapes.store import TrialRecord
 
 _SECONDS_BETWEEN_LINES = 10.0
@@ -38,7 +39,7 @@ class SweepView(View):
         recorded = f", {num_recorded} trials on record already" if num_recorded else ""
         self.console.print(
             f"sweep {name}: {plan.task.name} ({plan.task.preset} space), tuner {plan.tuner}, "
-            f"{trials} x {len(plan.seeds)} seeds{recorded}"
+            f"{trials} x {plural(len(plan.seeds), 'seed')}{recorded}"
         )
         if self.live:
             self.live.start()
