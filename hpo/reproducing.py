@@ -21,7 +21,7 @@ from hpo.tasks import Task
 from hpo.trial import Trial
 from landscapes import dataset
 from landscapes.record import load_sweep
-from landscapes.store import PointRecord, RunRecord, Store, TrialRecord, lineage
+from landscapes.store import PointRecord, RunRecord, Store, TrialRecord, finite_or_none, lineage
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,8 +73,8 @@ class Reproduction:
         """JSON-ready."""
         return {
             "trial": self.trial, "seed": self.recorded.seed,
-            "recorded": _finite(self.recorded.points[-1].return_mean),
-            "trained": _finite(self.trained.points[-1].return_mean),
+            "recorded": finite_or_none(self.recorded.points[-1].return_mean),
+            "trained": finite_or_none(self.trained.points[-1].return_mean),
             "same": self.same, "agrees": self.agrees, "difference": self.difference, "tolerance": self.tolerance,
             "before": dict(self.before), "now": dict(self.now),
         }  # fmt: skip
@@ -188,11 +188,6 @@ def _equal(a: PointRecord, b: PointRecord) -> bool:
 
 def _sorted(metrics: Mapping[str, float]) -> Sequence[float]:
     return [metrics[name] for name in sorted(metrics)]
-
-
-def _finite(value: float) -> float | None:
-    """The number, or None where the run has diverged: JSON knows no NaN."""
-    return value if math.isfinite(value) else None
 
 
 def _gap(a: float, b: float) -> float:

@@ -48,6 +48,7 @@ class Table:
         self.landscape = self.recorded.landscape
         self.trials: dict[int, Trial] = {}
         self._steps, self._metrics = task.points(task.fidelity), self.landscape.metrics
+        self._rows = [landscape.seeds.index(seed) for seed in seeds]
         self.min_fidelity = self._steps[0]
 
     def provenance(self) -> dict[str, Any]:
@@ -125,8 +126,7 @@ class Table:
         if about["source"] == "surrogate":
             return {}
         num_used = 1 + sum(steps < env_steps for steps in self._steps)
-        seed = self.landscape.seeds.index(self.seeds[row])
-        return {"filled": True} if self.landscape.missing[about["config"], seed, :num_used].any() else {}
+        return {"filled": True} if self.landscape.missing[about["config"], self._rows[row], :num_used].any() else {}
 
     @cached_property
     def _means(self) -> np.ndarray:
@@ -207,12 +207,12 @@ class Table:
 
     def _guesses(self, configs: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, int, np.ndarray]]:
         encoded = np.array([spaces.encode(self.task.space, config) for config in configs])
-        num_seeds, rows = len(self.landscape.seeds), [self.landscape.seeds.index(seed) for seed in self.seeds]
+        num_seeds = len(self.landscape.seeds)
         for row, predicted in zip(encoded, self.recorded.forest.predict(encoded), strict=True):
             # Each seed's noise comes from another config: deviations from one mean would be each other's opposites.
             near = np.resize(self.recorded.by_distance(row), num_seeds)
             noise = self.recorded.noise[near, np.arange(num_seeds)]
-            returns = np.clip(predicted + noise[rows], *self.task.return_range)
+            returns = np.clip(predicted + noise[self._rows], *self.task.return_range)
             steps, unknown = np.broadcast_to(self.landscape.steps, returns.shape), np.full_like(returns, np.nan)
             yield "surrogate", int(near[0]), np.stack([steps, returns, unknown, unknown], axis=-1)
 

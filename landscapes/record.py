@@ -119,21 +119,10 @@ class SweepRecord:
             }
             for record in self.records.values()
         ]  # fmt: skip
-        return self._frame(
-            rows,
-            [
-                "trial",
-                "fidelity",
-                "num_seeds",
-                "parent",
-                "status",
-                "score",
-                "score_std",
-                "env_steps",
-                "seconds",
-                "finished_at",
-            ],
-        )
+        columns = [
+            "trial", "fidelity", "num_seeds", "parent", "status", "score", "score_std", "env_steps", "seconds", "finished_at",
+        ]  # fmt: skip
+        return self._frame(rows, columns)
 
     @cached_property
     def runs(self) -> pd.DataFrame:

@@ -413,10 +413,10 @@ def _run_row(run: RunRecord) -> dict[str, Any]:
 def _point_row(point: PointRecord) -> dict[str, Any]:
     return {
         "env_steps": point.env_steps,
-        "return_mean": _null(point.return_mean),
-        "return_std": _null(point.return_std),
-        "episode_length_mean": _null(point.episode_length_mean),
-        "metrics": {name: _null(value) for name, value in point.metrics.items()},
+        "return_mean": finite_or_none(point.return_mean),
+        "return_std": finite_or_none(point.return_std),
+        "episode_length_mean": finite_or_none(point.episode_length_mean),
+        "metrics": {name: finite_or_none(value) for name, value in point.metrics.items()},
     }
 
 
@@ -437,8 +437,8 @@ def _point_record(row: Mapping[str, Any]) -> PointRecord:
     )  # fmt: skip
 
 
-def _null(value: float) -> float | None:
-    """A finite number, or NULL: neither SQLite nor JSON knows NaN or infinity."""
+def finite_or_none(value: float) -> float | None:
+    """A finite number, or None: neither SQLite nor JSON knows NaN or infinity."""
     return value if math.isfinite(value) else None
 
 
