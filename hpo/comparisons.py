@@ -331,7 +331,7 @@ def _seeds_of_landscapes(known: list[int], seeds: Seeds, test_seeds: Seeds) -> t
     tuning = plans.tuning_seeds(free[:seeds] if isinstance(seeds, int) else seeds)
     left = [seed for seed in free if seed not in tuning]
     tests = named or tuple(left[:NUM_TEST_SEEDS] if test_seeds is None else left[:num_tests])
-    if len(tests) < max(1, num_tests) or (isinstance(seeds, int) and len(tuning) < seeds):
+    if len(tests) < (1 if test_seeds is None else num_tests) or (isinstance(seeds, int) and len(tuning) < seeds):
         raise InputError(
             f"seeds must be among those that the landscapes have in common, {known}, got {len(tuning)} tuning seeds and too "
             "few others to test under"
