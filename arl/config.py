@@ -17,7 +17,7 @@ from typing import Any, TypeVar, dataclass_transform
 import jax
 import numpy as np
 
-from envs.errors import InputError, unknown
+from arl.errors import InputError, unknown
 
 Config = TypeVar("Config")
 

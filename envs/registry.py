@@ -9,7 +9,7 @@ import math
 import numbers
 from typing import Any
 
-from envs.errors import InputError, first_line, load_object, unknown
+from arl.errors import InputError, first_line, load_object, unknown
 
 
 @dataclasses.dataclass(frozen=True)

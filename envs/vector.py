@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Key, PRNGKeyArray
 
 import envs.registry
-from envs.errors import InputError, first_line
+from arl.errors import InputError, first_line
 
 EnvState = Any
 

@@ -8,15 +8,15 @@ from typing import Any
 
 _HOMES = {
     "Result": "hpo.trial", "Trial": "hpo.trial", "Tuner": "hpo.trial",
-    "Task": "hpo.tasks", "sweep": "hpo.sweeps", "compare": "hpo.comparisons", "InputError": "envs.errors",
-    "plain": "hpo.spaces", "repair": "hpo.spaces",
-    "Schedule": "hpo.schedules", "schedule_of": "hpo.schedules", "chain": "hpo.schedules",
-    "objective": "hpo.tables",
-    "AutoRLEnv": "hpo.environment", "AutoRLVectorEnv": "hpo.environment",
+    "Task": "hpo.tasks", "sweep": "hpo.sweeps", "compare": "hpo.comparisons.compare", "InputError": "arl.errors",
+    "plain": "arl.spaces", "repair": "arl.spaces",
+    "Schedule": "hpo.autorl.schedules", "schedule_of": "hpo.autorl.schedules", "chain": "hpo.autorl.schedules",
+    "objective": "hpo.objectives.tabular",
+    "AutoRLEnv": "hpo.autorl.env", "AutoRLVectorEnv": "hpo.autorl.env",
     "front": "hpo.scores", "hypervolume": "hpo.scores",
 }  # fmt: skip
 
-_MODULES = ("spaces", "testing", "tuners")
+_MODULES = {"spaces": "arl.spaces", "testing": "hpo.testing", "tuners": "hpo.tuners"}
 
 __all__ = sorted([*_HOMES, *_MODULES, "task"])
 
@@ -25,7 +25,7 @@ def __getattr__(name: str) -> Any:
     if name == "task":
         return importlib.import_module("hpo.tasks").get
     if name in _MODULES:
-        return importlib.import_module(f"hpo.{name}")
+        return importlib.import_module(_MODULES[name])
     if name not in _HOMES:
         raise AttributeError(f"module 'hpo' has no attribute {name!r}")
     return getattr(importlib.import_module(_HOMES[name]), name)

@@ -3,10 +3,11 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from envs.errors import InputError
-from hpo import scores, spaces
+from arl import spaces
+from arl.errors import InputError
+from arl.records.store import FAILED, TrialRecord
+from hpo import scores
 from hpo.trial import Trial, TunerError, copied
-from landscapes.store import FAILED, TrialRecord
 
 if TYPE_CHECKING:
     from hpo.plans import Plan

@@ -5,7 +5,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from envs.errors import InputError
+from arl.errors import InputError
 from hpo import scores, tasks, tuners
 from landscapes import dataset
 
@@ -25,7 +25,7 @@ class Plan:
         seeds: tuning seeds, all below 1000: test seeds begin there.
         batch: how many trials are asked for at a time; by default an eighth of the budget, or all (at most 64) where the
             tuner's class says `any_batch = True`.
-        objective: `training`, or how a landscape answers instead (see `hpo.tables`); `landscape`: the version of its files.
+        objective: `training`, or how a landscape answers instead (see `hpo.objectives.tabular`); `landscape`: the version of its files.
         scores: what a trial is given (see `hpo.scores`), the first one to maximise; of several, a tuner finds each among a
             result's metrics.
     """
@@ -105,7 +105,7 @@ def version_of_landscape(task: tasks.Task, objective: str) -> str | None:
     """By what a sweep knows the landscape again that answers it; None where it trains."""
     if objective == "training":
         return None
-    from hpo.tables import check_mode
+    from hpo.objectives.tabular import check_mode
 
     check_mode(objective)
     return dataset.get(task.landscape).version

@@ -24,9 +24,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from envs.errors import InputError, unknown
-from landscapes.record import SweepRecord
-from landscapes.store import RunRecord, TrialRecord, lineage
+from arl.errors import InputError, unknown
+from arl.records.store import RunRecord, TrialRecord, lineage
+from arl.records.sweep import SweepRecord
 
 if TYPE_CHECKING:
     from ConfigSpace import ConfigurationSpace
@@ -253,7 +253,7 @@ def num_parameters(settings: Settings, config: Mapping[str, Any]) -> int:
 
 def _numbers_of_parameters(settings: Settings, space: "ConfigurationSpace") -> set[int]:
     """Of the default config and its neighbours."""
-    from hpo import spaces
+    from arl import spaces
 
     return {num_parameters(settings, config) for config in spaces.near_default(space)}
 

@@ -14,20 +14,22 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from envs.errors import InputError
-from hpo import contract, provenance, scores, spaces, tasks, tuners
+from arl import spaces
+from arl.errors import InputError
+from arl.records.store import Store, TrialRecord, dumps, full_runs
+from arl.records.sweep import SweepRecord
+from arl.training import provenance
+from hpo import contract, scores, tasks, tuners
 from hpo.plans import Plan, default_name, plan
-from hpo.pool import Pool
-from hpo.records import result, trial_record
+from hpo.results import result, trial_record
+from hpo.shared_runs import Pool
 from hpo.trial import Result, Trial, TunerError, as_dict, copied
 from landscapes import dataset
-from landscapes.record import SweepRecord
-from landscapes.store import Store, TrialRecord, dumps, full_runs
 
 if TYPE_CHECKING:
-    from arl.runner import Report
-    from hpo.objectives import Training
-    from hpo.tables import Table
+    from arl.training.runner import Report
+    from hpo.objectives.tabular import Table
+    from hpo.objectives.training import Training
 
 
 class View:
@@ -130,13 +132,13 @@ class Sweep:
     def _objective(self) -> "Training | Table":
         task, seeds = self.plan.task, self.plan.seeds
         if self.plan.objective == "training":
-            from hpo.objectives import Training
+            from hpo.objectives.training import Training
 
             training = Training(task, seeds, self.plan.batch, self.pool.runner if self.pool else None)
             if self.pool:
                 self.pool.runner = training.runner
             return training
-        from hpo.tables import Table
+        from hpo.objectives.tabular import Table
 
         return Table(task, seeds, dataset.get(task.landscape), self.plan.objective)
 

@@ -19,8 +19,9 @@ from typing import Any
 from ConfigSpace import Categorical, ConfigurationSpace, EqualsCondition, Float, GreaterThanCondition, Integer
 from ConfigSpace.hyperparameters import Constant, FloatHyperparameter, OrdinalHyperparameter
 
-from envs.errors import InputError
-from hpo import spaces, tuners
+from arl import spaces
+from arl.errors import InputError
+from hpo import tuners
 from hpo.trial import Cost, Result, Trial, as_dict
 
 FIDELITY = 900

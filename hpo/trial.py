@@ -4,9 +4,8 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from envs.errors import InputError
-
-Scalar = bool | int | float | str
+from arl.errors import InputError
+from arl.scalars import Scalar
 
 
 class TunerError(InputError):

@@ -7,12 +7,12 @@ from landscapes import dataset
 from landscapes.dataset import Landscape
 
 if TYPE_CHECKING:
-    from landscapes.record import SweepRecord, load_sweep
-    from landscapes.store import Store
+    from arl.records.store import Store
+    from arl.records.sweep import SweepRecord, load_sweep
 
 __all__ = ["Landscape", "Store", "SweepRecord", "load", "load_sweep"]
 
-_OF_SWEEPS = {"Store": "store", "SweepRecord": "record", "load_sweep": "record"}
+_OF_SWEEPS = {"Store": "store", "SweepRecord": "sweep", "load_sweep": "sweep"}
 
 
 def load(name: str, store: "Store | str | Path | None" = None) -> "SweepRecord | Landscape":
@@ -25,7 +25,7 @@ def load(name: str, store: "Store | str | Path | None" = None) -> "SweepRecord |
     """
     if "/" in name:
         return dataset.get(name)
-    from landscapes.record import load_sweep
+    from arl.records.sweep import load_sweep
 
     return load_sweep(name, store)
 
@@ -36,4 +36,4 @@ def __getattr__(name: str) -> Any:
 
     if name not in _OF_SWEEPS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"landscapes.{_OF_SWEEPS[name]}"), name)
+    return getattr(importlib.import_module(f"arl.records.{_OF_SWEEPS[name]}"), name)

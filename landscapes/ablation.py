@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from envs.errors import InputError
+from arl.errors import InputError
 from landscapes.dataset import Landscape
 
 # Scores of configs by each member of an ensemble, `(config, member)`.

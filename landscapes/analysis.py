@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from envs.errors import InputError
-from landscapes import forest, statistics
+from arl import statistics
+from arl.errors import InputError
+from landscapes import forest
 from landscapes.dataset import Landscape
 
 METHODS = ("ped-anova", "fanova")

@@ -10,7 +10,8 @@ import jinja2
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from landscapes import dataset, pages
+from arl import text
+from landscapes import dataset
 from landscapes.dataset import Landscape
 
 TEMPLATE = Path(__file__).parent / "templates" / "card.md"
@@ -91,7 +92,7 @@ def card(landscape: Landscape, accuracy: Mapping[str, Mapping[str, float]] | Non
         num_configs=about["num_configs"],
         num_runs=num_runs,
         seeds=landscape.seeds,
-        plural=pages.plural,
+        plural=text.plural,
         provenance=about["provenance"],
         source=landscape.source,
         rows=list(_rows(landscape)),
@@ -115,7 +116,7 @@ def croissant(landscape: Landscape) -> dict[str, Any]:
         "conformsTo": "http://mlcommons.org/croissant/1.0",
         "name": dataset.directory_name(landscape.name),
         "description": f"Scores of {landscape.name} over configs, seeds and env steps: {about['num_configs']} configs x "
-        f"{pages.plural(len(landscape.seeds), 'seed')} x {about['settings']['num_points']} points.",
+        f"{text.plural(len(landscape.seeds), 'seed')} x {about['settings']['num_points']} points.",
         "license": LICENCE_URLS.get(licence, licence),
         "version": f"{dataset.FORMAT}.0.0",
         **urls,

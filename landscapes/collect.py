@@ -5,8 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from envs.errors import InputError
-from landscapes.record import SweepRecord, one
+from arl.errors import InputError
+from arl.records.sweep import SweepRecord, one
 
 _CONFIG_TYPES = {bool: "boolean", int: "Int64", float: "float64", str: "string"}
 

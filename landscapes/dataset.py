@@ -28,8 +28,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from envs.errors import InputError, first_line, unknown
-from landscapes import statistics
+from arl import statistics
+from arl.errors import InputError, first_line, unknown
 
 FORMAT = 1
 PACKAGED = Path(__file__).parent / "data"

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import hpo
-from landscapes.record import SweepRecord
+from arl.records.sweep import SweepRecord
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ import time
 
 from ConfigSpace import Categorical, ConfigurationSpace, Float, Integer
 
-from envs.errors import InputError
+from arl.errors import InputError
 from hpo import testing, tuners
 
 NEEDS_OPTIONS = ("external",)

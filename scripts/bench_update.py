@@ -18,8 +18,10 @@ import jax  # noqa: E402
 import jax.numpy as jnp  # noqa: E402
 import numpy as np  # noqa: E402
 
-from arl import algorithms, backend, metrics, ppo  # noqa: E402
+from arl import algorithms  # noqa: E402
 from arl import config as configs  # noqa: E402
+from arl.algorithms import metrics, ppo  # noqa: E402
+from arl.training import backend  # noqa: E402
 from envs import vector  # noqa: E402
 
 NUM_ROLLOUTS = 10

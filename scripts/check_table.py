@@ -13,10 +13,10 @@ import numpy as np
 import hpo
 import landscapes
 from arl import algorithms
-from arl.runner import Runner
+from arl.training.runner import Runner
 from envs import vector
 from hpo import tasks
-from hpo.objectives import Training
+from hpo.objectives.training import Training
 from hpo.trial import Trial
 
 

@@ -19,7 +19,9 @@ from compare_reference import bootstrap, draw, read_configs, read_scores
 from sklearn.model_selection import cross_val_predict
 
 import landscapes
-from hpo import spaces, tables, tasks
+from arl import spaces
+from hpo import tasks
+from hpo.objectives import tabular
 from landscapes import dataset, forest
 
 
@@ -31,7 +33,7 @@ def compare(task: str, path: Path, pictures: Path | None) -> dict[str, object]:
     configs = read_configs(path, space)
     encoded = np.array([spaces.encode(space, configs[i]) for i in theirs.index])
     unseen = cross_val_predict(forest.regressor(), encoded, theirs.to_numpy(), cv=10)
-    predicted = forest.regressor().fit(encoded, theirs.to_numpy()).predict(tables.recorded(ours).encoded)
+    predicted = forest.regressor().fit(encoded, theirs.to_numpy()).predict(tabular.recorded(ours).encoded)
     table = pd.DataFrame({"ours": ours.scores().score.to_numpy(), "theirs": predicted})
     if pictures:
         scored = ours.scores().set_index("config")

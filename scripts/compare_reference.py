@@ -21,9 +21,10 @@ import numpy as np
 import pandas as pd
 
 import landscapes
-from hpo import spaces, sweeps, tasks
+from arl import spaces
+from hpo import sweeps, tasks
 from hpo.trial import Trial
-from landscapes import Store, imports
+from landscapes import Store, importers
 
 BATCH = 64  # of every sweep alike, so that one of few configs can be prolonged
 
@@ -43,7 +44,7 @@ class Recorded:
 
 def read_configs(path: Path, space) -> dict[int, dict]:
     """The configs of a landscape file by id, under our names, as plain scalars; inactive hyperparameters are NaN there."""
-    table = next(imports.arlbench([path])).configs
+    table = next(importers.arlbench([path])).configs
     rows = {i: {name: table[name][i] for name in table if not pd.isna(table[name][i])} for i in table.index}
     return {i: {name: _typed(space[name], value) for name, value in row.items()} for i, row in rows.items()}
 
@@ -59,7 +60,7 @@ def _typed(hyperparameter, value):
 
 def read_scores(path: Path) -> pd.DataFrame:
     """Final scores `(config, seed)` of a landscape file."""
-    points = next(imports.arlbench([path])).points
+    points = next(importers.arlbench([path])).points
     last = points[points.env_steps == points.env_steps.max()]
     return last.pivot_table(index="config", columns="seed", values="return_mean")
 

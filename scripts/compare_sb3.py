@@ -23,7 +23,7 @@ from scipy import stats
 
 from arl import algorithms
 from arl import config as configs
-from arl.runner import Run, Runner
+from arl.training.runner import Run, Runner
 from envs import vector
 
 HERE = Path(__file__).resolve().parent

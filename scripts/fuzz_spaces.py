@@ -9,11 +9,11 @@ import argparse
 import collections
 import time
 
-from arl import algorithms
+from arl import algorithms, spaces
 from arl import config as configs
+from arl.errors import InputError
 from envs import vector
-from envs.errors import InputError
-from hpo import spaces, sweeps, tasks
+from hpo import sweeps, tasks
 from hpo.trial import Trial
 from landscapes import Store
 

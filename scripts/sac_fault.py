@@ -25,9 +25,11 @@ import numpy as np
 import pandas as pd
 from compare_reference import read_configs, read_scores
 
-from arl import algorithms, backend, replay, sac
+from arl import algorithms
 from arl import config as configs
-from arl.runner import Run, Runner
+from arl.algorithms import replay, sac
+from arl.training import backend
+from arl.training.runner import Run, Runner
 from envs import vector
 from hpo import tasks
 

@@ -10,10 +10,12 @@ from jaxtyping import install_import_hook
 
 # Scalars are left out: a config's fields are Python scalars on the host and arrays inside a program.
 SCALARS = "beartype.FrozenDict({bool: object, int: object, float: object})"
-install_import_hook(["arl"], f"beartype.beartype(conf=beartype.BeartypeConf(hint_overrides={SCALARS}))")
+CHECKER = f"beartype.beartype(conf=beartype.BeartypeConf(hint_overrides={SCALARS}))"
+install_import_hook(["arl.algorithms", "arl.config", "arl.networks", "arl.training"], CHECKER)
 
-from arl import backend, ppo  # noqa: E402
 from arl import config as configs  # noqa: E402
+from arl.algorithms import ppo  # noqa: E402
+from arl.training import backend  # noqa: E402
 from envs import vector  # noqa: E402
 
 backend.setup()

@@ -4,7 +4,7 @@ import math
 
 from ConfigSpace import ConfigurationSpace, Float
 
-from hpo import spaces
+from arl import spaces
 from hpo.trial import Cost, Result
 
 

@@ -5,7 +5,8 @@ import pytest
 from ConfigSpace import AndConjunction, Categorical, ConfigurationSpace, EqualsCondition, Float
 from test_analysis import TASK, landscape_of
 
-from hpo import spaces, tables
+from arl import spaces
+from hpo.objectives import tabular
 from landscapes import ablation
 
 
@@ -41,7 +42,7 @@ def test_there_is_no_way_to_go_from_a_default_that_is_best():
 
 def test_the_surrogate_says_what_lies_between():
     made = landscape_of(lambda config: 100.0 * (config["initial_epsilon"] < 0.75), num_seeds=4)
-    path = ablation.path(made, tables.recorded(made).predict)
+    path = ablation.path(made, tabular.recorded(made).predict)
     assert path.hyperparameters[path.gain.idxmax()] == "initial_epsilon"
     assert path.score_std.notna().all()
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from flax import serialization
 
-from arl import agents
+from arl.training import saved_agents
 from envs import InputError
 
 ENV = "ProbeObserved"
@@ -26,11 +26,11 @@ def state(learn, config):
 
 @pytest.fixture
 def path(tmp_path, config, state):
-    return agents.save(tmp_path / "new" / "3.agent", "ppo", ENV, config, seed=3, env_steps=64, state=state)
+    return saved_agents.save(tmp_path / "new" / "3.agent", "ppo", ENV, config, seed=3, env_steps=64, state=state)
 
 
 def test_a_loaded_agent_is_the_saved_one(path, config, state, same_bits):
-    loaded = agents.load(path)
+    loaded = saved_agents.load(path)
     assert same_bits(loaded.state, state)
     assert (loaded.config, loaded.seed, loaded.env_steps) == (config, 3, 64)
     assert loaded.algorithm.name == "ppo"
@@ -38,12 +38,12 @@ def test_a_loaded_agent_is_the_saved_one(path, config, state, same_bits):
 
 
 def test_a_loaded_agent_goes_on_as_the_saved_one(path, config, state, learn, same_bits):
-    loaded = agents.load(str(path))
+    loaded = saved_agents.load(str(path))
     assert same_bits(learn(ENV, loaded.config, 3, loaded.state, 64), learn(ENV, config, 3, state, 64))
 
 
 def test_a_loaded_agent_acts(path, config, state):
-    loaded = agents.load(path)
+    loaded = saved_agents.load(path)
     obs = jax.random.normal(jax.random.key(0), (1000, 1))
     best, sampled = loaded.act(obs), loaded.act(obs, jax.random.key(1))
     np.testing.assert_array_equal(best, loaded.algorithm.act(state, config, loaded.env, obs, jax.random.key(9), False))
@@ -54,7 +54,7 @@ def test_a_loaded_agent_acts(path, config, state):
 @pytest.mark.parametrize("shape", [(1,), (5, 2), ()])
 def test_observations_of_another_shape_are_refused(path, shape):
     with pytest.raises(InputError, match=r"obs must have shape \(env, 1\), got "):
-        agents.load(path).act(np.zeros(shape))
+        saved_agents.load(path).act(np.zeros(shape))
 
 
 def test_a_file_of_another_format_is_refused(path):
@@ -62,7 +62,7 @@ def test_a_file_of_another_format_is_refused(path):
     about = json.dumps({**json.loads(data["about"]), "format": 99})
     path.write_bytes(serialization.msgpack_serialize({**data, "about": about}))
     with pytest.raises(InputError, match="must have format 1, got 99"):
-        agents.load(path)
+        saved_agents.load(path)
 
 
 def test_a_file_holds_nothing_that_could_be_run(path):
@@ -76,7 +76,7 @@ def test_a_foreign_file_is_refused(tmp_path, data):
     file = tmp_path / "foreign.agent"
     file.write_bytes(data)
     with pytest.raises(InputError, match=r"agent file .*foreign.agent' can't be read") as caught:
-        agents.load(file)
+        saved_agents.load(file)
     assert "\n" not in str(caught.value)
 
 
@@ -84,7 +84,7 @@ def test_a_foreign_file_is_refused(tmp_path, data):
 def test_a_truncated_file_is_refused(path, kept):
     path.write_bytes(path.read_bytes()[: int(kept * path.stat().st_size)])
     with pytest.raises(InputError, match="can't be read"):
-        agents.load(path)
+        saved_agents.load(path)
 
 
 @pytest.mark.parametrize(
@@ -104,12 +104,12 @@ def test_an_agent_that_is_not_what_its_file_says_is_refused(path, changes, error
     changes = {name: about[name] | new if isinstance(new, dict) else new for name, new in changes.items()}
     path.write_bytes(serialization.msgpack_serialize(data | {"about": json.dumps(about | changes)}))
     with pytest.raises(InputError, match=error):
-        agents.load(path)
+        saved_agents.load(path)
 
 
 def test_a_missing_file_is_refused(tmp_path):
     with pytest.raises(InputError, match="can't be read: FileNotFoundError"):
-        agents.load(tmp_path / "nothing.agent")
+        saved_agents.load(tmp_path / "nothing.agent")
 
 
 def test_an_interrupted_save_leaves_the_file_as_it_was(path, config, state, monkeypatch):
@@ -121,7 +121,7 @@ def test_an_interrupted_save_leaves_the_file_as_it_was(path, config, state, monk
 
     monkeypatch.setattr(Path, "write_bytes", half_write)
     with pytest.raises(OSError, match="disk full"):
-        agents.save(path, "ppo", ENV, config, seed=4, env_steps=64, state=state)
+        saved_agents.save(path, "ppo", ENV, config, seed=4, env_steps=64, state=state)
     assert path.read_bytes() == before
     assert [file.name for file in path.parent.iterdir()] == ["3.agent"]
 
@@ -131,6 +131,6 @@ def test_agents_of_like_names_are_written_apart(tmp_path, config, state, monkeyp
     monkeypatch.setattr(Path, "write_bytes", lambda self, data: (written.append(self.name), write(self, data)))
     for name, pid in (("a.x", 1), ("a.y", 1), ("a.x", 2)):
         monkeypatch.setattr("os.getpid", lambda pid=pid: pid)
-        agents.save(tmp_path / name, "ppo", ENV, config, seed=3, env_steps=64, state=state)
+        saved_agents.save(tmp_path / name, "ppo", ENV, config, seed=3, env_steps=64, state=state)
     assert len(set(written)) == 3
     assert sorted(file.name for file in tmp_path.iterdir()) == ["a.x", "a.y"]

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from conftest import SMALL
 
-from arl import algorithms, backend
+from arl import algorithms
 from arl import config as configs
+from arl.training import backend
 from envs import InputError, vector
 
 ENVS = {"ppo": vector.make("ProbeDelayed"), "dqn": vector.make("CartPole-v1"), "sac": vector.make("Pendulum-v1")}

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from envs.errors import InputError
+from arl.errors import InputError
 from hpo import tasks
-from hpo.building import DefaultThenSobol
+from hpo.build_landscape import DefaultThenSobol
 from landscapes import analysis, dataset
 from landscapes.dataset import Landscape
 

@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 import tiny
 
-from envs.errors import InputError
-from hpo import building, sweeps, tasks
-from landscapes.store import Store
+from arl.errors import InputError
+from arl.records.store import Store
+from hpo import build_landscape, sweeps, tasks
 
 CONFIGS, SEEDS = 5, 2
 
@@ -25,7 +25,7 @@ def small(monkeypatch):
 def build(tmp_path):
     def build(name, configs=CONFIGS, seeds=SEEDS, view=sweeps.View):
         out, store = tmp_path / name, Store(tmp_path / f"{name}.sqlite")
-        return building.build("ppo/ProbeMatching", configs, seeds, "full", out, store, view)
+        return build_landscape.build("ppo/ProbeMatching", configs, seeds, "full", out, store, view)
 
     return build
 

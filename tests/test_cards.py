@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from test_dataset import records, written  # noqa: F401
 
-from hpo import building, tables
+from hpo import build_landscape
 from landscapes import cards, dataset
 
 
@@ -43,10 +43,10 @@ def test_the_card(landscape):
 
 
 def test_how_well_a_surrogate_predicts_it(landscape, monkeypatch):
-    building.describe(landscape)
+    build_landscape.describe(landscape)
     assert "Not measured: there are too few configs." in (landscape.directory / "README.md").read_text()
     monkeypatch.setattr(tables, "MIN_CONFIGS", 12)
-    building.describe(landscape)
+    build_landscape.describe(landscape)
     assert re.search(r"cross-validated .* \| -?\d\.\d{3} \|", (landscape.directory / "README.md").read_text())
 
 

@@ -21,8 +21,10 @@ from tiny import FIDELITY
 
 import hpo
 import landscapes
-from arl import agents
-from hpo import cli, plans, tasks, training
+from arl.training import saved_agents
+from hpo import plans, tasks
+from hpo.cli import training
+from hpo.cli.main import main
 
 ARL = Path(sys.executable).with_name("arl")
 TASK = "ppo/ProbeMatching"
@@ -43,7 +45,7 @@ def arl(directory, *words):
         mock.patch.object(sys, "argv", ["arl", *map(str, words)]),
         pytest.raises(SystemExit) as stop,
     ):
-        cli.main()
+        main()
     return SimpleNamespace(status=stop.value.code, out=out.getvalue(), err=err.getvalue())
 
 
@@ -221,7 +223,7 @@ def test_train_draws_its_curve_and_saves_its_agents(trained):
 
 
 def test_a_saved_agent_can_be_loaded(trained):
-    saved = agents.load(trained[0] / "results" / "agents" / "mine" / "seed3.agent")
+    saved = saved_agents.load(trained[0] / "results" / "agents" / "mine" / "seed3.agent")
     assert (saved.seed, saved.env_steps, saved.config.learning_rate) == (3, FIDELITY, 3e-3)
 
 
@@ -258,7 +260,7 @@ def test_agents_of_another_config_are_not_taken_for_its_own(trained, tmp_path):
     done = arl(home, *TRAIN, "--set", "learning_rate=0.01", "--name", "mine", "--store", "other.sqlite", "--json")
     assert done.status == 0, done.err
     for file in json.loads(done.out)["agents"]:
-        assert agents.load(home / file).config.learning_rate == 0.01
+        assert saved_agents.load(home / file).config.learning_rate == 0.01
 
 
 @pytest.mark.parametrize(

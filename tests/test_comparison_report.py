@@ -11,7 +11,8 @@ from test_report import Page, figures_of, painted
 from tiny import Halving, Parabola
 
 import hpo
-from landscapes import comparison_report, pages, statistics
+from arl import statistics
+from hpo.reports import comparison_report, pages
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +28,7 @@ def make(tmp_path_factory):
     def make(num_tasks=3, repeats=3, baselines=True):
         tasks = [dataclasses.replace(tiny.task(), name=f"ppo/<b>Task{i}") for i in range(num_tasks)]
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("hpo.objectives.Training", functools.partial(Parabola, []))
+            patch.setattr("hpo.objectives.training.Training", functools.partial(Parabola, []))
             return hpo.compare(
                 ["sobol", Halving], tasks, repeats=repeats, budget=4, seeds=2, test_seeds=2, baselines=baselines,
                 store=tmp_path_factory.mktemp("comparison") / "store.sqlite",

@@ -13,15 +13,17 @@ from test_analysis import by_learning_rate, landscape_of
 from tiny import FIDELITY, Halving, Listed, Parabola, parabola
 
 import hpo
-from envs.errors import InputError
-from hpo import comparisons, plans, scores, sweeps, testing
-from hpo.objectives import Training
+from arl import statistics
+from arl.errors import InputError
+from arl.records.store import Store
+from arl.records.sweep import SweepRecord
+from hpo import plans, scores, sweeps, testing
+from hpo.comparisons import compare, incumbents
+from hpo.comparisons.results import NUM_POINTS
+from hpo.objectives.training import Training
 from hpo.trial import Trial
 from hpo.tuners.given import Given
-from landscapes import dataset, incumbents, statistics
-from landscapes.comparison import NUM_POINTS
-from landscapes.record import SweepRecord
-from landscapes.store import Store
+from landscapes import dataset
 
 LABELS = ["sobol", "Halving", "random", "random-2x", "default"]
 SMALL = {"repeats": 2, "budget": 2.0, "seeds": 2, "test_seeds": 2, "batch": 2}
@@ -73,7 +75,7 @@ def test_one_test_seed_shows_no_spread(tmp_path, trained):
     assert compare(tmp_path / "store.sqlite", test_seeds=1).incumbents.test_std.isna().all()
 
 
-class Stops(comparisons.View):
+class Stops(compare.View):
     """Ctrl-C after a number of trials."""
 
     def __init__(self, num):
@@ -99,7 +101,7 @@ class Stops(comparisons.View):
 def trained(monkeypatch):
     """The ids of the trials that were trained, by the parabola."""
     ids = []
-    monkeypatch.setattr("hpo.objectives.Training", functools.partial(Parabola, ids))
+    monkeypatch.setattr("hpo.objectives.training.Training", functools.partial(Parabola, ids))
     return ids
 
 
@@ -303,9 +305,9 @@ def test_bad_input_is_refused_before_anything_is_trained(tmp_path, trained, chan
 
 def test_tasks_may_have_their_own_fidelities():
     on = ["ppo/CartPole-v1", "dqn/CartPole-v1"]
-    design = comparisons.design(["sobol"], on, fidelity=[25_000, 20_000])
+    design = compare.design(["sobol"], on, fidelity=[25_000, 20_000])
     assert [task.fidelity for task in design.tasks] == [25_000, 20_000]
-    words = comparisons.command(design)
+    words = compare.command(design)
     assert words[words.index("--fidelity") + 1] == "25000,20000"
 
 
@@ -336,7 +338,7 @@ def test_a_name_that_is_taken_is_refused(tmp_path, trained):
 def test_a_comparison_shares_out_the_seeds_that_a_landscape_has(monkeypatch, num_seeds, given, tuning, tests):
     known = landscape_of(by_learning_rate, num_seeds=num_seeds)
     monkeypatch.setattr(dataset, "available", lambda: {known.name: known})
-    chosen = comparisons.design(["sobol"], [known.task], objective="table", **given)
+    chosen = compare.design(["sobol"], [known.task], objective="table", **given)
     assert (chosen.seeds, chosen.test_seeds) == (tuple(range(tuning)), tuple(range(tuning, tuning + tests)))
 
 
@@ -352,7 +354,7 @@ def test_seeds_of_a_comparison_are_those_that_there_are(monkeypatch, there, give
     known = landscape_of(by_learning_rate, num_seeds=len(there))
     known.about["seeds"] = there
     monkeypatch.setattr(dataset, "available", lambda: {known.name: known})
-    chosen = comparisons.design(["sobol"], [known.task], objective="table", **given)
+    chosen = compare.design(["sobol"], [known.task], objective="table", **given)
     assert (chosen.seeds, chosen.test_seeds) == (tuning, tests)
 
 
@@ -360,7 +362,7 @@ def test_no_comparison_on_a_single_seed(monkeypatch):
     known = landscape_of(by_learning_rate, num_seeds=1)
     monkeypatch.setattr(dataset, "available", lambda: {known.name: known})
     with pytest.raises(InputError, match="landscape dqn/CartPole-v1 must have at least 2 seeds for a comparison"):
-        comparisons.design(["sobol"], [known.task], objective="surrogate")
+        compare.design(["sobol"], [known.task], objective="surrogate")
 
 
 def test_more_test_seeds_keep_the_tuning(tmp_path, trained):
@@ -461,7 +463,7 @@ def test_promotions_of_a_config_are_one_link():
     }
     chain = incumbents.chain(records, 4)
     assert [(steps, json.loads(config)) for steps, config in chain] == [(4, one), (8, two), (10, one)]
-    trials = comparisons.test_trials([chain, chain[:1], incumbents.chain(records, 2)], {})
+    trials = compare.test_trials([chain, chain[:1], incumbents.chain(records, 2)], {})
     assert [(trial.id, trial.fidelity, trial.parent) for trial in trials] == [
         (0, 4, None), (1, 8, 0), (2, 6, 0), (3, 10, 1)
     ]  # fmt: skip

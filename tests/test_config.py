@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from arl import config as configs
+from arl.algorithms.ppo import PPOConfig
 from arl.config import shared, static, traced
-from arl.ppo import PPOConfig
 from envs import InputError
 
 

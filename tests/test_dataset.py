@@ -12,13 +12,16 @@ import pytest
 
 import hpo
 import landscapes
-from envs.errors import InputError
-from hpo import spaces, tables, tasks
-from hpo.building import DefaultThenSobol
+from arl import spaces
+from arl.errors import InputError
+from arl.records.store import PointRecord, RunRecord, Store, TrialRecord
+from arl.records.sweep import load_sweep
+from hpo import tasks
+from hpo.build_landscape import DefaultThenSobol
+from hpo.objectives import tabular
+from hpo.reports import plots
 from hpo.trial import Trial
-from landscapes import collect, dataset, plots
-from landscapes.record import load_sweep
-from landscapes.store import PointRecord, RunRecord, Store, TrialRecord
+from landscapes import collect, dataset
 
 TASK = tasks.get("dqn/CartPole-v1")
 NUM_CONFIGS, SEEDS = 12, (0, 1, 2)
@@ -240,7 +243,7 @@ def test_pictures_of_the_unknown_are_refused(tmp_path, landscape):
 
 
 def table(landscape, mode="table", seeds=SEEDS):
-    return tables.objective(mode, landscape, seeds)
+    return tabular.objective(mode, landscape, seeds)
 
 
 def test_the_table_gives_what_was_trained(landscape, records):
@@ -399,7 +402,7 @@ def test_tables_that_do_not_fit_are_refused(landscape):
     with pytest.raises(InputError, match="objective must be one of training, table, exact, surrogate"):
         table(landscape, "tables")
     with pytest.raises(InputError, match="must have fidelity 100"):
-        tables.Table(tasks.get("dqn/CartPole-v1", fidelity=100), [0], landscape)
+        tabular.Table(tasks.get("dqn/CartPole-v1", fidelity=100), [0], landscape)
 
 
 def test_landscape_json_says_how_it_was_made(landscape):

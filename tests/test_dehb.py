@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from play import Game, bowl, curve, result, square
 
-from envs.errors import InputError
-from hpo import spaces, tuners
+from arl import spaces
+from arl.errors import InputError
+from hpo import tuners
 from hpo.tuners import dehb
 
 FIDELITY = 270

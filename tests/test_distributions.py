@@ -7,8 +7,8 @@ import pytest
 import scipy.special
 import scipy.stats
 
-from arl import distributions
-from arl.distributions import Categorical, DiagonalNormal
+from arl.algorithms import distributions
+from arl.algorithms.distributions import Categorical, DiagonalNormal
 from envs import vector
 
 LOGITS = np.array([[0.0, 2.0], [1.0, -1.0], [-3.0, 0.5]], np.float32)

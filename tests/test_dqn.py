@@ -9,10 +9,10 @@ import pytest
 from conftest import SMALL
 
 from arl import config as configs
-from arl import dqn, optimizer
-from arl.networks import Layer
-from arl.off_policy import Progress
-from arl.replay import Transitions
+from arl.algorithms import dqn, optimizer
+from arl.algorithms.off_policy import Progress
+from arl.algorithms.replay import Transitions
+from arl.networks.mlp import Layer
 from envs import InputError, vector
 
 KEY = jax.random.key(0)

@@ -13,8 +13,8 @@ from flax import serialization
 from gymnasium.utils.env_checker import check_env
 
 import hpo
-from envs.errors import InputError
-from hpo import objectives
+from arl.errors import InputError
+from hpo.objectives import training
 from hpo.trial import Trial
 
 NUM_INTERVALS = 5
@@ -65,7 +65,7 @@ def same(one, other):
 
 @pytest.mark.parametrize("flat", [False, True])
 def test_it_keeps_gymnasiums_rules(flat):
-    made = gymnasium.make("hpo.environment:AutoRL-v0", task=task(), num_intervals=NUM_INTERVALS, flat=flat)
+    made = gymnasium.make("hpo.autorl.env:AutoRL-v0", task=task(), num_intervals=NUM_INTERVALS, flat=flat)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         check_env(made.unwrapped)
@@ -105,7 +105,7 @@ def test_an_episode_is_a_training_run(env):
     """Of a constant action, what a trial of that config gives to the last bit; rewards add up to its gain."""
     action = env.action({"learning_rate": 0.01})
     (_, info), *steps = play(env, [action] * NUM_INTERVALS)
-    trained = objectives.Training(env.course.task, [info["seed"]], batch=1)
+    trained = training.Training(env.course.task, [info["seed"]], batch=1)
     (record,) = trained.evaluate([Trial(0, env.config(action), tiny.FIDELITY)])
     returns = {point.env_steps: point.return_mean for point in record.runs[0].points}
     assert [step[4]["score"] for step in steps] == pytest.approx(

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from arl.evaluation import evaluate
+from arl.training.evaluation import evaluate
 from envs import vector
 
 NUM = 16

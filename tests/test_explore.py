@@ -17,9 +17,10 @@ from ConfigSpace.hyperparameters import (
 )
 from typer.testing import CliRunner
 
-from envs.errors import InputError
-from hpo.landscape_cli import app
-from landscapes import dataset, explore
+from arl.errors import InputError
+from hpo.cli.landscape import app
+from hpo.reports import explorer
+from landscapes import dataset
 
 NUM_CONFIGS, SEEDS, POINTS = 40, [0, 1, 2], 4
 DIVERGED = (7, 1)  # config and seed, from the third point on
@@ -92,7 +93,7 @@ def landscape(tmp_path_factory):
 def file(tmp_path_factory, landscape):
     directory = tmp_path_factory.mktemp("pages")
     other = write(directory, "dqn/CartPole-v1")
-    return explore.write_page([landscape, other], directory / "new" / "explore.html")
+    return explorer.write_page([landscape, other], directory / "new" / "explore.html")
 
 
 @pytest.fixture(scope="module")
@@ -167,7 +168,7 @@ def test_a_point_without_differences_has_no_importance(tmp_path, monkeypatch):
     cube = landscape.cube.copy()
     cube[:, :, 0] = 5.0
     monkeypatch.setitem(vars(landscape), "cube", cube)
-    shares = explore._importance(landscape)
+    shares = explorer._importance(landscape)
     assert all(values[0] is None and values[-1] is not None for values in shares.values())
 
 
@@ -181,10 +182,10 @@ def test_command(tmp_path, monkeypatch, landscape):
 
 def test_what_cannot_be_shown_is_refused(tmp_path, monkeypatch, landscape):
     with pytest.raises(InputError, match="at least one landscape, got none"):
-        explore.write_page([], tmp_path / "a.html")
+        explorer.write_page([], tmp_path / "a.html")
     monkeypatch.setitem(landscape.about["space"]["hyperparameters"][0], "name", "other")
     with pytest.raises(InputError, match="must have a column per hyperparameter, got none for 'other'"):
-        explore.write_page([landscape], tmp_path / "a.html")
+        explorer.write_page([landscape], tmp_path / "a.html")
     monkeypatch.setenv("ARL_LANDSCAPES", str(landscape.directory.parent))
     result = CliRunner().invoke(app, ["explore", "ppo/Nothing", "-o", str(tmp_path / "a.html")])
     assert "unknown landscape 'ppo/Nothing'" in str(result.exception)
@@ -342,7 +343,7 @@ def test_small_landscapes(view, num):
 
 def test_names_are_text_and_never_markup(browser, tmp_path):
     landscape = write(tmp_path, f"ppo/{NASTY}", extra=NASTY)
-    path = explore.write_page([landscape], tmp_path / "nasty.html")
+    path = explorer.write_page([landscape], tmp_path / "nasty.html")
     browser.open(path)
     select(browser, "x", NASTY)
     browser.js("document.querySelector('fieldset:last-of-type input').click()")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from envs.errors import InputError
+from arl.errors import InputError
 from hpo import testing
 from hpo.trial import Trial
 from hpo.tuners.external import External

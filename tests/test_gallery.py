@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from test_analysis import TASK, by_learning_rate, landscape_of
 
-from envs.errors import InputError
-from landscapes import gallery
-from landscapes.gallery import OF_LANDSCAPE, OF_TASKS
+from arl.errors import InputError
+from hpo.reports import gallery
+from hpo.reports.gallery import OF_LANDSCAPE, OF_TASKS
 
 
 def no_surrogate(configs):

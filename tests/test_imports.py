@@ -10,11 +10,12 @@ from test_cli import arl
 
 import hpo
 import landscapes
-from envs.errors import InputError
-from hpo import tables
+from arl.errors import InputError
+from arl.records.store import Store
+from hpo.objectives import tabular
+from hpo.reports import plots
 from hpo.trial import Trial
-from landscapes import ablation, imports, plots
-from landscapes.store import Store
+from landscapes import ablation, importers
 
 CONFIGS, SEEDS, BUDGETS = range(8), (2, 0, 1), (2_000, 4_000, 6_000, 8_000)
 ARLBENCH = "arlbench:sac/Pendulum-v1"
@@ -48,7 +49,7 @@ def arlbench_file(directory, frame=None, name="cc_pendulum_sac.parquet"):
 
 
 def imported(name, paths, out):
-    (landscape,), left_out = imports.write(name, paths, out)
+    (landscape,), left_out = importers.write(name, paths, out)
     return landscape, left_out
 
 
@@ -157,7 +158,7 @@ def test_configs_are_numbered_and_none_is_the_default(tmp_path, monkeypatch):
     assert not landscape.has_default
     plots.landscape(landscape, "learning_rate", None, tmp_path / "picture.png")
     with pytest.raises(InputError, match="must hold the default config to start from, got none"):
-        ablation.path(landscape, tables.recorded(landscape).predict)
+        ablation.path(landscape, tabular.recorded(landscape).predict)
     monkeypatch.setenv("ARL_LANDSCAPES", str(landscape.directory.parent))
     assert landscape.name in landscapes.dataset.available()
     assert landscape.name not in [known.name for known in landscapes.dataset.of_algorithm("sac")]
@@ -172,7 +173,7 @@ def test_hporlbench(tmp_path):
     extended = "DQN/CartPole-v1/CartPole-v1_DQN_lr_{}_gamma_0.9_epsilon_0.1_layers_2_units_64_seed0.json"
     for lr in (-3, -2):
         hporlbench_file(tmp_path, extended.format(lr), [1.0])
-    (dqn, pong), left_out = imports.write("hporlbench", [tmp_path], tmp_path / "out")
+    (dqn, pong), left_out = importers.write("hporlbench", [tmp_path], tmp_path / "out")
     assert left_out == {"second copies": 1, "schedules": 1}
     assert (dqn.name, pong.name) == ("hporlbench:dqn/CartPole-v1@extended", "hporlbench:ppo/Pong-v0")
     assert pong.plain_configs == [
@@ -190,7 +191,7 @@ def test_hporlbench(tmp_path):
 def test_objectives_answer_from_imported_landscapes(tmp_path, monkeypatch, arlbench):
     configs = arlbench.plain_configs
     exact, nearest = (
-        tables.objective(mode, arlbench)([Trial(i, config, 8_000) for i, config in enumerate(configs)])
+        tabular.objective(mode, arlbench)([Trial(i, config, 8_000) for i, config in enumerate(configs)])
         for mode in ("exact", "table")
     )
     assert [got.seed_scores for got in exact] == [got.seed_scores for got in nearest]
@@ -260,7 +261,7 @@ def with_column(name, values):
 def test_arlbench_files_that_are_none_are_refused(tmp_path, change, message):
     path = arlbench_file(tmp_path, change(arlbench_frame()))
     with pytest.raises(InputError, match=message) as error:
-        imports.write("arlbench", [path], tmp_path / "out")
+        importers.write("arlbench", [path], tmp_path / "out")
     assert "\n" not in str(error.value)
     assert not (tmp_path / "out").exists()
 
@@ -289,5 +290,5 @@ def test_files_of_other_kinds_are_refused(tmp_path):
     for text in (whole[:-9], "[]", "{}", '{"returns_eval": [1], "std_returns_eval": ["a"]}'):
         run.write_text(text)
         with pytest.raises(InputError, match="can't be read"):
-            imports.write("hporlbench", [run], tmp_path / "out")
+            importers.write("hporlbench", [run], tmp_path / "out")
     assert not (tmp_path / "out").exists()

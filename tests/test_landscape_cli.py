@@ -8,8 +8,8 @@ import pytest
 from test_analysis import TASK, by_learning_rate, landscape_of
 from typer.testing import CliRunner
 
-from envs.errors import InputError
-from hpo import landscape_cli
+from arl.errors import InputError
+from hpo.cli import landscape
 from landscapes import dataset
 
 
@@ -24,7 +24,7 @@ def known(monkeypatch):
 
 
 def run(*arguments):
-    result = CliRunner().invoke(landscape_cli.app, [str(argument) for argument in arguments], catch_exceptions=False)
+    result = CliRunner().invoke(landscape.app, [str(argument) for argument in arguments], catch_exceptions=False)
     assert result.exit_code == 0, result.output
     return result.stdout
 
@@ -68,7 +68,7 @@ def test_tasks(tmp_path):
 )
 def test_bad_input_is_refused_before_anything_is_printed(tmp_path, monkeypatch, arguments, message):
     monkeypatch.chdir(tmp_path)
-    result = CliRunner().invoke(landscape_cli.app, arguments)
+    result = CliRunner().invoke(landscape.app, arguments)
     assert isinstance(result.exception, InputError)
     assert re.search(message, str(result.exception))
     assert not result.output

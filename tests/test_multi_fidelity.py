@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from play import Game, bowl, curve, result, square
 
-from envs.errors import InputError
+from arl.errors import InputError
 from hpo import tuners
 from hpo.trial import Trial
 from hpo.tuners import brackets, hyperband

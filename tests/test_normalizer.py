@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from arl import normalizer
+from arl.algorithms import normalizer
 
 ON, OFF = jnp.array(True), jnp.array(False)
 update = jax.jit(normalizer.update)

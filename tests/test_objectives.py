@@ -10,10 +10,10 @@ from ConfigSpace import ConfigurationSpace, Integer
 from conftest import SMALL
 from tiny import FIDELITY, ITERATION, WORST, run_record, trial_record
 
-from envs.errors import InputError
+from arl.errors import InputError
 from hpo import tasks
-from hpo.objectives import Training
-from hpo.records import result
+from hpo.objectives.training import Training
+from hpo.results import result
 from hpo.trial import Cost, Trial
 
 CONFIG, OTHER = {"learning_rate": 3e-3}, {"learning_rate": 3e-2}

@@ -6,7 +6,7 @@ import numpy as np
 import optax
 import pytest
 
-from arl import optimizer
+from arl.algorithms import optimizer
 
 
 @pytest.mark.parametrize("max_grad_norm", [0.1, 1e9])

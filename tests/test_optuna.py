@@ -10,8 +10,9 @@ import pytest
 from ConfigSpace import Categorical, ConfigurationSpace, Float, ForbiddenEqualsClause, Integer
 from ConfigSpace.hyperparameters import OrdinalHyperparameter
 
-from envs.errors import InputError
-from hpo import spaces, testing, tuners
+from arl import spaces
+from arl.errors import InputError
+from hpo import testing, tuners
 from hpo.tuners.optuna import CMAES, GP, NSGA2, TPE, from_optuna
 
 FIDELITY = 900

@@ -17,9 +17,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from play import Game, Sum, drift, result, square
 
-from envs.errors import InputError
-from hpo import spaces, tuners
-from hpo.schedules import Stretch, schedule_of
+from arl import spaces
+from arl.errors import InputError
+from hpo import tuners
+from hpo.autorl.schedules import Stretch, schedule_of
 from hpo.trial import Trial
 from hpo.tuners import pbt
 

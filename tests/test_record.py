@@ -11,7 +11,7 @@ import pytest
 from tiny import run_record, trial_record
 
 import landscapes
-from envs.errors import InputError
+from arl.errors import InputError
 
 SETTINGS = {"task": "ppo/X", "tuner": "random", "seeds": [0, 1], "return_range": [-4.0, 0.0], "num_points": 10}
 SPACE = {
@@ -205,9 +205,9 @@ def test_unknown_sweeps_name_the_nearest(load, tmp_path):
     [
         ("landscapes", ["jax"]),
         ("hpo", ["jax", "pandas", "ConfigSpace"]),
-        ("hpo.cli", ["jax", "pandas", "ConfigSpace"]),
+        ("hpo.cli.main", ["jax", "pandas", "ConfigSpace"]),
         ("hpo.tuners", ["jax", "pandas"]),
-        ("hpo.spaces", ["jax", "pandas"]),
+        ("arl.spaces", ["jax", "pandas"]),
     ],
 )
 def test_what_an_import_must_not_pay_for(module, heavy):

@@ -9,7 +9,7 @@ import pytest
 from conftest import SMALL
 
 from arl import config as configs
-from arl import dqn, replay
+from arl.algorithms import dqn, replay
 from envs import vector
 
 ENV = vector.make("ProbeChoice")

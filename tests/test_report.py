@@ -12,8 +12,8 @@ import pandas as pd
 import plotly.graph_objects as go
 import pytest
 
-from landscapes import pages, report
-from landscapes.record import SweepRecord
+from arl.records.sweep import SweepRecord
+from hpo.reports import pages, sweep_report
 
 POINTS = 4
 HYPERPARAMETERS = ["learning_rate", "activation", "normalize", "target_kl"]
@@ -145,7 +145,7 @@ def no_plotly(monkeypatch):
 
 @pytest.fixture
 def text():
-    return report.render(make_record((10.0, None, 30.0, 20.0)))
+    return sweep_report.render(make_record((10.0, None, 30.0, 20.0)))
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def text():
     ids=["plain", "one trial", "all diverged", "one seed", "bare", "negative scores"],
 )
 def test_every_plot_has_a_figure_that_plotly_accepts(record):
-    page_text = report.render(record)
+    page_text = sweep_report.render(record)
     page, figures = Page(page_text), figures_of(page_text)
     wanted = {attrs["data-figure"] for _, attrs in page.tags if "data-figure" in attrs}
     assert wanted == set(figures)
@@ -184,7 +184,7 @@ def test_page_fetches_nothing(text):
 
 def test_plotly_is_inlined_once(monkeypatch):
     monkeypatch.undo()
-    text = report.render(make_record((1.0,)))
+    text = sweep_report.render(make_record((1.0,)))
     assert text.count("* plotly.js v") == 1
     assert text.count("</script>") == 3, "plotly.js itself must not end its element"
 
@@ -202,7 +202,7 @@ def test_names_are_text_and_never_markup():
     )
     record.trials[nasty] = nasty
     record.incumbent["config"] = {nasty: nasty}
-    text = report.render(record)
+    text = sweep_report.render(record)
     page = Page(text)
     assert (page.count("img"), page.count("script")) == (0, 3)
     assert ("h1", nasty) in page.texts
@@ -227,7 +227,7 @@ def test_header_gives_the_key_figures(text):
 def test_config_of_the_incumbent_is_given_exactly():
     record = make_record()
     record.incumbent["config"]["learning_rate"] = 0.00031622776601683794
-    page = Page(report.render(record))
+    page = Page(sweep_report.render(record))
     assert '"learning_rate": 0.00031622776601683794' in page.visible()
     assert ("dd", "0.0003162") in page.texts
     assert ("dt", "num_envs") in page.texts
@@ -236,7 +236,7 @@ def test_config_of_the_incumbent_is_given_exactly():
 def test_incumbent_line_follows_the_order_of_finishing():
     record = make_record((10.0, None, 30.0, 20.0))
     record.trials.loc[0, "finished_at"] = "2026-01-02T00:00:00+00:00"
-    figures = figures_of(report.render(record))
+    figures = figures_of(sweep_report.render(record))
     over_trials, over_steps = figures["incumbent-trials"], figures["incumbent-env-steps"]
     assert trace(over_trials, "incumbent")["y"] == [None, 30.0, 30.0, 30.0]
     assert trace(over_trials, "incumbent")["x"] == [1, 2, 3, 4]
@@ -247,7 +247,7 @@ def test_incumbent_is_of_the_highest_fidelity_so_far():
     record = make_record((50.0, 20.0, 60.0, 30.0))
     record.trials["fidelity"] = [100, 400, 100, 400]
     record.incumbent = {"trial": 3, "score": 30.0, "score_std": 0.5, "config": {}}
-    text = report.render(record)
+    text = sweep_report.render(record)
     assert trace(figures_of(text)["incumbent-trials"], "incumbent")["y"] == [50.0, 20.0, 20.0, 30.0]
     assert re.findall(r'data-group="(.*?)"', text) == ["trial-3", "trial-1", "trial-2", "trial-0"]
 
@@ -259,12 +259,12 @@ def test_sweep_that_has_only_begun_has_a_page():
         "tuner": "random", "tuner_seed": 0, "options": {}, "trials": 3, "budget": None, "batch": 3, "seeds": [0],
     }  # fmt: skip
     record = SweepRecord("demo", settings, provenance={}, timing={}, space=space, records={})
-    assert "no trial completed" in Page(report.render(record)).visible()
+    assert "no trial completed" in Page(sweep_report.render(record)).visible()
 
 
 def test_diverged_trials_stand_at_the_worst_return():
     record = make_record((-70.0, None), return_range=(-500.0, -60.0))
-    figure = figures_of(report.render(record))["incumbent-trials"]
+    figure = figures_of(sweep_report.render(record))["incumbent-trials"]
     assert trace(figure, "diverged")["y"] == [-500.0]
     assert figure["layout"]["yaxis"]["range"][0] < -500.0
 
@@ -273,7 +273,7 @@ def test_failed_trials_have_no_curve():
     record = make_record((10.0, None, 30.0))
     record.trials["status"] = ["completed", "failed", "completed"]
     record.curves = record.curves[record.curves["trial"] != 1]
-    text = report.render(record)
+    text = sweep_report.render(record)
     assert trace(figures_of(text)["incumbent-trials"], "failed")["x"] == [2.0]
     assert "other trial" not in Page(text).visible()
 
@@ -283,20 +283,20 @@ def test_all_failed_shows_no_incumbent(columns):
     record = make_record((None, None))
     record.trials["status"] = record.runs["status"] = "failed"
     record.curves = record.curves[:0] if columns == "all" else pd.DataFrame(columns=list(record.curves)[:7])
-    text = report.render(record)
+    text = sweep_report.render(record)
     assert "No incumbent" in Page(text).visible()
     assert trace(figures_of(text)["incumbent-trials"], "failed")["y"] == [0.0, 0.0]
 
 
 def test_all_diverged_shows_no_incumbent():
-    text = report.render(make_record((None, None)))
+    text = sweep_report.render(make_record((None, None)))
     assert "No incumbent" in Page(text).visible()
     assert "no trial completed" in text
     assert trace(figures_of(text)["incumbent-trials"], "incumbent")["y"] == [None, None]
 
 
 def test_curve_band_reaches_from_the_lowest_to_the_highest_seed():
-    figure = figures_of(report.render(make_record((40.0,), seeds=(0, 1, 5))))["curves"]
+    figure = figures_of(sweep_report.render(make_record((40.0,), seeds=(0, 1, 5))))["curves"]
     band, mean = figure["data"]
     assert mean["y"] == [12.0, 22.0, 32.0, 42.0]
     assert band["y"] == [15.0, 25.0, 35.0, 45.0, 40.0, 30.0, 20.0, 10.0]
@@ -304,27 +304,29 @@ def test_curve_band_reaches_from_the_lowest_to_the_highest_seed():
 
 
 def test_one_seed_has_neither_band_nor_spread():
-    text = report.render(make_record((10.0, 20.0), seeds=(3,)))
+    text = sweep_report.render(make_record((10.0, 20.0), seeds=(3,)))
     assert not any("fill" in trace for trace in figures_of(text)["curves"]["data"])
     assert " ± " not in Page(text).visible()
 
 
 def test_mean_ends_where_the_first_seed_diverges():
-    figure = figures_of(report.render(make_record((None,))))["curves"]
+    figure = figures_of(sweep_report.render(make_record((None,))))["curves"]
     assert trace(figure, "other trials")["x"] == [100, 200, None]
     assert trace(figure, "diverged")["x"] == [200]
 
 
 def test_hundreds_of_trials_share_one_trace():
-    figure = figures_of(report.render(make_record([float(score % 90) for score in range(300)], seeds=(0,))))["curves"]
+    figure = figures_of(sweep_report.render(make_record([float(score % 90) for score in range(300)], seeds=(0,))))[
+        "curves"
+    ]
     others = trace(figure, "other trials")
-    assert len(figure["data"]) == 1 + len(report.CURVE_COLORS)
-    assert len(set(others["customdata"])) == 300 - len(report.CURVE_COLORS)
-    assert len(others["x"]) == len(others["customdata"]) == (POINTS + 1) * (300 - len(report.CURVE_COLORS))
+    assert len(figure["data"]) == 1 + len(sweep_report.CURVE_COLORS)
+    assert len(set(others["customdata"])) == 300 - len(sweep_report.CURVE_COLORS)
+    assert len(others["x"]) == len(others["customdata"]) == (POINTS + 1) * (300 - len(sweep_report.CURVE_COLORS))
 
 
 def test_inactive_hyperparameters_leave_their_panel():
-    text = report.render(make_record((10.0, 30.0, 20.0)))
+    text = sweep_report.render(make_record((10.0, 30.0, 20.0)))
     panel = figures_of(text)["panel-3"]
     assert sorted(x for trace in panel["data"] for x in trace["x"]) == [0.01, 0.03]
     assert ("span", "1 inactive") in Page(text).texts
@@ -333,7 +335,7 @@ def test_inactive_hyperparameters_leave_their_panel():
 def test_hyperparameter_inactive_everywhere_has_no_plot():
     record = make_record()
     record.trials["target_kl"] = math.nan
-    page = Page(report.render(record))
+    page = Page(sweep_report.render(record))
     assert "panel-3" not in page.ids()
     assert ("p", "inactive in every trial") in page.texts
 
@@ -341,7 +343,7 @@ def test_hyperparameter_inactive_everywhere_has_no_plot():
 def test_hyperparameters_may_be_named_like_what_the_report_computes():
     record = make_record(hyperparameters=["size", "x", "hover", "drawn"])
     record.trials[["size", "x", "hover", "drawn"]] = [7, 8, 9, 5]
-    figures = figures_of(report.render(record))
+    figures = figures_of(sweep_report.render(record))
     assert [figures[f"panel-{index}"]["layout"]["xaxis"]["tickvals"] for index in range(4)] == [[7], [8], [9], [5]]
 
 
@@ -355,7 +357,7 @@ def test_panel_axes_fit_their_hyperparameter(text):
 def test_table_is_ranked_and_carries_raw_sort_keys():
     record = make_record((10.0, None, 30.0))
     record.trials["env_steps"] = [1_234_567, 2, 3]
-    text = report.render(record)
+    text = sweep_report.render(record)
     rows = re.findall(r'<tr class="([a-z ]+)">(.*?)</tr>', text, flags=re.DOTALL)
     assert [name for name, _ in rows] == ["completed incumbent", "completed", "diverged"]
     assert 'data-key="1234567">1\u202f234\u202f567</td>' in text
@@ -366,12 +368,12 @@ def test_parents_get_a_column_where_there_are_any(text):
     assert ("button", "parent") not in Page(text).texts
     record = make_record()
     record.trials["parent"] = pd.array([pd.NA, 0, 1], dtype="Int64")
-    assert ("button", "parent") in Page(report.render(record)).texts
+    assert ("button", "parent") in Page(sweep_report.render(record)).texts
 
 
 def test_settings_are_shown_whatever_they_hold():
     settings = {"fixed": {}, "space": {"gamma": {"low": 0.9, "log": True}}, "seeds": [0, 1], "budget": None}
-    page = Page(report.render(make_record(settings=settings)))
+    page = Page(sweep_report.render(make_record(settings=settings)))
     for term, value in (
         ("fixed", pages.MISSING),
         ("gamma", "low 0.9, log true"),
@@ -384,13 +386,13 @@ def test_settings_are_shown_whatever_they_hold():
 
 def test_write_report_makes_folders_and_repeats_itself(tmp_path):
     record = make_record()
-    path = report.write_report(record, tmp_path / "new" / "report.html")
+    path = sweep_report.write_report(record, tmp_path / "new" / "report.html")
     assert path == tmp_path / "new" / "report.html"
-    assert path.read_text(encoding="utf-8") == report.render(record)
+    assert path.read_text(encoding="utf-8") == sweep_report.render(record)
 
 
 def test_import_leaves_jax_alone():
-    code = "import landscapes.report, sys; sys.exit('jax' in sys.modules)"
+    code = "import hpo.reports.sweep_report, sys; sys.exit('jax' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
@@ -431,4 +433,4 @@ def test_scores_resolve_a_thousandth_of_the_return_range(worst, best, text):
     ],
 )
 def test_log_ticks_are_round_and_few(low, high, ticks):
-    assert report._round_logs(low, high) == pytest.approx(ticks)
+    assert sweep_report._round_logs(low, high) == pytest.approx(ticks)

@@ -5,9 +5,9 @@ import dataclasses
 import pytest
 import tiny
 
-from envs.errors import InputError
-from hpo import reproducing, sweeps
-from landscapes.store import Store
+from arl.errors import InputError
+from arl.records.store import Store
+from hpo import reproduction, sweeps
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +20,7 @@ def store(tmp_path_factory):
 
 @pytest.mark.parametrize("trial", [0, 6, None])
 def test_a_run_is_the_same_bit_for_bit(store, trial):
-    found = reproducing.reproduce("halving", trial, 1, store)
+    found = reproduction.reproduce("halving", trial, 1, store)
     assert (found.same, found.alike, found.agrees, found.difference) == (True, True, True, 0.0)
     assert found.lines()[-1] == "the same, bit for bit"
     if trial is None:
@@ -29,13 +29,13 @@ def test_a_run_is_the_same_bit_for_bit(store, trial):
 
 def test_returns_are_set_beside_each_other_whatever_the_score(store):
     sweeps.sweep(tiny.task(), "default", name="auc", store=store, trials=1, score="auc")
-    found = reproducing.reproduce("auc", store=store).summary()
+    found = reproduction.reproduce("auc", store=store).summary()
     assert found["same"]
     assert found["recorded"] == found["trained"] != store.trials("auc")[0].score
 
 
 def test_another_number_is_noticed(store):
-    found = reproducing.reproduce("halving", 0, 0, store)
+    found = reproduction.reproduce("halving", 0, 0, store)
     first, *others = found.recorded.points
     other = dataclasses.replace(first, return_mean=first.return_mean + 0.1)
     changed = dataclasses.replace(found, recorded=dataclasses.replace(found.recorded, points=[other, *others]))
@@ -59,4 +59,4 @@ def test_another_number_is_noticed(store):
 )
 def test_what_was_not_recorded_is_refused(store, asked, line):
     with pytest.raises(InputError, match=line):
-        reproducing.reproduce(*asked, store)
+        reproduction.reproduce(*asked, store)

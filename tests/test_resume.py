@@ -14,10 +14,10 @@ from tiny import FIDELITY, Fickle, Halving, Listed, Parabola, outcome
 
 import hpo
 import landscapes
-from envs.errors import InputError
+from arl.errors import InputError
+from arl.records.store import Store
 from hpo import sweeps
 from hpo.trial import Trial
-from landscapes.store import Store
 
 ARL = Path(sys.executable).with_name("arl")
 
@@ -61,7 +61,7 @@ def stop(sweep, tmp_path):
 def trained(monkeypatch):
     """The ids of the trials that were trained, by the parabola."""
     ids = []
-    monkeypatch.setattr("hpo.objectives.Training", functools.partial(Parabola, ids))
+    monkeypatch.setattr("hpo.objectives.training.Training", functools.partial(Parabola, ids))
     return ids
 
 
@@ -274,7 +274,7 @@ def test_ctrl_c_within_a_segment_ends_at_once(tmp_path, start):
 def test_ctrl_c_is_heard_within_a_callback(tmp_path):
     code = """
 import gc, signal, sys
-import hpo.cli
+import hpo.cli.main
 
 def press(phase, info):
     gc.callbacks.remove(press)
@@ -282,7 +282,7 @@ def press(phase, info):
 
 gc.callbacks.append(press)
 sys.argv = ["arl", "list", "tasks"]
-hpo.cli.main()
+hpo.cli.main.main()
 """
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (130, "")

@@ -19,7 +19,7 @@ from arl import algorithms
 from arl import config as configs
 from arl.algorithms import Algorithm
 from arl.config import shared, static, traced
-from arl.runner import Run, Runner
+from arl.training.runner import Run, Runner
 from envs import InputError, vector
 from envs.probes import Endless
 

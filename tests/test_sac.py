@@ -8,9 +8,10 @@ import scipy.stats
 from conftest import SMALL
 
 from arl import config as configs
-from arl import distributions, networks, optimizer, sac
-from arl.off_policy import Progress
-from arl.replay import Transitions
+from arl.algorithms import distributions, optimizer, sac
+from arl.algorithms.off_policy import Progress
+from arl.algorithms.replay import Transitions
+from arl.networks import mlp
 from envs import InputError, vector
 from envs.vector import VectorEnv
 
@@ -165,7 +166,7 @@ def test_discrete_policy_is_the_softmax_of_the_values(trained):
     """At temperature 1 and rewards of 1 for the fitting action and 0 or -1 for the other (Haarnoja et al. 2018, eq. 4)."""
     config, _, state = trained("ProbeChoice", 800, **{**PROBE, "alpha": 1.0, "alpha_auto": False})
     obs = jnp.array([[-1.0], [1.0]])
-    logits = networks.apply_mlp(state.learner.actor, obs.T, config.activation)
+    logits = mlp.apply_mlp(state.learner.actor, obs.T, config.activation)
     q = jnp.mean(sac._q_outputs(state.learner.critics, config, obs.T), axis=0)
     np.testing.assert_allclose(jax.nn.softmax(logits, axis=0), jax.nn.softmax(q, axis=0), atol=0.05)
 

@@ -9,10 +9,11 @@ import tiny
 
 import hpo
 import landscapes
-from arl import agents
-from envs.errors import InputError
-from hpo import schedules, testing
-from hpo.schedules import Schedule, Stretch
+from arl.errors import InputError
+from arl.training import saved_agents
+from hpo import testing
+from hpo.autorl import schedules
+from hpo.autorl.schedules import Schedule, Stretch
 from hpo.trial import Trial
 
 RATES = [1e-3, 1e-2, 1e-2, 1e-6]
@@ -87,7 +88,7 @@ def test_a_schedule_is_trained_from_the_command_line(trained):
     assert record.trials.env_steps.tolist() == [2 * steps for steps in (40, 100, 60)]  # whole iterations
     assert record.settings["fixed"]["gamma"] == 0.9
     assert "learning_rate" not in record.settings["fixed"]
-    saved = agents.load(directory / "results" / "agents" / "mine" / "seed3.agent")
+    saved = saved_agents.load(directory / "results" / "agents" / "mine" / "seed3.agent")
     assert (saved.env_steps, saved.config.learning_rate) == (tiny.FIDELITY, pytest.approx(1e-6))
 
 

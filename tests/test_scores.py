@@ -11,11 +11,11 @@ from tiny import WORST, Listed, Parabola, parabola, run_record, trial_record
 
 import hpo
 import landscapes
-from envs.errors import InputError
+from arl.errors import InputError
+from arl.records.store import PointRecord
+from arl.records.sweep import SweepRecord
 from hpo import scores
 from hpo.trial import Trial
-from landscapes.record import SweepRecord
-from landscapes.store import PointRecord
 
 SETTINGS = {**tiny.task().settings(), "scores": ["final"]}
 
@@ -114,7 +114,7 @@ class Three(Listed):
 
 @pytest.fixture
 def sweep(monkeypatch, tmp_path):
-    monkeypatch.setattr("hpo.objectives.Training", functools.partial(Parabola, []))
+    monkeypatch.setattr("hpo.objectives.training.Training", functools.partial(Parabola, []))
 
     def sweep(score, seeds=4, name="a"):
         return hpo.sweep(tiny.task(), Three, trials=3, seeds=seeds, score=score, name=name, store=tmp_path / "s.sqlite")

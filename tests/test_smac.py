@@ -11,8 +11,9 @@ import tempfile
 import pytest
 from ConfigSpace import Categorical, ConfigurationSpace, Float, Integer
 
-from envs.errors import InputError
-from hpo import spaces, tasks, testing
+from arl import spaces
+from arl.errors import InputError
+from hpo import tasks, testing
 from hpo.tuners.smac import Smac, SmacHyperband, from_smac
 
 FIDELITY = 1000

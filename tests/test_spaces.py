@@ -21,10 +21,10 @@ from ConfigSpace import (
     OrConjunction,
 )
 
-from arl import algorithms
+from arl import algorithms, spaces
 from arl import config as configs
-from envs.errors import InputError
-from hpo import spaces, tasks
+from arl.errors import InputError
+from hpo import tasks
 
 TASKS = [tasks.get(name, preset) for name in [*tasks.names(), "ppo/ProbeChoice"] for preset in tasks.PRESETS]
 SCALARS = (bool, int, float, str)

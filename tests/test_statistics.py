@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from landscapes import statistics
+from arl import statistics
 
 SCORES = np.array([[0.1, 0.9, 0.4, 0.6], [0.5, 0.5, 0.8, 0.2]])
 

@@ -11,9 +11,9 @@ import pytest
 import sqlalchemy as sa
 from tiny import trial_record
 
-from envs.errors import InputError
-from landscapes import store as stores
-from landscapes.store import PointRecord, RunRecord, Store, TrialRecord
+from arl.errors import InputError
+from arl.records import store as stores
+from arl.records.store import PointRecord, RunRecord, Store, TrialRecord
 
 texts = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8)
 numbers = st.floats(allow_nan=False, allow_infinity=False).map(lambda x: x + 0.0)  # SQLite has no -0.0

@@ -21,9 +21,12 @@ from tiny import run_record, trial_record
 
 import hpo
 import landscapes
-from envs.errors import InputError
-from hpo import presets, spaces, studies, tasks
-from landscapes.record import SweepRecord
+from arl import spaces
+from arl.errors import InputError
+from arl.records.sweep import SweepRecord
+from hpo import tasks
+from hpo.reports import optuna_study
+from hpo.tasks import presets
 
 
 def space():
@@ -72,7 +75,7 @@ def test_hyperparameters_of_every_kind_come_back(tmp_path):
     configs = [spaces.sample(space(), [0, i]) for i in range(20)]
     assert {"share" in config for config in configs} == {True, False}
     trials = [trial_record(i, score=i / 10, config=config) for i, config in enumerate(configs)]
-    known = study(studies.export(swept(*trials), tmp_path / "new" / "study.sqlite"))
+    known = study(optuna_study.export(swept(*trials), tmp_path / "new" / "study.sqlite"))
     assert [trial.params for trial in known.trials] == configs
     assert [[type(x) for x in trial.params.values()] for trial in known.trials] == [
         [type(config[name]) for name in trial.params] for trial, config in zip(known.trials, configs, strict=True)
@@ -90,7 +93,7 @@ def test_configs_of_every_task_are_within_their_distributions(name, preset):
     known = tasks.get(name, preset).space
     for i in range(3):
         for key, value in spaces.sample(known, [1, i]).items():
-            made = studies.distribution(known[key])
+            made = optuna_study.distribution(known[key])
             assert made._contains(made.to_internal_repr(value))
 
 
@@ -117,7 +120,7 @@ def test_curves_statuses_and_costs_come_back(tmp_path):
             ],
         ),
     ]
-    first, child, diverged, failed = study(studies.export(swept(*trials, space=known), tmp_path / "s")).trials
+    first, child, diverged, failed = study(optuna_study.export(swept(*trials, space=known), tmp_path / "s")).trials
     assert first.intermediate_values == {5: 0.0, 10: 1.5}
     assert child.intermediate_values == {5: 0.0, 10: 1.5, 15: 5.5}
     assert diverged.intermediate_values == {5: 0.0}
@@ -137,7 +140,7 @@ def test_curves_statuses_and_costs_come_back(tmp_path):
 def test_several_scores_are_several_objectives(tmp_path):
     known = ConfigurationSpace(space=[Float("learning_rate", (0.0, 1.0))])
     trials = [trial_record(0, 1.0), trial_record(1, 3.0)]
-    made = study(studies.export(swept(*trials, scores=("final", "auc"), space=known), tmp_path / "s"))
+    made = study(optuna_study.export(swept(*trials, scores=("final", "auc"), space=known), tmp_path / "s"))
     assert [trial.values for trial in made.trials] == [[1.0, 0.5], [3.0, 1.5]]
     assert [trial.number for trial in made.best_trials] == [1]
     assert made.metric_names == ["final", "auc"]
@@ -165,7 +168,7 @@ def test_a_file_that_is_not_optunas_is_refused_and_left_alone(tmp_path):
     for path in (text, other, tmp_path):
         before = path.read_bytes() if path.is_file() else b""
         with pytest.raises(InputError, match="Optuna storage"):
-            studies.export(swept(trial_record(0)), path)
+            optuna_study.export(swept(trial_record(0)), path)
         assert (path.read_bytes() if path.is_file() else b"") == before
 
 
@@ -173,7 +176,7 @@ def test_our_own_store_is_no_place_for_a_study(tmp_path):
     store = tmp_path / "store.sqlite"
     hpo.sweep(tiny.task(), "default", trials=1, name="a", store=store)
     with pytest.raises(InputError, match="Optuna storage"):
-        studies.export(landscapes.load("a", store), store)
+        optuna_study.export(landscapes.load("a", store), store)
     assert len(landscapes.load("a", store).trials) == 1
 
 

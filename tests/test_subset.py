@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from test_analysis import MadeUp, landscape_of
 
-from envs.errors import InputError
-from landscapes import subset
+from arl.errors import InputError
+from landscapes import task_similarity
 
 
 def task_of(name, score):
@@ -33,13 +33,13 @@ def four():
 
 
 def test_scores_are_on_the_tasks_scales(four):
-    table = subset.scores(four)
+    table = task_similarity.scores(four)
     assert list(table) == [landscape.name for landscape in four]
     np.testing.assert_allclose(table["dqn/mean"], four[3].cube[:, :, -1].mean(axis=1) / 500)
 
 
 def test_correlation_of_tasks(four):
-    table = subset.correlation([*four, task_of("dqn/opposite", lambda config: -config["initial_epsilon"])])
+    table = task_similarity.correlation([*four, task_of("dqn/opposite", lambda config: -config["initial_epsilon"])])
     assert table.loc["dqn/initial_epsilon", "dqn/opposite"] == pytest.approx(-1)
     assert abs(table.loc["dqn/initial_epsilon", "dqn/final_epsilon"]) < 0.15
     assert 0.4 < table.loc["dqn/initial_epsilon", "dqn/mean"] < 0.8
@@ -47,27 +47,27 @@ def test_correlation_of_tasks(four):
 
 
 def test_a_task_that_is_the_mean_of_all_stands_for_them(four):
-    table = subset.subsets(four)
+    table = task_similarity.subsets(four)
     assert table["size"].value_counts().to_dict() == {1: 4, 2: 6, 3: 4}
     best = table.groupby("size").first()
     assert best.tasks[1] == "dqn/mean"
     np.testing.assert_allclose(best[["correlation", "low", "high"]], 1.0, atol=1e-3)  # ties of the mean
     alone = table.set_index("tasks").loc["dqn/final_epsilon"]
     assert alone.low < alone.correlation < alone.high < 0.9
-    assert subset.subsets(four, largest=1).equals(table[:4])
+    assert task_similarity.subsets(four, largest=1).equals(table[:4])
 
 
 def test_tasks_without_common_configs_are_refused(four):
     with pytest.raises(InputError, match=r"at least 2, got \['dqn/mean'\]"):
-        subset.scores(four[3:])
+        task_similarity.scores(four[3:])
     other = MadeUp({**four[0].about, "configs": four[0].configs.assign(learning_rate=1e-3)}, None)
     with pytest.raises(InputError, match=r"landscape dqn/initial_epsilon must have the configs of dqn/mean"):
-        subset.scores([four[3], other])
+        task_similarity.scores([four[3], other])
     few = MadeUp({**four[0].about, "configs": four[0].configs[:9], "cube": four[0].cube[:9]}, None)
     with pytest.raises(InputError, match="subsets need at least 10 configs, got 9"):
-        subset.subsets([few, four[1]])
+        task_similarity.subsets([few, four[1]])
 
 
 def test_the_configs_that_all_have_are_compared(four):
     few = MadeUp({**four[0].about, "configs": four[0].configs[:20], "cube": four[0].cube[:20]}, None)
-    assert len(subset.scores([few, four[1]])) == 20
+    assert len(task_similarity.scores([few, four[1]])) == 20

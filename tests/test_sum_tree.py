@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from arl import sum_tree
+from arl.algorithms import sum_tree
 
 update, find = jax.jit(sum_tree.update), jax.jit(sum_tree.find)
 CAPACITIES = [1, 7, 8, 9, 64, 65, 600]

@@ -17,10 +17,12 @@ from tiny import FIDELITY, Halving, Listed, Parabola, outcome, parabola
 
 import hpo
 import landscapes
-from envs.errors import InputError
-from hpo import output, plans, spaces, sweeps
+from arl import spaces
+from arl.errors import InputError
+from hpo import plans, sweeps
+from hpo.cli import printing
+from hpo.cli.live import SweepView
 from hpo.trial import Trial
-from hpo.view import SweepView
 
 CONFIG = {"learning_rate": 1e-3}
 
@@ -29,7 +31,7 @@ CONFIG = {"learning_rate": 1e-3}
 def trained(monkeypatch):
     """The ids of the trials that were trained, by the parabola."""
     ids = []
-    monkeypatch.setattr("hpo.objectives.Training", functools.partial(Parabola, ids))
+    monkeypatch.setattr("hpo.objectives.training.Training", functools.partial(Parabola, ids))
     return ids
 
 
@@ -156,7 +158,7 @@ def test_among_trials_of_the_most_seeds_the_best_comes_first(sweep, trained, cap
     assert record.trials.num_seeds.tolist() == [1, 2]
     assert record.trials.score[0] > record.trials.score[1]
     assert record.incumbent["trial"] == 1
-    output.print_sweep(record, 2, False)
+    printing.print_sweep(record, 2, False)
     table = capsys.readouterr().out.splitlines()
     assert "num_seeds" in table[1]
     assert table[3].split()[0] == "1"

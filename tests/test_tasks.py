@@ -8,9 +8,9 @@ import pytest
 import tiny
 from ConfigSpace.hyperparameters import CategoricalHyperparameter
 
-from arl import algorithms, config
-from envs.errors import InputError
-from hpo import spaces, tasks
+from arl import algorithms, config, spaces
+from arl.errors import InputError
+from hpo import tasks
 
 # Env steps, number of envs, steps of a rollout, epochs, and whether observations are normalised.
 PUBLISHED = {

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from ConfigSpace import ConfigurationSpace
 
-from hpo import spaces, testing, tuners
+from arl import spaces
+from hpo import testing, tuners
 from hpo.trial import Trial
 
 HAS_TORCH = importlib.util.find_spec("torch") is not None

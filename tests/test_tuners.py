@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from ConfigSpace import Categorical, ConfigurationSpace, EqualsCondition, Float, Integer
 
-from envs.errors import InputError
-from hpo import spaces, tasks, tuners
+from arl import spaces
+from arl.errors import InputError
+from hpo import tasks, tuners
 from hpo.trial import Cost, Result, Trial
 
 FIDELITY = 1000

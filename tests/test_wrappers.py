@@ -7,9 +7,9 @@ import pytest
 from cmaes import CMA
 
 import hpo
-from envs.errors import InputError
+from arl.errors import InputError
 from hpo import testing
-from hpo.tuners.vector import from_vector
+from hpo.tuners.unit_cube import from_vector
 
 FILES = {
     "optuna": """

@@ -10,9 +10,10 @@ from datetime import UTC, datetime
 
 from ConfigSpace import ConfigurationSpace, Float
 
-from hpo import spaces, tasks
+from arl import spaces
+from arl.records.store import PointRecord, RunRecord, TrialRecord
+from hpo import tasks
 from hpo.trial import Trial
-from landscapes.store import PointRecord, RunRecord, TrialRecord
 
 STATICS = {"num_envs": 4, "num_steps": 5, "num_epochs": 1, "minibatch_size": 16, "hidden_size": 32, "num_layers": 1}
 ITERATION = 20

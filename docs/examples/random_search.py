@@ -8,7 +8,7 @@ import sys
 
 from ConfigSpace import ConfigurationSpace
 
-from hpo import spaces
+from arl import spaces
 
 num_asked = 0
 for line in sys.stdin:

@@ -12,12 +12,12 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
-from envs.errors import InputError, load_object, unknown
+from arl.errors import InputError, load_object, unknown
 from hpo.trial import Tuner, TunerError
 
 _GROUP = "arl.tuners"
 _WRAPPERS = {
-    "from_optuna": "hpo.tuners.optuna", "from_smac": "hpo.tuners.smac", "from_vector": "hpo.tuners.vector",
+    "from_optuna": "hpo.tuners.optuna", "from_smac": "hpo.tuners.smac", "from_vector": "hpo.tuners.unit_cube",
 }  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from hpo import spaces
+from arl import spaces
 from hpo.trial import Result, Trial
 from hpo.tuners import brackets
 

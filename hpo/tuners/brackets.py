@@ -9,7 +9,7 @@ import dataclasses
 import math
 from collections.abc import Callable, Sequence
 
-from envs.errors import InputError
+from arl.errors import InputError
 from hpo.trial import Result, Scalar, Trial
 
 

@@ -1,6 +1,6 @@
 """The default config: the baseline that every tuner must beat."""
 
-from hpo import spaces
+from arl import spaces
 from hpo.trial import Trial
 
 

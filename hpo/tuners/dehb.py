@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from envs.errors import InputError
-from hpo import spaces
+from arl import spaces
+from arl.errors import InputError
 from hpo.trial import Result, Trial
 from hpo.tuners import brackets, hyperband
 

@@ -24,7 +24,7 @@ import weakref
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from envs.errors import InputError
+from arl.errors import InputError
 from hpo.trial import Result, Trial, as_dict
 
 PROTOCOL = 1

@@ -4,8 +4,8 @@ import itertools
 import math
 from collections.abc import Iterator, Sequence
 
-from envs.errors import InputError
-from hpo import spaces
+from arl import spaces
+from arl.errors import InputError
 from hpo.trial import Scalar, Trial
 
 

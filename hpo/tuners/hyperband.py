@@ -4,8 +4,8 @@ import itertools
 import math
 from collections.abc import Iterator
 
-from envs.errors import InputError
-from hpo import spaces
+from arl import spaces
+from arl.errors import InputError
 from hpo.tuners import brackets
 from hpo.tuners.brackets import Bracket
 

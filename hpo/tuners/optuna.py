@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from ConfigSpace.hyperparameters import IntegerHyperparameter, OrdinalHyperparameter
 
-from envs.errors import InputError
-from hpo import spaces
+from arl import spaces
+from arl.errors import InputError
 from hpo.trial import Result, Scalar, Trial
 from hpo.tuners import scores
 

@@ -47,7 +47,7 @@ from sklearn.gaussian_process.kernels import (
 )
 from threadpoolctl import threadpool_limits
 
-from hpo import spaces
+from arl import spaces
 from hpo.trial import Result, Scalar, Trial
 from hpo.tuners import pbt
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from envs.errors import InputError
-from hpo import spaces
+from arl import spaces
+from arl.errors import InputError
 from hpo.trial import Result, Scalar, Trial
 from hpo.tuners import brackets
 

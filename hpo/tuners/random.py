@@ -1,6 +1,6 @@
 """Random search (Bergstra & Bengio 2012)."""
 
-from hpo import spaces
+from arl import spaces
 from hpo.trial import Trial
 
 

@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from envs.errors import InputError
-from hpo import spaces
+from arl import spaces
+from arl.errors import InputError
 from hpo.trial import Result, Trial
 from hpo.tuners import brackets, scores
 

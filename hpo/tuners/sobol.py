@@ -2,7 +2,7 @@
 
 import warnings
 
-from hpo import spaces
+from arl import spaces
 from hpo.trial import Trial
 
 

@@ -1,7 +1,7 @@
 """Successive halving (Jamieson & Talwalkar 2016): one bracket, as wide as the budget allows."""
 
-from envs.errors import InputError
-from hpo import spaces
+from arl import spaces
+from arl.errors import InputError
 from hpo.tuners import brackets
 
 

@@ -1,0 +1,201 @@
+"""Training from a replay memory: the loop that DQN and SAC share.
+
+An iteration makes `train_freq` steps in each of `num_envs` envs and stores them, then `gradient_steps` updates on
+batches from the replay. Nothing is learned before `learning_starts` env steps; until then actions are random.
+
+An algorithm gives two functions, on observations that are normalised already:
+
+    explore(learner, noise, config, env, obs, key, env_steps) -> actions, noise
+    update(learner, config, env, batch, weights, key, progress) -> learner, td_error (batch,), metrics
+
+Actions are `(env,)` if discrete, else `(env, action)` in [-1, 1]; `noise` is what exploration remembers between steps.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+
+from arl.algorithms import metrics, normalizer, replay
+from arl.algorithms.metrics import Metrics
+from arl.errors import InputError
+from envs.vector import VectorEnv
+
+
+class OffPolicyState(NamedTuple):
+    """All that training goes on from; the key is the caller's. `learner` holds parameters, targets and optimizers."""
+
+    learner: Any
+    noise: Any
+    replay: replay.Replay
+    normalizer: normalizer.Normalizer
+    env_state: Any
+    obs: Float[Array, "env feature"]
+
+
+class Progress(NamedTuple):
+    """Where training stands at an update.
+
+    Attributes:
+        env_steps: env steps before and after this iteration's.
+        last: whether this is the last update of the iteration.
+        num_updates: updates of all iterations so far, this one included, and those before learning started, without effect.
+    """
+
+    env_steps: tuple[Int[Array, ""], Int[Array, ""]]
+    last: Bool[Array, ""]
+    num_updates: Int[Array, ""]
+
+
+Explore = Callable[..., tuple[Array, Any]]
+Update = Callable[..., tuple[Any, Array, Metrics]]
+
+
+def iteration_steps(config: Any) -> Any:
+    """Env steps of one iteration, the unit in which training can stop."""
+    return config.num_envs * config.train_freq
+
+
+def canonical(config: Any) -> Any:
+    """The config that trains the same with the smallest values: itself."""
+    return config
+
+
+def check(config: Any) -> None:
+    """Refuse a config that can't learn.
+
+    Raises:
+        InputError: a replay too small for a batch or for a step, or too large for its memory; learning that starts after
+            the end of a full run.
+    """
+    if config.batch_size > config.buffer_size:
+        raise InputError(f"batch_size must be at most buffer_size {config.buffer_size}, got {config.batch_size}")
+    if config.num_envs > config.buffer_size:
+        raise InputError(f"num_envs must be at most buffer_size {config.buffer_size}, got {config.num_envs}")
+    if config.buffer_size > config.max_buffer_size:
+        raise InputError(
+            f"buffer_size must be at most max_buffer_size {config.max_buffer_size}, got {config.buffer_size}"
+        )
+    if config.learning_starts >= config.schedule_steps:
+        raise InputError(
+            f"learning_starts must be below the {config.schedule_steps} env steps of a full run, got {config.learning_starts}"
+        )
+
+
+def correlated(
+    noise: Float[Array, "row env"], key: PRNGKeyArray, correlation: Float[Array, ""] | float
+) -> Float[Array, "row env"]:
+    """The next of a series of standard normal numbers with the given correlation from one to the next."""
+    return correlation * noise + jnp.sqrt(1.0 - jnp.square(correlation)) * jax.random.normal(key, noise.shape)
+
+
+def init(key: PRNGKeyArray, learner: Any, noise: Any, config: Any, env: VectorEnv) -> OffPolicyState:
+    """An untrained learner with an empty replay, at the start of its episodes."""
+    obs, env_state = env.reset(key, (config.num_envs,))
+    return OffPolicyState(learner, noise, replay.init(config, env), normalizer.init(env.obs_size), env_state, obs)
+
+
+def train(
+    state: OffPolicyState,
+    config: Any,
+    env: VectorEnv,
+    key: PRNGKeyArray,
+    env_steps: Int[Array, ""],
+    num_iterations: Int[Array, ""],
+    explore: Explore,
+    update: Update,
+    metric_names: tuple[str, ...],
+) -> tuple[OffPolicyState, Metrics]:
+    """Train for `num_iterations` iterations, from an agent that has seen `env_steps` env steps.
+
+    Each iteration takes its key from `key` and the env steps before it, so that it is the same wherever training was
+    cut into calls. Metrics are means over the call's updates, NaN if there was none.
+    """
+    unit = iteration_steps(config)
+
+    def iteration(i: Array, carry: tuple[OffPolicyState, metrics.Totals]) -> tuple[OffPolicyState, metrics.Totals]:
+        before = env_steps + i * unit
+        key_collect, key_update = jax.random.split(jax.random.fold_in(key, before))
+
+        def collect(j: Array, carry: tuple[OffPolicyState, metrics.Totals]) -> tuple[OffPolicyState, metrics.Totals]:
+            steps = before + j * config.num_envs
+            return _collect(*carry, config, env, jax.random.fold_in(key_collect, j), steps, explore)
+
+        def learn(j: Array, carry: tuple[OffPolicyState, metrics.Totals]) -> tuple[OffPolicyState, metrics.Totals]:
+            progress = Progress(
+                env_steps=(before, before + unit),
+                last=j == config.gradient_steps - 1,
+                num_updates=before // unit * config.gradient_steps + j + 1,
+            )
+            return _learn(*carry, config, env, jax.random.fold_in(key_update, j), progress, update)
+
+        carry = jax.lax.fori_loop(0, config.train_freq, collect, carry)
+        started = _in_any_lane(before + unit > config.learning_starts)
+        return jax.lax.fori_loop(0, jnp.where(started, config.gradient_steps, 0), learn, carry)
+
+    state, totals = jax.lax.fori_loop(0, num_iterations, iteration, (state, metrics.init(metric_names)))
+    return state, metrics.means(totals)
+
+
+@jax.custom_batching.custom_vmap
+def _in_any_lane(condition: Bool[Array, ""]) -> Bool[Array, ""]:
+    """Whether a condition holds in any of the lanes: one value for all, so that it can skip work."""
+    return condition
+
+
+@_in_any_lane.def_vmap
+def _in_any_of_these_lanes(axis_size: int, in_batched: list[bool], condition: Bool[Array, " lane"]) -> Any:
+    return _in_any_lane(jnp.any(condition)), False
+
+
+def _collect(
+    state: OffPolicyState,
+    totals: metrics.Totals,
+    config: Any,
+    env: VectorEnv,
+    key: PRNGKeyArray,
+    env_steps: Int[Array, ""],
+    explore: Explore,
+) -> tuple[OffPolicyState, metrics.Totals]:
+    """One step of every env, stored."""
+    key_action, key_step, key_reset = jax.random.split(key, 3)
+    obs = normalizer.normalize(state.normalizer, state.obs, config.normalize_observations)
+    action, noise = explore(state.learner, state.noise, config, env, obs, key_action, env_steps)
+    keys, fresh = jax.random.split(key_step, config.num_envs), env.reset(key_reset, (config.num_envs,))
+    after = env.step(keys, state.env_state, env.scaled(action), fresh)
+    done = after.terminated | after.truncated
+    memory = replay.add(
+        state.replay, config, state.obs, action.reshape(config.num_envs, -1).astype(jnp.float32), after.reward,
+        after.next_obs, after.terminated, done,
+    )  # fmt: skip
+    seen = normalizer.update(state.normalizer, state.obs)
+    state = OffPolicyState(state.learner, noise, memory, seen, after.state, after.obs)
+    return state, metrics.add_steps(totals, after.reward, done)
+
+
+def _learn(
+    state: OffPolicyState,
+    totals: metrics.Totals,
+    config: Any,
+    env: VectorEnv,
+    key: PRNGKeyArray,
+    progress: Progress,
+    update: Update,
+) -> tuple[OffPolicyState, metrics.Totals]:
+    """One update, without effect before learning starts."""
+    key_sample, key_update = jax.random.split(key)
+    rows, weights = replay.sample(state.replay, config, key_sample)
+    batch = replay.gather(state.replay, config, env, rows)
+    batch = batch._replace(
+        obs=normalizer.normalize(state.normalizer, batch.obs, config.normalize_observations),
+        next_obs=normalizer.normalize(state.normalizer, batch.next_obs, config.normalize_observations),
+    )
+    learner, td_error, of_update = update(state.learner, config, env, batch, weights, key_update, progress)
+    started = progress.env_steps[1] > config.learning_starts
+    learner = jax.tree.map(lambda new, old: jnp.where(started, new, old), learner, state.learner)
+    # Weights are positive. It says that the old priorities are read before they are written: else XLA copies them all.
+    known = started & jnp.all(weights >= 0.0)
+    memory = replay.set_priorities(state.replay, config, rows, td_error, known)
+    return state._replace(learner=learner, replay=memory), metrics.add_update(totals, of_update, started)

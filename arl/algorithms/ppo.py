@@ -1,0 +1,351 @@
+"""Proximal policy optimisation (Schulman et al. 2017, arXiv:1707.06347).
+
+An iteration gathers a rollout of `num_steps` steps in each of `num_envs` envs with the current policy, then makes
+`num_epochs` passes over it in minibatches. With ratio r = pi(a|o) / pi_old(a|o) and advantage A (see `gae`), the loss is
+
+    L = -min(r A, clip(r, 1 - clip_eps, 1 + clip_eps) A)                                  policy, eq. 7
+        + vf_coef / 2 max((V - G)^2, (V_old + clip(V - V_old, +-vf_clip_eps) - G)^2)      value
+        - ent_coef H[pi]                                                                  entropy, eq. 9
+"""
+
+import dataclasses
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+
+from arl.algorithms import distributions, metrics, normalizer, optimizer
+from arl.algorithms.metrics import Metrics
+from arl.config import config, shared, static, traced
+from arl.networks import mlp
+from envs.vector import VectorEnv
+
+METRICS = (
+    "policy_loss", "value_loss", "entropy", "kl", "clip_fraction", "value", "explained_variance", *metrics.COMMON
+)  # fmt: skip
+_ADAM_EPS = 1e-5
+
+
+@config
+class PPOConfig:
+    """Hyperparameters of PPO; the defaults are those of the reference system's space.
+
+    `anneal_steps`: env steps over which the learning rate falls linearly to zero; 0 keeps it constant.
+    `minibatch_size`: at most the rollout is used; if it does not divide the rollout, each epoch leaves out a random rest.
+    """
+
+    learning_rate: float = traced(3e-4, low=0.0)
+    gamma: float = traced(0.99, low=0.0, high=1.0)
+    gae_lambda: float = traced(0.95, low=0.0, high=1.0)
+    clip_eps: float = traced(0.2, low=0.0)
+    vf_clip_eps: float = traced(0.2, low=0.0)
+    normalize_advantage: bool = traced(True)
+    ent_coef: float = traced(0.0, low=0.0)
+    vf_coef: float = traced(0.5, low=0.0)
+    max_grad_norm: float = traced(0.5, low=0.0)
+    normalize_observations: bool = traced(False)
+    anneal_steps: int = traced(0, low=0)
+    num_epochs: int = shared(10, low=1)
+    minibatch_size: int = static(64, low=1)
+    num_steps: int = static(128, low=1)
+    num_envs: int = static(8, low=1)
+    hidden_size: int = static(64, low=1)
+    num_layers: int = static(2, low=1)
+    activation: str = static("tanh", choices=tuple(mlp.ACTIVATIONS))
+
+
+class Params(NamedTuple):
+    """Weights of the actor and of the critic, which share nothing."""
+
+    actor: list[mlp.Layer]
+    critic: list[mlp.Layer]
+    log_std: Float[Array, " action"]
+
+
+class PPOState(NamedTuple):
+    """All that training goes on from; the key is the caller's."""
+
+    params: Params
+    opt_state: optax.OptState
+    normalizer: normalizer.Normalizer
+    env_state: Any
+    obs: Float[Array, "env feature"]
+
+
+class Rollout(NamedTuple):
+    """Transitions `(time, env)`."""
+
+    obs: Float[Array, "time env feature"]
+    next_obs: Float[Array, "time env feature"]
+    action: Array
+    reward: Float[Array, "time env"]
+    terminated: Bool[Array, "time env"]
+    done: Bool[Array, "time env"]
+
+
+_Carry = tuple[Params, optax.OptState, metrics.Totals]
+
+
+class Samples(NamedTuple):
+    """What the loss needs of each transition, with time and env merged into one batch axis."""
+
+    obs: Float[Array, "batch feature"]
+    action: Array
+    log_prob: Float[Array, " batch"]
+    value: Float[Array, " batch"]
+    advantage: Float[Array, " batch"]
+    target: Float[Array, " batch"]
+
+
+def iteration_steps(config: PPOConfig) -> int:
+    """Env steps of one iteration, the unit in which training can stop."""
+    return config.num_envs * config.num_steps
+
+
+def check(config: PPOConfig, env: VectorEnv) -> None:
+    """Every config can be run on every env."""
+
+
+def canonical(config: PPOConfig) -> PPOConfig:
+    """The config that trains the same with the smallest values: a minibatch holds at most the whole rollout."""
+    return dataclasses.replace(config, minibatch_size=min(config.minibatch_size, iteration_steps(config)))
+
+
+def init(key: PRNGKeyArray, config: PPOConfig, env: VectorEnv) -> PPOState:
+    """An untrained agent at the start of its episodes."""
+    key_actor, key_critic, key_reset = jax.random.split(key, 3)
+    distribution = distributions.for_env(env)
+    hidden = [config.hidden_size] * config.num_layers
+    params = Params(
+        actor=mlp.init_mlp(key_actor, [env.obs_size, *hidden, env.action_size], last_scale=0.01),
+        critic=mlp.init_mlp(key_critic, [env.obs_size, *hidden, 1], last_scale=1.0),
+        log_std=jnp.zeros(distribution.num_log_std),
+    )
+    obs, env_state = env.reset(key_reset, (config.num_envs,))
+    return PPOState(params, optimizer.init(params), normalizer.init(env.obs_size), env_state, obs)
+
+
+def train(
+    state: PPOState,
+    config: PPOConfig,
+    env: VectorEnv,
+    key: PRNGKeyArray,
+    env_steps: Int[Array, ""],
+    num_iterations: Int[Array, ""],
+) -> tuple[PPOState, Metrics]:
+    """Train for `num_iterations` iterations, from an agent that has seen `env_steps` env steps.
+
+    Each iteration takes its key from `key` and the env steps before it, so that it is the same wherever training was
+    cut into calls. Metrics are means over all updates of the call (NaN for no iterations).
+    """
+
+    def iteration(i: Array, carry: tuple[PPOState, metrics.Totals]) -> tuple[PPOState, metrics.Totals]:
+        steps_before = env_steps + i * iteration_steps(config)
+        return _iteration(*carry, config, env, jax.random.fold_in(key, steps_before), steps_before)
+
+    state, totals = jax.lax.fori_loop(0, num_iterations, iteration, (state, metrics.init(METRICS)))
+    return state, metrics.means(totals)
+
+
+def act(
+    state: PPOState,
+    config: PPOConfig,
+    env: VectorEnv,
+    obs: Float[Array, "env feature"],
+    key: PRNGKeyArray,
+    explore: bool,
+) -> Array:
+    """Actions for a batch of observations: sampled if `explore`, else the most likely ones."""
+    distribution = distributions.for_env(env)
+    output = _policy(state.params, config, normalizer.normalize(state.normalizer, obs, config.normalize_observations))
+    if not explore:
+        return distribution.mode(output)
+    return distribution.sample(output, state.params.log_std, distribution.noise(key, (obs.shape[0],)))
+
+
+def _iteration(
+    state: PPOState,
+    totals: metrics.Totals,
+    config: PPOConfig,
+    env: VectorEnv,
+    key: PRNGKeyArray,
+    env_steps: Int[Array, ""],
+) -> tuple[PPOState, metrics.Totals]:
+    key_rollout, key_update = jax.random.split(key)
+    state, rollout = _collect(state, config, env, key_rollout)
+    samples = _samples(state, config, env, rollout)
+    learning_rate = config.learning_rate * _remaining(env_steps, config.anneal_steps)
+    totals = metrics.add_steps(totals, rollout.reward, rollout.done)
+    params, opt_state, totals = _update(state, totals, config, env, samples, key_update, learning_rate)
+    seen = normalizer.update(state.normalizer, rollout.obs.reshape(-1, env.obs_size))
+    return state._replace(params=params, opt_state=opt_state, normalizer=seen), totals
+
+
+def _collect(state: PPOState, config: PPOConfig, env: VectorEnv, key: PRNGKeyArray) -> tuple[PPOState, Rollout]:
+    """One rollout. All its random numbers are drawn before it starts: they depend on the key alone."""
+    key_noise, key_reset, key_step = jax.random.split(key, 3)
+    shape = (config.num_steps, config.num_envs)
+    distribution = distributions.for_env(env)
+    noise = distribution.noise(key_noise, shape)
+    fresh = env.reset(key_reset, shape)
+    step_keys = jax.random.split(key_step, shape)
+
+    def step(carry: tuple[Any, Array], drawn: tuple[Array, Any, Array]) -> tuple[tuple[Any, Array], Rollout]:
+        env_state, obs = carry
+        noise, fresh, keys = drawn
+        output = _policy(
+            state.params, config, normalizer.normalize(state.normalizer, obs, config.normalize_observations)
+        )
+        action = distribution.sample(output, state.params.log_std, noise)
+        after = env.step(keys, env_state, action, fresh)
+        done = after.terminated | after.truncated
+        return (after.state, after.obs), Rollout(obs, after.next_obs, action, after.reward, after.terminated, done)
+
+    (env_state, obs), rollout = jax.lax.scan(step, (state.env_state, state.obs), (noise, fresh, step_keys))
+    return state._replace(env_state=env_state, obs=obs), rollout
+
+
+def _samples(state: PPOState, config: PPOConfig, env: VectorEnv, rollout: Rollout) -> Samples:
+    """Advantages, value targets and old log probabilities of a rollout."""
+    distribution = distributions.for_env(env)
+    flat = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), rollout)
+    obs, next_obs = (
+        normalizer.normalize(state.normalizer, x, config.normalize_observations) for x in (flat.obs, flat.next_obs)
+    )
+    value, next_value = _value(state.params, config, obs), _value(state.params, config, next_obs)
+    advantage = gae(
+        rollout.reward, value.reshape(rollout.reward.shape), next_value.reshape(rollout.reward.shape),
+        rollout.terminated, rollout.done, config.gamma, config.gae_lambda,
+    ).reshape(-1)  # fmt: skip
+    log_prob = distribution.log_prob(_policy(state.params, config, obs), state.params.log_std, flat.action)
+    return Samples(obs, flat.action, log_prob, value, advantage, target=advantage + value)
+
+
+def gae(
+    reward: Float[Array, "time *env"],
+    value: Float[Array, "time *env"],
+    next_value: Float[Array, "time *env"],
+    terminated: Bool[Array, "time *env"],
+    done: Bool[Array, "time *env"],
+    gamma: Float[Array, ""] | float,
+    gae_lambda: Float[Array, ""] | float,
+) -> Float[Array, "time *env"]:
+    """Generalised advantage estimates (Schulman et al. 2016, arXiv:1506.02438, eq. 16).
+
+    `next_value` is that of the observation a step led to, before any reset: it is left out where the episode
+    terminated and bootstrapped where it was only truncated. The sum of eq. 16 ends at `done` either way.
+    """
+    delta = reward + gamma * next_value * ~terminated - value
+
+    def backward(advantage: Array, step: tuple[Array, Array]) -> tuple[Array, Array]:
+        delta, done = step
+        advantage = delta + gamma * gae_lambda * ~done * advantage
+        return advantage, advantage
+
+    _, advantage = jax.lax.scan(backward, jnp.zeros_like(delta[0]), (delta, done), reverse=True)
+    return advantage
+
+
+def _update(
+    state: PPOState,
+    totals: metrics.Totals,
+    config: PPOConfig,
+    env: VectorEnv,
+    samples: Samples,
+    key: PRNGKeyArray,
+    learning_rate: Float[Array, ""],
+) -> tuple[Params, optax.OptState, metrics.Totals]:
+    """`num_epochs` passes over the samples, each in a new random order."""
+    num_samples = samples.advantage.shape[0]
+    size = canonical(config).minibatch_size
+    num_minibatches = num_samples // size
+    of_rollout = {"explained_variance": _explained_variance(samples)}
+
+    def minibatch(carry: _Carry, chosen: Samples) -> tuple[_Carry, None]:
+        params, opt_state, totals = carry
+        grads, of_update = jax.grad(_loss, has_aux=True)(params, config, env, chosen)
+        norm = optimizer.norm(grads)
+        clipped = optimizer.clip(grads, norm, config.max_grad_norm)
+        params, opt_state = optimizer.descend(params, opt_state, clipped, learning_rate, _ADAM_EPS)
+        return (params, opt_state, metrics.add_update(totals, {**of_update, **of_rollout, "grad_norm": norm})), None
+
+    def epoch(i: Array, carry: _Carry) -> _Carry:
+        if num_minibatches == 1 and size == num_samples:  # the order within a minibatch does not matter
+            return minibatch(carry, samples)[0]
+        order = jax.random.permutation(jax.random.fold_in(key, i), num_samples)
+        indices = order[: num_minibatches * size].reshape(num_minibatches, size)
+        carry, _ = jax.lax.scan(
+            lambda carry, chosen: minibatch(carry, jax.tree.map(lambda x: jnp.take(x, chosen, axis=0), samples)),
+            carry,
+            indices,
+        )
+        return carry
+
+    return jax.lax.fori_loop(0, config.num_epochs, epoch, (state.params, state.opt_state, totals))
+
+
+def _explained_variance(samples: Samples) -> Float[Array, ""]:
+    """The share of the targets' variance that the values before the update explain; 1 is perfect."""
+    return 1.0 - jnp.var(samples.target - samples.value) / (jnp.var(samples.target) + 1e-8)
+
+
+def _loss(params: Params, config: PPOConfig, env: VectorEnv, samples: Samples) -> tuple[Float[Array, ""], Metrics]:
+    distribution = distributions.for_env(env)
+    output = _policy(params, config, samples.obs)
+    log_ratio = distribution.log_prob(output, params.log_std, samples.action) - samples.log_prob
+    entropy = jnp.mean(distribution.entropy(output, params.log_std))
+    policy_loss = jnp.mean(
+        policy_loss_of(log_ratio, _standardized(samples.advantage, config.normalize_advantage), config.clip_eps)
+    )
+    value = _value(params, config, samples.obs)
+    value_loss = jnp.mean(value_loss_of(value, samples.value, samples.target, config.vf_clip_eps))
+    of_update = {
+        "policy_loss": policy_loss,
+        "value_loss": value_loss,
+        "entropy": entropy,
+        "value": jnp.mean(value),
+        "kl": jnp.mean(jnp.exp(log_ratio) - 1.0 - log_ratio),
+        "clip_fraction": jnp.mean((jnp.abs(jnp.exp(log_ratio) - 1.0) > config.clip_eps).astype(jnp.float32)),
+    }
+    return policy_loss + config.vf_coef * value_loss - config.ent_coef * entropy, of_update
+
+
+def policy_loss_of(
+    log_ratio: Float[Array, "*batch"], advantage: Float[Array, "*batch"], clip_eps: Array | float
+) -> Float[Array, "*batch"]:
+    """The clipped surrogate objective (Schulman et al. 2017, eq. 7), negated."""
+    ratio = jnp.exp(log_ratio)
+    return -jnp.minimum(ratio * advantage, jnp.clip(ratio, 1.0 - clip_eps, 1.0 + clip_eps) * advantage)
+
+
+def value_loss_of(
+    value: Float[Array, "*batch"],
+    old_value: Float[Array, "*batch"],
+    target: Float[Array, "*batch"],
+    vf_clip_eps: Array | float,
+) -> Float[Array, "*batch"]:
+    """Half the larger of the squared errors of the value and of the value held near the old one."""
+    near = old_value + jnp.clip(value - old_value, -vf_clip_eps, vf_clip_eps)
+    return 0.5 * jnp.maximum(jnp.square(value - target), jnp.square(near - target))
+
+
+def _standardized(advantage: Float[Array, " batch"], active: Bool[Array, ""] | bool) -> Float[Array, " batch"]:
+    if advantage.size == 1:  # it would be 0, whatever it is
+        return advantage
+    standard = (advantage - jnp.mean(advantage)) / (jnp.std(advantage) + 1e-8)
+    return jnp.where(active, standard, advantage)
+
+
+def _remaining(env_steps: Int[Array, ""], anneal_steps: Int[Array, ""] | int) -> Float[Array, ""]:
+    """The fraction of annealing that is left; 1 if there is none."""
+    return jnp.where(anneal_steps > 0, jnp.maximum(1.0 - env_steps / jnp.maximum(anneal_steps, 1), 0.0), 1.0)
+
+
+def _policy(params: Params, config: PPOConfig, obs: Float[Array, "batch feature"]) -> Float[Array, "action batch"]:
+    return mlp.apply_mlp(params.actor, obs.T, config.activation)
+
+
+def _value(params: Params, config: PPOConfig, obs: Float[Array, "batch feature"]) -> Float[Array, " batch"]:
+    return mlp.apply_mlp(params.critic, obs.T, config.activation)[0]

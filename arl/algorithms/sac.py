@@ -1,0 +1,287 @@
+"""Soft actor-critic (Haarnoja et al. 2018, arXiv:1812.05905), for real-valued and for discrete actions.
+
+With policy pi, temperature alpha, two critics Q_i and their targets Q'_i, and a transition over n steps from o to o' with
+discounted reward R and remaining discount d (0 where the episode terminated), the losses are means of
+
+    critics   (Q_i(o, a) - R - d V(o'))^2 / 2,   V(o') = E[min_i Q'_i(o', a') - alpha log pi(a'|o')]     eqs. 3, 5
+    actor     E[alpha log pi(a|o) - min_i Q_i(o, a)]                                                     eq. 7
+    log alpha log alpha (H[pi(.|o)] - target entropy)                                                    cf. eq. 18
+
+Real-valued actions are squashed: a = tanh(u) with u normal, in [-1, 1]. So they are stored and criticised; the env gets
+them scaled to its own units. The expectations are over one sample; over discrete actions they are exact sums
+(Christodoulou 2019, arXiv:1910.07207, eqs. 10 to 12).
+"""
+
+import math
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+
+from arl.algorithms import distributions, metrics, normalizer, off_policy, optimizer, replay
+from arl.algorithms.metrics import Metrics
+from arl.algorithms.off_policy import OffPolicyState, Progress, canonical, iteration_steps
+from arl.config import config, shared, static, traced
+from arl.errors import InputError
+from arl.networks import mlp
+from envs.vector import VectorEnv
+
+__all__ = ["act", "canonical", "check", "init", "iteration_steps", "train"]
+
+METRICS = ("policy_loss", "q_loss", "td_error", "q_value", "entropy", "alpha", *metrics.COMMON)
+
+
+@config
+class SACConfig:
+    """Hyperparameters of SAC.
+
+    `learning_rate`: of the actor; those of the critics and of the temperature are multiples of it.
+    `buffer_size`, `learning_starts`: in env steps. `train_freq`: steps of each env in an iteration; `gradient_steps`:
+    updates in an iteration; `target_update_interval`: in updates. The targets take over a share `tau` of the critics;
+    without a target network, the critics themselves are the targets.
+    `noise_correlation`: of the noise in real-valued actions from one step to the next while exploring. Its distribution at
+    each step stays the policy's own; 0 is the usual white noise, more reaches further (Eberhard et al. 2023, "Pink noise
+    is all you need").
+    `alpha`: the temperature, to begin with if `alpha_auto`, else throughout. `target_entropy_scale`: in units of minus the
+    number of action components (real-valued), or of 0.98 log(number of actions) (discrete).
+    `schedule_steps`: env steps of a full run. `max_buffer_size`: transitions for which memory is taken.
+    """
+
+    learning_rate: float = traced(3e-4, low=0.0)
+    critic_learning_rate_scale: float = traced(1.0, low=0.0)
+    alpha_learning_rate_scale: float = traced(1.0, low=0.0)
+    gamma: float = traced(0.99, low=0.0, high=1.0)
+    tau: float = traced(0.005, low=0.0, high=1.0)
+    alpha: float = traced(1.0, low=0.0)
+    alpha_auto: bool = traced(True)
+    target_entropy_scale: float = traced(1.0)
+    reward_scale: float = traced(1.0, low=0.0)
+    noise_correlation: float = traced(0.0, low=0.0, high=0.999)
+    buffer_size: int = traced(100_000, low=1, mutable=False)
+    learning_starts: int = traced(1_000, low=0)
+    use_target_network: bool = traced(True)
+    target_update_interval: int = traced(1, low=1)
+    normalize_observations: bool = traced(False)
+    priority_alpha: float = traced(0.6, low=0.0)
+    priority_beta: float = traced(0.4, low=0.0)
+    priority_epsilon: float = traced(1e-6, low=0.0)
+    schedule_steps: int = traced(100_000, low=1)
+    train_freq: int = shared(1, low=1)
+    gradient_steps: int = shared(1, low=1)
+    prioritized: bool = static(False)
+    n_step: int = static(1, low=1)
+    batch_size: int = static(256, low=1)
+    num_envs: int = static(1, low=1)
+    hidden_size: int = static(64, low=1)
+    num_layers: int = static(2, low=1)
+    activation: str = static("relu", choices=tuple(mlp.ACTIVATIONS))
+    max_buffer_size: int = static(100_000, low=1)
+
+
+class Learner(NamedTuple):
+    """The networks, Adam's moments, and the log of what the temperature has become relative to `alpha`.
+
+    `critics` are two, along a leading axis.
+    """
+
+    actor: list[mlp.Layer]
+    critics: list[mlp.Layer]
+    targets: list[mlp.Layer]
+    log_alpha: Float[Array, ""]
+    opt_actor: optax.OptState
+    opt_critics: optax.OptState
+    opt_alpha: optax.OptState
+
+
+def check(config: SACConfig, env: VectorEnv) -> None:
+    """Refuse an env that it can't drive, and a config that can't learn.
+
+    Raises:
+        InputError: real-valued actions without bounds, a temperature that can't grow, or what `off_policy.check` refuses.
+    """
+    if not (env.discrete or env.bounded):
+        raise InputError("sac must have an env with discrete or bounded actions, got unbounded ones")
+    if config.alpha_auto and config.alpha == 0.0:
+        raise InputError("alpha must be above 0 where alpha_auto adapts it, got 0.0")
+    off_policy.check(config)
+
+
+def init(key: PRNGKeyArray, config: SACConfig, env: VectorEnv) -> OffPolicyState:
+    """An untrained agent at the start of its episodes."""
+    key_actor, *keys_critic, key_reset, key_noise = jax.random.split(key, 5)
+    hidden = [config.hidden_size] * config.num_layers
+    num_inputs, num_outputs = (0, env.action_size) if env.discrete else (env.action_size, 1)
+    actor_outputs = env.action_size * (1 if env.discrete else 2)
+    actor = mlp.init_mlp(key_actor, [env.obs_size, *hidden, actor_outputs], last_scale=0.01)
+    sizes = [env.obs_size + num_inputs, *hidden, num_outputs]
+    both = [mlp.init_mlp(key, sizes, last_scale=1.0) for key in keys_critic]
+    critics = jax.tree.map(lambda *x: jnp.stack(x), *both)
+    log_alpha = jnp.zeros(())
+    moments = (optimizer.init(tree) for tree in (actor, critics, log_alpha))
+    noise = jax.random.normal(key_noise, (env.action_size, config.num_envs))
+    return off_policy.init(key_reset, Learner(actor, critics, critics, log_alpha, *moments), noise, config, env)
+
+
+def train(
+    state: OffPolicyState,
+    config: SACConfig,
+    env: VectorEnv,
+    key: PRNGKeyArray,
+    env_steps: Int[Array, ""],
+    num_iterations: Int[Array, ""],
+) -> tuple[OffPolicyState, Metrics]:
+    """Train for `num_iterations` iterations, from an agent that has seen `env_steps` env steps."""
+    return off_policy.train(state, config, env, key, env_steps, num_iterations, _explore, _update, METRICS)
+
+
+def act(
+    state: OffPolicyState,
+    config: SACConfig,
+    env: VectorEnv,
+    obs: Float[Array, "env feature"],
+    key: PRNGKeyArray,
+    explore: bool,
+) -> Array:
+    """Actions for a batch of observations, in the env's own units: sampled if `explore`, else the policy's mode."""
+    obs = normalizer.normalize(state.normalizer, obs, config.normalize_observations)
+    output = mlp.apply_mlp(state.learner.actor, obs.T, config.activation)
+    if explore:
+        return env.scaled(_sampled(output, env, key))
+    if env.discrete:
+        return jnp.argmax(output, axis=0)
+    return env.scaled(jnp.tanh(output[: env.action_size]).T)
+
+
+def _explore(
+    learner: Learner,
+    noise: Float[Array, "action env"],
+    config: SACConfig,
+    env: VectorEnv,
+    obs: Float[Array, "env feature"],
+    key: PRNGKeyArray,
+    env_steps: Int[Array, ""],
+) -> tuple[Array, Float[Array, "action env"]]:
+    """Actions of the policy, uniform ones until learning starts."""
+    output, random = mlp.apply_mlp(learner.actor, obs.T, config.activation), env_steps < config.learning_starts
+    if env.discrete:
+        return _categorical(jnp.where(random, 0.0, output), key), noise
+    noise = off_policy.correlated(noise, key, config.noise_correlation)
+    uniform = 2.0 * jax.scipy.stats.norm.cdf(noise) - 1.0
+    return jnp.where(random, uniform, distributions.squashed_normal(output, noise)[0]).T, noise
+
+
+def _sampled(output: Float[Array, "output env"], env: VectorEnv, key: PRNGKeyArray) -> Array:
+    """Actions drawn from the policy: `(env,)` if discrete, else `(env, action)` in [-1, 1]."""
+    if env.discrete:
+        return _categorical(output, key)
+    return distributions.squashed_normal(output, _noise(key, env, output))[0].T
+
+
+def _categorical(logits: Float[Array, "action env"], key: PRNGKeyArray) -> Int[Array, " env"]:
+    return jnp.argmax(logits + jax.random.gumbel(key, logits.shape), axis=0)
+
+
+def _noise(key: PRNGKeyArray, env: VectorEnv, output: Float[Array, "output batch"]) -> Float[Array, "action batch"]:
+    return jax.random.normal(key, (env.action_size, output.shape[1]))
+
+
+def _update(
+    learner: Learner,
+    config: SACConfig,
+    env: VectorEnv,
+    batch: replay.Transitions,
+    weights: Float[Array, " batch"],
+    key: PRNGKeyArray,
+    progress: Progress,
+) -> tuple[Learner, Float[Array, " batch"], Metrics]:
+    """One update of the critics, then of the actor against the new critics, then of the temperature."""
+    key_critics, key_actor = jax.random.split(key)
+    alpha = temperature(learner, config)
+    next_q, next_entropy = _evaluated(learner.actor, learner.targets, config, env, batch.next_obs, key_critics)
+    target = config.reward_scale * batch.reward + batch.discount * (next_q + alpha * next_entropy)
+
+    def critics_loss(critics: Any) -> tuple[Float[Array, ""], tuple[Array, Array]]:
+        value = _q_taken(critics, config, env, batch.obs, batch.action)
+        losses = weights * 0.5 * jnp.square(value - target)
+        return jnp.sum(jnp.mean(losses, axis=1)), (jnp.mean(jnp.abs(value - target), axis=0), value)
+
+    (q_loss, (td_error, value)), grads_critics = jax.value_and_grad(critics_loss, has_aux=True)(learner.critics)
+    learning_rate = config.learning_rate * config.critic_learning_rate_scale
+    critics, opt_critics = optimizer.descend(learner.critics, learner.opt_critics, grads_critics, learning_rate)
+
+    def actor_loss(actor: Any) -> tuple[Float[Array, ""], Float[Array, ""]]:
+        q, entropy = _evaluated(actor, critics, config, env, batch.obs, key_actor)
+        return -jnp.mean(weights * (q + alpha * entropy)), jnp.mean(entropy)
+
+    (policy_loss, entropy), grads_actor = jax.value_and_grad(actor_loss, has_aux=True)(learner.actor)
+    actor, opt_actor = optimizer.descend(learner.actor, learner.opt_actor, grads_actor, config.learning_rate)
+
+    learning_rate = config.learning_rate * config.alpha_learning_rate_scale
+    grad_alpha = entropy - target_entropy(config, env)
+    log_alpha, opt_alpha = jax.tree.map(
+        lambda new, old: jnp.where(config.alpha_auto, new, old),
+        optimizer.descend(learner.log_alpha, learner.opt_alpha, grad_alpha, learning_rate),
+        (learner.log_alpha, learner.opt_alpha),
+    )
+
+    due = progress.num_updates % config.target_update_interval == 0
+    share = jnp.where(config.use_target_network, config.tau * due, 1.0)
+    targets = optimizer.blend(learner.targets, critics, share)
+    of_update = {
+        "policy_loss": policy_loss,
+        "q_loss": q_loss,
+        "td_error": jnp.mean(td_error),
+        "q_value": jnp.mean(value),
+        "entropy": entropy,
+        "alpha": alpha,
+        "grad_norm": optimizer.norm((grads_actor, grads_critics)),
+    }
+    return Learner(actor, critics, targets, log_alpha, opt_actor, opt_critics, opt_alpha), td_error, of_update
+
+
+def temperature(learner: Learner, config: SACConfig) -> Float[Array, ""]:
+    """The weight of the entropy."""
+    return config.alpha * jnp.where(config.alpha_auto, jnp.exp(learner.log_alpha), 1.0)
+
+
+def target_entropy(config: SACConfig, env: VectorEnv) -> Float[Array, ""]:
+    """The entropy that `alpha_auto` keeps, in nats."""
+    unit = 0.98 * math.log(env.action_size) if env.discrete else -float(env.action_size)
+    return jnp.asarray(config.target_entropy_scale * unit)
+
+
+def _evaluated(
+    actor: list[mlp.Layer],
+    critics: list[mlp.Layer],
+    config: SACConfig,
+    env: VectorEnv,
+    obs: Float[Array, "batch feature"],
+    key: PRNGKeyArray,
+) -> tuple[Float[Array, " batch"], Float[Array, " batch"]]:
+    """The policy's value by the smaller critic, and its entropy: over one sampled action, or exactly over discrete ones."""
+    output = mlp.apply_mlp(actor, obs.T, config.activation)
+    if env.discrete:
+        log_prob, q = jax.nn.log_softmax(output, axis=0), jnp.min(_q_outputs(critics, config, obs.T), axis=0)
+        prob = jnp.exp(log_prob)
+        return jnp.sum(prob * q, axis=0), -jnp.sum(prob * log_prob, axis=0)
+    action, log_prob = distributions.squashed_normal(output, _noise(key, env, output))
+    q = _q_outputs(critics, config, jnp.concatenate([obs.T, action]))
+    return jnp.min(q[:, 0], axis=0), -log_prob
+
+
+def _q_taken(
+    critics: list[mlp.Layer], config: SACConfig, env: VectorEnv, obs: Array, action: Float[Array, "batch action"]
+) -> Float[Array, "critic batch"]:
+    """Both critics' values of the actions taken."""
+    if not env.discrete:
+        return _q_outputs(critics, config, jnp.concatenate([obs.T, action.T]))[:, 0]
+    taken = jnp.arange(env.action_size)[:, None] == action[:, 0]
+    return jnp.sum(jnp.where(taken, _q_outputs(critics, config, obs.T), 0.0), axis=1)
+
+
+def _q_outputs(
+    critics: list[mlp.Layer], config: SACConfig, inputs: Float[Array, "input batch"]
+) -> Float[Array, "critic output batch"]:
+    return jax.vmap(lambda critic: mlp.apply_mlp(critic, inputs, config.activation))(critics)

@@ -1,0 +1,1 @@
+"""Records of runs: the store, and what is read of it."""

@@ -1,0 +1,451 @@
+"""The run store: every sweep, trial, run and curve point, in one SQLite file (or any database SQLAlchemy can reach).
+
+A trial is in it wholly or not at all: its runs and their points are written in one transaction. One process writes to a
+sweep at a time. NaN is stored as NULL and read back as NaN, and -0.0 comes back as 0.0; everything else survives exactly.
+"""
+
+import json
+import math
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import sqlalchemy as sa
+
+from arl.errors import InputError, unknown
+
+SCHEMA_VERSION = 1
+DEFAULT_STORE = "results/store.sqlite"
+COMPLETED, DIVERGED, FAILED = "completed", "diverged", "failed"
+LOCK_SECONDS = 30
+_WRITES = "arl_writes"  # execution option of the connections that write
+
+_metadata = sa.MetaData()
+
+_about = sa.Table("arl_store", _metadata, sa.Column("schema_version", sa.Integer, primary_key=True))
+
+_sweeps = sa.Table(
+    "sweeps", _metadata,
+    sa.Column("name", sa.String, primary_key=True),
+    sa.Column("settings", sa.JSON, nullable=False),
+    sa.Column("provenance", sa.JSON, nullable=False),
+    sa.Column("space", sa.JSON, nullable=False),
+    sa.Column("timing", sa.JSON, nullable=False),
+    sa.Column("created_at", sa.String, nullable=False),
+)  # fmt: skip
+
+_trials = sa.Table(
+    "trials", _metadata,
+    sa.Column("sweep", sa.ForeignKey("sweeps.name", ondelete="CASCADE"), primary_key=True),
+    sa.Column("trial", sa.Integer, primary_key=True),
+    sa.Column("config", sa.JSON, nullable=False),
+    sa.Column("fidelity", sa.BigInteger, nullable=False),
+    sa.Column("parent", sa.Integer),
+    sa.Column("seeds", sa.JSON, nullable=False),
+    sa.Column("status", sa.String, nullable=False),
+    sa.Column("score", sa.Float, nullable=False),
+    sa.Column("env_steps", sa.BigInteger, nullable=False),
+    sa.Column("seconds", sa.Float, nullable=False),
+    sa.Column("finished_at", sa.String, nullable=False),
+)  # fmt: skip
+
+_runs = sa.Table(
+    "runs", _metadata,
+    sa.Column("sweep", sa.String, primary_key=True),
+    sa.Column("trial", sa.Integer, primary_key=True),
+    sa.Column("seed", sa.Integer, primary_key=True),
+    sa.Column("status", sa.String, nullable=False),
+    sa.Column("score", sa.Float, nullable=False),
+    sa.Column("env_steps", sa.BigInteger, nullable=False),
+    sa.Column("seconds", sa.Float, nullable=False),
+    sa.Column("provenance", sa.JSON, nullable=False),
+    sa.ForeignKeyConstraint(["sweep", "trial"], ["trials.sweep", "trials.trial"], ondelete="CASCADE"),
+)  # fmt: skip
+
+_points = sa.Table(
+    "points", _metadata,
+    sa.Column("sweep", sa.String, primary_key=True),
+    sa.Column("trial", sa.Integer, primary_key=True),
+    sa.Column("seed", sa.Integer, primary_key=True),
+    sa.Column("point", sa.Integer, primary_key=True),
+    sa.Column("env_steps", sa.BigInteger, nullable=False),
+    sa.Column("return_mean", sa.Float),
+    sa.Column("return_std", sa.Float),
+    sa.Column("episode_length_mean", sa.Float),
+    sa.Column("metrics", sa.JSON, nullable=False),
+    sa.ForeignKeyConstraint(["sweep", "trial", "seed"], ["runs.sweep", "runs.trial", "runs.seed"], ondelete="CASCADE"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class PointRecord:
+    """One evaluation of a run."""
+
+    env_steps: int
+    return_mean: float
+    return_std: float
+    episode_length_mean: float
+    metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One trial under one seed. `env_steps` counts what this trial trained, without its parent's.
+
+    A run that could not be trained has the status `failed`, no points, and the reason under `error` in its provenance.
+    """
+
+    seed: int
+    status: str
+    score: float
+    env_steps: int
+    seconds: float
+    provenance: Mapping[str, Any]
+    points: Sequence[PointRecord]
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """One finished trial with its runs in the order of their seeds; `config` holds active hyperparameters only."""
+
+    trial: int
+    config: Mapping[str, Any]
+    fidelity: int
+    parent: int | None
+    seeds: Sequence[int]
+    status: str
+    score: float
+    runs: Sequence[RunRecord]
+    finished_at: str = field(default_factory=lambda: now())
+
+    def __post_init__(self):
+        object.__setattr__(self, "seeds", tuple(self.seeds))
+        object.__setattr__(self, "runs", tuple(sorted(self.runs, key=lambda run: run.seed)))
+
+    @property
+    def rank(self) -> tuple[int, int, float]:
+        """What makes one incumbent better than another: fidelity, then seeds, as a mean of few is the luckier, then score."""
+        return self.fidelity, len(self.seeds), self.score
+
+    @property
+    def error(self) -> str | None:
+        """Why a failed trial could not be trained; None of any other."""
+        return next((run.provenance["error"] for run in self.runs if "error" in run.provenance), None)
+
+
+class Asked(Protocol):
+    """A trial as it was asked for, or its record; no seeds are all of the sweep."""
+
+    @property
+    def fidelity(self) -> int: ...
+    @property
+    def parent(self) -> int | None: ...
+    @property
+    def seeds(self) -> Sequence[int] | None: ...
+
+
+AnyTrial = TypeVar("AnyTrial", bound=Asked)
+
+
+def lineage(trial: AnyTrial, known: Mapping[int, AnyTrial]) -> list[AnyTrial]:
+    """A trial's ancestors, eldest first, and itself."""
+    found = [trial]
+    while (parent := found[-1].parent) is not None:
+        found.append(known[parent])
+    return found[::-1]
+
+
+def full_runs(trial: AnyTrial, known: Mapping[int, AnyTrial], full: Mapping[str, Any]) -> float:
+    """What a trial costs in equivalent full runs; going on from a parent costs the difference.
+
+    `full`: `fidelity` and `seeds` of a full run, as in the settings of a sweep.
+    """
+    start = 0 if trial.parent is None else known[trial.parent].fidelity
+    num_seeds = len(full["seeds"] if trial.seeds is None else trial.seeds)
+    return (trial.fidelity - start) / full["fidelity"] * num_seeds / len(full["seeds"])
+
+
+def now() -> str:
+    """The time in UTC, to the second, in ISO 8601."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+class Store:
+    """A store at a path or SQLAlchemy URL; made at the first write, so that reading never creates one.
+
+    Raises:
+        InputError: the file is there and is no store of ours, or of another schema version. Every method raises it where
+            the database can't be read or written: it is locked for too long, full or read-only.
+    """
+
+    def __init__(self, location: str | Path | None = None):
+        location = str(location or os.environ.get("ARL_STORE") or DEFAULT_STORE)
+        try:
+            url = sa.make_url(location) if "://" in location else sa.URL.create("sqlite", database=location)
+            self._engine = sa.create_engine(_patient(url))
+        except (sa.exc.ArgumentError, ModuleNotFoundError) as error:
+            raise InputError(f"store must be a file or an SQLAlchemy URL, got {location!r}: {error}") from error
+        self.location = url.render_as_string(hide_password=True) if "://" in location else location
+        self.path = Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None
+        if self.path is not None and self.path.is_dir():
+            raise InputError(f"store must be a file, got the directory {location!r}")
+        if self.path is not None and any(folder.is_file() for folder in self.path.parents):
+            raise InputError(f"store must be a file in a directory, got {location!r}")
+        if url.get_backend_name() == "sqlite":
+            sa.event.listen(self._engine, "connect", _prepare_sqlite)
+            sa.event.listen(self._engine, "begin", _begin_sqlite)
+        self._writer = self._engine.execution_options(**{_WRITES: True})
+        self._made = False
+        self._open: sa.Connection | None = None
+        if self.exists():
+            self._check()
+
+    def exists(self) -> bool:
+        """Whether there is anything to read."""
+        return self.path is None or self.path.is_file()
+
+    def names(self) -> list[str]:
+        """The sweeps in the store, oldest first."""
+        if not self.exists():
+            return []
+        with self._reading() as connection:
+            if not sa.inspect(connection).has_table(_sweeps.name):
+                return []
+            return list(connection.scalars(sa.select(_sweeps.c.name).order_by(_sweeps.c.created_at, _sweeps.c.name)))
+
+    def __contains__(self, name: str) -> bool:
+        return self._find(name) is not None
+
+    def add_sweep(
+        self, name: str, settings: Mapping[str, Any], provenance: Mapping[str, Any], space: Mapping[str, Any]
+    ) -> None:
+        """Begin a sweep.
+
+        Raises:
+            InputError: the name is taken.
+        """
+        row = {
+            "name": name,
+            "settings": dict(settings),
+            "provenance": dict(provenance),
+            "space": dict(space),
+            "timing": {},
+        }
+        with self._writing(f"sweep {name!r} is recorded already: is it running twice?") as connection:
+            connection.execute(_sweeps.insert(), {**row, "created_at": now()})
+
+    def sweep(self, name: str) -> dict[str, Any]:
+        """The settings, provenance, space and timing of a sweep.
+
+        Raises:
+            InputError: no such sweep.
+        """
+        found = self._find(name)
+        if found is None:
+            raise unknown(f"sweep in {self.location}", name, self.names())
+        return found
+
+    def _find(self, name: str) -> dict[str, Any] | None:
+        if not self.exists():
+            return None
+        with self._reading() as connection:
+            if not (self._made or sa.inspect(connection).has_table(_sweeps.name)):
+                return None
+            row = connection.execute(sa.select(_sweeps).where(_sweeps.c.name == name)).mappings().one_or_none()
+            return dict(row) if row else None
+
+    def delete(self, names: Sequence[str]) -> None:
+        """Delete sweeps with their trials."""
+        with self._writing() as connection:
+            connection.execute(_sweeps.delete().where(_sweeps.c.name.in_(names)))
+
+    def set_timing(self, name: str, timing: Mapping[str, float]) -> None:
+        """Record what the sweep has cost so far, seconds by phase."""
+        with self._writing() as connection:
+            connection.execute(_sweeps.update().where(_sweeps.c.name == name), {"timing": dict(timing)})
+
+    def set_settings(self, name: str, settings: Mapping[str, Any]) -> None:
+        """Record the settings with which the sweep goes on."""
+        with self._writing() as connection:
+            connection.execute(_sweeps.update().where(_sweeps.c.name == name), {"settings": dict(settings)})
+
+    def add_trial(self, sweep: str, trial: TrialRecord) -> None:
+        """Record a finished trial, wholly or not at all.
+
+        Raises:
+            InputError: the trial is there already.
+        """
+        self.add_trials(sweep, [trial])
+
+    def add_trials(self, sweep: str, trials: Sequence[TrialRecord]) -> None:
+        """Record finished trials, all of them or none.
+
+        Raises:
+            InputError: one of them is there already.
+        """
+        ids = ", ".join(str(trial.trial) for trial in trials)
+        runs = [(trial.trial, run) for trial in trials for run in trial.runs]
+        points = [(trial, run.seed, i, point) for trial, run in runs for i, point in enumerate(run.points)]
+        rows = {
+            _trials: [{"trial": trial.trial, **_trial_row(trial)} for trial in trials],
+            _runs: [{"trial": trial, **_run_row(run)} for trial, run in runs],
+            _points: [
+                {"trial": trial, "seed": seed, "point": i, **_point_row(point)} for trial, seed, i, point in points
+            ],
+        }
+        with self._writing(f"trial {ids} of sweep {sweep!r} is recorded already: is it running twice?") as connection:
+            for table, of_table in rows.items():
+                if of_table:
+                    connection.execute(table.insert(), [{"sweep": sweep, **row} for row in of_table])
+
+    def trials(self, sweep: str) -> dict[int, TrialRecord]:
+        """The finished trials of a sweep by id, with their runs and points."""
+        tables = {table: self._rows(table, sweep) for table in (_trials, _runs, _points)}
+        points: dict[tuple[int, int], list[PointRecord]] = {}
+        for row in tables[_points]:
+            points.setdefault((row["trial"], row["seed"]), []).append(_point_record(row))
+        runs: dict[int, list[RunRecord]] = {}
+        for row in tables[_runs]:
+            runs.setdefault(row["trial"], []).append(_run_record(row, points.get((row["trial"], row["seed"]), [])))
+        return {row["trial"]: _trial_record(row, runs[row["trial"]]) for row in tables[_trials]}
+
+    def _rows(self, table: sa.Table, sweep: str) -> list[dict[str, Any]]:
+        with self._reading() as connection:
+            chosen = sa.select(table).where(table.c.sweep == sweep).order_by(*table.primary_key.columns)
+            return [dict(row) for row in connection.execute(chosen).mappings()]
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """What is written within is recorded together, or not at all."""
+        with self._writing() as self._open:
+            try:
+                yield
+            finally:
+                self._open = None
+
+    @contextmanager
+    def _reading(self) -> Iterator[sa.Connection]:
+        """A connection; what keeps a database from being read is one line."""
+        try:
+            with self._engine.connect() as connection:
+                yield connection
+        except sa.exc.OperationalError as error:
+            raise InputError(f"store {self.location!r} can't be read: {_cause(error)}") from error
+
+    @contextmanager
+    def _writing(self, conflict: str = "") -> Iterator[sa.Connection]:
+        """A transaction, or the one that is open; makes the store if it is new."""
+        if not self.exists():
+            assert self.path is not None
+            self._made = False
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with nullcontext(self._open) if self._open else self._writer.begin() as connection:
+                if not self._made:
+                    _metadata.create_all(connection)
+                    if connection.scalar(sa.select(_about.c.schema_version)) is None:
+                        connection.execute(_about.insert(), {"schema_version": SCHEMA_VERSION})
+                yield connection
+            self._made = True
+        except sa.exc.IntegrityError as error:
+            raise InputError(conflict or _cause(error)) from error
+        except sa.exc.OperationalError as error:
+            raise InputError(f"store {self.location!r} can't be written: {_cause(error)}") from error
+
+    def _check(self) -> None:
+        """Refuse a database that is not ours, before anything is written to it."""
+        try:
+            with self._reading() as connection:
+                tables = sa.inspect(connection).get_table_names()
+                version = connection.scalar(sa.select(_about.c.schema_version)) if _about.name in tables else None
+        except sa.exc.DBAPIError as error:
+            raise InputError(f"store {self.location!r} is no arl store: {_cause(error)}") from error
+        foreign = [table for table in tables if table not in _metadata.tables]
+        if version is None and foreign:
+            raise InputError(f"store {self.location!r} is no arl store: it holds the tables {', '.join(foreign)}")
+        if version not in (None, SCHEMA_VERSION):
+            raise InputError(f"store {self.location!r} must have schema version {SCHEMA_VERSION}, got {version}")
+
+
+def _patient(url: sa.URL) -> sa.URL:
+    """SQLite waits for another process's lock as long as a long read of the store takes, unless the URL says how long."""
+    if url.get_backend_name() != "sqlite" or "timeout" in url.query:
+        return url
+    return url.update_query_dict({"timeout": str(LOCK_SECONDS)})
+
+
+def _cause(error: sa.exc.DBAPIError) -> str:
+    """The database's own words, in one line."""
+    return " ".join(str(error.orig).split())
+
+
+def _prepare_sqlite(connection: Any, _: Any) -> None:
+    """Foreign keys are enforced, and `_begin_sqlite` begins transactions instead of the driver."""
+    connection.isolation_level = None
+    connection.execute("PRAGMA foreign_keys=ON")
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    """Who means to write waits for others to end, and makes a new store while no other does."""
+    writes = connection.get_execution_options().get(_WRITES, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _trial_row(trial: TrialRecord) -> dict[str, Any]:
+    return {
+        "config": dict(trial.config), "fidelity": trial.fidelity, "parent": trial.parent, "seeds": list(trial.seeds),
+        "status": trial.status, "score": trial.score, "finished_at": trial.finished_at,
+        "env_steps": sum(run.env_steps for run in trial.runs), "seconds": sum(run.seconds for run in trial.runs),
+    }  # fmt: skip
+
+
+def _run_row(run: RunRecord) -> dict[str, Any]:
+    return {
+        "seed": run.seed, "status": run.status, "score": run.score, "env_steps": run.env_steps, "seconds": run.seconds,
+        "provenance": dict(run.provenance),
+    }  # fmt: skip
+
+
+def _point_row(point: PointRecord) -> dict[str, Any]:
+    return {
+        "env_steps": point.env_steps,
+        "return_mean": finite_or_none(point.return_mean),
+        "return_std": finite_or_none(point.return_std),
+        "episode_length_mean": finite_or_none(point.episode_length_mean),
+        "metrics": {name: finite_or_none(value) for name, value in point.metrics.items()},
+    }
+
+
+def _trial_record(row: Mapping[str, Any], runs: Sequence[RunRecord]) -> TrialRecord:
+    names = ("trial", "config", "fidelity", "parent", "seeds", "status", "score", "finished_at")
+    return TrialRecord(**{name: row[name] for name in names}, runs=runs)
+
+
+def _run_record(row: Mapping[str, Any], points: Sequence[PointRecord]) -> RunRecord:
+    names = ("seed", "status", "score", "env_steps", "seconds", "provenance")
+    return RunRecord(**{name: row[name] for name in names}, points=points)
+
+
+def _point_record(row: Mapping[str, Any]) -> PointRecord:
+    return PointRecord(
+        row["env_steps"], _nan(row["return_mean"]), _nan(row["return_std"]), _nan(row["episode_length_mean"]),
+        {name: _nan(value) for name, value in row["metrics"].items()},
+    )  # fmt: skip
+
+
+def finite_or_none(value: float) -> float | None:
+    """A finite number, or None: neither SQLite nor JSON knows NaN or infinity."""
+    return value if math.isfinite(value) else None
+
+
+def _nan(value: float | None) -> float:
+    return math.nan if value is None else value
+
+
+def dumps(value: Any) -> str:
+    """JSON with sorted keys, to compare settings by."""
+    return json.dumps(value, sort_keys=True)

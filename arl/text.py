@@ -1,0 +1,50 @@
+"""Numbers and counts as words."""
+
+import math
+import re
+
+
+def number(value: float) -> str:
+    """Four significant digits; whole numbers below a billion in full."""
+    if not math.isfinite(value):
+        return str(value)
+    if value.is_integer() and abs(value) < 1e9:
+        return str(int(value))
+    if 1e3 <= abs(value) < 1e9:
+        return f"{value:.1f}"
+    return short_power(f"{value:.4g}")
+
+
+def short_power(text: str) -> str:
+    """1e-5 for 1e-05, 1e9 for 1e+09."""
+    return re.sub(r"e([+-])0*(?=\d)", r"e\1", text).replace("e+", "e")
+
+
+def count(value: float) -> str:
+    """Such as 12.3 M: three significant digits with an SI prefix, as on the axes."""
+    for size, prefix in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= size:
+            return f"{value / size:.3g}\u00a0{prefix}"
+    return f"{value:.3g}"
+
+
+def grouped(value: float) -> str:
+    """Digits in groups of three, apart by a thin space that does not break."""
+    return f"{int(value):,}".replace(",", "\u202f")
+
+
+def duration(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.3g}\u00a0s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes}\u00a0min {rest:02d}\u00a0s"
+    return f"{minutes // 60}\u00a0h {minutes % 60:02d}\u00a0min"
+
+
+def plural(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def shortened(text: str, limit: int = 14) -> str:
+    return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -1,0 +1,1 @@
+"""Training many runs at once: the runner, evaluation, the machine, and agents as files."""

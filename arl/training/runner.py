@@ -1,0 +1,449 @@
+"""Training many runs at once: whole training runs are the lanes of one compiled program.
+
+A *block* is a rectangle of lanes, `(seed, config)`, that one worker trains: a core or a GPU. The lanes of a row share a
+seed, so every random number is drawn once per row and all its configs meet the same chance. A worker goes through its
+block in *segments*, the training between two evaluations; the same compiled segment serves whole runs and continued ones.
+
+    runs --group by structure--> blocks --init--> states --segment by segment--> points --> finished runs
+
+Workers are threads that call compiled programs, so that none waits for another: blocks differ in how long they take.
+"""
+
+import collections
+import dataclasses
+import functools
+import itertools
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int
+
+from arl import config as configs
+from arl.algorithms import Algorithm
+from arl.errors import InputError
+from arl.training import backend, evaluation
+from envs.vector import VectorEnv
+
+
+@dataclasses.dataclass(frozen=True)
+class Agent:
+    """A trained instance: where it stands in a block's states, which are kept as long as one of its agents is.
+
+    `diverged`: it has, and so have those that go on from it.
+    """
+
+    env_steps: int
+    block: Any
+    index: tuple[int, int]
+    diverged: bool = False
+
+    @property
+    def state(self) -> Any:
+        """The agent's own state, a pytree."""
+        return jax.tree.map(lambda x: x[self.index], self.block)
+
+    @property
+    def shapes(self) -> list[Any]:
+        """Shape and type of each array of the state, without copying it."""
+        return [(x.shape[2:], x.dtype) for x in jax.tree.leaves(self.block)]
+
+    @property
+    def block_bytes(self) -> int:
+        """Memory of the block that is kept with the agent."""
+        return sum(x.nbytes for x in jax.tree.leaves(self.block))
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """One config to train under one seed, evaluated each time `points` env steps are reached.
+
+    `parent`: go on from this agent instead of from scratch; `points` lie beyond it.
+    """
+
+    config: Any
+    seed: int
+    points: tuple[int, ...]
+    parent: Agent | None = None
+
+
+class Point(NamedTuple):
+    """An evaluation: mean and spread over episodes, and the training metrics since the last one."""
+
+    return_mean: Float[Array, "*lane"]
+    return_std: Float[Array, "*lane"]
+    length_mean: Float[Array, "*lane"]
+    finite: Bool[Array, "*lane"]
+    metrics: dict[str, Float[Array, "*lane"]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Curve:
+    """What became of a run, a row per point. After divergence, of the agent or of its return, returns are NaN.
+
+    Attributes:
+        env_steps: steps really trained at each point, the parent's included; at most those asked for.
+        trained_steps: steps trained in this run, without the parent's.
+        seconds: the run's share of its block's wall time, without compilation.
+    """
+
+    env_steps: np.ndarray
+    return_mean: np.ndarray
+    return_std: np.ndarray
+    length_mean: np.ndarray
+    metrics: dict[str, np.ndarray]
+    diverged: bool
+    trained_steps: int
+    seconds: float
+    agent: Agent
+
+
+@dataclasses.dataclass
+class Report:
+    """What the runner has done so far, for a live view and for the record of costs; seconds are summed over workers."""
+
+    env_steps: int = 0
+    programs: int = 0
+    compile_seconds: float = 0.0
+    train_seconds: float = 0.0
+    _lock: threading.Lock = dataclasses.field(default_factory=threading.Lock, repr=False)
+
+    def add(self, **counts: float) -> None:
+        """Add to counters; workers call this side by side."""
+        with self._lock:
+            for name, count in counts.items():
+                setattr(self, name, getattr(self, name) + count)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Failed:
+    """What a worker reports in place of a block it could not train."""
+
+    error: BaseException
+
+
+class Runner:
+    """Trains runs of one algorithm on one env; keeps its compiled programs.
+
+    `width` is how many configs the lanes of a row hold, `rows` how many rows a block has; both are fixed for all calls,
+    so that a run gives the same numbers whatever else is trained, and nothing compiles twice. They follow from how many
+    configs of one structure, under how many seeds, are expected at a time, and from the memory that one lane needs; or
+    `lanes` says what they are, to get the numbers of an earlier run.
+    """
+
+    def __init__(
+        self, algorithm: Algorithm, env: VectorEnv, num_configs: int, num_seeds: int, num_episodes: int = 128,
+        lane_bytes: int = 1, lanes: tuple[int, int] | None = None,
+    ):  # fmt: skip
+        self.algorithm, self.env, self.num_episodes = algorithm, env, num_episodes
+        self.workers, self.memory = backend.workers(), backend.memory_bytes()
+        self.width, self.rows = lanes or self._fitting_lanes(num_configs, num_seeds, lane_bytes)
+        self.report = Report()
+        self._bytes: dict[Any, int] = {}
+        self._programs: dict[Any, tuple[Callable[..., Any], Callable[..., Any]]] = {}
+        self._locks: dict[Any, threading.Lock] = collections.defaultdict(threading.Lock)
+
+    def _fitting_lanes(self, num_configs: int, num_seeds: int, lane_bytes: int) -> tuple[int, int]:
+        """Width and rows of blocks that keep all workers busy and fit in memory."""
+        most = backend.lanes_per_worker(lane_bytes)
+        width = min(_power_of_two(num_configs), most)
+        rows_each = -(-num_seeds * -(-num_configs // width) // len(self.workers))
+        blocks_each = -(-rows_each * width // most)
+        return width, -(-rows_each // blocks_each)
+
+    def train(
+        self, runs: Sequence[Run], on_segment: Callable[[Report], None] = lambda report: None
+    ) -> Iterator[list[tuple[int, Curve]]]:
+        """Train the runs; as each block ends, give its runs' curves with their positions in `runs`.
+
+        Raises:
+            InputError: a run too short for one iteration of its algorithm.
+        """
+        runs = [dataclasses.replace(run, config=self.algorithm.canonical(run.config)) for run in runs]
+        for run in runs:
+            self.check(run)
+        blocks = self._blocks(runs)
+        todo, events, stop = queue.SimpleQueue[Any](), queue.SimpleQueue[Any](), threading.Event()
+        for block in blocks:
+            todo.put(block)
+        threads = [
+            threading.Thread(target=self._work, args=(device, runs, todo, events, stop), daemon=True)
+            for device in self.workers
+        ]
+        for thread in threads:
+            thread.start()
+        try:
+            for _ in blocks:
+                while (event := events.get()) is None:
+                    on_segment(self.report)
+                if isinstance(event, _Failed):
+                    raise event.error
+                yield event
+        finally:
+            stop.set()
+            for thread in threads:  # a process that ends while one of them trains is aborted
+                thread.join()
+
+    def _work(
+        self,
+        device: jax.Device,
+        runs: Sequence[Run],
+        todo: "queue.SimpleQueue[Any]",
+        events: "queue.SimpleQueue[Any]",
+        stop: threading.Event,
+    ) -> None:
+        """Train one block after the other; an event is None after a segment, curves after a block."""
+        with jax.default_device(device):
+            try:
+                while not (todo.empty() or stop.is_set()):
+                    events.put(self._train_block(runs, todo.get_nowait(), device, lambda: events.put(None), stop))
+            except queue.Empty:  # another worker took the last block
+                return
+            except BaseException as error:
+                events.put(_Failed(error))
+
+    def _blocks(self, runs: Sequence[Run]) -> list[list[list[int]]]:
+        """Positions of the runs as blocks of rows; the runs of a block share all that steers control flow."""
+        positions = sorted(range(len(runs)), key=lambda i: str(self._group(runs[i])))
+        blocks = []
+        for _, group in itertools.groupby(positions, key=lambda i: self._group(runs[i])):
+            rows = self._in_rows(runs, list(group))
+            blocks += [rows[first : first + self.rows] for first in range(0, len(rows), self.rows)]
+        return blocks
+
+    def check(self, run: Run) -> None:
+        """Refuse a run that can't be trained.
+
+        Raises:
+            InputError: its config is not for this env or can't learn, a block of such runs does not fit in memory, or its
+                points do not allow one iteration.
+        """
+        self.algorithm.check(run.config, self.env)
+        self._check_memory(run.config)
+        if self._iterations(run)[-1] <= 0:
+            unit = self.algorithm.iteration_steps(run.config)
+            asked = run.points[-1] - _start(run)
+            raise InputError(f"fidelity must allow one iteration of {unit} env steps, got {asked} to train")
+
+    def _check_memory(self, config: Any) -> None:
+        num_lanes, each = self.width * self.rows, self._lane_bytes(config)
+        if num_lanes * each > self.memory:
+            needed = f"{num_lanes} agents of {each / 2**20:,.0f} MiB trained together"
+            raise InputError(f"{needed} must fit in memory, got {self.memory / 2**20:,.0f} MiB free")
+
+    def _lane_bytes(self, config: Any) -> int:
+        key = configs.structure(config)
+        if key not in self._bytes:
+            self._bytes[key] = lane_bytes(self.algorithm, config, self.env)
+        return self._bytes[key]
+
+    def _group(self, run: Run) -> tuple[Any, ...]:
+        return (*configs.batch_key(run.config), self._iterations(run), _start(run), run.parent is None)
+
+    def _iterations(self, run: Run) -> tuple[int, ...]:
+        """Iterations of this run up to each point: the most that keep within its env steps."""
+        return tuple((point - _start(run)) // self.algorithm.iteration_steps(run.config) for point in run.points)
+
+    def _in_rows(self, runs: Sequence[Run], positions: list[int]) -> list[list[int]]:
+        """Rows of at most `width` runs of one seed; the seeds of a config stand in neighbouring rows."""
+        by_seed: dict[int, list[int]] = {}
+        for i in positions:
+            by_seed.setdefault(runs[i].seed, []).append(i)
+        columns = range(0, max(map(len, by_seed.values())), self.width)
+        rows = [lanes[first : first + self.width] for first in columns for lanes in by_seed.values()]
+        return [row for row in rows if row]
+
+    def _train_block(
+        self,
+        runs: Sequence[Run],
+        rows: list[list[int]],
+        device: jax.Device,
+        on_segment: Callable[[], None],
+        stop: threading.Event,
+    ) -> list[tuple[int, Curve]]:
+        lanes = _padded(rows, self.rows, self.width)
+        first = runs[rows[0][0]]
+        config = configs.stack([[runs[i].config for i in row] for row in lanes])
+        keys = _run_keys([runs[row[0]].seed for row in lanes])
+        init, segment = self._program(first.config, config, keys, device)
+        num_lanes = sum(map(len, rows))
+        unit, start, done = self.algorithm.iteration_steps(first.config), _start(first), 0
+
+        started = time.perf_counter()
+        states = _stack_agents(runs, lanes) if first.parent else init(config, keys)
+        env_steps, points = [], []
+        for iterations in self._iterations(first):
+            if stop.is_set():
+                raise InterruptedError
+            states, point = segment(states, config, keys, np.int32(start + done * unit), np.int32(iterations - done))
+            points.append(jax.device_get(point))
+            env_steps.append(start + iterations * unit)
+            self.report.add(env_steps=(iterations - done) * unit * num_lanes)
+            done = iterations
+            on_segment()
+        seconds = time.perf_counter() - started
+
+        self.report.add(train_seconds=seconds)
+        stacked = jax.tree.map(lambda *x: np.stack(x, axis=-1), *points)
+        return [
+            (i, _curve(runs[i], stacked, (s, w), np.array(env_steps), done * unit, seconds / num_lanes, states))
+            for s, row in enumerate(rows)
+            for w, i in enumerate(row)
+        ]
+
+    def _program(
+        self, example: Any, config: Any, keys: Any, device: jax.Device
+    ) -> tuple[Callable[..., Any], Callable[..., Any]]:
+        """The compiled `init` and `segment` for this structure; compiled at its first use."""
+        key = (configs.structure(example), device)
+        with self._locks[key]:
+            if key not in self._programs:
+                started = time.perf_counter()
+                self._programs[key] = self._compile(example, config, keys)
+                self.report.add(programs=1, compile_seconds=time.perf_counter() - started)
+        return self._programs[key]
+
+    def _compile(self, example: Any, config: Any, keys: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
+        axes, options = configs.lane_axes(example), backend.compiler_options()
+        segment = jax.vmap(self._segment_run, in_axes=(0, axes, None, None, None))
+        segment = jax.vmap(segment, in_axes=(0, axes, 0, None, None))
+        lowered = jax.jit(self._init_rows, compiler_options=options).lower(config, keys)
+        jitted = jax.jit(segment, donate_argnums=0, compiler_options=options)
+        zero = np.int32(0)
+        return lowered.compile(), jitted.lower(lowered.out_info, config, keys, zero, zero).compile()
+
+    def _init_rows(self, config: Any, keys: "RunKeys") -> Any:
+        """The untrained agents of a block, one row after the other.
+
+        Not under `vmap`: orthogonal weights need QR, whose batched form on CPU waits for threads of the pool that runs
+        it, and may wait for ever (jax 0.10.2).
+        """
+        axes = configs.lane_axes(config)
+        init_lanes = jax.vmap(self._init_run, in_axes=(axes, None), axis_size=self.width)
+
+        def init_row(row: Array) -> Any:
+            lanes = jax.tree.map(lambda x: x[row] if x.ndim else x, config)
+            return init_lanes(lanes, jax.tree.map(lambda key: key[row], keys))
+
+        return jax.lax.map(init_row, jnp.arange(self.rows))
+
+    def _init_run(self, config: Any, keys: "RunKeys") -> Any:
+        return self.algorithm.init(keys.init, config, self.env)
+
+    def _segment_run(
+        self, state: Any, config: Any, keys: "RunKeys", env_steps: Array, num_iterations: Array
+    ) -> tuple[Any, Point]:
+        """One run's stretch of training and the evaluation at its end."""
+        state, metrics = self.algorithm.train(state, config, self.env, keys.train, env_steps, num_iterations)
+        steps_after = env_steps + num_iterations * self.algorithm.iteration_steps(config)
+        key = jax.random.fold_in(keys.evaluate, steps_after)
+
+        def policy(obs: Array) -> Array:
+            return self.algorithm.act(state, config, self.env, obs, key, explore=False)
+
+        episodes = evaluation.evaluate(self.env, policy, key, self.num_episodes)
+        return state, Point(
+            return_mean=jnp.mean(episodes.episode_return),
+            return_std=jnp.std(episodes.episode_return),
+            length_mean=jnp.mean(episodes.length.astype(jnp.float32)),
+            finite=_all_finite(state),
+            metrics=metrics,
+        )
+
+
+def lane_bytes(algorithm: Algorithm, config: Any, env: VectorEnv) -> int:
+    """Memory of an agent's state, replay included, known without making it."""
+    state = jax.eval_shape(lambda key: algorithm.init(key, config, env), jax.random.key(0))
+    return sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(state))
+
+
+class RunKeys(NamedTuple):
+    """The keys of a run, all from its seed; evaluation has its own branch."""
+
+    init: Array
+    train: Array
+    evaluate: Array
+
+
+def _start(run: Run) -> int:
+    """Env steps trained before the run."""
+    return run.parent.env_steps if run.parent else 0
+
+
+def _run_keys(seeds: list[int]) -> RunKeys:
+    keys = jax.vmap(lambda seed: jax.random.split(jax.random.key(seed), 3))(np.array(seeds))
+    return RunKeys(*(keys[:, i] for i in range(3)))
+
+
+def _padded(rows: list[list[int]], num_rows: int, width: int) -> list[list[int]]:
+    """Rows of full width, the last lanes and rows repeated; what is repeated is thrown away."""
+    wide = [row + [row[-1]] * (width - len(row)) for row in rows]
+    return wide + [wide[-1]] * (num_rows - len(wide))
+
+
+def _stack_agents(runs: Sequence[Run], lanes: list[list[int]]) -> Any:
+    """The parents' states in the places of their lanes: one gather from each block that holds some of them."""
+    parents = [parent for row in lanes for i in row if (parent := runs[i].parent)]
+    shape = len(lanes), len(lanes[0])
+    places = np.array([parent.index for parent in parents]).reshape(*shape, 2)
+    owners = np.array([id(parent.block) for parent in parents]).reshape(shape)
+    states = None
+    for owner, block in {id(parent.block): parent.block for parent in parents}.items():
+        found = _gathered(block, places * (owners == owner)[..., None])
+        states = found if states is None else _merged(owners == owner, found, states)
+    return states
+
+
+@jax.jit
+def _gathered(block: Any, places: Int[Array, "seed config two"]) -> Any:
+    return jax.tree.map(lambda x: x[places[..., 0], places[..., 1]], block)
+
+
+@functools.partial(jax.jit, donate_argnums=2)
+def _merged(here: Bool[Array, "seed config"], found: Any, states: Any) -> Any:
+    """What was found, in its own lanes."""
+    return jax.tree.map(lambda x, y: jnp.where(here.reshape(here.shape + (1,) * (x.ndim - 2)), x, y), found, states)
+
+
+def _curve(
+    run: Run,
+    points: Point,
+    lane: tuple[int, int],
+    env_steps: np.ndarray,
+    trained_steps: int,
+    seconds: float,
+    states: Any,
+) -> Curve:
+    point = jax.tree.map(lambda x: x[lane], points)
+    finite = point.finite & np.isfinite(point.return_mean) & (run.parent is None or not run.parent.diverged)
+    alive = np.logical_and.accumulate(finite)
+
+    def while_alive(values: np.ndarray) -> np.ndarray:
+        return np.where(alive, values, np.nan)
+
+    return Curve(
+        env_steps,
+        while_alive(point.return_mean),
+        while_alive(point.return_std),
+        while_alive(point.length_mean),
+        {name: while_alive(values) for name, values in point.metrics.items()},
+        diverged=not alive[-1],
+        trained_steps=trained_steps,
+        seconds=seconds,
+        agent=Agent(int(env_steps[-1]), states, lane, diverged=not alive[-1]),
+    )
+
+
+def _all_finite(tree: Any) -> Bool[Array, ""]:
+    floats = [x for x in jax.tree.leaves(tree) if jnp.issubdtype(x.dtype, jnp.floating)]
+    return jnp.all(jnp.array([jnp.all(jnp.isfinite(x)) for x in floats]))
+
+
+def _power_of_two(count: int) -> int:
+    """The smallest power of two that is at least `count`."""
+    return 1 << max(count - 1, 0).bit_length()

@@ -1,0 +1,1 @@
+"""Tuning while an agent is trained: environments and schedules."""

@@ -1,0 +1,156 @@
+"""Schedules: the configs that an agent is trained with, one after the other.
+
+A `Schedule` is a config whose values may be lists, an entry per interval; its stretches are what is trained; a chain of
+trials, each with the one before as its parent, trains them.
+"""
+
+import dataclasses
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from arl.errors import InputError, first_line, unknown
+from arl.records.store import TrialRecord, lineage
+from arl.records.sweep import SweepRecord
+from hpo.trial import Scalar, Trial
+from hpo.tuners.given import Given
+
+
+class Stretch(NamedTuple):
+    """Training from one number of env steps to another under one config."""
+
+    start: int
+    end: int
+    config: dict[str, Scalar]
+
+
+def schedule_of(trials: SweepRecord | Iterable[Trial | TrialRecord], trial_id: int) -> list[Stretch]:
+    """How the agent of a trial came about: its ancestors from the first one on, with what each was trained with.
+
+    Neighbours with equal configs are one stretch, since going on is the same as never having stopped. The schedule of a
+    population's winner is its result: what to train again, on other seeds.
+
+    Example:
+        >>> sweep = hpo.sweep("ppo/CartPole-v1", "pbt", budget=8)
+        >>> schedule_of(sweep, sweep.incumbent["trial"])
+
+    Raises:
+        InputError: no such trial.
+    """
+    known = _by_id(trials)
+    if trial_id not in known:
+        raise unknown("trial", str(trial_id), map(str, known))
+    return _merged((trial.fidelity, trial.config) for trial in lineage(known[trial_id], known))
+
+
+@dataclasses.dataclass(frozen=True)
+class Schedule:
+    """A config whose values may be lists, an entry for each of so many intervals of equal length.
+
+    Example:
+        >>> Schedule({"learning_rate": [1e-3, 3e-4, 1e-4], "gamma": 0.99}).config(1)
+        {'learning_rate': 0.0003, 'gamma': 0.99}
+
+    Raises:
+        InputError: lists of unequal length, or an empty one.
+    """
+
+    values: Mapping[str, Scalar | Sequence[Scalar]]
+
+    def __post_init__(self) -> None:
+        lengths = {name: len(value) for name, value in self.values.items() if isinstance(value, list | tuple)}
+        if len(set(lengths.values())) > 1 or 0 in lengths.values():
+            given = ", ".join(f"{name} with {length}" for name, length in lengths.items())
+            raise InputError(f"lists of a schedule must have an entry per interval, got {given}")
+        for name, value in self.values.items():
+            each = value if isinstance(value, list | tuple) else [value]
+            stray = [entry for entry in each if not isinstance(entry, bool | int | float | str)]
+            if stray:
+                raise InputError(f"{name} of a schedule must be plain scalars or a list of them, got {stray[0]!r}")
+
+    @property
+    def num_intervals(self) -> int:
+        """How many intervals there are; without a list, one."""
+        return next((len(value) for value in self.values.values() if isinstance(value, list | tuple)), 1)
+
+    @property
+    def varying(self) -> dict[str, list[Scalar]]:
+        """The lists by name."""
+        return {name: list(value) for name, value in self.values.items() if isinstance(value, list | tuple)}
+
+    def config(self, interval: int) -> dict[str, Scalar]:
+        """The config of an interval, the first of which is 0."""
+        return {
+            name: value[interval] if isinstance(value, list | tuple) else value  # type: ignore[misc]
+            for name, value in self.values.items()
+        }
+
+    def stretches(self, fidelity: int) -> list[Stretch]:
+        """What a full run of so many env steps is trained with; neighbouring intervals of equal configs are one."""
+        return _merged((fidelity * (i + 1) // self.num_intervals, self.config(i)) for i in range(self.num_intervals))
+
+
+def chain(stretches: Sequence[Stretch], first_id: int = 0) -> list[Trial]:
+    """A trial per stretch, each going on from the agent of the one before, to be asked for one after the other."""
+    return [
+        Trial(first_id + i, stretch.config, stretch.end, first_id + i - 1 if i else None)
+        for i, stretch in enumerate(stretches)
+    ]
+
+
+class Chain(Given):
+    """Trains one schedule: a trial per stretch, each going on from the one before."""
+
+    def __init__(self, fidelity: int, schedule: Mapping[str, Any]):
+        super().__init__(chain(Schedule(schedule).stretches(fidelity)))
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The values of a schedule in a JSON file.
+
+    Raises:
+        InputError: no such file, or no JSON object in it.
+    """
+    try:
+        values = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise InputError(f"schedule {str(path)!r} can't be read: {first_line(error)}") from error
+    if not isinstance(values, dict):
+        raise InputError(f"schedule must be a JSON object of hyperparameters, got {str(path)!r} with another value")
+    return values
+
+
+def check_intervals(algorithm: Any, configs: Iterable[Any], fidelity: int, num_intervals: int) -> None:
+    """Refuse intervals in which some config could not be trained at all.
+
+    `configs`: of the algorithm; `fidelity`: env steps of all intervals together.
+
+    Raises:
+        InputError: no interval, or intervals shorter than an iteration.
+    """
+    if num_intervals < 1:
+        raise InputError(f"num_intervals must be at least 1, got {num_intervals}")
+    longest = max(algorithm.iteration_steps(algorithm.canonical(config)) for config in configs)
+    if fidelity // num_intervals < longest:
+        raise InputError(
+            f"an interval must allow one iteration of {longest} env steps, "
+            f"got {num_intervals} intervals in {fidelity} env steps"
+        )
+
+
+def _merged(ends: Iterable[tuple[int, Mapping[str, Scalar]]]) -> list[Stretch]:
+    """Stretches up to these env steps with these configs, equal neighbours as one."""
+    stretches: list[Stretch] = []
+    for end, config in ends:
+        start = stretches[-1].end if stretches else 0
+        if stretches and stretches[-1].config == config:
+            start = stretches.pop().start
+        stretches.append(Stretch(start, end, dict(config)))
+    return stretches
+
+
+def _by_id(trials: SweepRecord | Iterable[Trial | TrialRecord]) -> Mapping[int, Trial | TrialRecord]:
+    if isinstance(trials, SweepRecord):
+        return trials.records
+    return {trial.id if isinstance(trial, Trial) else trial.trial: trial for trial in trials}

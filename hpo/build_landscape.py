@@ -1,0 +1,138 @@
+"""Building landscapes: every config of a sequence trained under every seed, one resumable sweep per seed."""
+
+import dataclasses
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from arl import spaces
+from arl.errors import InputError
+from arl.records.store import Store
+from hpo import plans, sweeps, tasks
+from hpo.tasks import Task
+from hpo.trial import Trial
+from hpo.tuners.sobol import Sobol
+from landscapes import cards, collect, dataset
+from landscapes.dataset import Landscape
+
+BATCH = 128
+
+
+class DefaultThenSobol:
+    """The default config, then the Sobol sequence: a longer landscape holds a shorter one."""
+
+    def __init__(self, space, fidelity: int):
+        default = Trial(0, spaces.default(space), fidelity)
+        points = Sobol(space, fidelity, seed=0)
+        following = (Trial(i, points.ask(1)[0].config, fidelity) for i in itertools.count(1))
+        self.trials = itertools.chain([default], following)
+
+    def ask(self, n: int) -> list[Trial]:
+        return list(itertools.islice(self.trials, n))
+
+    def tell(self, results) -> None:
+        pass
+
+
+def build(
+    task: str, configs: int = 256, seeds: int = 10, space: str = "published", out: str | Path | None = None,
+    store: Store | str | Path | None = None, make_view: Callable[[], sweeps.View] = sweeps.View,
+    fidelity: int | None = None,
+) -> Landscape:  # fmt: skip
+    """Train what is missing of a landscape, and write it: the default config and `configs` of the Sobol sequence.
+
+    After each seed, the landscape of the seeds so far is written. Stopped at any moment, the same call goes on from the
+    store's records and ends with the same files. What is in a landscape already, one's own or one that comes with the
+    package, is taken into the store from there. `fidelity`: env steps of a full run, if not the task's.
+
+    Raises:
+        InputError: unknown names, no configs or seeds, fewer than there are already, or a directory that holds a landscape
+            of the task as it was with other settings.
+    """
+    for name, value in {"configs": configs, "seeds": seeds}.items():
+        if value < 1:
+            raise InputError(f"{name} must be at least 1, got {value}")
+    chosen = tasks.get(task, space, fidelity)
+    store = store if isinstance(store, Store) else Store(store)
+    label = dataset.directory_name(chosen.landscape)
+    directory = Path(out or dataset.directories()[0]) / label
+    names = [f"landscape-{label}-seed{seed}" for seed in range(seeds)]
+    own = _at(directory)
+    _check_grows(own, chosen, configs, seeds, store, names)
+    written = [own, *(_at(parent / label) for parent in dataset.directories())]
+    known = [landscape for landscape in written if landscape and _can_restore(landscape, chosen)]
+    for seed, name in enumerate(names):
+        _restore(store, name, chosen, seed, configs, known)
+    records = []
+    for seed, name in enumerate(names):
+        settings = {"trials": configs + 1, "seeds": [seed], "batch": BATCH}
+        records.append(sweeps.sweep(chosen, DefaultThenSobol, name=name, store=store, view=make_view(), **settings))
+        if own and seed + 1 < len(own.seeds):  # what is written already is not to shrink meanwhile
+            continue
+        about = {"name": chosen.landscape, **collect.about(records)}
+        landscape = dataset.write(directory, about, collect.tables(records), collect.build(records))
+        describe(landscape)
+    return landscape
+
+
+def describe(landscape: Landscape) -> None:
+    """Write a landscape's dataset card, which says how well a surrogate predicts it, and its Croissant metadata."""
+    from hpo.objectives import tabular
+
+    known = tabular.Recorded(landscape)
+    enough = landscape.about["num_configs"] >= tabular.MIN_CONFIGS
+    cards.write(landscape, {"surrogate": known.accuracy(), "nearest": known.accuracy_of_nearest()} if enough else None)
+
+
+def _check_grows(
+    own: Landscape | None, task: Task, configs: int, seeds: int, store: Store, names: Sequence[str]
+) -> None:
+    """Refuse a build that would lose what there is: fewer configs or seeds, or another task's."""
+    from hpo.objectives import tabular
+
+    recorded = [len(store.trials(name)) - 1 for name in names if name in store]
+    there = {store.location: max(recorded, default=0)}
+    if own is not None:
+        directory = str(own.directory)
+        if tabular.difference(own, task):
+            raise InputError(f"directory {directory!r} holds a landscape with other settings: choose another --out")
+        if seeds < len(own.seeds):
+            raise InputError(f"seeds must be at least the {len(own.seeds)} that {directory} holds, got {seeds}")
+        there[directory] = own.about["num_configs"] - 1
+    for place, num in there.items():
+        if configs < num:
+            raise InputError(f"configs must be at least the {num} that {place} holds of this landscape, got {configs}")
+
+
+def _at(directory: Path) -> Landscape | None:
+    """The landscape in a directory, if there is one."""
+    return dataset.read(directory) if (directory / "landscape.json").is_file() else None
+
+
+def _can_restore(landscape: Landscape, task: Task) -> bool:
+    """Whether a landscape's runs can be taken over: of the task as it is, and made in one width of lanes."""
+    from hpo.objectives import tabular
+
+    return isinstance(landscape.about["lanes"], Mapping) and tabular.difference(landscape, task) is None
+
+
+def _restore(store: Store, name: str, task: Task, seed: int, configs: int, written: Sequence[Landscape]) -> None:
+    """Take a seed's runs from a landscape of the task into a store that has none."""
+    from hpo.objectives import tabular
+
+    landscape = next((known for known in written if seed in known.seeds), None)
+    if landscape is None or (name in store and store.trials(name)):
+        return
+    found = landscape.plain_configs[: configs + 1]
+    trials = [Trial(i, config, task.fidelity) for i, config in enumerate(found)]
+    made_with = landscape.about["provenance"]
+    records = [
+        dataclasses.replace(
+            record, runs=[dataclasses.replace(record.runs[0], provenance={**made_with, **landscape.about["lanes"]})]
+        )
+        for record in tabular.Table(task, [seed], landscape, "exact").evaluate(trials)
+    ]
+    plan = plans.plan(task, DefaultThenSobol, trials=len(trials), seeds=[seed], batch=BATCH)
+    if name not in store:
+        store.add_sweep(name, plan.settings(), made_with, task.space.to_serialized_dict())
+    store.add_trials(name, records)

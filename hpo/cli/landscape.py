@@ -1,0 +1,312 @@
+"""The command `arl landscape`: list, query, plot, analyse, build and import landscapes."""
+
+import json
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from arl.errors import InputError
+from hpo.cli.printing import print_json, print_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from landscapes.dataset import Landscape
+
+app = typer.Typer(no_args_is_help=True, help="Landscapes: scores of every config, seed and fidelity of a task.")
+
+NameArgument = Annotated[
+    str,
+    typer.Argument(help="A task, e.g. ppo/CartPole-v1; task@full for its full space, task@25000 for another fidelity."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+PictureOption = Annotated[Path | None, typer.Option("--out", "-o", help="PNG, SVG or PDF file to draw it in.")]
+DirectoryOption = Annotated[Path | None, typer.Option("--out", "-o", help="Directory to draw pictures in.")]
+FormOption = Annotated[str, typer.Option("--format", help="Of the pictures: png, svg or pdf.")]
+OutOption = Annotated[Path | None, typer.Option(help="Directory of landscapes.", show_default="results/landscapes")]
+
+
+@app.command("list")
+def list_(as_json: JsonOption = False) -> None:
+    """The landscapes there are: your own under results/landscapes, and those that come with the package."""
+    from landscapes import dataset
+
+    rows = [
+        {
+            "landscape": name,
+            "configs": landscape.about["num_configs"],
+            "seeds": len(landscape.seeds),
+            "points": landscape.about["settings"]["num_points"],
+            "env steps": landscape.about["settings"]["fidelity"],
+            **{status: landscape.about["status"].get(status, 0) for status in ("diverged", "failed", "missing")},
+            "MiB": round(
+                sum((landscape.directory / file).stat().st_size for file in landscape.about["files"]) / 2**20, 2
+            ),
+            "made with": landscape.made_with,
+            "from": "the package" if landscape.ships else str(landscape.directory.parent),
+        }
+        for name, landscape in dataset.available().items()
+    ]
+    print_json(rows) if as_json else print_table(rows)
+
+
+@app.command()
+def query(
+    name: NameArgument,
+    where: Annotated[
+        str | None, typer.Option(help="A condition on columns, e.g. 'score > 480 and learning_rate < 1e-3'.")
+    ] = None,
+    top: Annotated[int | None, typer.Option(help="How many of the best configs.", min=1, show_default="all")] = None,
+    point: Annotated[
+        int | None, typer.Option(help="Evaluation point, 1 for the first.", show_default="the last")
+    ] = None,
+    csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+    as_json: JsonOption = False,
+    parquet: Annotated[Path | None, typer.Option(help="Write a Parquet file instead.")] = None,
+) -> None:
+    """The configs of a landscape that meet a condition, best first, with their scores over the seeds."""
+    from landscapes import dataset
+
+    landscape = dataset.get(name)
+    last = landscape.about["settings"]["num_points"]
+    point = last if point is None else point
+    if not 1 <= point <= last:
+        raise InputError(f"point must be in [1, {last}], got {point}")
+    frame = landscape.query(where, top, point - 1)
+    if parquet is not None:
+        frame.to_parquet(parquet, index=False)
+        print(parquet)
+    elif csv:
+        print(frame.to_csv(index=False), end="")
+    else:
+        _print_frame(frame, as_json)
+
+
+@app.command()
+def plot(
+    name: NameArgument,
+    x: Annotated[str, typer.Option(help="Hyperparameter along the horizontal axis.")] = "learning_rate",
+    y: Annotated[str | None, typer.Option(help="Hyperparameter along the vertical axis; the score by default.")] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", help="PNG, SVG or PDF file to write.")] = Path("landscape.png"),
+) -> None:
+    """Draw the scores over one or two hyperparameters."""
+    from hpo.reports import plots
+    from landscapes import dataset
+
+    print(plots.landscape(dataset.get(name), x, y, out))
+
+
+@app.command()
+def importance(
+    name: NameArgument,
+    fanova: Annotated[bool, typer.Option("--fanova", help="By functional ANOVA instead of PED-ANOVA.")] = False,
+    interactions: Annotated[
+        bool, typer.Option("--interactions", help="What pairs explain beyond both alone, by functional ANOVA.")
+    ] = False,
+    out: PictureOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Which hyperparameters matter, at each evaluation point; the picture has both methods, or the largest interactions."""
+    from hpo.reports import plots
+    from landscapes import analysis, dataset
+
+    landscape = dataset.get(name)
+    if out is not None:
+        plots.check(out)
+    method = "fanova" if fanova else "ped-anova"
+    found = analysis.interactions(landscape) if interactions else analysis.importance(landscape, method=method)
+    _print_frame(found, as_json)
+    _print_caveats([landscape], as_json)
+    if out is not None and interactions:
+        plots.interactions(landscape, analysis.fanova(landscape, -1, pairs=True), out)
+    elif out is not None:
+        plots.importance(landscape, analysis.fanova(landscape), analysis.importance(landscape), out)
+
+
+@app.command()
+def ablation(name: NameArgument, out: PictureOption = None, as_json: JsonOption = False) -> None:
+    """Which of the changes from the default config to the best make the difference, as a surrogate predicts."""
+    from hpo.objectives import tabular
+    from hpo.reports import plots
+    from landscapes import ablation, dataset
+
+    landscape = dataset.get(name)
+    if out is not None:
+        plots.check(out)
+    surrogate = tabular.recorded(landscape)
+    path, accuracy = ablation.path(landscape, surrogate.predict), surrogate.accuracy_words()
+    _print_frame(path, as_json)
+    _print_caveats([landscape], as_json)
+    if not as_json:
+        print(accuracy or "the surrogate's accuracy is unknown: there are too few configs")
+        if len(path) == 1:
+            print("the default config is among the best: no path leads from it")
+    if out is not None:
+        plots.ablation(landscape, path, out, accuracy)
+
+
+@app.command()
+def analyse(
+    name: NameArgument, out: DirectoryOption = None, form: FormOption = "png", as_json: JsonOption = False
+) -> None:
+    """What fewer seeds and lower fidelities are worth, how rare good configs are, and how much tuning overfits its seeds.
+
+    With --out, pictures of these and of importance, interactions and ablation too.
+    """
+    from hpo.objectives import tabular
+    from hpo.reports import gallery
+    from landscapes import analysis, dataset
+
+    landscape = dataset.get(name)
+    fidelity = analysis.fidelity_correlation(landscape).iloc[-1]
+    parts = {
+        "rank correlation with the full run, by env steps": fidelity.rename_axis("env_steps").reset_index(
+            name="correlation"
+        ),
+        "rank correlation between halves of the seeds": analysis.reliability(landscape),
+        "share of configs near the best, by part of the return range": analysis.near_best(landscape),
+        "random search: incumbent's score on its tuning seeds and on the others": analysis.optimism(landscape),
+    }
+    pictures: Iterable[Path] = []
+    if out is not None:
+        surrogate = tabular.recorded(landscape)
+        pictures = gallery.of_landscape(landscape, surrogate.predict, out, form, surrogate.accuracy_words())
+    _print_parts(parts, pictures, as_json)
+    _print_caveats([landscape], as_json)
+
+
+@app.command()
+def tasks(
+    names: Annotated[list[str], typer.Argument(help="An algorithm, e.g. ppo, or two landscapes or more by name.")],
+    out: DirectoryOption = None,
+    form: FormOption = "png",
+    as_json: JsonOption = False,
+) -> None:
+    """How alike tasks rank the same configs, and which few tasks stand for all."""
+    from hpo.reports import gallery
+    from landscapes import dataset, task_similarity
+
+    chosen = dataset.of_algorithm(names[0]) if len(names) == 1 else [dataset.get(name) for name in names]
+    parts = {
+        "rank correlation between tasks": task_similarity.correlation(chosen).rename_axis("task").reset_index(),
+        "rank correlation of the mean over all tasks with its prediction from some": task_similarity.subsets(chosen),
+    }
+    _print_parts(parts, gallery.of_tasks(chosen, out, form) if out is not None else [], as_json)
+    _print_caveats(chosen, as_json)
+
+
+@app.command()
+def explore(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Landscapes, the first one shown first.", show_default="all")
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", help="HTML file to write.")] = Path("explore.html"),
+    open_: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+) -> None:
+    """Write a page on which landscapes are looked at: axes, fidelities, learning curves, filters. One file, offline."""
+    from hpo.reports.explorer import write_page
+    from landscapes import dataset
+
+    chosen = [dataset.get(name) for name in names] if names else list(dataset.available().values())
+    print(write_page(chosen, out))
+    if open_:
+        typer.launch(str(out.resolve()))
+
+
+@app.command()
+def verify(
+    name: Annotated[str | None, typer.Argument(help="A landscape's name.", show_default="all there are")] = None,
+) -> None:
+    """Check the files of landscapes against their checksums."""
+    from landscapes import dataset
+
+    for landscape in [dataset.get(name)] if name else map(dataset.read, dataset.there()):
+        landscape.verify()
+        print(f"{landscape.name}: {len(landscape.about['files'])} files as recorded, in {landscape.directory}")
+
+
+@app.command()
+def build(
+    task: Annotated[str, typer.Argument(help="A task, e.g. ppo/CartPole-v1.", show_default=False)],
+    configs: Annotated[int, typer.Option(help="Configs of the Sobol sequence, besides the default config.")] = 256,
+    seeds: Annotated[int, typer.Option(help="Seeds 0, 1, ... that every config is trained under.")] = 10,
+    space: Annotated[str, typer.Option(help="Space preset: published or full.")] = "published",
+    fidelity: Annotated[int | None, typer.Option(help="Env steps of a full run.", show_default="the task's")] = None,
+    out: OutOption = None,
+    store: Annotated[
+        str, typer.Option(help="Run store that makes the build resumable.", envvar="ARL_LANDSCAPE_STORE")
+    ] = "results/landscapes.sqlite",
+) -> None:
+    """Train a landscape seed by seed; stopped at any moment, the same command goes on."""
+    from rich.console import Console
+
+    from hpo import build_landscape
+    from hpo.cli.live import SweepView
+
+    console = Console(stderr=True, soft_wrap=True, highlight=False)
+    landscape = build_landscape.build(task, configs, seeds, space, out, store, lambda: SweepView(console), fidelity)
+    print(f"{_size(landscape)}: {landscape.directory}")
+
+
+@app.command("import")
+def import_(
+    form: Annotated[str, typer.Argument(metavar="FORMAT", help="arlbench or hporlbench.", show_default=False)],
+    files: Annotated[list[Path], typer.Argument(help="Its files; of hporlbench folders, too.", show_default=False)],
+    out: OutOption = None,
+) -> None:
+    """Read the files of another benchmark's dataset; what they hold is a landscape such as arlbench:ppo/CartPole-v1."""
+    from hpo import build_landscape
+    from landscapes import dataset, importers
+
+    found, left_out = importers.write(form, files, out or dataset.directories()[0])
+    for landscape in found:
+        build_landscape.describe(landscape)
+        about, points = landscape.about, landscape.returns.size
+        counts = ", ".join(
+            f"{about['status'].get(status, 0)} {status}" for status in ("completed", "diverged", "missing")
+        )
+        print(
+            f"{_size(landscape)}: runs {counts}; "
+            f"{about['points_without_return']} of {points} points without a return: {landscape.directory}"
+        )
+    for reason, count in left_out.items():
+        print(f"left out: {count} files of {reason}")
+
+
+def _size(landscape: "Landscape") -> str:
+    from arl.text import plural
+
+    num_configs, num_seeds = landscape.about["num_configs"], len(landscape.seeds)
+    return f"{landscape.name}: {plural(num_configs, 'config')} x {plural(num_seeds, 'seed')}"
+
+
+def _print_frame(frame: "pd.DataFrame", as_json: bool) -> None:
+    rows = _rows(frame)
+    print_json(rows) if as_json else print_table(rows)
+
+
+def _print_parts(parts: Mapping[str, "pd.DataFrame"], pictures: Iterable[Path], as_json: bool) -> None:
+    """Tables under their titles, then the paths of the pictures, which are drawn meanwhile."""
+    if as_json:
+        print_json({title: _rows(frame) for title, frame in parts.items()})
+    else:
+        for title, frame in parts.items():
+            print(title)
+            print_table(_rows(frame))
+    for picture in pictures:
+        print(picture, file=sys.stderr if as_json else sys.stdout)
+
+
+def _print_caveats(chosen: Iterable["Landscape"], as_json: bool) -> None:
+    """What to keep in mind; beside a JSON document, on the standard error."""
+    for landscape in chosen:
+        for caveat in landscape.caveats:
+            print(f"{landscape.name}: {caveat}", file=sys.stderr if as_json else sys.stdout)
+
+
+def _rows(frame: "pd.DataFrame") -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = json.loads(frame.to_json(orient="records", double_precision=15))
+    return rows

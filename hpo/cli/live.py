@@ -1,0 +1,131 @@
+"""What a sweep shows while it runs: one live line on a terminal, plain lines elsewhere."""
+
+import collections
+import time
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from arl.records.store import TrialRecord
+from arl.text import plural
+from hpo.comparisons import compare
+from hpo.plans import Plan
+from hpo.sweeps import View
+
+_SECONDS_BETWEEN_LINES = 10.0
+
+
+class SweepView(View):
+    """Trials done, env steps per second, the incumbent and its score, time left; a line for each reason why trials fail."""
+
+    def __init__(self, console: Console):
+        self.console = console
+        columns = (
+            SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=24), TextColumn("{task.fields[state]}"),
+            TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(elapsed_when_finished=False),
+        )  # fmt: skip
+        self.live = Progress(*columns, console=console, transient=True) if console.is_terminal else None
+        self.best: TrialRecord | None = None
+        self.num_done = self.env_steps = 0
+        self.num_by_status: collections.Counter[str] = collections.Counter()
+        self.errors: set[str] = set()
+        self.last_line = 0.0
+
+    def started(self, plan: Plan, name: str, num_recorded: int) -> None:
+        self.plan, self.begun = plan, time.perf_counter()
+        self.total = int(plan.full_runs * plan.task.fidelity * len(plan.seeds))
+        trials = f"{plan.trials} trials" if plan.trials is not None else f"a budget of {plan.budget:g} full runs"
+        recorded = f", {num_recorded} trials on record already" if num_recorded else ""
+        self.console.print(
+            f"sweep {name}: {plan.task.name} ({plan.task.preset} space), tuner {plan.tuner}, "
+            f"{trials} x {plural(len(plan.seeds), 'seed')}{recorded}"
+        )
+        if self.live:
+            self.live.start()
+            self.bar = self.live.add_task(name, total=self.total, state="compiling")
+
+    def segment(self, report: Any) -> None:
+        self.env_steps = report.env_steps
+        self._show()
+
+    def trial(self, record: TrialRecord) -> None:
+        self.num_done += 1
+        self.num_by_status[record.status] += 1
+        if record.error is not None and record.error not in self.errors:
+            self.errors.add(record.error)
+            self.console.print(f"trial {record.trial} failed: {record.error}", markup=False)
+        if record.finished_at and record.status == "completed" and (self.best is None or record.rank > self.best.rank):
+            self.best = record
+        self._show()
+
+    def closed(self) -> None:
+        if self.live:
+            self.live.stop()
+        else:
+            self.console.print(self._state())
+
+    def _show(self) -> None:
+        if self.live:
+            self.live.update(self.bar, completed=self.env_steps, state=self._state())
+        elif time.perf_counter() - self.last_line > _SECONDS_BETWEEN_LINES:
+            self.last_line = time.perf_counter()
+            self.console.print(self._state())
+
+    def _state(self) -> str:
+        trials = f"{self.num_done}/{self.plan.trials}" if self.plan.trials is not None else str(self.num_done)
+        rate = self.env_steps / max(time.perf_counter() - self.begun, 1e-9)
+        parts = [f"{trials} trials", *([f"{rate:,.0f} env steps/s"] if self.plan.objective == "training" else [])]
+        if self.best is not None:
+            parts.append(f"incumbent {self.best.score:.1f} (trial {self.best.trial})")
+        parts += [f"{num} {status}" for status in ("diverged", "failed") if (num := self.num_by_status[status])]
+        return " · ".join(parts)
+
+
+class ComparisonView(compare.View):
+    """A line for each sweep when it has ended, and for each tuner that broke its contract."""
+
+    def __init__(self, console: Console):
+        self.console = console
+
+    def sweep(self, name: str, number: int, total: int) -> View:
+        return _OneLine(self.console, f"sweep {number}/{total} {name}")
+
+    def test(self, name: str, num_incumbents: int) -> View:
+        return _OneLine(self.console, f"{num_incumbents} incumbents under test seeds, {name}")
+
+    def broken(self, reason: str) -> None:
+        self.console.print(f"left out: {reason}", markup=False)
+
+
+class _OneLine(SweepView):
+    """Nothing while the sweep runs but, on a terminal, that it does; its outcome when it ends."""
+
+    def __init__(self, console: Console, what: str):
+        super().__init__(console)
+        self.what, self.live = what, None
+        self.status = console.status(what) if console.is_terminal else None
+
+    def started(self, plan: Plan, name: str, num_recorded: int) -> None:
+        self.plan, self.begun, self.last_line = plan, time.perf_counter(), time.perf_counter()
+        if self.status:
+            self.status.start()
+
+    def segment(self, report: Any) -> None:
+        if self.status:
+            self.status.update(f"{self.what}: {self._outcome()}")
+
+    def closed(self) -> None:
+        if self.status:
+            self.status.stop()
+        self.console.print(f"{self.what}: {self._outcome()}", markup=False)
+
+    def _show(self) -> None:
+        pass
+
+    def _outcome(self) -> str:
+        parts = [f"{self.num_done} trials"]
+        if self.best is not None:
+            parts.append(f"incumbent {self.best.score:.1f}")
+        parts += [f"{num} {status}" for status in ("diverged", "failed") if (num := self.num_by_status[status])]
+        return ", ".join([*parts, f"{time.perf_counter() - self.begun:.1f} s"])

@@ -1,0 +1,416 @@
+"""The command `arl`. Everything heavy is imported inside the command that needs it: `arl --help` answers at once."""
+
+import os
+import signal
+import sys
+import warnings
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from arl.errors import InputError, unknown
+from hpo.cli import landscape, parsing, printing
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+    help="AutoRL benchmark: tune reinforcement learning with whole training runs as lanes of one compiled program.",
+)  # fmt: skip
+
+app.add_typer(landscape.app, name="landscape")
+
+_INTERRUPTED = 130
+_READER_GONE = 141
+
+TaskArgument = Annotated[
+    str, typer.Argument(help="algorithm/env, e.g. ppo/CartPole-v1; the env may be file.py:Class or module:Class")
+]
+StoreOption = Annotated[
+    str | None,
+    typer.Option(
+        help="File or SQLAlchemy URL of the run store.", envvar="ARL_STORE", show_default="results/store.sqlite"
+    ),
+]
+SeedsOption = Annotated[
+    str, typer.Option(help="Number of tuning seeds (0, 1, ...), or the seeds themselves, comma-separated.")
+]
+SpaceOption = Annotated[str, typer.Option(help="Space preset: published or full.")]
+FidelityOption = Annotated[int | None, typer.Option(help="Env steps of a full run.", show_default="the task's")]
+ObjectiveOption = Annotated[
+    str, typer.Option(help="training, or how a landscape answers instead: table, exact or surrogate.")
+]
+ScoreOption = Annotated[
+    str,
+    typer.Option(
+        help="What to maximise: final, auc, best, iqm, worst, cvar, runtime or parameters; the first of several."
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+
+
+def main() -> None:
+    """Run the command line: bad input is one line and exit status 2, Ctrl-C is 130, a reader that goes away 141."""
+    signal.signal(signal.SIGINT, _end_at_once)
+    warnings.formatwarning = lambda message, *_, **__: f"arl: {' '.join(str(message).split())}\n"
+    try:
+        status = app(standalone_mode=False)
+        sys.stdout.flush()
+    except InputError as error:
+        status = _complain(str(error))
+    except typer.TyperException as error:
+        status = _complain(getattr(error, "format_message", error.__str__)())
+    except BrokenPipeError:
+        status = _end_quietly()
+    except SystemExit as end:  # typer and rich make one of a broken pipe
+        if not isinstance(end.__context__, BrokenPipeError):
+            raise
+        status = _end_quietly()
+    except OSError as error:
+        status = _complain(f"{error.filename or 'input or output'}: {error.strerror or error}")
+    sys.exit(status or 0)
+
+
+def _end_at_once(*_: Any) -> None:
+    """What Ctrl-C does: workers are in the middle of a segment, and what is finished is in the store.
+
+    Not by KeyboardInterrupt: Python drops an exception that is raised inside a callback, and JAX has some.
+    """
+    show_cursor = "\x1b[?25h\r" if sys.stderr.isatty() else ""
+    sys.stderr.write(f"{show_cursor}interrupted: finished trials are kept; the same command goes on from here\n")
+    sys.stderr.flush()
+    os._exit(_INTERRUPTED)
+
+
+def _end_quietly() -> int:
+    """What a closed pipe does. Python flushes once more when it ends; into nothing, else it would complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return _READER_GONE
+
+
+@app.command()
+def sweep(
+    task: TaskArgument,
+    tuner: Annotated[str, typer.Option(help="A registered tuner, file.py:Class or module:Class.")] = "random",
+    trials: Annotated[int | None, typer.Option(help="Number of trials.")] = None,
+    budget: Annotated[
+        float | None, typer.Option(help="Equivalent full runs to spend, instead of or besides --trials.")
+    ] = None,
+    seeds: SeedsOption = "1",
+    name: Annotated[
+        str | None,
+        typer.Option(
+            help="Name of the sweep; the same command with the same name goes on with it.",
+            show_default="from task and tuner",
+        ),
+    ] = None,
+    space: SpaceOption = "published",
+    fidelity: FidelityOption = None,
+    tuner_seed: Annotated[int, typer.Option(help="Seed of the tuner.")] = 0,
+    batch: Annotated[
+        int | None,
+        typer.Option(help="Trials asked for at a time.", show_default="an eighth of all, or all"),
+    ] = None,
+    option: Annotated[
+        list[str] | None, typer.Option("--option", "-o", help="Option of the tuner, name=value; repeatable.")
+    ] = None,
+    objective: ObjectiveOption = "training",
+    score: ScoreOption = "final",
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run a sweep, or finish one that was begun."""
+    from hpo import sweeps
+
+    if trials is None and budget is None:
+        trials = 64
+    plan = {
+        "trials": trials, "budget": budget, "seeds": parsing.seeds(seeds), "tuner_seed": tuner_seed, "space": space,
+        "fidelity": fidelity, "batch": batch, "options": parsing.assignments(option or [], "option"), "score": score,
+        "objective": objective,
+    }  # fmt: skip
+    with printing.one_document(as_json):
+        record = sweeps.sweep(task, tuner, name=name, store=store, view=None if as_json else _view(), **plan)
+    printing.print_sweep(record, 5, as_json)
+    if not as_json:
+        print(f"more: arl show {record.name}    report: arl report {record.name}")
+
+
+@app.command()
+def compare(
+    tuners: Annotated[
+        str, typer.Option(help="Tuners, comma-separated: registered names, file.py:Class or module:Class.")
+    ],
+    tasks: Annotated[str, typer.Option(help="Tasks, comma-separated: algorithm/env.")],
+    repeats: Annotated[int, typer.Option(help="Sweeps of each tuner on each task, with tuner seeds 0, 1, ...")] = 10,
+    budget: Annotated[float, typer.Option(help="Equivalent full runs that each sweep may spend.")] = 32.0,
+    seeds: Annotated[
+        str | None,
+        typer.Option(
+            help="Number of tuning seeds (0, 1, ...), or the seeds themselves, comma-separated.",
+            show_default="3; of a landscape half of its seeds, up to 3",
+        ),
+    ] = None,
+    test_seeds: Annotated[
+        str | None,
+        typer.Option(
+            help="Number of test seeds (1000, 1001, ...; a landscape's next ones), or the seeds themselves.",
+            show_default="5; of a landscape its others, up to 5",
+        ),
+    ] = None,
+    space: SpaceOption = "published",
+    fidelity: Annotated[
+        str | None,
+        typer.Option(
+            help="Env steps of a full run: of all tasks, or one per task, comma-separated.", show_default="the tasks'"
+        ),
+    ] = None,
+    batch: Annotated[
+        int | None,
+        typer.Option(help="Trials asked for at a time, of every tuner.", show_default="an eighth of the budget"),
+    ] = None,
+    option: Annotated[
+        list[str] | None, typer.Option("--option", "-o", help="Option of a tuner, tuner.name=value; repeatable.")
+    ] = None,
+    baselines: Annotated[
+        bool, typer.Option(help="Add random search, random search with twice the budget, and the default config.")
+    ] = True,
+    objective: ObjectiveOption = "training",
+    score: ScoreOption = "final",
+    name: Annotated[
+        str, typer.Option(help="Name; the same command with the same name goes on with it.")
+    ] = "comparison",
+    out: Annotated[
+        Path | None, typer.Option(help="Directory for the report and the Parquet files.", show_default="results/NAME")
+    ] = None,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare tuners on tasks with equal budgets; their incumbents are trained again under test seeds."""
+    from hpo.comparisons import compare
+    from hpo.reports.comparison_report import write_report
+
+    directory = out or Path("results") / name
+    if any(folder.is_file() for folder in (directory, *directory.parents)):
+        raise InputError(f"out must be a directory, got {str(directory)!r}")
+    given = {"seeds": seeds, "test_seeds": test_seeds}
+    with printing.one_document(as_json):
+        comparison = compare.compare(
+            parsing.listed(tuners), parsing.listed(tasks), repeats=repeats, budget=budget, space=space, batch=batch,
+            **{which: parsing.seeds(text) for which, text in given.items() if text is not None},
+            fidelity=parsing.fidelities(fidelity), options=parsing.tuner_options(option or []), baselines=baselines,
+            objective=objective, score=score, name=name, store=store, view=None if as_json else _comparison_view(),
+        )  # fmt: skip
+    files = [write_report(comparison, directory / "report.html"), *comparison.export(directory)]
+    if as_json:
+        printing.print_json(printing.comparison_summary(comparison, files))
+    else:
+        printing.print_comparison(comparison, files)
+    if comparison.broken:
+        raise InputError("; ".join(comparison.broken.values()))
+
+
+@app.command()
+def train(
+    task: TaskArgument,
+    assign: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            help="Hyperparameter, name=value (a list: one per interval); repeatable. The others are the task's defaults.",
+        ),
+    ] = None,
+    schedule: Annotated[
+        Path | None, typer.Option(help="JSON file of hyperparameters; a list is a value per interval.")
+    ] = None,
+    seeds: SeedsOption = "1",
+    name: Annotated[
+        str | None, typer.Option(help="Name under which it is recorded.", show_default="from task and settings")
+    ] = None,
+    fidelity: FidelityOption = None,
+    out: Annotated[Path, typer.Option(help="Directory for the picture and the agents.")] = Path("results"),
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Train one config under some seeds: its learning curve in the terminal and as a picture, its agents saved."""
+    from hpo.autorl import schedules
+    from hpo.cli import training
+
+    changes = {**(schedules.read(schedule) if schedule else {}), **parsing.assignments(assign or [], "hyperparameter")}
+    trained = training.train(
+        task, changes, parsing.seeds(seeds), fidelity, name, store, out, None if as_json else _view()
+    )
+    if as_json:
+        return printing.print_json(
+            {
+                **printing.summary(trained.record),
+                "picture": str(trained.picture),
+                "agents": [str(path) for path in trained.agents],
+            }
+        )
+    training.print_curve(trained.record)
+    printing.print_sweep(trained.record, 1, as_json)
+    print(f"picture: {trained.picture}")
+    print(f"agents:  {trained.agents[0].parent} ({len(trained.agents)} files)")
+    return None
+
+
+@app.command()
+def show(
+    name: Annotated[str, typer.Argument(help="Name of a sweep.")],
+    top: Annotated[int, typer.Option(help="How many of the best trials.", min=1)] = 10,
+    front: Annotated[
+        str | None,
+        typer.Option(help="Instead, the trials that no other beats in all these scores, e.g. auc,parameters."),
+    ] = None,
+    bound: Annotated[
+        list[str] | None, typer.Option(help="Of the front, a bound on a score or metric, e.g. 'kl<=0.05'; repeatable.")
+    ] = None,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show a sweep: its best trials, what it cost, and where its report is."""
+    import landscapes
+
+    record = landscapes.load_sweep(name, store)
+    if bound and front is None:
+        raise InputError(f"bound must be given with --front, got {bound[0]!r} alone")
+    if front is not None:
+        return printing.print_front(record, front, bound or [], as_json)
+    printing.print_sweep(record, top, as_json)
+    if not as_json:
+        report = _report_path(name)
+        print(f"report: {report}" if report.exists() else f"report: not written yet; write it with  arl report {name}")
+    return None
+
+
+@app.command()
+def reproduce(
+    name: Annotated[str, typer.Argument(help="Name of a sweep, or a landscape, e.g. ppo/CartPole-v1.")],
+    trial: Annotated[int | None, typer.Option(help="Trial, or config of a landscape.", show_default="the best")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed.", show_default="the trial's first")] = None,
+    tolerance: Annotated[
+        float,
+        typer.Option(help="On other devices or versions, what mean returns may differ by, in parts of their range."),
+    ] = 0.05,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Train one recorded run again, and say whether the numbers are the same; exit status 1 if they are not."""
+    from hpo import reproduction
+
+    found = reproduction.reproduce(name, trial, seed, store, tolerance)
+    if as_json:
+        printing.print_json(found.summary())
+    else:
+        print("\n".join(found.lines()))
+    if not found.agrees:
+        raise typer.Exit(1)
+
+
+@app.command()
+def report(
+    name: Annotated[str, typer.Argument(help="Name of a sweep.")],
+    out: Annotated[Path | None, typer.Option(help="HTML file to write.", show_default="results/NAME.html")] = None,
+    store: StoreOption = None,
+) -> None:
+    """Write the report of a sweep: one self-contained HTML file."""
+    import landscapes
+    from hpo.reports.sweep_report import write_report
+
+    record = landscapes.load_sweep(name, store)
+    if not record.records:
+        raise InputError(f"sweep {name!r} must have a finished trial before it can be reported, got none")
+    print(write_report(record, out or _report_path(name)))
+
+
+@app.command()
+def export(
+    name: Annotated[str, typer.Argument(help="Name of a sweep.")],
+    target: Annotated[Path, typer.Argument(help="New directory for the Parquet files; with --optuna an SQLite file.")],
+    optuna: Annotated[
+        bool, typer.Option("--optuna", help="As an Optuna study of the same name, in a new file or one of Optuna's.")
+    ] = False,
+    store: StoreOption = None,
+) -> None:
+    """Export a sweep's trials, runs and curves to Parquet, or the sweep as an Optuna study."""
+    import landscapes
+
+    record = landscapes.load_sweep(name, store)
+    if optuna:
+        from hpo.reports import optuna_study
+
+        print(optuna_study.export(record, target))
+    else:
+        print(record.export(target))
+
+
+@app.command()
+def delete(
+    names: Annotated[list[str], typer.Argument(help="Names of sweeps, or patterns, e.g. 'mine-*'.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Delete them; without, they are listed only.")] = False,
+    store: StoreOption = None,
+) -> None:
+    """Delete sweeps with all their trials: a tuner that was changed asks otherwise, and its sweeps begin anew."""
+    import fnmatch
+
+    from arl.records.store import Store
+
+    known = Store(store)
+    there = known.names()
+    found = {name: [name] if name in there else fnmatch.filter(there, name) for name in names}
+    for pattern, matches in found.items():
+        if not matches:
+            raise unknown(f"sweep in {known.location}", pattern, there)
+    chosen = sorted({name for matches in found.values() for name in matches})
+    if yes:
+        known.delete(chosen)
+    print("\n".join(chosen))
+    print("deleted" if yes else "not deleted: say --yes")
+
+
+@app.command("list")
+def list_(
+    what: Annotated[str, typer.Argument(help="tasks, envs, tuners, algorithms, spaces or sweeps")],
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List what there is."""
+    from hpo.cli import listings
+
+    found = listings.rows(what, store)
+    if as_json:
+        printing.print_json(found)
+    else:
+        printing.print_table(found)
+
+
+def _view() -> Any:
+    from hpo.cli.live import SweepView
+
+    return SweepView(_stderr())
+
+
+def _comparison_view() -> Any:
+    from hpo.cli.live import ComparisonView
+
+    return ComparisonView(_stderr())
+
+
+def _stderr() -> Any:
+    from rich.console import Console
+
+    return Console(stderr=True, soft_wrap=True, highlight=False)
+
+
+def _report_path(name: str) -> Path:
+    return Path("results") / f"{name}.html"
+
+
+def _complain(message: str) -> int:
+    if message:
+        print(f"arl: {' '.join(message.split())}", file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,69 @@
+"""Words of a command line as values; what does not parse is one line."""
+
+import json
+import math
+from typing import Any
+
+from arl.errors import InputError
+
+
+def seeds(text: str) -> int | list[int]:
+    """A number of seeds, or, with a comma in it (`7,` is the one seed 7), the seeds themselves."""
+    try:
+        numbers = [int(part) for part in text.split(",") if part.strip()]
+    except ValueError as error:
+        raise InputError(f"seeds must be a number, or numbers with commas between, got {text!r}") from error
+    return numbers if "," in text or not numbers else numbers[0]
+
+
+def fidelities(text: str | None) -> int | list[int] | None:
+    """A number of env steps, or one per task with commas between."""
+    try:
+        numbers = None if text is None else [int(part) for part in text.split(",")]
+    except ValueError as error:
+        raise InputError(f"fidelity must be a number, or one per task with commas between, got {text!r}") from error
+    return numbers[0] if numbers and len(numbers) == 1 else numbers
+
+
+def assignments(texts: list[str], kind: str) -> dict[str, Any]:
+    """`name=value` pairs; a value is read as JSON (1e-3, true, [1, 2]) or else taken as text."""
+    pairs = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not name or not equals:
+            raise InputError(f"{kind} must be given as name=value, got {text!r}")
+        try:
+            pairs[name] = json.loads(value.lower() if value in ("True", "False") else value)
+        except ValueError:
+            pairs[name] = value
+    return pairs
+
+
+def listed(text: str) -> list[str]:
+    """Words with commas between."""
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def tuner_options(texts: list[str]) -> dict[str, dict[str, Any]]:
+    """Options by tuner, of `tuner.name=value`; a tuner's own name may hold dots."""
+    options: dict[str, dict[str, Any]] = {}
+    for text in texts:
+        name, equals, _ = text.partition("=")
+        tuner, dot, option = name.rpartition(".")
+        if not (tuner and dot and option and equals):
+            raise InputError(f"option must be given as tuner.name=value, got {text!r}")
+        options.setdefault(tuner, {}).update(assignments([text[len(tuner) + 1 :]], "option"))
+    return options
+
+
+def bounds(texts: list[str]) -> dict[str, tuple[float, float]]:
+    """`name<=number` and `name>=number` as the lowest and highest value of each name."""
+    bounds: dict[str, tuple[float, float]] = {}
+    for text in texts:
+        name, sign, number = text.partition("<=") if "<=" in text else text.partition(">=")
+        low, high = bounds.get(name.strip(), (-math.inf, math.inf))
+        try:
+            bounds[name.strip()] = (low, float(number)) if sign == "<=" else (float(number), high)
+        except ValueError as error:
+            raise InputError(f"bound must be given as name<=number or name>=number, got {text!r}") from error
+    return bounds

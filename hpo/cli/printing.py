@@ -1,0 +1,142 @@
+"""What the command line prints: tables, JSON, sweeps and comparisons."""
+
+import contextlib
+import json
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hpo.cli import parsing
+
+if TYPE_CHECKING:
+    from arl.records.sweep import SweepRecord
+    from hpo.comparisons.results import Comparison
+
+_PIPE_WIDTH = 500
+
+
+def print_table(rows: list[dict[str, Any]]) -> None:
+    """Rows of one kind as a table; as wide as it needs to be where it is piped."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    if not rows:
+        print("none")
+        return
+    numeric = {key for key in rows[0] if all(isinstance(row[key], int | float | None) for row in rows)}
+    table = Table(box=box.SIMPLE, pad_edge=False)
+    for key in rows[0]:
+        table.add_column(key, justify="right" if key in numeric else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(_cell(value) for value in row.values()))
+    width = None if sys.stdout.isatty() else _PIPE_WIDTH
+    Console(width=width, highlight=False, markup=False, emoji=False).print(table)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def one_document(as_json: bool) -> contextlib.AbstractContextManager[Any]:
+    """What a user's tuner prints goes to the standard error where the output is to be one JSON document."""
+    return contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext()
+
+
+def print_json(value: Any) -> None:
+    """One JSON document."""
+    print(json.dumps(value, indent=2, default=str))
+
+
+def summary(record: "SweepRecord") -> dict[str, Any]:
+    """A sweep, JSON-ready."""
+    trials = record.trials
+    return {
+        "sweep": record.name, "task": record.task, "tuner": record.settings["tuner"], "seeds": record.settings["seeds"],
+        "trials": len(trials), **{status: int((trials.status == status).sum()) for status in ("diverged", "failed")},
+        "env_steps": int(trials.env_steps.sum()), "incumbent": record.incumbent, "timing": record.timing,
+    }  # fmt: skip
+
+
+def print_sweep(record: "SweepRecord", top: int, as_json: bool) -> None:
+    """A sweep's best trials, and what it took."""
+    counts = summary(record)
+    if as_json:
+        return print_json(counts)
+    trials = record.trials.sort_values(
+        ["fidelity", "num_seeds", "score", "trial"], ascending=[False, False, False, True]
+    )
+    hidden = ["parent", "finished_at", "seconds", "env_steps"]
+    hidden += [] if counts["diverged"] or counts["failed"] else ["status"]
+    hidden += ["num_seeds"] if trials.num_seeds.nunique() < 2 else []
+    shown = trials.head(top).drop(columns=hidden)
+    print_table(json.loads(shown.to_json(orient="records")))
+    times = "  ".join(f"{phase} {seconds:.1f} s" for phase, seconds in record.timing.items() if phase != "tuner_cpu")
+    failed = f", {counts['failed']} failed" if counts["failed"] else ""
+    print(
+        f"{counts['trials']} trials ({counts['diverged']} diverged{failed}), {counts['env_steps']:,} env steps; {times}"
+    )
+    if record.answers:
+        print(record.answers)
+    _print_failures(record)
+    return None
+
+
+def print_front(record: "SweepRecord", front: str, bounds: list[str], as_json: bool) -> None:
+    """The trials that no other beats in all of several scores."""
+    from hpo import scores
+
+    rows = json.loads(
+        scores.front(record, front, parsing.bounds(bounds)).drop(columns="status").to_json(orient="records")
+    )
+    return print_json(rows) if as_json else print_table(rows)
+
+
+def comparison_summary(comparison: "Comparison", files: list[Path]) -> dict[str, Any]:
+    """A comparison, JSON-ready."""
+    ranks = comparison.ranks
+    return {
+        "comparison": comparison.name, "settings": comparison.settings, "broken": comparison.broken,
+        "tuners": json.loads(comparison.summary.to_json(orient="records")),
+        "by_task": json.loads(comparison.by_task.to_json(orient="records")),
+        "costs": json.loads(comparison.costs.to_json(orient="records")),
+        "rank_test": {"reason": ranks.reason, "friedman": ranks.statistic, "p": ranks.p},
+        "command": comparison.command, "files": [str(path) for path in files],
+    }  # fmt: skip
+
+
+def print_comparison(comparison: "Comparison", files: list[Path]) -> None:
+    """A row per tuner."""
+    costs = comparison.costs.set_index("tuner")
+    rows = [
+        {
+            "tuner": row["tuner"], "score": row["score"], "95 %": _range(row["low"], row["high"]), "rank": row["rank"],
+            "beats random": row["improvement"], "gap": row["gap"], "full runs": float(costs.full_runs[row["tuner"]]),
+            "env steps": f"{costs.env_steps[row['tuner']]:,.0f}", "train s": float(costs.train[row["tuner"]]),
+            "tuner s": float(costs.tuner_seconds[row["tuner"]]),
+        }
+        for row in comparison.summary.to_dict("records")
+    ]  # fmt: skip
+    print_table(rows)
+    settings = comparison.settings
+    name = settings["scores"][0]
+    what = f"test {'returns' if name == 'final' else name}, 0 the worst and 1 the best of the env"
+    how = f"over {len(comparison.tasks)} tasks x {settings['repeats']} repeats; costs: means of a sweep"
+    print(f"score: interquartile mean of {what}, {how}")
+    ranks = comparison.ranks
+    print(ranks.reason or f"Friedman: chi2 {ranks.statistic:.2f}, p {ranks.p:.3g}")
+    print(f"report: {files[0]}    data: {files[0].parent}/*.parquet")
+
+
+def _range(low: float, high: float) -> str:
+    return "" if low != low else f"{low:.3f} to {high:.3f}"
+
+
+def _print_failures(record: "SweepRecord") -> None:
+    """The commonest reasons why trials failed."""
+    reasons = Counter(known.error for known in record.records.values() if known.error is not None)
+    for reason, num in reasons.most_common(3):
+        print(f"{num} failed: {reason}")

@@ -1,0 +1,168 @@
+"""Training one config from the command line: a sweep of one trial, with its curve drawn and its agents saved."""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ConfigSpace import Categorical, ConfigurationSpace
+
+from arl import algorithms, config, spaces
+from arl.errors import InputError
+from arl.records.store import Store
+from arl.records.sweep import SweepRecord
+from arl.training import saved_agents
+from hpo import plans, sweeps, tasks
+from hpo.autorl import schedules
+from hpo.autorl.schedules import Schedule
+from hpo.objectives.training import Training
+
+_LONGEST_LIST = 40
+
+
+@dataclasses.dataclass(frozen=True)
+class Trained:
+    """Where everything is."""
+
+    record: SweepRecord
+    picture: Path
+    agents: list[Path]
+
+
+def train(
+    task: str, changes: Mapping[str, Any], seeds: int | Sequence[int], fidelity: int | None, name: str | None,
+    store: str | None, out: Path, view: sweeps.View | None,
+) -> Trained:  # fmt: skip
+    """Train the task's default config with `changes` under all seeds at once, and record it as a sweep of one trial.
+
+    Changes that are lists make it a schedule: a trial per stretch, each going on from the one before.
+
+    Raises:
+        InputError: unknown names, values outside a hyperparameter's domain, a list for one that can't change while an agent
+            is trained, intervals shorter than an iteration, or no directory to write to.
+    """
+    if any(folder.is_file() for folder in (out, *out.parents)):
+        raise InputError(f"out must be a directory, got {str(out)!r}")
+    full = tasks.get(task, "full", fidelity)
+    schedule = _checked(Schedule(changes), full)
+    fixed = _fixed(full, schedule)
+    if schedule.varying:
+        _check_intervals(schedule, fixed)
+        tuner, num_trials = "hpo.autorl.schedules:Chain", len(schedule.stretches(fixed.fidelity))
+    else:
+        tuner, num_trials = "default", 1
+    options = {"schedule": schedule.varying} if schedule.varying else {}
+    plan = plans.plan(fixed, tuner, trials=num_trials, seeds=seeds, options=options)
+    chosen = name or default_name(plan, changes)
+    sweep = sweeps.Sweep(plan, chosen, Store(store), tuner, view or sweeps.View())
+    record = sweep.run()
+    return Trained(record, _draw(record, out / f"{chosen}.png"), _save_agents(sweep, out / "agents" / chosen))
+
+
+def default_name(plan: plans.Plan, changes: Mapping[str, Any]) -> str:
+    """`train-ppo-CartPole-v1-learning_rate=0.001-seeds=10`: the task and all in which two commands on it may differ.
+
+    Seeds are written as on the command line, their number or the seeds themselves; the fidelity if it is not the task's.
+    """
+    first, seeds = tuple(range(len(plan.seeds))), plan.seeds
+    listed = str(len(seeds)) if seeds == first else ",".join(map(str, seeds)) + "," * (len(seeds) == 1)
+    differs = plan.task.fidelity != tasks.get(plan.task.name, "full").fidelity
+    named = {key: _short(value) for key, value in changes.items()}
+    settings = {**named, "seeds": listed, **({"fidelity": plan.task.fidelity} if differs else {})}
+    return "-".join(("train", *plan.task.name.split("/"), *(f"{key}={value}" for key, value in settings.items())))
+
+
+def _short(value: Any) -> str:
+    """A value in a name; a long list by its length and what tells it from others."""
+    if not isinstance(value, list | tuple):
+        return str(value)
+    text = json.dumps(value, separators=(",", ":"))
+    return (
+        text if len(text) <= _LONGEST_LIST else f"{len(value)}-values-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+    )
+
+
+def _fixed(task: tasks.Task, schedule: Schedule) -> tasks.Task:
+    """The task with every hyperparameter fixed but those of the schedule's lists, whose space is what the lists hold."""
+    cls: Any = algorithms.get(task.algorithm).config
+    full: Any = config.make(cls, {**task.fixed, **spaces.default(task.space), **schedule.config(0)})
+    lists = [Categorical(name, list(dict.fromkeys(values))) for name, values in schedule.varying.items()]
+    fixed = {name: value for name, value in config.values(full).items() if name not in schedule.varying}
+    return dataclasses.replace(task, fixed=fixed, space=ConfigurationSpace(name="fixed", space=lists), preset="fixed")
+
+
+def _checked(schedule: Schedule, task: tasks.Task) -> Schedule:
+    """The schedule with values of the right types, none of which is outside its hyperparameter's domain."""
+    cls: Any = algorithms.get(task.algorithm).config
+
+    def checked(name: str, value: Any) -> Any:
+        return getattr(config.make(cls, {name: value}), name)
+
+    lists = {name: [checked(name, value) for value in values] for name, values in schedule.varying.items()}
+    fixed = [name for name in lists if name not in config.mutable(cls)]
+    if fixed:
+        raise InputError(f"{fixed[0]} can't change while an agent is trained: it must be one value, got a list")
+    return Schedule(
+        {name: lists[name] if name in lists else checked(name, value) for name, value in schedule.values.items()}
+    )
+
+
+def _check_intervals(schedule: Schedule, task: tasks.Task) -> None:
+    """Refuse intervals in which an agent can't be trained."""
+    algorithm = algorithms.get(task.algorithm)
+    each: list[Any] = [
+        config.make(algorithm.config, {**task.fixed, **schedule.config(i)}) for i in range(schedule.num_intervals)
+    ]
+    schedules.check_intervals(algorithm, each, task.fidelity, schedule.num_intervals)
+
+
+def _save_agents(sweep: sweeps.Sweep, directory: Path) -> list[Path]:
+    """One file per seed; those of a trial on record are not made again if they are there."""
+    paths = {seed: directory / f"seed{seed}.agent" for seed in sweep.plan.seeds}
+    if not (len(sweep.recorded) == len(sweep.finished) and all(path.is_file() for path in paths.values())):
+        task, last = sweep.plan.task, sweep.asked[max(sweep.asked)]
+        assert isinstance(sweep.objective, Training)
+        full: Any = sweep.objective.config(last)
+        for seed, agent in sweep.objective.agents_of(last.id).items():
+            saved_agents.save(paths[seed], task.algorithm, task.env, full, seed, agent.env_steps, agent.state)
+    return list(paths.values())
+
+
+def print_curve(record: SweepRecord) -> None:
+    """The learning curve in the terminal: the mean over seeds, and the worst and best seed."""
+    import plotext
+
+    curve = record.curves.groupby("env_steps").return_mean.agg(["mean", "min", "max"])
+    steps = curve.index.to_list()
+    plotext.clear_figure()
+    plotext.theme("clear")
+    plotext.plot_size(80, 18)
+    if len(record.settings["seeds"]) > 1:
+        plotext.plot(steps, curve["max"].to_list(), label="best seed", marker="dot")
+        plotext.plot(steps, curve["min"].to_list(), label="worst seed", marker="dot")
+    plotext.plot(steps, curve["mean"].to_list(), label="mean", marker="braille")
+    plotext.title(f"{record.task}: episode return over env steps")
+    plotext.show()
+
+
+def _draw(record: SweepRecord, path: Path) -> Path:
+    """The learning curve as a picture: every seed, their mean, and the band between the worst and the best."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot as plt
+
+    by_seed = record.curves.groupby(["env_steps", "seed"]).return_mean.last().unstack("seed")
+    figure, axes = plt.subplots(figsize=(6.4, 4.0), layout="constrained")
+    axes.plot(by_seed.index, by_seed.to_numpy(), color="0.7", linewidth=0.8)
+    axes.fill_between(by_seed.index, by_seed.min(axis=1), by_seed.max(axis=1), alpha=0.15, linewidth=0)
+    axes.plot(by_seed.index, by_seed.mean(axis=1), linewidth=2, label=f"mean of {by_seed.shape[1]} seeds")
+    axes.set(xlabel="env steps", ylabel="episode return", title=record.task)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, loc="lower right")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=150)
+    plt.close(figure)
+    return path

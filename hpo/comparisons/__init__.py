@@ -1,0 +1,1 @@
+"""Comparisons of tuners: how they are run, and what they show."""

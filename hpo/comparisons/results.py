@@ -1,0 +1,288 @@
+"""What a comparison of tuners left behind, as pandas DataFrames, and the statistics of it."""
+
+import functools
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from arl import statistics
+from arl.records.store import TrialRecord, full_runs
+from arl.records.sweep import SweepRecord
+from arl.statistics import RankTest
+from hpo.comparisons import incumbents
+from hpo.comparisons.incumbents import Chain, Incumbent
+
+NUM_POINTS = 32
+REFERENCE = "random"
+
+
+@dataclass(frozen=True)
+class Swept:
+    """One sweep of a comparison.
+
+    Attributes:
+        tuner: its label in the comparison.
+        budget: equivalent full runs that it might spend.
+        order: its trials as they were asked for.
+    """
+
+    tuner: str
+    repeat: int
+    budget: float
+    record: SweepRecord
+    order: Sequence[int]
+
+    @property
+    def task(self) -> str:
+        return self.record.task
+
+    @cached_property
+    def at_points(self) -> list[Incumbent | None]:
+        """The incumbent at each budget point: after 1/32, 2/32, ... of the budget."""
+        found = incumbents.incumbents(self.record, self.order)
+        return [incumbents.at(found, self.budget * i / NUM_POINTS) for i in range(1, NUM_POINTS + 1)]
+
+    @property
+    def spent(self) -> float:
+        """Equivalent full runs that it did spend."""
+        return sum(full_runs(self.record.records[i], self.record.records, self.record.settings) for i in self.order)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Tuners on tasks, every one under the same repeats and budget.
+
+    Scores are returns normalised by the task's fixed scale, the worst and the best return of its env; regret is one minus
+    the score. Before a tuner's first completed trial the worst return stands for its incumbent's.
+
+    Attributes:
+        settings: what was asked for; provenance: with what it was done.
+        swept: the sweeps of the tuners that kept their contract.
+        tests: by task, the incumbents trained under the test seeds; None where no trial of the task completed.
+        broken: a line for each tuner that broke its contract; it is in no statistic.
+        command: the words of the command that gives the same comparison.
+    """
+
+    name: str
+    settings: dict[str, Any]
+    provenance: dict[str, Any]
+    swept: list[Swept]
+    tests: Mapping[str, SweepRecord | None]
+    broken: Mapping[str, str]
+    command: list[str]
+
+    @property
+    def tuners(self) -> list[str]:
+        """Labels of the tuners that every statistic is of, in the order given."""
+        return list(dict.fromkeys(swept.tuner for swept in self.swept))
+
+    @property
+    def tasks(self) -> list[str]:
+        return list(dict.fromkeys(swept.task for swept in self.swept))
+
+    @cached_property
+    def curves(self) -> pd.DataFrame:
+        """A row per task, tuner, repeat and budget point; `score` and `tuning` are normalised."""
+        rows = [
+            {
+                "task": swept.task, "tuner": swept.tuner, "repeat": swept.repeat, "point": i,
+                "budget": self.settings["budget"] * (i + 1) / NUM_POINTS,
+                "spent": swept.budget * (i + 1) / NUM_POINTS, **self._scores(swept, incumbent),
+            }
+            for swept in self.swept for i, incumbent in enumerate(swept.at_points)
+        ]  # fmt: skip
+        return pd.DataFrame(rows)
+
+    @cached_property
+    def incumbents(self) -> pd.DataFrame:
+        """A row per incumbent of each sweep that stood at a budget point, and what it scored under the test seeds.
+
+        `config`: JSON, a list of links `[env steps in total, config]`.
+        """
+        columns = [
+            "task", "tuner", "repeat", "spent", "trial", "fidelity", "tuning_score", "test_trial", "test_score",
+            "test_std", "links", "config",
+        ]  # fmt: skip
+        rows = [
+            self._incumbent_row(swept, incumbent)
+            for swept in self.swept
+            for incumbent in dict.fromkeys(swept.at_points)
+            if incumbent is not None
+        ]
+        return pd.DataFrame(rows, columns=columns)
+
+    @cached_property
+    def runs(self) -> pd.DataFrame:
+        """A row per run: of every sweep (`phase` is `tuning`), and of the incumbents (`test`)."""
+        rows = [row for swept in self.swept for row in _run_rows(swept.record, "tuning", swept.tuner, swept.repeat)]
+        rows += [row for record in self.tests.values() if record for row in _run_rows(record, "test", None, None)]
+        return pd.DataFrame(rows).astype({"repeat": "Int64", "parent": "Int64"})
+
+    @cached_property
+    def costs(self) -> pd.DataFrame:
+        """A row per tuner: means of a sweep. Runs taken over from other sweeps count as if they had been trained.
+
+        `train`: seconds of its runs, each one's share of its worker's time; `wall`, `compile`, `tuner`: seconds that the
+        sweep really took, the last one in the tuner's own code; `tuner_cpu`: CPU seconds of this process in that code.
+        """
+        rows = [
+            {
+                "task": swept.task, "tuner": swept.tuner, "repeat": swept.repeat, "full_runs": swept.spent,
+                "trials": len(swept.order), "env_steps": int(swept.record.runs.env_steps.sum()),
+                "train": float(swept.record.runs.seconds.sum()),
+                **{name: swept.record.timing.get(key, 0.0) for name, key in _TIMES.items()},
+                "diverged": int((swept.record.trials.status == "diverged").sum()),
+                "failed": int((swept.record.trials.status == "failed").sum()),
+            }
+            for swept in self.swept
+        ]  # fmt: skip
+        means = pd.DataFrame(rows).drop(columns=["task", "repeat"]).groupby("tuner", sort=False).mean()
+        return means.reset_index()
+
+    @cached_property
+    def scores(self) -> np.ndarray:
+        """Normalised test scores `(tuner, task, repeat, point)`."""
+        return self._array("score")
+
+    @cached_property
+    def final(self) -> np.ndarray:
+        """Normalised test scores `(tuner, task, repeat)` when the budget is spent."""
+        return self.scores[..., -1]
+
+    @cached_property
+    def gaps(self) -> np.ndarray:
+        """By how much the final incumbents score higher under the tuning seeds, `(tuner, task, repeat)`."""
+        return self._array("tuning")[..., -1] - self.final
+
+    @cached_property
+    def anytime(self) -> pd.DataFrame:
+        """Interquartile mean and interval by tuner and budget point: over all tasks (`task` is None), and of each."""
+        num = len(self.tasks)
+        slices: list[tuple[str | None, slice]] = [(None, slice(num))] if num > 1 else []
+        slices += [(task, slice(i, i + 1)) for i, task in enumerate(self.tasks)]
+        budgets = [self.settings["budget"] * (i + 1) / NUM_POINTS for i in range(NUM_POINTS)]
+        rows = [
+            {"task": task, "tuner": tuner, "budget": budget, "score": mean, "low": low, "high": high}
+            for task, chosen in slices
+            for tuner, scores in zip(self.tuners, self.scores, strict=True)
+            for budget, (mean, low, high) in zip(budgets, statistics.anytime(scores[chosen]), strict=True)
+        ]
+        return pd.DataFrame(rows)
+
+    @cached_property
+    def ranks(self) -> RankTest:
+        """Ranks of the tuners by their final scores; repeats are averaged first, so that there are as many as tasks.
+
+        Means of the same scores in another order are ties: rounding must not tell them apart.
+        """
+        return statistics.rank_test(np.round(self.final.mean(axis=2).T, 12))
+
+    @cached_property
+    def summary(self) -> pd.DataFrame:
+        """A row per tuner, best first: what it reached with the whole budget.
+
+        `score`: interquartile mean of normalised test scores; `area`: mean score over all budget points;
+        `improvement`: probability to beat random search of the same budget; `gap`: tuning minus test score.
+        `low` and `high`: 95 % intervals over repeats.
+        """
+        rows = [self._summary_row(i, tuner) for i, tuner in enumerate(self.tuners)]
+        return pd.DataFrame(rows).sort_values("score", ascending=False, kind="stable", ignore_index=True)
+
+    @cached_property
+    def by_task(self) -> pd.DataFrame:
+        """A row per task and tuner: mean and standard deviation over repeats of the final test return, not normalised."""
+        last = self.curves[self.curves.point == NUM_POINTS - 1]
+        groups = last.groupby(["task", "tuner"], sort=False)[["test_score", "tuning_score", "score"]]
+        return groups.agg(["mean", functools.partial(pd.Series.std, ddof=0)]).set_axis(
+            ["test", "test_std", "tuning", "tuning_std", "score", "score_std"], axis=1
+        ).reset_index()  # fmt: skip
+
+    def export(self, directory: str | Path) -> list[Path]:
+        """Write `runs.parquet`, `curves.parquet` and `incumbents.parquet`; those of an earlier time are replaced."""
+        directory = Path(directory)
+        directory.mkdir(parents=True, exist_ok=True)
+        paths = [directory / f"{name}.parquet" for name in ("runs", "curves", "incumbents")]
+        for path in paths:
+            getattr(self, path.stem).to_parquet(path, compression="zstd", index=False)
+        return paths
+
+    def _summary_row(self, i: int, tuner: str) -> dict[str, Any]:
+        final, gaps = self.final[i], self.gaps[i]
+        low, high = statistics.bootstrap(final)
+        gap_low, gap_high = statistics.bootstrap(gaps, statistics.pooled_mean)
+        area = float(self.scores[i].mean())
+        return {
+            "tuner": tuner, "score": float(statistics.pooled_iqm(final)), "low": low, "high": high, "area": area,
+            "rank": self.ranks.mean_ranks[i], **self._improvement(final),
+            "gap": float(gaps.mean()), "gap_low": gap_low, "gap_high": gap_high,
+        }  # fmt: skip
+
+    def _improvement(self, final: np.ndarray) -> dict[str, float | None]:
+        names = ("improvement", "improvement_low", "improvement_high")
+        if REFERENCE not in self.tuners:
+            return dict.fromkeys(names)
+        others = self.final[self.tuners.index(REFERENCE)]
+        low, high = statistics.improvement_interval(final, others)
+        return dict(zip(names, (float(statistics.improvement(final, others)), low, high), strict=True))
+
+    def _array(self, column: str) -> np.ndarray:
+        shape = (len(self.tuners), len(self.tasks), self.settings["repeats"], NUM_POINTS)
+        ordered = self.curves.assign(
+            tuner=self.curves.tuner.map(self.tuners.index), task=self.curves.task.map(self.tasks.index)
+        ).sort_values(["tuner", "task", "repeat", "point"])
+        return ordered[column].to_numpy(float).reshape(shape)
+
+    def _scores(self, swept: Swept, incumbent: Incumbent | None) -> dict[str, Any]:
+        worst, best = swept.record.return_range
+        tuning = incumbent.score if incumbent else worst
+        test = self._tested(swept.task, incumbent.chain).score if incumbent else worst
+        return {
+            "trial": incumbent.trial if incumbent else None, "tuning_score": tuning, "test_score": test,
+            "tuning": statistics.normalized(tuning, worst, best), "score": statistics.normalized(test, worst, best),
+        }  # fmt: skip
+
+    def _incumbent_row(self, swept: Swept, incumbent: Incumbent) -> dict[str, Any]:
+        tested = self._tested(swept.task, incumbent.chain)
+        scores = [run.score for run in tested.runs]
+        return {
+            "task": swept.task, "tuner": swept.tuner, "repeat": swept.repeat, "spent": incumbent.spent,
+            "trial": incumbent.trial, "fidelity": incumbent.fidelity, "tuning_score": incumbent.score,
+            "test_trial": tested.trial, "test_score": tested.score,
+            "test_std": float(np.std(scores)) if len(scores) > 1 else np.nan, "links": len(incumbent.chain),
+            "config": json.dumps([[steps, json.loads(config)] for steps, config in incumbent.chain]),
+        }  # fmt: skip
+
+    def _tested(self, task: str, chain: Chain) -> TrialRecord:
+        """The chain under the test seeds, or as far as it could be trained under them."""
+        known = self._by_chain[task]
+        return next(known[chain[:num]] for num in range(len(chain), 0, -1) if chain[:num] in known)
+
+    @cached_property
+    def _by_chain(self) -> dict[str, dict[Chain, TrialRecord]]:
+        return {task: by_chain(record) for task, record in self.tests.items() if record}
+
+
+_TIMES = {"wall": "total", "compile": "compile", "tuner_seconds": "tuner", "tuner_cpu": "tuner_cpu"}
+
+
+def by_chain(record: SweepRecord) -> dict[Chain, TrialRecord]:
+    """The trials of a sweep by how their agents were trained."""
+    return {incumbents.chain(record.records, trial): known for trial, known in record.records.items()}
+
+
+def _run_rows(record: SweepRecord, phase: str, tuner: str | None, repeat: int | None) -> list[dict[str, Any]]:
+    return [
+        {
+            "phase": phase, "task": record.task, "tuner": tuner, "repeat": repeat, "sweep": record.name,
+            "trial": trial.trial, "parent": trial.parent, "fidelity": trial.fidelity, "seed": run.seed,
+            "status": run.status, "score": run.score, "env_steps": run.env_steps, "seconds": run.seconds,
+            "shared": run.provenance.get("shared"), "config": json.dumps(dict(trial.config)),
+        }
+        for trial in record.records.values() for run in trial.runs
+    ]  # fmt: skip

@@ -1,0 +1,1 @@
+"""Objectives: trials in, results out."""

@@ -1,0 +1,236 @@
+"""Objectives: trials in, results out. This one trains."""
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import jax
+
+from arl import algorithms, spaces
+from arl import config as configs
+from arl.errors import InputError
+from arl.records.store import COMPLETED, DIVERGED, FAILED, PointRecord, RunRecord, TrialRecord
+from arl.training import backend, provenance
+from arl.training.runner import Agent, Curve, Report, Run, Runner, lane_bytes
+from envs import vector
+from hpo.results import trial_record
+from hpo.tasks import Task
+from hpo.trial import Trial, TunerError
+
+
+class Training:
+    """Trains trials of a task under the given seeds, as lanes of few programs.
+
+    `runner`: that of another objective of the same task, seeds and batch, whose programs need not be compiled again.
+
+    Agents stay in memory while there is room, for trials that go on from them; one that was dropped, or whose process
+    ended, is trained again from its lineage, which gives the same agent.
+    """
+
+    def __init__(
+        self, task: Task, seeds: Sequence[int], batch: int, runner: Runner | None = None, agent_memory: int = 1 << 30
+    ):
+        backend.setup()
+        self.task, self.seeds = task, tuple(seeds)
+        self.algorithm = algorithms.get(task.algorithm)
+        self.runner = runner or self._runner(batch)
+        self.agent_memory = agent_memory
+        self.trials: dict[int, Trial] = {}
+        self.agents: dict[tuple[int, int], Agent] = {}
+        self.needed: set[int] = set()
+        self.known_shapes: dict[Any, list[Any]] = {}
+
+    def _runner(self, batch: int) -> Runner:
+        task = self.task
+        env, alike = vector.make(task.env), max(1, batch // self._num_structures())
+        default = self.config(Trial(-1, spaces.default(task.space), task.fidelity))
+        each = lane_bytes(self.algorithm, default, env)
+        return Runner(self.algorithm, env, alike, len(self.seeds), task.num_episodes, each)
+
+    def _num_structures(self) -> int:
+        """How many programs or batches the configs of the space need at most: runs of one are not lanes of another."""
+        kinds, space = configs.kinds(self.algorithm.config), self.task.space
+        apart = (space[name] for name in space if kinds[name] != "traced")
+        return math.prod(int(hyperparameter.size) for hyperparameter in apart)
+
+    def remember(self, trials: Sequence[Trial]) -> None:
+        """Take note of trials whose results are known already, so that others can go on from them."""
+        self.trials.update({trial.id: trial for trial in trials})
+
+    def check(self) -> None:
+        """Refuse a task that no tuner can do anything about.
+
+        Raises:
+            InputError: the default config can't be trained, for a reason that no tuned hyperparameter changes.
+        """
+        configs_near = spaces.near_default(self.task.space)
+        reasons = (self._failure(Trial(-1, config, self.task.fidelity)) for config in configs_near)
+        reason = next(reasons)
+        if reason is not None and all(other == reason for other in reasons):
+            raise InputError(reason)
+
+    def evaluate(
+        self, trials: Sequence[Trial], on_segment: Callable[[Report], None] = lambda report: None
+    ) -> Iterator[TrialRecord]:
+        """Train the trials; give each one's record as soon as all its seeds are done.
+
+        A trial whose config can't be trained, or not at its fidelity, fails: that is a result, and the others go on.
+
+        Raises:
+            TunerError: a config that does not fit the parent's agent.
+        """
+        self.remember(trials)
+        self.needed = {trial.parent for trial in trials if trial.parent is not None}
+        self._revive(list(self.needed), on_segment)
+        failures = {trial.id: reason for trial in trials if (reason := self._failure(trial)) is not None}
+        trainable = [trial for trial in trials if trial.id not in failures]
+        self._check_fit(trainable)
+        yield from (self._failed(trial, failures[trial.id]) for trial in trials if trial.id in failures)
+        waiting: dict[int, dict[int, Curve]] = {trial.id: {} for trial in trainable}
+        for trial, seed, curve in self._train(trainable, on_segment):
+            waiting[trial.id][seed] = curve
+            if len(waiting[trial.id]) == len(self.seeds_of(trial)):
+                yield self._record(trial, waiting.pop(trial.id))
+
+    def seeds_of(self, trial: Trial) -> tuple[int, ...]:
+        """The seeds a trial runs under."""
+        return self.seeds if trial.seeds is None else trial.seeds
+
+    def costs(self) -> dict[str, float]:
+        """Seconds spent so far by phase, per worker."""
+        report, num_workers = self.runner.report, len(self.runner.workers)
+        return {"compile": report.compile_seconds / num_workers, "train": report.train_seconds / num_workers}
+
+    def agents_of(self, trial_id: int) -> dict[int, Agent]:
+        """The agents of a trial by seed."""
+        self._revive([trial_id], lambda report: None)
+        return {seed: self.agents[trial_id, seed] for seed in self.seeds_of(self.trials[trial_id])}
+
+    def config(self, trial: Trial) -> Any:
+        """The trial's full config, fixed hyperparameters included."""
+        return configs.make(self.algorithm.config, {**self.task.fixed, **trial.config})
+
+    def _train(
+        self, trials: Sequence[Trial], on_segment: Callable[[Report], None]
+    ) -> Iterator[tuple[Trial, int, Curve]]:
+        pairs = [(trial, seed) for trial in trials for seed in self.seeds_of(trial)]
+        for block in self.runner.train([self._run(trial, seed) for trial, seed in pairs], on_segment):
+            of_block = [(*pairs[i], curve) for i, curve in block]
+            self._keep({(trial.id, seed): curve.agent for trial, seed, curve in of_block})
+            yield from of_block
+
+    def _run(self, trial: Trial, seed: int) -> Run:
+        if trial.parent is None:
+            return Run(self.config(trial), seed, self.task.points(trial.fidelity))
+        points = self.task.points(trial.fidelity, self.trials[trial.parent].fidelity)
+        return Run(self.config(trial), seed, points, self.agents[trial.parent, seed])
+
+    def _failure(self, trial: Trial) -> str | None:
+        """Why a trial can't be trained, in one line; None if it can."""
+        try:
+            self.runner.check(self._run(trial, self.seeds_of(trial)[0]))
+        except InputError as error:
+            return " ".join(str(error).split())
+        return None
+
+    def _check_fit(self, trials: Sequence[Trial]) -> None:
+        for trial in trials:
+            if changed := self._changed_for_good(trial):
+                raise TunerError(
+                    f"trial {trial.id} can't go on from trial {trial.parent} with another {changed[0]}: "
+                    "it must stay as it is while an agent is trained"
+                )
+            if not self._fits(self._run(trial, self.seeds_of(trial)[0])):
+                raise TunerError(
+                    f"trial {trial.id} can't go on from trial {trial.parent}: hyperparameters that shape the agent differ "
+                    "(network or number of envs)"
+                )
+
+    def _changed_for_good(self, trial: Trial) -> list[str]:
+        """Hyperparameters that may not change in mid-run and that the trial changes, beside those that shape the agent."""
+        if trial.parent is None:
+            return []
+        cls, before, now = self.algorithm.config, self.config(self.trials[trial.parent]), self.config(trial)
+        fixed = [
+            name for name, kind in configs.kinds(cls).items() if kind == "traced" and name not in configs.mutable(cls)
+        ]
+        return [name for name in fixed if getattr(before, name) != getattr(now, name)]
+
+    def _fits(self, run: Run) -> bool:
+        """Whether the agent to go on from, if there is one, has the shapes of its config's agents."""
+        parent = run.parent
+        return parent is None or parent.shapes == self._shapes_of(run.config)
+
+    def _shapes_of(self, config: Any) -> list[Any]:
+        """The shapes of a config's agents; found once per structure, for tracing takes as long as a short interval."""
+        structure, env, key = configs.structure(config), self.runner.env, jax.random.key(0)
+        if structure not in self.known_shapes:
+            state = jax.eval_shape(lambda: self.algorithm.init(key, config, env))
+            self.known_shapes[structure] = [(x.shape, x.dtype) for x in jax.tree.leaves(state)]
+        return self.known_shapes[structure]
+
+    def _revive(self, parents: Sequence[int], on_segment: Callable[[Report], None]) -> None:
+        """Train again the parents whose agents are gone, eldest first."""
+        self.needed.update(parents)
+        lost = [
+            self.trials[i]
+            for i in dict.fromkeys(parents)
+            if any((i, seed) not in self.agents for seed in self.seeds_of(self.trials[i]))
+        ]
+        if lost:
+            self._revive([trial.parent for trial in lost if trial.parent is not None], on_segment)
+            for _ in self._train(lost, on_segment):
+                pass
+
+    def _keep(self, agents: Mapping[tuple[int, int], Agent]) -> None:
+        """Keep the agents of a block, and drop the oldest that no trial in hand goes on from while there are too many.
+
+        A block is held as a whole as long as one of its agents is.
+        """
+        droppable = [key for key in self.agents if key[0] not in self.needed and key not in agents]
+        self.agents.update(agents)
+        held = Counter(id(agent.block) for agent in self.agents.values())
+        used = sum({id(agent.block): agent.block_bytes for agent in self.agents.values()}.values())
+        for key in droppable:
+            if used <= self.agent_memory:
+                break
+            agent = self.agents.pop(key)
+            held[id(agent.block)] -= 1
+            used -= agent.block_bytes * (held[id(agent.block)] == 0)
+
+    def _record(self, trial: Trial, curves: dict[int, Curve]) -> TrialRecord:
+        return trial_record(trial, [self._run_record(trial, seed, curves[seed]) for seed in self.seeds_of(trial)])
+
+    def _run_record(self, trial: Trial, seed: int, curve: Curve) -> RunRecord:
+        points = [
+            PointRecord(
+                int(steps),
+                float(mean),
+                float(std),
+                float(length),
+                {name: float(curve.metrics[name][i]) for name in curve.metrics},
+            )
+            for i, (steps, mean, std, length) in enumerate(
+                zip(curve.env_steps, curve.return_mean, curve.return_std, curve.length_mean, strict=True)
+            )
+        ]
+        return RunRecord(
+            seed,
+            status=DIVERGED if curve.diverged else COMPLETED,
+            score=self.task.return_range[0] if curve.diverged else points[-1].return_mean,
+            env_steps=curve.trained_steps,
+            seconds=curve.seconds,
+            provenance=self.provenance(),
+            points=points,
+        )
+
+    def _failed(self, trial: Trial, reason: str) -> TrialRecord:
+        """The record of a trial that can't be trained: the worst score, at no cost."""
+        worst, about = self.task.return_range[0], {**self.provenance(), "error": reason}
+        runs = [RunRecord(seed, FAILED, worst, 0, 0.0, about, []) for seed in self.seeds_of(trial)]
+        return trial_record(trial, runs)
+
+    def provenance(self) -> dict[str, Any]:
+        """With what a run is trained here."""
+        return {**provenance.now(), "width": self.runner.width, "rows": self.runner.rows}

@@ -1,0 +1,1 @@
+"""Pages and pictures of sweeps, comparisons and landscapes."""

@@ -1,0 +1,73 @@
+"""All pictures of a landscape, or of the tasks of an algorithm, into a directory."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from hpo.reports import plots
+from landscapes import ablation, analysis, task_similarity
+from landscapes.dataset import Landscape
+
+OF_LANDSCAPE = (
+    "importance", "landscape-1", "landscape-2", "interactions", "ablation", "fidelity-correlation", "distribution",
+    "reliability", "optimism",
+)  # fmt: skip
+OF_TASKS = ("task-correlation", "task-subsets")
+
+
+def of_landscape(
+    landscape: Landscape, predict: ablation.Predict, directory: str | Path, form: str = "png", note: str = ""
+) -> Iterator[Path]:
+    """Draw every analysis, one file each, when it is asked for; those of which there is nothing to draw are left out.
+
+    `predict`, `note`: of `ablation.path` and `plots.ablation`.
+
+    Raises:
+        InputError: another form than png, svg and pdf, or configs that all have the same score.
+    """
+    files = {name: plots.check(Path(directory) / f"{name}.{form}") for name in OF_LANDSCAPE}
+    return _of_landscape(landscape, predict, files, note, analysis.fanova(landscape, -1, pairs=True))
+
+
+def of_tasks(landscapes: Sequence[Landscape], directory: str | Path, form: str = "png") -> Iterator[Path]:
+    """Draw the correlation between tasks, and what subsets of them say of all, when it is asked for.
+
+    Raises:
+        InputError: another form than png, svg and pdf, or as of `task_similarity.subsets`.
+    """
+    files = {name: plots.check(Path(directory) / f"{name}.{form}") for name in OF_TASKS}
+    return _of_tasks(
+        files,
+        task_similarity.correlation(landscapes),
+        task_similarity.subsets(landscapes),
+        len(task_similarity.scores(landscapes)),
+    )
+
+
+def _of_landscape(
+    landscape: Landscape, predict: ablation.Predict, files: Mapping[str, Path], note: str, pairs: pd.DataFrame
+) -> Iterator[Path]:
+    top = analysis.importance(landscape)
+    first, *others = top.hyperparameter[:2]
+    yield plots.importance(landscape, analysis.fanova(landscape), top, files["importance"])
+    yield plots.landscape(landscape, first, None, files["landscape-1"])
+    for second in others:
+        yield plots.landscape(landscape, first, second, files["landscape-2"])
+        yield plots.interactions(landscape, pairs, files["interactions"])
+    if landscape.has_default and len(steps := ablation.path(landscape, predict)) > 1:  # the default may be the best
+        yield plots.ablation(landscape, steps, files["ablation"], note)
+    yield plots.fidelity_correlation(landscape, analysis.fidelity_correlation(landscape), files["fidelity-correlation"])
+    yield plots.distribution(landscape, analysis.near_best(landscape), files["distribution"])
+    if len(halves := analysis.reliability(landscape)):
+        yield plots.reliability(landscape, halves, files["reliability"])
+    half = tuple(range(1, len(landscape.seeds) // 2 + 1))  # so that as many are left to test on
+    if len(searches := analysis.optimism(landscape, num_seeds=half)):
+        yield plots.optimism(landscape, searches, files["optimism"])
+
+
+def _of_tasks(
+    files: Mapping[str, Path], correlation: pd.DataFrame, subsets: pd.DataFrame, num_configs: int
+) -> Iterator[Path]:
+    yield plots.task_correlation(correlation, num_configs, files["task-correlation"])
+    yield plots.subsets(subsets, files["task-subsets"])

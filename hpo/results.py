@@ -1,0 +1,39 @@
+"""Between what a tuner hears and what the store keeps: a trial's runs as its record, its record as a result."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from arl.records.store import COMPLETED, DIVERGED, FAILED, RunRecord, TrialRecord
+from hpo.trial import Cost, Result, Trial
+
+
+def trial_record(trial: Trial, runs: Sequence[RunRecord]) -> TrialRecord:
+    """The record of a trial by its runs, one per seed."""
+    status = next((bad for bad in (FAILED, DIVERGED) if any(run.status == bad for run in runs)), COMPLETED)
+    score = float(np.mean([run.score for run in runs]))
+    seeds = tuple(run.seed for run in runs)
+    return TrialRecord(trial.id, dict(trial.config), trial.fidelity, trial.parent, seeds, status, score, runs)
+
+
+def result(trial: Trial, record: TrialRecord, scores: Mapping[str, float] | None = None) -> Result:
+    """What a tuner is told of a trial's record, the same to the last bit whether it was trained just now or read back.
+
+    `scores` are more metrics, where a sweep has several scores. Of a failed trial there is no curve, nor other metrics.
+    """
+    runs = record.runs
+    whole = [] if record.status == FAILED else runs
+    curves = np.array([[point.return_mean for point in run.points] for run in whole])
+    steps = [point.env_steps for point in whole[0].points] if whole else []
+    last = [run.points[-1].metrics for run in whole]
+    names = list(last[0]) if last else []
+    means = np.mean([[metrics[name] for name in names] for metrics in last], axis=0).tolist() if names else []
+    return Result(
+        trial,
+        record.score,
+        {run.seed: run.score for run in runs},
+        list(zip(steps, curves.mean(axis=0).tolist(), strict=True)) if whole else [],
+        {**dict(zip(names, means, strict=True)), **(scores or {})},
+        Cost(sum(run.env_steps for run in runs), sum(run.seconds for run in runs)),
+        record.status,
+    )

@@ -1,0 +1,84 @@
+"""What tasks that share a space have in common: how alike they rank its configs, and which few stand for all."""
+
+import itertools
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from arl import statistics
+from arl.errors import InputError
+from landscapes.dataset import Landscape
+
+FOLDS = 10
+NUM_RESAMPLES = 1000
+
+
+def scores(landscapes: Sequence[Landscape]) -> pd.DataFrame:
+    """Mean scores at the full run on the tasks' fixed scales, 0 the worst return and 1 the best: a row per config that all
+    landscapes have, a column per landscape.
+
+    Raises:
+        InputError: fewer than two landscapes, or of other configs.
+    """
+    if len(landscapes) < 2:
+        raise InputError(f"tasks to compare must be at least 2, got {[known.name for known in landscapes]}")
+    if twice := next((known.name for known in landscapes if landscapes.count(known) > 1), None):
+        raise InputError(f"tasks to compare must differ, got {twice} twice")
+    first, num = landscapes[0], min(len(known.configs) for known in landscapes)
+    for other in landscapes[1:]:
+        if other.hyperparameters != first.hyperparameters or not other.configs[:num].equals(first.configs[:num]):
+            raise InputError(f"landscape {other.name} must have the configs of {first.name}, got others")
+    columns = {
+        known.name: statistics.normalized(known.cube[:num, :, -1].mean(axis=1), *known.return_range)
+        for known in landscapes
+    }
+    return pd.DataFrame(columns)
+
+
+def correlation(landscapes: Sequence[Landscape]) -> pd.DataFrame:
+    """Spearman correlation of the configs' scores between all pairs of tasks; NaN where all configs of one score the same.
+
+    Raises:
+        InputError: as of `scores`.
+    """
+    return scores(landscapes).corr(method="spearman")
+
+
+def subsets(landscapes: Sequence[Landscape], largest: int | None = None) -> pd.DataFrame:
+    """How well some tasks predict the mean over all: a row per subset, smaller ones first, then the better.
+
+    As ARLBench (Becktepe, Dierkes et al. 2024, section 5) after Atari-5 (Aitchison et al. 2023): linear regression of the
+    mean score of a config over all tasks on its scores on the subset's, all subsets of each size. `correlation` is Spearman's
+    between mean and prediction, each config predicted by a regression on the other nine tenths of them; between `low` and
+    `high` are 95 % of its bootstrap resamples over configs. The mean includes the tasks of the subset.
+
+    `largest`: the most tasks of a subset, one less than there are by default.
+
+    Raises:
+        InputError: as of `scores`, or fewer configs than folds.
+    """
+    table = scores(landscapes)
+    if len(table) < FOLDS:
+        raise InputError(f"subsets need at least {FOLDS} configs, got {len(table)}")
+    mean, resamples = table.mean(axis=1).to_numpy(), _resamples(len(table))
+    rows = []
+    for size in range(1, min(largest or len(landscapes), len(landscapes) - 1) + 1):
+        for names in itertools.combinations(table, size):
+            predicted = _predicted(table[list(names)].to_numpy(), mean)
+            low, high = statistics.interval(statistics.spearman(mean[resamples], predicted[resamples]))
+            rows.append([size, ", ".join(names), float(statistics.spearman(mean, predicted)), low, high])
+    frame = pd.DataFrame(rows, columns=["size", "tasks", "correlation", "low", "high"])
+    return frame.sort_values(["size", "correlation"], ascending=[True, False], ignore_index=True)
+
+
+def _predicted(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Each config's prediction by a linear regression on the folds that it is not in."""
+    from sklearn.linear_model import LinearRegression
+    from sklearn.model_selection import KFold, cross_val_predict
+
+    return cross_val_predict(LinearRegression(), x, y, cv=KFold(FOLDS, shuffle=True, random_state=0))
+
+
+def _resamples(num: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(num, size=(NUM_RESAMPLES, num))
