@@ -7,14 +7,24 @@ import importlib
 from typing import Any
 
 _HOMES = {
-    "Result": "hpo.trial", "Trial": "hpo.trial", "Tuner": "hpo.trial",
-    "Task": "hpo.tasks", "sweep": "hpo.sweeps", "compare": "hpo.comparisons.compare", "InputError": "arl.errors",
-    "plain": "arl.spaces", "repair": "arl.spaces",
-    "Schedule": "hpo.autorl.schedules", "schedule_of": "hpo.autorl.schedules", "chain": "hpo.autorl.schedules",
+    "Result": "hpo.trial",
+    "Trial": "hpo.trial",
+    "Tuner": "hpo.trial",
+    "Task": "hpo.tasks",
+    "sweep": "hpo.sweeps",
+    "compare": "hpo.comparisons.compare",
+    "InputError": "arl.errors",
+    "plain": "arl.spaces",
+    "repair": "arl.spaces",
+    "Schedule": "hpo.autorl.schedules",
+    "schedule_of": "hpo.autorl.schedules",
+    "chain": "hpo.autorl.schedules",
     "objective": "hpo.objectives.tabular",
-    "AutoRLEnv": "hpo.autorl.env", "AutoRLVectorEnv": "hpo.autorl.env",
-    "front": "hpo.scores", "hypervolume": "hpo.scores",
-}  # fmt: skip
+    "AutoRLEnv": "hpo.autorl.env",
+    "AutoRLVectorEnv": "hpo.autorl.env",
+    "front": "hpo.scores",
+    "hypervolume": "hpo.scores",
+}
 
 _MODULES = {"spaces": "arl.spaces", "testing": "hpo.testing", "tuners": "hpo.tuners"}
 

@@ -35,10 +35,15 @@ class DefaultThenSobol:
 
 
 def build(
-    task: str, configs: int = 256, seeds: int = 10, space: str = "published", out: str | Path | None = None,
-    store: Store | str | Path | None = None, make_view: Callable[[], sweeps.View] = sweeps.View,
+    task: str,
+    configs: int = 256,
+    seeds: int = 10,
+    space: str = "published",
+    out: str | Path | None = None,
+    store: Store | str | Path | None = None,
+    make_view: Callable[[], sweeps.View] = sweeps.View,
     fidelity: int | None = None,
-) -> Landscape:  # fmt: skip
+) -> Landscape:
     """Train what is missing of a landscape, and write it: the default config and `configs` of the Sobol sequence.
 
     After each seed, the landscape of the seeds so far is written. Stopped at any moment, the same call goes on from the

@@ -25,7 +25,8 @@ class Plan:
         seeds: tuning seeds, all below 1000: test seeds begin there.
         batch: how many trials are asked for at a time; by default an eighth of the budget, or all (at most 64) where the
             tuner's class says `any_batch = True`.
-        objective: `training`, or how a landscape answers instead (see `hpo.objectives.tabular`); `landscape`: the version of its files.
+        objective: `training`, or how a landscape answers instead (see `hpo.objectives.tabular`).
+        landscape: the version of its files, if a landscape answers.
         scores: what a trial is given (see `hpo.scores`), the first one to maximise; of several, a tuner finds each among a
             result's metrics.
     """
@@ -57,11 +58,20 @@ class Plan:
 
 
 def plan(
-    task: str | tasks.Task, tuner: str | type = "random", *, trials: int | None = None, budget: float | None = None,
-    seeds: int | Sequence[int] = 1, tuner_seed: int = 0, space: str = "published", fidelity: int | None = None,
-    batch: int | None = None, options: Mapping[str, Any] | None = None,
-    score: str | Sequence[str] = scores.DEFAULT, objective: str = "training",
-) -> Plan:  # fmt: skip
+    task: str | tasks.Task,
+    tuner: str | type = "random",
+    *,
+    trials: int | None = None,
+    budget: float | None = None,
+    seeds: int | Sequence[int] = 1,
+    tuner_seed: int = 0,
+    space: str = "published",
+    fidelity: int | None = None,
+    batch: int | None = None,
+    options: Mapping[str, Any] | None = None,
+    score: str | Sequence[str] = scores.DEFAULT,
+    objective: str = "training",
+) -> Plan:
     """A checked plan.
 
     Raises:

@@ -74,12 +74,17 @@ class Reproduction:
     def summary(self) -> dict[str, Any]:
         """JSON-ready."""
         return {
-            "trial": self.trial, "seed": self.recorded.seed,
+            "trial": self.trial,
+            "seed": self.recorded.seed,
             "recorded": finite_or_none(self.recorded.points[-1].return_mean),
             "trained": finite_or_none(self.trained.points[-1].return_mean),
-            "same": self.same, "agrees": self.agrees, "difference": self.difference, "tolerance": self.tolerance,
-            "before": dict(self.before), "now": dict(self.now),
-        }  # fmt: skip
+            "same": self.same,
+            "agrees": self.agrees,
+            "difference": self.difference,
+            "tolerance": self.tolerance,
+            "before": dict(self.before),
+            "now": dict(self.now),
+        }
 
     def lines(self) -> list[str]:
         """For people."""
@@ -102,9 +107,12 @@ class Reproduction:
 
 
 def reproduce(
-    name: str, trial: int | None = None, seed: int | None = None, store: Store | str | Path | None = None,
+    name: str,
+    trial: int | None = None,
+    seed: int | None = None,
+    store: Store | str | Path | None = None,
     tolerance: float = 0.05,
-) -> Reproduction:  # fmt: skip
+) -> Reproduction:
     """Train one run of a sweep, or of a landscape (its trials are the configs), again.
 
     `trial`: the best by default; `seed`: the trial's first by default.
@@ -133,9 +141,14 @@ def reproduce(
     now = provenance.now()
     before = {**known.provenance, **run.provenance}
     return Reproduction(
-        number, run, trained, {key: before.get(key) for key in SAME}, {key: now.get(key) for key in SAME},
-        known.task.return_range, tolerance,
-    )  # fmt: skip
+        number,
+        run,
+        trained,
+        {key: before.get(key) for key in SAME},
+        {key: now.get(key) for key in SAME},
+        known.task.return_range,
+        tolerance,
+    )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -156,11 +156,15 @@ def table(record: SweepRecord, names: str | Sequence[str], metrics: Sequence[str
     check_objective(known, record.settings.get("objective", "training"))
     rows = [
         {
-            "trial": trial.trial, "fidelity": trial.fidelity, "num_seeds": len(trial.seeds), "status": trial.status,
-            **several(trial, known, record.settings, record.records), **_last_metrics(trial, metrics),
+            "trial": trial.trial,
+            "fidelity": trial.fidelity,
+            "num_seeds": len(trial.seeds),
+            "status": trial.status,
+            **several(trial, known, record.settings, record.records),
+            **_last_metrics(trial, metrics),
         }
         for trial in record.records.values()
-    ]  # fmt: skip
+    ]
     return pd.DataFrame(
         rows, columns=["trial", "fidelity", "num_seeds", "status", *known, *(m for m in metrics if m not in known)]
     )

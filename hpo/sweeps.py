@@ -250,9 +250,12 @@ class Sweep:
     def _check_replay(self, trial: Trial, record: TrialRecord, seeds: tuple[int, ...]) -> None:
         now = {**as_dict(trial), "seeds": list(seeds)}
         then = {
-            "id": record.trial, "config": dict(record.config), "fidelity": record.fidelity, "parent": record.parent,
+            "id": record.trial,
+            "config": dict(record.config),
+            "fidelity": record.fidelity,
+            "parent": record.parent,
             "seeds": list(record.seeds),
-        }  # fmt: skip
+        }
         if dumps(now) != dumps(then):
             raise TunerError(
                 f"tuner {self.plan.tuner!r} must ask the same when resumed: trial {trial.id} is on record as "

@@ -159,9 +159,14 @@ TROUBLES: dict[str, Objective] = {
 def make(tuner: str | type, options: Mapping[str, Any], space: ConfigurationSpace, seed: int = 0) -> Any:
     """The tuner as a sweep makes it."""
     context = {
-        "space": space, "fidelity": FIDELITY, "seed": seed, "budget": BUDGET, "mutable": frozenset(space), "min_fidelity": 1,
+        "space": space,
+        "fidelity": FIDELITY,
+        "seed": seed,
+        "budget": BUDGET,
+        "mutable": frozenset(space),
+        "min_fidelity": 1,
         "scores": ("final",),
-    }  # fmt: skip
+    }
     return tuners.make(tuner, context, options)
 
 

@@ -117,9 +117,11 @@ def near_best(landscape: Landscape, shares: tuple[float, ...] = (0.01, 0.05, 0.1
 
 
 def optimism(
-    landscape: Landscape, num_configs: tuple[int, ...] = (8, 32, 128), num_seeds: tuple[int, ...] = (1, 3, 5),
+    landscape: Landscape,
+    num_configs: tuple[int, ...] = (8, 32, 128),
+    num_seeds: tuple[int, ...] = (1, 3, 5),
     repetitions: int = 200,
-) -> pd.DataFrame:  # fmt: skip
+) -> pd.DataFrame:
     """What a random search that takes the best of some configs on some seeds believes, and what it gets on other seeds.
 
     A row per number of configs and of tuning seeds: the incumbent's mean score on its tuning seeds, on all the others,

@@ -81,8 +81,11 @@ def card(landscape: Landscape, accuracy: Mapping[str, Mapping[str, float]] | Non
     about = landscape.about
     template = jinja2.Template(
         TEMPLATE.read_text(encoding="utf-8"),
-        trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, undefined=jinja2.StrictUndefined,
-    )  # fmt: skip
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        undefined=jinja2.StrictUndefined,
+    )
     num_runs = about["num_configs"] * len(landscape.seeds)
     return template.render(
         name=landscape.name,
@@ -122,29 +125,41 @@ def croissant(landscape: Landscape) -> dict[str, Any]:
         **urls,
         "distribution": [
             {
-                "@type": "cr:FileObject", "@id": file, "name": file, "contentUrl": file, "sha256": digest,
+                "@type": "cr:FileObject",
+                "@id": file,
+                "name": file,
+                "contentUrl": file,
+                "sha256": digest,
                 "encodingFormat": "application/x-parquet",
             }
             for file, digest in sorted(about["files"].items())
         ],
         "recordSet": [_record_set(landscape, name) for name in TABLES],
-    }  # fmt: skip
+    }
 
 
 def _record_set(landscape: Landscape, table: str) -> dict[str, Any]:
     file = f"{table}.parquet"
     fields = [
         {
-            "@type": "cr:Field", "@id": f"{table}/{column['name']}", "name": column["name"], "dataType": column["data_type"],
+            "@type": "cr:Field",
+            "@id": f"{table}/{column['name']}",
+            "name": column["name"],
+            "dataType": column["data_type"],
             "description": column["meaning"],
             "source": {"fileObject": {"@id": file}, "extract": {"column": column["name"]}},
         }
         for column in _columns(landscape, table)
-    ]  # fmt: skip
+    ]
     keys = [{"@id": f"{table}/{key}"} for key in KEYS[table]]
     return {
-        "@type": "cr:RecordSet", "@id": table, "name": table, "description": TABLES[table], "key": keys, "field": fields,
-    }  # fmt: skip
+        "@type": "cr:RecordSet",
+        "@id": table,
+        "name": table,
+        "description": TABLES[table],
+        "key": keys,
+        "field": fields,
+    }
 
 
 def _columns(landscape: Landscape, table: str) -> Iterator[dict[str, str]]:
@@ -227,10 +242,33 @@ def _data_type(kind: pa.DataType) -> str:
 
 # The specification's own context; names stand for themselves in its vocabulary.
 _OF_CROISSANT = (
-    "citeAs", "column", "equivalentProperty", "extract", "field", "fileProperty", "fileObject", "fileSet", "format",
-    "includes", "isLiveDataset", "jsonPath", "key", "md5", "parentField", "path", "recordSet", "references", "regex",
-    "repeated", "replace", "samplingRate", "separator", "source", "subField", "transform",
-)  # fmt: skip
+    "citeAs",
+    "column",
+    "equivalentProperty",
+    "extract",
+    "field",
+    "fileProperty",
+    "fileObject",
+    "fileSet",
+    "format",
+    "includes",
+    "isLiveDataset",
+    "jsonPath",
+    "key",
+    "md5",
+    "parentField",
+    "path",
+    "recordSet",
+    "references",
+    "regex",
+    "repeated",
+    "replace",
+    "samplingRate",
+    "separator",
+    "source",
+    "subField",
+    "transform",
+)
 _CONTEXT = {
     "@language": "en",
     "@vocab": "https://schema.org/",

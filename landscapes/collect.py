@@ -52,8 +52,17 @@ def build(records: Sequence[SweepRecord]) -> dict[str, Any]:
 
 def _of_task(settings: Mapping[str, Any]) -> dict[str, Any]:
     of_sweep = {
-        "tuner", "tuner_seed", "trials", "planned_trials", "budget", "batch", "options", "seeds", "scores", "objective",
-    }  # fmt: skip
+        "tuner",
+        "tuner_seed",
+        "trials",
+        "planned_trials",
+        "budget",
+        "batch",
+        "options",
+        "seeds",
+        "scores",
+        "objective",
+    }
     return {key: value for key, value in settings.items() if key not in of_sweep}
 
 

@@ -35,11 +35,24 @@ FORMAT = 1
 PACKAGED = Path(__file__).parent / "data"
 TABLES = ("configs", "runs", "curves")
 _ABOUT: dict[str, type] = {
-    "settings": dict, "settings.task": str, "settings.preset": str, "settings.fidelity": int, "settings.num_points": int,
-    "settings.algorithm": str, "settings.env": str, "settings.fixed": dict, "settings.num_episodes": int,
-    "settings.return_range": list, "space": dict, "space.hyperparameters": list, "seeds": list, "num_configs": int,
-    "provenance": dict, "status": dict, "files": dict,
-}  # fmt: skip
+    "settings": dict,
+    "settings.task": str,
+    "settings.preset": str,
+    "settings.fidelity": int,
+    "settings.num_points": int,
+    "settings.algorithm": str,
+    "settings.env": str,
+    "settings.fixed": dict,
+    "settings.num_episodes": int,
+    "settings.return_range": list,
+    "space": dict,
+    "space.hyperparameters": list,
+    "seeds": list,
+    "num_configs": int,
+    "provenance": dict,
+    "status": dict,
+    "files": dict,
+}
 _CURVE_KEYS = ("config", "seed", "point")
 _CURVE_VALUES = ("env_steps", "return_mean", "return_std", "episode_length_mean")
 

@@ -90,13 +90,20 @@ _ARLBENCH = {
     "reward_scale": ("reward_scale", "log"),
 }
 _ARLBENCH_COLUMNS = {
-    "run_id": "config", "config_id": "config", "seed": "seed", "budget": "env_steps", "training_steps": "env_steps",
+    "run_id": "config",
+    "config_id": "config",
+    "seed": "seed",
+    "budget": "env_steps",
+    "training_steps": "env_steps",
     "performance": "return_mean",
-}  # fmt: skip
+}
 _ARLBENCH_ENVS = {
-    "cc_cartpole": "CartPole-v1", "cc_acrobot": "Acrobot-v1", "cc_pendulum": "Pendulum-v1",
-    "cc_mountain_car": "MountainCar-v0", "cc_continuous_mountain_car": "MountainCarContinuous-v0",
-}  # fmt: skip
+    "cc_cartpole": "CartPole-v1",
+    "cc_acrobot": "Acrobot-v1",
+    "cc_pendulum": "Pendulum-v1",
+    "cc_mountain_car": "MountainCar-v0",
+    "cc_continuous_mountain_car": "MountainCarContinuous-v0",
+}
 
 
 def arlbench(paths: Sequence[Path]) -> Iterator[Recorded]:
@@ -200,12 +207,16 @@ def _hporlbench_curve(path: Path) -> pd.DataFrame:
 
 FORMATS = {
     "arlbench": Format(
-        arlbench, "ARLBench", "https://huggingface.co/datasets/autorl-org/arlbench", "doi:10.57967/hf/3200", "bsd-3-clause"
+        arlbench,
+        "ARLBench",
+        "https://huggingface.co/datasets/autorl-org/arlbench",
+        "doi:10.57967/hf/3200",
+        "bsd-3-clause",
     ),
     "hporlbench": Format(
         hporlbench, "HPO-RL-Bench", "https://github.com/machinelearningnuremberg/HPO-RL-Bench", "unknown", "unknown"
     ),
-}  # fmt: skip
+}
 
 
 def read(name: str, paths: Sequence[Path]) -> list[tuple[Recorded, dict[str, Any], dict[str, pd.DataFrame]]]:
@@ -318,10 +329,16 @@ def _about(name: str, recorded: Recorded, tables: Mapping[str, pd.DataFrame]) ->
     form, curves, runs = FORMATS[name], tables["curves"], tables["runs"]
     algorithm, _, env = recorded.task.partition("/")
     settings = {
-        "task": f"{name}:{recorded.task}", "algorithm": algorithm, "env": env, "preset": recorded.preset,
-        "fidelity": int(curves.env_steps.max()), "num_points": int(curves.point.max()) + 1,
-        "num_episodes": recorded.num_episodes, "fixed": {}, "return_range": _return_range(env, curves.return_mean),
-    }  # fmt: skip
+        "task": f"{name}:{recorded.task}",
+        "algorithm": algorithm,
+        "env": env,
+        "preset": recorded.preset,
+        "fidelity": int(curves.env_steps.max()),
+        "num_points": int(curves.point.max()) + 1,
+        "num_episodes": recorded.num_episodes,
+        "fixed": {},
+        "return_range": _return_range(env, curves.return_mean),
+    }
     source = {key: getattr(form, key) for key in ("source", "url", "version", "licence")}
     files = {"num_files": len(recorded.files), "sha256": _digest(recorded.files), "importer": f"arl {version('arl')}"}
     return {

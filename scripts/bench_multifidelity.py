@@ -42,11 +42,16 @@ def report_bracket(task: str, num_configs: int, eta: float, settings: dict[str, 
     options = {"eta": eta, "num_configs": num_configs}
     continued, anew = (
         hpo.sweep(
-            task, "successive_halving", name=f"bracket-{eta:g}-{kind}", budget=10.0 * num_configs, batch=num_configs,
-            options={**options, "continued": kind == "continued"}, **settings,
+            task,
+            "successive_halving",
+            name=f"bracket-{eta:g}-{kind}",
+            budget=10.0 * num_configs,
+            batch=num_configs,
+            options={**options, "continued": kind == "continued"},
+            **settings,
         )
         for kind in ("continued", "anew")
-    )  # fmt: skip
+    )
     sizes = continued.trials.groupby("fidelity").size()
     rungs = ", ".join(f"{size} to {fidelity:,}" for fidelity, size in sizes.items())
     print(f"bracket, eta {eta:g}: {rungs} env steps")

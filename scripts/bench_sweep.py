@@ -77,17 +77,34 @@ def in_turns(configs: list[Config]) -> list[Config]:
 def our_rows(args: argparse.Namespace, configs: list[Config], scratch: Path) -> Iterable[dict[str, Any]]:
     for name in ("empty", "warm"):
         command = [
-            Path(sys.executable).parent / "arl", "sweep", args.task, "--tuner", "sobol", "--trials", len(configs),
-            "--seeds", 1, "--fidelity", ENV_STEPS[args.task], "--name", name, "--store", scratch / "store.sqlite", "--json",
-        ]  # fmt: skip
+            Path(sys.executable).parent / "arl",
+            "sweep",
+            args.task,
+            "--tuner",
+            "sobol",
+            "--trials",
+            len(configs),
+            "--seeds",
+            1,
+            "--fidelity",
+            ENV_STEPS[args.task],
+            "--name",
+            name,
+            "--store",
+            scratch / "store.sqlite",
+            "--json",
+        ]
         output, cpu, wall = timed(command, args.core, {"XDG_CACHE_HOME": str(scratch / "cache")})
         timing = output["timing"]
         yield {
-            "program": f"arl sweep, {name} cache", "runs": output["trials"], "cpu": cpu / output["trials"], "wall": wall,
+            "program": f"arl sweep, {name} cache",
+            "runs": output["trials"],
+            "cpu": cpu / output["trials"],
+            "wall": wall,
             "updates": sum(gradient_steps(args.task, config) for config in configs) / len(configs),
             "compile": timing["compile"],
             "overhead": (timing.get("tuner", 0) + timing.get("store", 0)) / timing["total"],
-        }  # fmt: skip
+        }
 
 
 def gradient_steps(task: str, config: Config) -> int:
@@ -118,18 +135,26 @@ def peer_row(label: str, command: list[Any], args: argparse.Namespace) -> dict[s
     output, cpu, wall = timed(command, args.core, {})
     once = cpu - output["cpu_seconds_per_run"] * output["runs"]
     return {
-        "program": label, "runs": output["runs"], "cpu": output["cpu_seconds_per_run"] + once / args.configs, "wall": wall,
-        "updates": output["gradient_steps_per_run"], "compile": output.get("compile_cpu_seconds"), "overhead": None,
-    }  # fmt: skip
+        "program": label,
+        "runs": output["runs"],
+        "cpu": output["cpu_seconds_per_run"] + once / args.configs,
+        "wall": wall,
+        "updates": output["gradient_steps_per_run"],
+        "compile": output.get("compile_cpu_seconds"),
+        "overhead": None,
+    }
 
 
 def timed(command: list[Any], core: int, environment: dict[str, str]) -> tuple[dict[str, Any], float, float]:
     """The JSON document a command prints, its CPU seconds (user and system, all threads), and its wall seconds."""
     started, before = time.perf_counter(), os.times()
     done = subprocess.run(
-        list(map(str, command)), capture_output=True, text=True, env={**os.environ, **environment},
+        list(map(str, command)),
+        capture_output=True,
+        text=True,
+        env={**os.environ, **environment},
         preexec_fn=lambda: os.sched_setaffinity(0, {core}),
-    )  # fmt: skip
+    )
     after = os.times()
     if done.returncode != 0:
         sys.exit(f"{' '.join(map(str, command))} failed:\n{done.stderr[-2000:]}")

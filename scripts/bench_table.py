@@ -72,9 +72,15 @@ def random_config(space) -> Callable[[int], dict]:
 def run_sweeps(landscape: Landscape, count: int, store: Store) -> None:
     for seed in range(count):
         sweeps.sweep(
-            landscape.task, "random", trials=TRIALS, tuner_seed=seed, seeds=landscape.seeds[:1], objective="table",
-            store=store, name=f"random-{seed}",
-        )  # fmt: skip
+            landscape.task,
+            "random",
+            trials=TRIALS,
+            tuner_seed=seed,
+            seeds=landscape.seeds[:1],
+            objective="table",
+            store=store,
+            name=f"random-{seed}",
+        )
 
 
 def timed(action: Callable[[], object]) -> float:

@@ -124,9 +124,12 @@ def bootstrap(table: pd.DataFrame, repetitions: int = 1000) -> tuple[float, floa
 
 
 def draw(
-    pairs: pd.DataFrame, systems: Mapping[str, tuple[pd.DataFrame, pd.Series]], task: str, path: Path,
+    pairs: pd.DataFrame,
+    systems: Mapping[str, tuple[pd.DataFrame, pd.Series]],
+    task: str,
+    path: Path,
     their_scores: str = "their mean score",
-) -> None:  # fmt: skip
+) -> None:
     """A picture: `pairs` of scores, columns `ours` and `theirs`; and along each hyperparameter the mean score of each of the
     `systems`, by their configs and mean scores, with two standard errors.
     """

@@ -37,15 +37,29 @@ TASKS: dict[str, tuple[int, dict[str, Any]]] = {
     "ppo/CartPole-v1": (
         102_400,
         {
-            "learning_rate": 1e-3, "anneal_steps": 102_400, "gamma": 0.98, "gae_lambda": 0.8, "vf_clip_eps": 1e9,
-            "num_envs": 8, "num_steps": 32, "num_epochs": 20, "minibatch_size": 256,
+            "learning_rate": 1e-3,
+            "anneal_steps": 102_400,
+            "gamma": 0.98,
+            "gae_lambda": 0.8,
+            "vf_clip_eps": 1e9,
+            "num_envs": 8,
+            "num_steps": 32,
+            "num_epochs": 20,
+            "minibatch_size": 256,
         },
     ),
     "dqn/CartPole-v1": (
         50_000,
         {
-            "learning_rate": 2.3e-3, "double_q": False, "num_envs": 1, "train_freq": 250, "gradient_steps": 125,
-            "target_update_interval": 250, "exploration_fraction": 0.16, "final_epsilon": 0.04, "activation": "relu",
+            "learning_rate": 2.3e-3,
+            "double_q": False,
+            "num_envs": 1,
+            "train_freq": 250,
+            "gradient_steps": 125,
+            "target_update_interval": 250,
+            "exploration_fraction": 0.16,
+            "final_epsilon": 0.04,
+            "activation": "relu",
             "schedule_steps": 50_000,
         },
     ),
@@ -53,7 +67,7 @@ TASKS: dict[str, tuple[int, dict[str, Any]]] = {
         10_000,
         {"learning_rate": 1e-3, "batch_size": 128, "num_envs": 1, "schedule_steps": 10_000},
     ),
-}  # fmt: skip
+}
 
 
 def main() -> None:
@@ -105,9 +119,13 @@ def sb3_curves(
     algorithm, env = name.split("/")
     config: Any = configs.make(algorithms.get(algorithm).config, changes)
     task = {
-        "algorithm": algorithm, "env": env, "config": configs.values(config), "points": points,
-        "seeds": list(range(args.seeds)), "num_episodes": NUM_EPISODES,
-    }  # fmt: skip
+        "algorithm": algorithm,
+        "env": env,
+        "config": configs.values(config),
+        "points": points,
+        "seeds": list(range(args.seeds)),
+        "num_episodes": NUM_EPISODES,
+    }
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         json.dump(task, file)
         file.flush()

@@ -18,7 +18,7 @@ def small(monkeypatch):
     """Builds of the tiny task, a few configs at a time."""
     known = tiny.task()
     monkeypatch.setattr(tasks, "get", lambda *names: known)
-    monkeypatch.setattr(building, "BATCH", 2)
+    monkeypatch.setattr(build_landscape, "BATCH", 2)
 
 
 @pytest.fixture

@@ -29,13 +29,16 @@ def test_the_card(landscape):
     for text in (
         "12 configs x 3 seeds x 10 points x 128 episodes: 36 runs of dqn on CartPole-v1",
         "- 12 configs of the planned 256 and the default.\n- 3 of the planned 10 seeds.\n",
-        "- 1 of 36 runs are `diverged`", "- 1 of 36 runs are `failed`",
-        "returns are between 0 and\n500:", "surrogate`) | 0.877 | 12.3 |", "table`) | 0.300 | 99 |",
+        "- 1 of 36 runs are `diverged`",
+        "- 1 of 36 runs are `failed`",
+        "returns are between 0 and\n500:",
+        "surrogate`) | 0.877 | 12.3 |",
+        "table`) | 0.300 | 99 |",
         "| `learning_rate` | double | hyperparameter in [1e-06, 0.1] (log) |",
         "; null unless use_target_network is True |",
         "| `q_loss` | float | loss of the action values, mean over the training since the evaluation before |",
         "| device | cpu |",
-    ):  # fmt: skip
+    ):
         assert text in card
     for name in cards.TABLES:
         for column in pq.read_schema(landscape.directory / f"{name}.parquet").names:
@@ -45,7 +48,7 @@ def test_the_card(landscape):
 def test_how_well_a_surrogate_predicts_it(landscape, monkeypatch):
     build_landscape.describe(landscape)
     assert "Not measured: there are too few configs." in (landscape.directory / "README.md").read_text()
-    monkeypatch.setattr(tables, "MIN_CONFIGS", 12)
+    monkeypatch.setattr(tabular, "MIN_CONFIGS", 12)
     build_landscape.describe(landscape)
     assert re.search(r"cross-validated .* \| -?\d\.\d{3} \|", (landscape.directory / "README.md").read_text())
 

@@ -30,9 +30,15 @@ def make(tmp_path_factory):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("hpo.objectives.training.Training", functools.partial(Parabola, []))
             return hpo.compare(
-                ["sobol", Halving], tasks, repeats=repeats, budget=4, seeds=2, test_seeds=2, baselines=baselines,
+                ["sobol", Halving],
+                tasks,
+                repeats=repeats,
+                budget=4,
+                seeds=2,
+                test_seeds=2,
+                baselines=baselines,
                 store=tmp_path_factory.mktemp("comparison") / "store.sqlite",
-            )  # fmt: skip
+            )
 
     return make
 

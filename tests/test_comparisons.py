@@ -18,7 +18,8 @@ from arl.errors import InputError
 from arl.records.store import Store
 from arl.records.sweep import SweepRecord
 from hpo import plans, scores, sweeps, testing
-from hpo.comparisons import compare, incumbents
+from hpo.comparisons import compare as comparing
+from hpo.comparisons import incumbents
 from hpo.comparisons.results import NUM_POINTS
 from hpo.objectives.training import Training
 from hpo.trial import Trial
@@ -38,10 +39,12 @@ class Exploit(Listed):
         first, second = (tiny.config(space, rate) for rate in self.rates)
         super().__init__(
             [
-                Trial(0, first, fidelity // 5), Trial(1, second, fidelity // 5),
-                Trial(2, first, 2 * fidelity // 5, parent=0), Trial(3, second, fidelity, parent=2),
+                Trial(0, first, fidelity // 5),
+                Trial(1, second, fidelity // 5),
+                Trial(2, first, 2 * fidelity // 5, parent=0),
+                Trial(3, second, fidelity, parent=2),
             ]
-        )  # fmt: skip
+        )
 
     def ask(self, n):
         return super().ask(2 if len(self.trials) == 4 else 1)
@@ -75,7 +78,7 @@ def test_one_test_seed_shows_no_spread(tmp_path, trained):
     assert compare(tmp_path / "store.sqlite", test_seeds=1).incumbents.test_std.isna().all()
 
 
-class Stops(compare.View):
+class Stops(comparing.View):
     """Ctrl-C after a number of trials."""
 
     def __init__(self, num):
@@ -305,9 +308,9 @@ def test_bad_input_is_refused_before_anything_is_trained(tmp_path, trained, chan
 
 def test_tasks_may_have_their_own_fidelities():
     on = ["ppo/CartPole-v1", "dqn/CartPole-v1"]
-    design = compare.design(["sobol"], on, fidelity=[25_000, 20_000])
+    design = comparing.design(["sobol"], on, fidelity=[25_000, 20_000])
     assert [task.fidelity for task in design.tasks] == [25_000, 20_000]
-    words = compare.command(design)
+    words = comparing.command(design)
     assert words[words.index("--fidelity") + 1] == "25000,20000"
 
 
@@ -331,14 +334,20 @@ def test_a_name_that_is_taken_is_refused(tmp_path, trained):
 @pytest.mark.parametrize(
     ("num_seeds", "given", "tuning", "tests"),
     [
-        (2, {}, 1, 1), (3, {}, 1, 2), (4, {}, 2, 2), (10, {}, 3, 5), (4, {"seeds": 3}, 3, 1), (9, {"seeds": 1}, 1, 5),
-        (9, {"test_seeds": 2}, 3, 2), (4, {"test_seeds": 3}, 1, 3),
+        (2, {}, 1, 1),
+        (3, {}, 1, 2),
+        (4, {}, 2, 2),
+        (10, {}, 3, 5),
+        (4, {"seeds": 3}, 3, 1),
+        (9, {"seeds": 1}, 1, 5),
+        (9, {"test_seeds": 2}, 3, 2),
+        (4, {"test_seeds": 3}, 1, 3),
     ],
-)  # fmt: skip
+)
 def test_a_comparison_shares_out_the_seeds_that_a_landscape_has(monkeypatch, num_seeds, given, tuning, tests):
     known = landscape_of(by_learning_rate, num_seeds=num_seeds)
     monkeypatch.setattr(dataset, "available", lambda: {known.name: known})
-    chosen = compare.design(["sobol"], [known.task], objective="table", **given)
+    chosen = comparing.design(["sobol"], [known.task], objective="table", **given)
     assert (chosen.seeds, chosen.test_seeds) == (tuple(range(tuning)), tuple(range(tuning, tuning + tests)))
 
 
@@ -354,7 +363,7 @@ def test_seeds_of_a_comparison_are_those_that_there_are(monkeypatch, there, give
     known = landscape_of(by_learning_rate, num_seeds=len(there))
     known.about["seeds"] = there
     monkeypatch.setattr(dataset, "available", lambda: {known.name: known})
-    chosen = compare.design(["sobol"], [known.task], objective="table", **given)
+    chosen = comparing.design(["sobol"], [known.task], objective="table", **given)
     assert (chosen.seeds, chosen.test_seeds) == (tuning, tests)
 
 
@@ -362,7 +371,7 @@ def test_no_comparison_on_a_single_seed(monkeypatch):
     known = landscape_of(by_learning_rate, num_seeds=1)
     monkeypatch.setattr(dataset, "available", lambda: {known.name: known})
     with pytest.raises(InputError, match="landscape dqn/CartPole-v1 must have at least 2 seeds for a comparison"):
-        compare.design(["sobol"], [known.task], objective="surrogate")
+        comparing.design(["sobol"], [known.task], objective="surrogate")
 
 
 def test_more_test_seeds_keep_the_tuning(tmp_path, trained):
@@ -463,7 +472,10 @@ def test_promotions_of_a_config_are_one_link():
     }
     chain = incumbents.chain(records, 4)
     assert [(steps, json.loads(config)) for steps, config in chain] == [(4, one), (8, two), (10, one)]
-    trials = compare.test_trials([chain, chain[:1], incumbents.chain(records, 2)], {})
+    trials = comparing.test_trials([chain, chain[:1], incumbents.chain(records, 2)], {})
     assert [(trial.id, trial.fidelity, trial.parent) for trial in trials] == [
-        (0, 4, None), (1, 8, 0), (2, 6, 0), (3, 10, 1)
-    ]  # fmt: skip
+        (0, 4, None),
+        (1, 8, 0),
+        (2, 6, 0),
+        (3, 10, 1),
+    ]

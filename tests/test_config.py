@@ -99,9 +99,14 @@ def test_a_config_can_not_be_changed():
 
 def test_kinds():
     assert configs.kinds(Example) == {
-        "rate": "traced", "bias": "traced", "flag": "traced", "steps": "traced",
-        "epochs": "shared", "width": "static", "kind": "static",
-    }  # fmt: skip
+        "rate": "traced",
+        "bias": "traced",
+        "flag": "traced",
+        "steps": "traced",
+        "epochs": "shared",
+        "width": "static",
+        "kind": "static",
+    }
 
 
 def test_leaves_are_all_but_the_static_hyperparameters():

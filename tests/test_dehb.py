@@ -37,9 +37,13 @@ def test_the_first_bracket_is_successive_halving_and_the_rest_is_new():
 
 
 @given(
-    budget=st.floats(4, 12), fidelity=st.integers(1, 500), eta=st.floats(1.5, 5), num_rungs=st.integers(1, 4),
-    batch=st.integers(1, 20), continued=st.booleans(),
-)  # fmt: skip
+    budget=st.floats(4, 12),
+    fidelity=st.integers(1, 500),
+    eta=st.floats(1.5, 5),
+    num_rungs=st.integers(1, 4),
+    batch=st.integers(1, 20),
+    continued=st.booleans(),
+)
 def test_never_spends_more_than_its_budget(budget, fidelity, eta, num_rungs, batch, continued):
     played = game(batch, fidelity=fidelity, budget=budget, eta=eta, num_rungs=num_rungs, continued=continued)
     assert (budget - num_rungs) * fidelity - 1 < played.env_steps <= (budget + 1e-9) * fidelity

@@ -59,9 +59,12 @@ def progress(last=True, env_steps=(4, 8)):
 
 def updated(config, learner, where):
     batch = Transitions(
-        obs=jnp.array([[1.0], [1.0]]), action=jnp.array([[0.0], [1.0]]), reward=jnp.array([1.0, 1.0]),
-        next_obs=jnp.array([[1.0], [1.0]]), discount=jnp.array([0.5, 0.0]),
-    )  # fmt: skip
+        obs=jnp.array([[1.0], [1.0]]),
+        action=jnp.array([[0.0], [1.0]]),
+        reward=jnp.array([1.0, 1.0]),
+        next_obs=jnp.array([[1.0], [1.0]]),
+        discount=jnp.array([0.5, 0.0]),
+    )
     return dqn._update(learner, config, CARTPOLE, batch, jnp.array([1.0, 0.5]), KEY, where)
 
 
@@ -114,9 +117,18 @@ def trained():
 
 
 PROBE = {
-    "num_envs": 4, "train_freq": 1, "gradient_steps": 4, "batch_size": 32, "buffer_size": 512, "max_buffer_size": 512,
-    "target_update_interval": 4, "tau": 0.1, "schedule_steps": 2000, "gamma": 0.9, "n_step": 1,
-}  # fmt: skip
+    "num_envs": 4,
+    "train_freq": 1,
+    "gradient_steps": 4,
+    "batch_size": 32,
+    "buffer_size": 512,
+    "max_buffer_size": 512,
+    "target_update_interval": 4,
+    "tau": 0.1,
+    "schedule_steps": 2000,
+    "gamma": 0.9,
+    "n_step": 1,
+}
 
 
 def q_of(config, state, obs):

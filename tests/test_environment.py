@@ -76,11 +76,18 @@ def test_actions_are_configs_of_what_may_change(env):
     action = env.action({"learning_rate": 0.01, "num_epochs": 2, "normalize_advantage": False})
     assert env.action_space.contains(action)
     assert env.config(action) == {
-        "learning_rate": 0.01, "num_epochs": 2, "normalize_advantage": False, "hidden_size": 32,
-    }  # fmt: skip
+        "learning_rate": 0.01,
+        "num_epochs": 2,
+        "normalize_advantage": False,
+        "hidden_size": 32,
+    }
     assert env.config(env.action({})) == {
-        "learning_rate": 1e-3, "num_epochs": 1, "normalize_advantage": True, "clip_eps": 0.2, "hidden_size": 32,
-    }  # fmt: skip
+        "learning_rate": 1e-3,
+        "num_epochs": 1,
+        "normalize_advantage": True,
+        "clip_eps": 0.2,
+        "hidden_size": 32,
+    }
 
 
 def test_flat_actions_are_points_of_the_unit_cube(vector):
@@ -88,8 +95,11 @@ def test_flat_actions_are_points_of_the_unit_cube(vector):
     again = vector.config(vector.action(config))
     assert again == pytest.approx({**config, "hidden_size": 32}, rel=1e-5)
     assert vector.config([0.0, 0.9, 0.0, 0.5]) == {
-        "learning_rate": pytest.approx(1e-6), "num_epochs": 1, "normalize_advantage": False, "hidden_size": 32,
-    }  # fmt: skip
+        "learning_rate": pytest.approx(1e-6),
+        "num_epochs": 1,
+        "normalize_advantage": False,
+        "hidden_size": 32,
+    }
 
 
 def test_what_is_fixed_is_no_part_of_an_action():

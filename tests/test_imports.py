@@ -32,13 +32,21 @@ def arlbench_frame():
         for config in CONFIGS:
             switch, target = config % 2 == 1, config % 4 > 1
             for point, budget in enumerate(BUDGETS):
-                rows.append({
-                    "run_id": config, "budget": budget, "performance": performance(config, seed, point),
-                    "hp_config.buffer_batch_size": [256, 512][config % 3 == 0], "hp_config.buffer_prio_sampling": switch,
-                    "hp_config.learning_rate": 10.0 ** -(1 + config / 2), "hp_config.learning_starts": 100 + 7 * config,
-                    "hp_config.use_target_network": target, "hp_config.buffer_alpha": 0.1 * config if switch else math.nan,
-                    "hp_config.tau": 0.01 + 0.1 * config if target else math.nan, "seed": seed,
-                })  # fmt: skip
+                rows.append(
+                    {
+                        "run_id": config,
+                        "budget": budget,
+                        "performance": performance(config, seed, point),
+                        "hp_config.buffer_batch_size": [256, 512][config % 3 == 0],
+                        "hp_config.buffer_prio_sampling": switch,
+                        "hp_config.learning_rate": 10.0 ** -(1 + config / 2),
+                        "hp_config.learning_starts": 100 + 7 * config,
+                        "hp_config.use_target_network": target,
+                        "hp_config.buffer_alpha": 0.1 * config if switch else math.nan,
+                        "hp_config.tau": 0.01 + 0.1 * config if target else math.nan,
+                        "seed": seed,
+                    }
+                )
     return pd.DataFrame(rows)
 
 
@@ -69,8 +77,12 @@ def test_arlbench(arlbench):
     assert arlbench.return_range == (-1800.0, -100.0)
     configs = arlbench.plain_configs
     assert configs[0] == {
-        "batch_size": 512, "prioritized": False, "learning_rate": 0.1, "learning_starts": 100, "use_target_network": False
-    }  # fmt: skip
+        "batch_size": 512,
+        "prioritized": False,
+        "learning_rate": 0.1,
+        "learning_starts": 100,
+        "use_target_network": False,
+    }
     assert configs[3].keys() - configs[0].keys() == {"priority_alpha", "tau"}
     by_name = {known["name"]: known for known in arlbench.about["space"]["hyperparameters"]}
     assert by_name["learning_rate"]["log"]
@@ -98,8 +110,10 @@ def test_missing_and_nan_rows_are_imported_flagged_and_counted(tmp_path):
     assert "8 configs x 3 seeds: runs 21 completed, 1 diverged, 2 missing; 7 of 96 points without a return" in printed
     landscape = landscapes.dataset.read(tmp_path / "data" / "arlbench-sac-Pendulum-v1")
     assert landscape.runs.set_index(["config", "seed"]).status[[(1, 2), (3, 0), (4, 1)]].to_list() == [
-        "diverged", "missing", "missing"
-    ]  # fmt: skip
+        "diverged",
+        "missing",
+        "missing",
+    ]
     assert len(landscape.curves()) == 96
     assert landscape.cube[1, 2].tolist() == [-220.0, -221.0, -1800.0, -1800.0]
     scores = landscape.scores().set_index("config")
@@ -179,9 +193,7 @@ def test_hporlbench(tmp_path):
     assert pong.plain_configs == [
         {"learning_rate": rate, "gamma": gamma, "clip_eps": 0.2} for rate, gamma in ((0.001, 0.9), (0.1, 1.0))
     ]
-    assert set(dqn.plain_configs[0]) == {
-        "learning_rate", "gamma", "initial_epsilon", "num_layers", "hidden_size"
-    }  # fmt: skip
+    assert set(dqn.plain_configs[0]) == {"learning_rate", "gamma", "initial_epsilon", "num_layers", "hidden_size"}
     assert pong.about["settings"]["fidelity"] == 30_000
     assert pong.about["status"] == {"completed": 3, "missing": 1}
     assert pong.scores().score.to_list() == [2.5, 4.0]
@@ -211,10 +223,14 @@ def test_objectives_answer_from_imported_landscapes(tmp_path, monkeypatch, arlbe
 @pytest.mark.parametrize(
     "words",
     [
-        ["list"], ["query", ARLBENCH, "--where", "tau > 0.2 and prioritized"], ["verify", ARLBENCH], ["analyse", ARLBENCH],
-        ["plot", ARLBENCH, "--x", "batch_size", "--y", "tau"], ["importance", ARLBENCH],
+        ["list"],
+        ["query", ARLBENCH, "--where", "tau > 0.2 and prioritized"],
+        ["verify", ARLBENCH],
+        ["analyse", ARLBENCH],
+        ["plot", ARLBENCH, "--x", "batch_size", "--y", "tau"],
+        ["importance", ARLBENCH],
     ],
-)  # fmt: skip
+)
 def test_commands_on_imported_landscapes(tmp_path, monkeypatch, arlbench, words):
     monkeypatch.setenv("ARL_LANDSCAPES", str(arlbench.directory.parent))
     got = arl(tmp_path, "landscape", *words)
@@ -278,11 +294,15 @@ def test_files_of_other_kinds_are_refused(tmp_path):
     whole = run.read_text()
     (tmp_path / "empty").mkdir()
     cases = [
-        ("arlbench", [good, cut], "can't be read"), ("arlbench", [foreign], "can't be read"),
-        ("arlbench", [tmp_path / "no_ppo.csv"], "can't be read"), ("arlbench", [named], "must be named ENV_ALGORITHM"),
-        ("arlbench", [good, good], "must be of different tasks"), ("arlbenc", [good], "did you mean 'arlbench'"),
-        ("hporlbench", [good], "must be named as HPO-RL-Bench's runs"), ("hporlbench", [tmp_path / "empty"], "got no .json"),
-    ]  # fmt: skip
+        ("arlbench", [good, cut], "can't be read"),
+        ("arlbench", [foreign], "can't be read"),
+        ("arlbench", [tmp_path / "no_ppo.csv"], "can't be read"),
+        ("arlbench", [named], "must be named ENV_ALGORITHM"),
+        ("arlbench", [good, good], "must be of different tasks"),
+        ("arlbenc", [good], "did you mean 'arlbench'"),
+        ("hporlbench", [good], "must be named as HPO-RL-Bench's runs"),
+        ("hporlbench", [tmp_path / "empty"], "got no .json"),
+    ]
     for form, paths, message in cases:
         got = arl(tmp_path, "landscape", "import", form, *paths, "--out", "out")
         assert (got.status, got.out, got.err.count("\n")) == (2, "", 1)

@@ -115,9 +115,15 @@ def test_asha_by_hand():
 @pytest.mark.parametrize("name", NAMES)
 class TestEverySchedule:
     @given(
-        budget=st.floats(1, 12), fidelity=st.integers(1, 500), eta=st.floats(1.3, 5), num_rungs=st.integers(1, 6),
-        least=st.integers(1, 50), batch=st.integers(1, 20), continued=st.booleans(), seed=st.integers(0, 3),
-    )  # fmt: skip
+        budget=st.floats(1, 12),
+        fidelity=st.integers(1, 500),
+        eta=st.floats(1.3, 5),
+        num_rungs=st.integers(1, 6),
+        least=st.integers(1, 50),
+        batch=st.integers(1, 20),
+        continued=st.booleans(),
+        seed=st.integers(0, 3),
+    )
     def test_never_spends_more_than_its_budget(
         self, name, budget, fidelity, eta, num_rungs, least, batch, continued, seed
     ):

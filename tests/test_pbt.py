@@ -68,9 +68,14 @@ class TestEveryPopulation:
         assert whole == parts == singly
 
     @given(
-        budget=st.floats(1, 9), fidelity=st.integers(1, 300), num_intervals=st.integers(1, 12), least=st.integers(1, 90),
-        quantile=st.floats(0, 0.5), population=st.integers(1, 9), batch=st.integers(1, 12),
-    )  # fmt: skip
+        budget=st.floats(1, 9),
+        fidelity=st.integers(1, 300),
+        num_intervals=st.integers(1, 12),
+        least=st.integers(1, 90),
+        quantile=st.floats(0, 0.5),
+        population=st.integers(1, 9),
+        batch=st.integers(1, 12),
+    )
     def test_spends_whole_full_runs(self, name, budget, fidelity, num_intervals, least, quantile, population, batch):
         options = {"num_intervals": num_intervals, "min_fidelity": least, "quantile": quantile}
         options["population"] = min(population, int(budget))
@@ -94,8 +99,9 @@ class TestEveryPopulation:
             tuners.make(
                 name, {"space": space, "fidelity": 40, "seed": 1, "budget": 8.0, "mutable": mutable}, {"quantile": 0.4}
             ),
-            lambda trial: trial.config["rate"], space=space,
-        )  # fmt: skip
+            lambda trial: trial.config["rate"],
+            space=space,
+        )
         changed = set()
         for trial in played.trials.values():
             if trial.parent is not None:
@@ -122,9 +128,12 @@ class TestEveryPopulation:
     def test_whoever_diverged_or_failed_is_replaced(self, name, status):
         bad = {0, 2, 3, 7, 16}
         played = game(
-            name, budget=8.0, num_intervals=3, status=lambda trial: status if trial.id in bad else "completed",
+            name,
+            budget=8.0,
+            num_intervals=3,
+            status=lambda trial: status if trial.id in bad else "completed",
             score=lambda trial: 9.0 if trial.id in bad else float(trial.id % 8),
-        )  # fmt: skip
+        )
         assert len(played.trials) == 24
         assert not any(trial.parent in bad for trial in played.trials.values())
         assert {played.trials[8 + i].parent for i in (0, 2, 3)} <= {5, 6}

@@ -92,8 +92,12 @@ def test_inactive_hyperparameters_are_missing(record):
 
 def test_columns_have_the_types_of_what_they_hold(record):
     assert record.trials.dtypes[["trial", "fidelity", "score", "env_steps", "num_layers"]].map(str).tolist() == [
-        "int64", "int64", "float64", "int64", "int64",
-    ]  # fmt: skip
+        "int64",
+        "int64",
+        "float64",
+        "int64",
+        "int64",
+    ]
     assert str(record.trials.dtypes["parent"]) == "Int64"
     assert str(record.runs.dtypes["seed"]) == "int64"
     assert str(record.curves.dtypes["return_mean"]) == "float64"
@@ -161,8 +165,12 @@ def test_a_sweep_that_has_only_begun_has_empty_frames(load):
 def test_export_can_be_read_back(record, tmp_path):
     path = record.export(tmp_path / "new" / "export")
     assert sorted(file.name for file in path.iterdir()) == [
-        "curves.parquet", "runs.parquet", "space.json", "sweep.json", "trials.parquet",
-    ]  # fmt: skip
+        "curves.parquet",
+        "runs.parquet",
+        "space.json",
+        "sweep.json",
+        "trials.parquet",
+    ]
     for name in ("trials", "runs", "curves"):
         exported = pd.read_parquet(path / f"{name}.parquet")
         pd.testing.assert_frame_equal(exported, getattr(record, name), check_exact=True)

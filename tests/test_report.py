@@ -140,7 +140,7 @@ def painted(value, key=""):
 @pytest.fixture(autouse=True)
 def no_plotly(monkeypatch):
     """Five megabytes of plotly.js would slow down every test that parses a page."""
-    monkeypatch.setattr(report, "get_plotlyjs", lambda: "const Plotly = null;")
+    monkeypatch.setattr(sweep_report, "get_plotlyjs", lambda: "const Plotly = null;")
 
 
 @pytest.fixture
@@ -255,9 +255,19 @@ def test_incumbent_is_of_the_highest_fidelity_so_far():
 def test_sweep_that_has_only_begun_has_a_page():
     space = {"hyperparameters": [{"name": "learning_rate", "log": True}]}
     settings = {
-        "task": "ppo/CartPole-v1", "return_range": [0.0, 500.0], "num_points": 10, "preset": "full", "fidelity": 400,
-        "tuner": "random", "tuner_seed": 0, "options": {}, "trials": 3, "budget": None, "batch": 3, "seeds": [0],
-    }  # fmt: skip
+        "task": "ppo/CartPole-v1",
+        "return_range": [0.0, 500.0],
+        "num_points": 10,
+        "preset": "full",
+        "fidelity": 400,
+        "tuner": "random",
+        "tuner_seed": 0,
+        "options": {},
+        "trials": 3,
+        "budget": None,
+        "batch": 3,
+        "seeds": [0],
+    }
     record = SweepRecord("demo", settings, provenance={}, timing={}, space=space, records={})
     assert "no trial completed" in Page(sweep_report.render(record)).visible()
 

@@ -17,10 +17,21 @@ from envs.vector import VectorEnv
 
 KEY = jax.random.key(0)
 PROBE = {
-    "num_envs": 4, "train_freq": 1, "gradient_steps": 4, "batch_size": 32, "buffer_size": 512, "max_buffer_size": 512,
-    "target_update_interval": 1, "tau": 0.1, "schedule_steps": 4000, "gamma": 0.9, "n_step": 1, "prioritized": False,
-    "normalize_observations": False, "hidden_size": 16,
-}  # fmt: skip
+    "num_envs": 4,
+    "train_freq": 1,
+    "gradient_steps": 4,
+    "batch_size": 32,
+    "buffer_size": 512,
+    "max_buffer_size": 512,
+    "target_update_interval": 1,
+    "tau": 0.1,
+    "schedule_steps": 4000,
+    "gamma": 0.9,
+    "n_step": 1,
+    "prioritized": False,
+    "normalize_observations": False,
+    "hidden_size": 16,
+}
 
 
 def small(**values):
@@ -58,9 +69,12 @@ def learner_of(env, config):
 
 def updated(env, config, learner, action, due=1):
     batch = Transitions(
-        obs=jnp.zeros((2, learner.actor[0].weight.shape[1])), action=jnp.array(action), reward=jnp.array([1.0, 3.0]),
-        next_obs=jnp.ones((2, learner.actor[0].weight.shape[1])), discount=jnp.zeros(2),
-    )  # fmt: skip
+        obs=jnp.zeros((2, learner.actor[0].weight.shape[1])),
+        action=jnp.array(action),
+        reward=jnp.array([1.0, 3.0]),
+        next_obs=jnp.ones((2, learner.actor[0].weight.shape[1])),
+        discount=jnp.zeros(2),
+    )
     progress = Progress((jnp.array(0), jnp.array(4)), jnp.array(True), jnp.array(due))
     return sac._update(learner, config, vector.make(env), batch, jnp.ones(2), KEY, progress)
 

@@ -42,8 +42,12 @@ def play(tuner, objective, *batches):
 def test_a_trial_without_a_score_costs_as_much_as_the_worst(score, status):
     tuner = Smac(square(), FIDELITY, budget=16.0)
     scores = {0: score, 1: -5.0, 2: 3.0}
-    tuner.tell([testing.result(trial, scores[trial.id % 3], status if trial.id % 3 == 0 else "completed")
-                for trial in tuner.ask(4)])  # fmt: skip
+    tuner.tell(
+        [
+            testing.result(trial, scores[trial.id % 3], status if trial.id % 3 == 0 else "completed")
+            for trial in tuner.ask(4)
+        ]
+    )
     assert sorted(value.cost for value in tuner.facade.runhistory.values()) == [-3.0, 5.0, 5.0, 5.0]
     assert len(tuner.ask(3)) == 3
 

@@ -106,9 +106,13 @@ def test_pairs_agree_with_scikit_posthocs():
     """`scikit_posthocs.posthoc_siegel_friedman(scores, p_adjust="holm")` of version 0.17.1 on these scores."""
     scores = np.random.default_rng(2).normal(size=(5, 4)) + np.arange(4)
     known = {
-        (0, 1): 0.9248654529, (0, 2): 0.1374316806, (0, 3): 0.0858352706,
-        (1, 2): 0.4249340709, (1, 3): 0.3456429319, (2, 3): 0.9248654529,
-    }  # fmt: skip
+        (0, 1): 0.9248654529,
+        (0, 2): 0.1374316806,
+        (0, 3): 0.0858352706,
+        (1, 2): 0.4249340709,
+        (1, 3): 0.3456429319,
+        (2, 3): 0.9248654529,
+    }
     assert statistics.rank_test(scores).pairs == pytest.approx(known, abs=1e-9)
 
 

@@ -167,9 +167,15 @@ def _collect(
     after = env.step(keys, state.env_state, env.scaled(action), fresh)
     done = after.terminated | after.truncated
     memory = replay.add(
-        state.replay, config, state.obs, action.reshape(config.num_envs, -1).astype(jnp.float32), after.reward,
-        after.next_obs, after.terminated, done,
-    )  # fmt: skip
+        state.replay,
+        config,
+        state.obs,
+        action.reshape(config.num_envs, -1).astype(jnp.float32),
+        after.reward,
+        after.next_obs,
+        after.terminated,
+        done,
+    )
     seen = normalizer.update(state.normalizer, state.obs)
     state = OffPolicyState(state.learner, noise, memory, seen, after.state, after.obs)
     return state, metrics.add_steps(totals, after.reward, done)

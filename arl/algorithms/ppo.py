@@ -23,8 +23,15 @@ from arl.networks import mlp
 from envs.vector import VectorEnv
 
 METRICS = (
-    "policy_loss", "value_loss", "entropy", "kl", "clip_fraction", "value", "explained_variance", *metrics.COMMON
-)  # fmt: skip
+    "policy_loss",
+    "value_loss",
+    "entropy",
+    "kl",
+    "clip_fraction",
+    "value",
+    "explained_variance",
+    *metrics.COMMON,
+)
 _ADAM_EPS = 1e-5
 
 
@@ -216,9 +223,14 @@ def _samples(state: PPOState, config: PPOConfig, env: VectorEnv, rollout: Rollou
     )
     value, next_value = _value(state.params, config, obs), _value(state.params, config, next_obs)
     advantage = gae(
-        rollout.reward, value.reshape(rollout.reward.shape), next_value.reshape(rollout.reward.shape),
-        rollout.terminated, rollout.done, config.gamma, config.gae_lambda,
-    ).reshape(-1)  # fmt: skip
+        rollout.reward,
+        value.reshape(rollout.reward.shape),
+        next_value.reshape(rollout.reward.shape),
+        rollout.terminated,
+        rollout.done,
+        config.gamma,
+        config.gae_lambda,
+    ).reshape(-1)
     log_prob = distribution.log_prob(_policy(state.params, config, obs), state.params.log_std, flat.action)
     return Samples(obs, flat.action, log_prob, value, advantage, target=advantage + value)
 

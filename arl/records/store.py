@@ -29,17 +29,19 @@ _metadata = sa.MetaData()
 _about = sa.Table("arl_store", _metadata, sa.Column("schema_version", sa.Integer, primary_key=True))
 
 _sweeps = sa.Table(
-    "sweeps", _metadata,
+    "sweeps",
+    _metadata,
     sa.Column("name", sa.String, primary_key=True),
     sa.Column("settings", sa.JSON, nullable=False),
     sa.Column("provenance", sa.JSON, nullable=False),
     sa.Column("space", sa.JSON, nullable=False),
     sa.Column("timing", sa.JSON, nullable=False),
     sa.Column("created_at", sa.String, nullable=False),
-)  # fmt: skip
+)
 
 _trials = sa.Table(
-    "trials", _metadata,
+    "trials",
+    _metadata,
     sa.Column("sweep", sa.ForeignKey("sweeps.name", ondelete="CASCADE"), primary_key=True),
     sa.Column("trial", sa.Integer, primary_key=True),
     sa.Column("config", sa.JSON, nullable=False),
@@ -51,10 +53,11 @@ _trials = sa.Table(
     sa.Column("env_steps", sa.BigInteger, nullable=False),
     sa.Column("seconds", sa.Float, nullable=False),
     sa.Column("finished_at", sa.String, nullable=False),
-)  # fmt: skip
+)
 
 _runs = sa.Table(
-    "runs", _metadata,
+    "runs",
+    _metadata,
     sa.Column("sweep", sa.String, primary_key=True),
     sa.Column("trial", sa.Integer, primary_key=True),
     sa.Column("seed", sa.Integer, primary_key=True),
@@ -64,10 +67,11 @@ _runs = sa.Table(
     sa.Column("seconds", sa.Float, nullable=False),
     sa.Column("provenance", sa.JSON, nullable=False),
     sa.ForeignKeyConstraint(["sweep", "trial"], ["trials.sweep", "trials.trial"], ondelete="CASCADE"),
-)  # fmt: skip
+)
 
 _points = sa.Table(
-    "points", _metadata,
+    "points",
+    _metadata,
     sa.Column("sweep", sa.String, primary_key=True),
     sa.Column("trial", sa.Integer, primary_key=True),
     sa.Column("seed", sa.Integer, primary_key=True),
@@ -78,7 +82,7 @@ _points = sa.Table(
     sa.Column("episode_length_mean", sa.Float),
     sa.Column("metrics", sa.JSON, nullable=False),
     sa.ForeignKeyConstraint(["sweep", "trial", "seed"], ["runs.sweep", "runs.trial", "runs.seed"], ondelete="CASCADE"),
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True)
@@ -397,17 +401,27 @@ def _begin_sqlite(connection: sa.Connection) -> None:
 
 def _trial_row(trial: TrialRecord) -> dict[str, Any]:
     return {
-        "config": dict(trial.config), "fidelity": trial.fidelity, "parent": trial.parent, "seeds": list(trial.seeds),
-        "status": trial.status, "score": trial.score, "finished_at": trial.finished_at,
-        "env_steps": sum(run.env_steps for run in trial.runs), "seconds": sum(run.seconds for run in trial.runs),
-    }  # fmt: skip
+        "config": dict(trial.config),
+        "fidelity": trial.fidelity,
+        "parent": trial.parent,
+        "seeds": list(trial.seeds),
+        "status": trial.status,
+        "score": trial.score,
+        "finished_at": trial.finished_at,
+        "env_steps": sum(run.env_steps for run in trial.runs),
+        "seconds": sum(run.seconds for run in trial.runs),
+    }
 
 
 def _run_row(run: RunRecord) -> dict[str, Any]:
     return {
-        "seed": run.seed, "status": run.status, "score": run.score, "env_steps": run.env_steps, "seconds": run.seconds,
+        "seed": run.seed,
+        "status": run.status,
+        "score": run.score,
+        "env_steps": run.env_steps,
+        "seconds": run.seconds,
         "provenance": dict(run.provenance),
-    }  # fmt: skip
+    }
 
 
 def _point_row(point: PointRecord) -> dict[str, Any]:
@@ -432,9 +446,12 @@ def _run_record(row: Mapping[str, Any], points: Sequence[PointRecord]) -> RunRec
 
 def _point_record(row: Mapping[str, Any]) -> PointRecord:
     return PointRecord(
-        row["env_steps"], _nan(row["return_mean"]), _nan(row["return_std"]), _nan(row["episode_length_mean"]),
+        row["env_steps"],
+        _nan(row["return_mean"]),
+        _nan(row["return_std"]),
+        _nan(row["episode_length_mean"]),
         {name: _nan(value) for name, value in row["metrics"].items()},
-    )  # fmt: skip
+    )
 
 
 def finite_or_none(value: float) -> float | None:

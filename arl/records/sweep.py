@@ -111,17 +111,32 @@ class SweepRecord:
         """A row per trial: what was asked, its status, score (mean over seeds) and cost, a column per hyperparameter."""
         rows = [
             {
-                "trial": record.trial, "fidelity": record.fidelity, "num_seeds": len(record.seeds),
-                "parent": record.parent, "status": record.status,
-                "score": record.score, "score_std": pd.Series([run.score for run in record.runs]).std(ddof=0),
-                "env_steps": sum(run.env_steps for run in record.runs), "seconds": sum(run.seconds for run in record.runs),
-                "finished_at": record.finished_at, **self._config_row(record),
+                "trial": record.trial,
+                "fidelity": record.fidelity,
+                "num_seeds": len(record.seeds),
+                "parent": record.parent,
+                "status": record.status,
+                "score": record.score,
+                "score_std": pd.Series([run.score for run in record.runs]).std(ddof=0),
+                "env_steps": sum(run.env_steps for run in record.runs),
+                "seconds": sum(run.seconds for run in record.runs),
+                "finished_at": record.finished_at,
+                **self._config_row(record),
             }
             for record in self.records.values()
-        ]  # fmt: skip
+        ]
         columns = [
-            "trial", "fidelity", "num_seeds", "parent", "status", "score", "score_std", "env_steps", "seconds", "finished_at",
-        ]  # fmt: skip
+            "trial",
+            "fidelity",
+            "num_seeds",
+            "parent",
+            "status",
+            "score",
+            "score_std",
+            "env_steps",
+            "seconds",
+            "finished_at",
+        ]
         return self._frame(rows, columns)
 
     @cached_property
@@ -129,11 +144,17 @@ class SweepRecord:
         """A row per run (a trial under one seed)."""
         rows = [
             {
-                "trial": record.trial, "seed": run.seed, "status": run.status, "score": run.score,
-                "env_steps": run.env_steps, "seconds": run.seconds, **self._config_row(record),
+                "trial": record.trial,
+                "seed": run.seed,
+                "status": run.status,
+                "score": run.score,
+                "env_steps": run.env_steps,
+                "seconds": run.seconds,
+                **self._config_row(record),
             }
-            for record in self.records.values() for run in record.runs
-        ]  # fmt: skip
+            for record in self.records.values()
+            for run in record.runs
+        ]
         return self._frame(rows, ["trial", "seed", "status", "score", "env_steps", "seconds"])
 
     @cached_property
@@ -141,12 +162,19 @@ class SweepRecord:
         """A row per evaluation point of each run; returns are NaN once a run has diverged."""
         rows = [
             {
-                "trial": record.trial, "seed": run.seed, "point": i, "env_steps": point.env_steps,
-                "return_mean": point.return_mean, "return_std": point.return_std,
-                "episode_length_mean": point.episode_length_mean, **point.metrics,
+                "trial": record.trial,
+                "seed": run.seed,
+                "point": i,
+                "env_steps": point.env_steps,
+                "return_mean": point.return_mean,
+                "return_std": point.return_std,
+                "episode_length_mean": point.episode_length_mean,
+                **point.metrics,
             }
-            for record in self.records.values() for run in record.runs for i, point in enumerate(run.points)
-        ]  # fmt: skip
+            for record in self.records.values()
+            for run in record.runs
+            for i, point in enumerate(run.points)
+        ]
         columns = ["trial", "seed", "point", "env_steps", "return_mean", "return_std", "episode_length_mean"]
         return pd.DataFrame(rows) if rows else pd.DataFrame(columns=columns)
 

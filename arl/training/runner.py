@@ -137,9 +137,15 @@ class Runner:
     """
 
     def __init__(
-        self, algorithm: Algorithm, env: VectorEnv, num_configs: int, num_seeds: int, num_episodes: int = 128,
-        lane_bytes: int = 1, lanes: tuple[int, int] | None = None,
-    ):  # fmt: skip
+        self,
+        algorithm: Algorithm,
+        env: VectorEnv,
+        num_configs: int,
+        num_seeds: int,
+        num_episodes: int = 128,
+        lane_bytes: int = 1,
+        lanes: tuple[int, int] | None = None,
+    ):
         self.algorithm, self.env, self.num_episodes = algorithm, env, num_episodes
         self.workers, self.memory = backend.workers(), backend.memory_bytes()
         self.width, self.rows = lanes or self._fitting_lanes(num_configs, num_seeds, lane_bytes)

@@ -58,9 +58,13 @@ def save(path: Path, algorithm: str, env: str, config: Any, seed: int, env_steps
 def packed(algorithm: str, env: str, config: Any, seed: int, env_steps: int, state: Any) -> bytes:
     """An agent as what its file holds."""
     about = {
-        "format": _FORMAT, "algorithm": algorithm, "env": env, "config": configs.values(config),
-        "seed": seed, "env_steps": env_steps,
-    }  # fmt: skip
+        "format": _FORMAT,
+        "algorithm": algorithm,
+        "env": env,
+        "config": configs.values(config),
+        "seed": seed,
+        "env_steps": env_steps,
+    }
     return serialization.msgpack_serialize(
         {"about": json.dumps(about), "state": serialization.to_state_dict(jax.device_get(state))}
     )

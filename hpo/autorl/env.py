@@ -75,9 +75,17 @@ class _Course:
     """What the environments share: their spaces, and how agents go through an interval side by side."""
 
     def __init__(
-        self, task: str | tasks.Task, num_intervals: int, num_envs: int, space: str, fidelity: int | None,
-        fixed: Mapping[str, Scalar], flat: bool, reward: str, seeds: Sequence[int],
-    ):  # fmt: skip
+        self,
+        task: str | tasks.Task,
+        num_intervals: int,
+        num_envs: int,
+        space: str,
+        fidelity: int | None,
+        fixed: Mapping[str, Scalar],
+        flat: bool,
+        reward: str,
+        seeds: Sequence[int],
+    ):
         self.task = tasks.get(task, space, fidelity) if isinstance(task, str) else task
         self.num_intervals, self.num_envs, self.flat, self.reward = num_intervals, num_envs, flat, reward
         self.seeds, self.fixed = tuple(seeds), dict(fixed)
@@ -217,10 +225,13 @@ class _Course:
         episode.over = failed or episode.interval == self.num_intervals
         episode.observation = self._observation(episode, curve)
         info = {
-            "seed": episode.seed, "status": "failed" if curve is None else "diverged" if failed else "completed",
-            "score": score, "env_steps": episode.agent.env_steps if episode.agent else 0, "config": config,
+            "seed": episode.seed,
+            "status": "failed" if curve is None else "diverged" if failed else "completed",
+            "score": score,
+            "env_steps": episode.agent.env_steps if episode.agent else 0,
+            "config": config,
             **({"error": error} if error is not None else {}),
-        }  # fmt: skip
+        }
         final = score if episode.over else 0.0
         return Step(gain if self.reward == "gain" else final, info)
 
@@ -251,16 +262,21 @@ class _Course:
     def save(self, path: Path, episodes: Sequence[Episode], generators: Sequence[np.random.Generator]) -> Path:
         """Write where all agents stand, and all random states; the file appears whole or not at all."""
         about = {
-            "format": _FORMAT, "settings": self.settings(),
+            "format": _FORMAT,
+            "settings": self.settings(),
             "episodes": [
                 {
-                    "seed": episode.seed, "interval": episode.interval, "score": episode.score, "over": episode.over,
-                    "config": episode.config, "observation": episode.observation.tolist(),
+                    "seed": episode.seed,
+                    "interval": episode.interval,
+                    "score": episode.score,
+                    "over": episode.over,
+                    "config": episode.config,
+                    "observation": episode.observation.tolist(),
                 }
                 for episode in episodes
             ],
             "random": [generator.bit_generator.state for generator in generators],
-        }  # fmt: skip
+        }
         packed = [self._packed(episode) for episode in episodes]
         return saved_agents.write(path, serialization.msgpack_serialize({"about": json.dumps(about), "agents": packed}))
 
@@ -316,10 +332,18 @@ class AutoRLEnv(gymnasium.Env[np.ndarray, Any]):
     metadata = {"render_modes": []}
 
     def __init__(
-        self, task: str | tasks.Task, num_intervals: int = 10, *, space: str = "published", fidelity: int | None = None,
-        fixed: Mapping[str, Scalar] | None = None, flat: bool = False, reward: str = "gain",
-        seeds: Sequence[int] = range(FIRST_TEST_SEED), render_mode: str | None = None,
-    ):  # fmt: skip
+        self,
+        task: str | tasks.Task,
+        num_intervals: int = 10,
+        *,
+        space: str = "published",
+        fidelity: int | None = None,
+        fixed: Mapping[str, Scalar] | None = None,
+        flat: bool = False,
+        reward: str = "gain",
+        seeds: Sequence[int] = range(FIRST_TEST_SEED),
+        render_mode: str | None = None,
+    ):
         self.course = _Course(task, num_intervals, 1, space, fidelity, fixed or {}, flat, reward, seeds)
         self.controlled, self.observation_names = self.course.controlled, self.course.observation_names
         self.action_space, self.observation_space = self.course.action_space(), self.course.observation_space()
@@ -384,16 +408,25 @@ class AutoRLVectorEnv(VectorEnv[np.ndarray, Any, np.ndarray]):
     metadata = {"render_modes": [], "autoreset_mode": AutoresetMode.NEXT_STEP}
 
     def __init__(
-        self, task: str | tasks.Task, num_envs: int, num_intervals: int = 10, *, space: str = "published",
-        fidelity: int | None = None, fixed: Mapping[str, Scalar] | None = None, flat: bool = False, reward: str = "gain",
+        self,
+        task: str | tasks.Task,
+        num_envs: int,
+        num_intervals: int = 10,
+        *,
+        space: str = "published",
+        fidelity: int | None = None,
+        fixed: Mapping[str, Scalar] | None = None,
+        flat: bool = False,
+        reward: str = "gain",
         seeds: Sequence[int] = range(FIRST_TEST_SEED),
-    ):  # fmt: skip
+    ):
         self.course = _Course(task, num_intervals, num_envs, space, fidelity, fixed or {}, flat, reward, seeds)
         self.controlled, self.observation_names = self.course.controlled, self.course.observation_names
         self.num_envs = num_envs
         self.single_action_space, self.single_observation_space = (
-            self.course.action_space(), self.course.observation_space(),
-        )  # fmt: skip
+            self.course.action_space(),
+            self.course.observation_space(),
+        )
         self.action_space = batch_space(self.single_action_space, num_envs)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.generators = [seeding.np_random(None)[0] for _ in range(num_envs)]

@@ -16,9 +16,13 @@ def rows(what: str, store: str | None) -> Rows:
         InputError: no such listing.
     """
     listings: dict[str, Callable[[], Rows]] = {
-        "tasks": _tasks, "envs": _envs, "tuners": _tuners, "algorithms": _algorithms, "spaces": _spaces,
+        "tasks": _tasks,
+        "envs": _envs,
+        "tuners": _tuners,
+        "algorithms": _algorithms,
+        "spaces": _spaces,
         "sweeps": lambda: _sweeps(store),
-    }  # fmt: skip
+    }
     if what not in listings:
         raise unknown("listing", what, listings)
     return listings[what]()

@@ -22,9 +22,14 @@ class SweepView(View):
     def __init__(self, console: Console):
         self.console = console
         columns = (
-            SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=24), TextColumn("{task.fields[state]}"),
-            TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(elapsed_when_finished=False),
-        )  # fmt: skip
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[state]}"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(elapsed_when_finished=False),
+        )
         self.live = Progress(*columns, console=console, transient=True) if console.is_terminal else None
         self.best: TrialRecord | None = None
         self.num_done = self.env_steps = 0

@@ -13,9 +13,11 @@ from arl.errors import InputError, unknown
 from hpo.cli import landscape, parsing, printing
 
 app = typer.Typer(
-    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
     help="AutoRL benchmark: tune reinforcement learning with whole training runs as lanes of one compiled program.",
-)  # fmt: skip
+)
 
 app.add_typer(landscape.app, name="landscape")
 
@@ -124,10 +126,17 @@ def sweep(
     if trials is None and budget is None:
         trials = 64
     plan = {
-        "trials": trials, "budget": budget, "seeds": parsing.seeds(seeds), "tuner_seed": tuner_seed, "space": space,
-        "fidelity": fidelity, "batch": batch, "options": parsing.assignments(option or [], "option"), "score": score,
+        "trials": trials,
+        "budget": budget,
+        "seeds": parsing.seeds(seeds),
+        "tuner_seed": tuner_seed,
+        "space": space,
+        "fidelity": fidelity,
+        "batch": batch,
+        "options": parsing.assignments(option or [], "option"),
+        "score": score,
         "objective": objective,
-    }  # fmt: skip
+    }
     with printing.one_document(as_json):
         record = sweeps.sweep(task, tuner, name=name, store=store, view=None if as_json else _view(), **plan)
     printing.print_sweep(record, 5, as_json)
@@ -195,11 +204,22 @@ def compare(
     given = {"seeds": seeds, "test_seeds": test_seeds}
     with printing.one_document(as_json):
         comparison = compare.compare(
-            parsing.listed(tuners), parsing.listed(tasks), repeats=repeats, budget=budget, space=space, batch=batch,
+            parsing.listed(tuners),
+            parsing.listed(tasks),
+            repeats=repeats,
+            budget=budget,
+            space=space,
+            batch=batch,
             **{which: parsing.seeds(text) for which, text in given.items() if text is not None},
-            fidelity=parsing.fidelities(fidelity), options=parsing.tuner_options(option or []), baselines=baselines,
-            objective=objective, score=score, name=name, store=store, view=None if as_json else _comparison_view(),
-        )  # fmt: skip
+            fidelity=parsing.fidelities(fidelity),
+            options=parsing.tuner_options(option or []),
+            baselines=baselines,
+            objective=objective,
+            score=score,
+            name=name,
+            store=store,
+            view=None if as_json else _comparison_view(),
+        )
     files = [write_report(comparison, directory / "report.html"), *comparison.export(directory)]
     if as_json:
         printing.print_json(printing.comparison_summary(comparison, files))

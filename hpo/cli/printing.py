@@ -55,10 +55,16 @@ def summary(record: "SweepRecord") -> dict[str, Any]:
     """A sweep, JSON-ready."""
     trials = record.trials
     return {
-        "sweep": record.name, "task": record.task, "tuner": record.settings["tuner"], "seeds": record.settings["seeds"],
-        "trials": len(trials), **{status: int((trials.status == status).sum()) for status in ("diverged", "failed")},
-        "env_steps": int(trials.env_steps.sum()), "incumbent": record.incumbent, "timing": record.timing,
-    }  # fmt: skip
+        "sweep": record.name,
+        "task": record.task,
+        "tuner": record.settings["tuner"],
+        "seeds": record.settings["seeds"],
+        "trials": len(trials),
+        **{status: int((trials.status == status).sum()) for status in ("diverged", "failed")},
+        "env_steps": int(trials.env_steps.sum()),
+        "incumbent": record.incumbent,
+        "timing": record.timing,
+    }
 
 
 def print_sweep(record: "SweepRecord", top: int, as_json: bool) -> None:
@@ -99,13 +105,16 @@ def comparison_summary(comparison: "Comparison", files: list[Path]) -> dict[str,
     """A comparison, JSON-ready."""
     ranks = comparison.ranks
     return {
-        "comparison": comparison.name, "settings": comparison.settings, "broken": comparison.broken,
+        "comparison": comparison.name,
+        "settings": comparison.settings,
+        "broken": comparison.broken,
         "tuners": json.loads(comparison.summary.to_json(orient="records")),
         "by_task": json.loads(comparison.by_task.to_json(orient="records")),
         "costs": json.loads(comparison.costs.to_json(orient="records")),
         "rank_test": {"reason": ranks.reason, "friedman": ranks.statistic, "p": ranks.p},
-        "command": comparison.command, "files": [str(path) for path in files],
-    }  # fmt: skip
+        "command": comparison.command,
+        "files": [str(path) for path in files],
+    }
 
 
 def print_comparison(comparison: "Comparison", files: list[Path]) -> None:
@@ -113,13 +122,19 @@ def print_comparison(comparison: "Comparison", files: list[Path]) -> None:
     costs = comparison.costs.set_index("tuner")
     rows = [
         {
-            "tuner": row["tuner"], "score": row["score"], "95 %": _range(row["low"], row["high"]), "rank": row["rank"],
-            "beats random": row["improvement"], "gap": row["gap"], "full runs": float(costs.full_runs[row["tuner"]]),
-            "env steps": f"{costs.env_steps[row['tuner']]:,.0f}", "train s": float(costs.train[row["tuner"]]),
+            "tuner": row["tuner"],
+            "score": row["score"],
+            "95 %": _range(row["low"], row["high"]),
+            "rank": row["rank"],
+            "beats random": row["improvement"],
+            "gap": row["gap"],
+            "full runs": float(costs.full_runs[row["tuner"]]),
+            "env steps": f"{costs.env_steps[row['tuner']]:,.0f}",
+            "train s": float(costs.train[row["tuner"]]),
             "tuner s": float(costs.tuner_seconds[row["tuner"]]),
         }
         for row in comparison.summary.to_dict("records")
-    ]  # fmt: skip
+    ]
     print_table(rows)
     settings = comparison.settings
     name = settings["scores"][0]

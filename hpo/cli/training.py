@@ -32,9 +32,15 @@ class Trained:
 
 
 def train(
-    task: str, changes: Mapping[str, Any], seeds: int | Sequence[int], fidelity: int | None, name: str | None,
-    store: str | None, out: Path, view: sweeps.View | None,
-) -> Trained:  # fmt: skip
+    task: str,
+    changes: Mapping[str, Any],
+    seeds: int | Sequence[int],
+    fidelity: int | None,
+    name: str | None,
+    store: str | None,
+    out: Path,
+    view: sweeps.View | None,
+) -> Trained:
     """Train the task's default config with `changes` under all seeds at once, and record it as a sweep of one trial.
 
     Changes that are lists make it a schedule: a trial per stretch, each going on from the one before.

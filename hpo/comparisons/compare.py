@@ -74,15 +74,25 @@ class Design:
         return {
             "tuners": {entry.label: dict(entry.options) for entry in self.entries},
             "tasks": {task.name: task.settings() for task in self.tasks},
-            **own, "scores": list(self.score), "seeds": list(self.seeds), "test_seeds": list(self.test_seeds),
-        }  # fmt: skip
+            **own,
+            "scores": list(self.score),
+            "seeds": list(self.seeds),
+            "test_seeds": list(self.test_seeds),
+        }
 
     def plan(self, task: Task, entry: Entry, repeat: int) -> plans.Plan:
         """The sweep of a tuner on a task under a repeat, which is the tuner's seed."""
         return plans.plan(
-            task, entry.tuner, budget=self.budget * entry.factor, seeds=self.seeds, tuner_seed=repeat, batch=self.batch,
-            options=entry.options, objective=self.objective, score=self.score,
-        )  # fmt: skip
+            task,
+            entry.tuner,
+            budget=self.budget * entry.factor,
+            seeds=self.seeds,
+            tuner_seed=repeat,
+            batch=self.batch,
+            options=entry.options,
+            objective=self.objective,
+            score=self.score,
+        )
 
     def sweep_name(self, task: Task, entry: Entry, repeat: int) -> str:
         """`comparison-ppo-CartPole-v1-random-0`."""
@@ -97,12 +107,22 @@ class Design:
 
 
 def design(
-    tuners: Sequence[str | type], on: Sequence[str | Task], *, repeats: int = 10, budget: float = 32.0,
-    seeds: int | Sequence[int] | None = None, test_seeds: int | Sequence[int] | None = None, space: str = "published",
-    fidelity: int | Sequence[int] | None = None, batch: int | None = None,
-    options: Mapping[str, Mapping[str, Any]] | None = None, baselines: bool = True,
-    objective: str = "training", score: str | Sequence[str] = scores.DEFAULT, name: str = "comparison",
-) -> Design:  # fmt: skip
+    tuners: Sequence[str | type],
+    on: Sequence[str | Task],
+    *,
+    repeats: int = 10,
+    budget: float = 32.0,
+    seeds: int | Sequence[int] | None = None,
+    test_seeds: int | Sequence[int] | None = None,
+    space: str = "published",
+    fidelity: int | Sequence[int] | None = None,
+    batch: int | None = None,
+    options: Mapping[str, Mapping[str, Any]] | None = None,
+    baselines: bool = True,
+    objective: str = "training",
+    score: str | Sequence[str] = scores.DEFAULT,
+    name: str = "comparison",
+) -> Design:
     """A checked design; `fidelity`: of all tasks, or one per task; `options`: of tuners, by label; `score`: what a tuner
     maximises and is judged by; of several, it is judged by the first.
 
@@ -221,9 +241,18 @@ class _Comparing:
     def _test_sweep(self, task: Task, trials: Sequence[Trial], view: sweeps.View) -> sweeps.Sweep:
         """The sweep of the task's incumbents under the test seeds."""
         plan = plans.Plan(
-            task, "given", 0, {}, None, None, self.design.test_seeds, plans.MAX_BATCH, self.design.score,
-            self.design.objective, plans.version_of_landscape(task, self.design.objective),
-        )  # fmt: skip
+            task,
+            "given",
+            0,
+            {},
+            None,
+            None,
+            self.design.test_seeds,
+            plans.MAX_BATCH,
+            self.design.score,
+            self.design.objective,
+            plans.version_of_landscape(task, self.design.objective),
+        )
         given = type("given", (Given,), {"__init__": lambda tuner: Given.__init__(tuner, trials)})
         return sweeps.Sweep(plan, self.design.test_name(task), self.store, given, view)
 

@@ -91,12 +91,17 @@ class Comparison:
         """A row per task, tuner, repeat and budget point; `score` and `tuning` are normalised."""
         rows = [
             {
-                "task": swept.task, "tuner": swept.tuner, "repeat": swept.repeat, "point": i,
+                "task": swept.task,
+                "tuner": swept.tuner,
+                "repeat": swept.repeat,
+                "point": i,
                 "budget": self.settings["budget"] * (i + 1) / NUM_POINTS,
-                "spent": swept.budget * (i + 1) / NUM_POINTS, **self._scores(swept, incumbent),
+                "spent": swept.budget * (i + 1) / NUM_POINTS,
+                **self._scores(swept, incumbent),
             }
-            for swept in self.swept for i, incumbent in enumerate(swept.at_points)
-        ]  # fmt: skip
+            for swept in self.swept
+            for i, incumbent in enumerate(swept.at_points)
+        ]
         return pd.DataFrame(rows)
 
     @cached_property
@@ -106,9 +111,19 @@ class Comparison:
         `config`: JSON, a list of links `[env steps in total, config]`.
         """
         columns = [
-            "task", "tuner", "repeat", "spent", "trial", "fidelity", "tuning_score", "test_trial", "test_score",
-            "test_std", "links", "config",
-        ]  # fmt: skip
+            "task",
+            "tuner",
+            "repeat",
+            "spent",
+            "trial",
+            "fidelity",
+            "tuning_score",
+            "test_trial",
+            "test_score",
+            "test_std",
+            "links",
+            "config",
+        ]
         rows = [
             self._incumbent_row(swept, incumbent)
             for swept in self.swept
@@ -133,15 +148,19 @@ class Comparison:
         """
         rows = [
             {
-                "task": swept.task, "tuner": swept.tuner, "repeat": swept.repeat, "full_runs": swept.spent,
-                "trials": len(swept.order), "env_steps": int(swept.record.runs.env_steps.sum()),
+                "task": swept.task,
+                "tuner": swept.tuner,
+                "repeat": swept.repeat,
+                "full_runs": swept.spent,
+                "trials": len(swept.order),
+                "env_steps": int(swept.record.runs.env_steps.sum()),
                 "train": float(swept.record.runs.seconds.sum()),
                 **{name: swept.record.timing.get(key, 0.0) for name, key in _TIMES.items()},
                 "diverged": int((swept.record.trials.status == "diverged").sum()),
                 "failed": int((swept.record.trials.status == "failed").sum()),
             }
             for swept in self.swept
-        ]  # fmt: skip
+        ]
         means = pd.DataFrame(rows).drop(columns=["task", "repeat"]).groupby("tuner", sort=False).mean()
         return means.reset_index()
 
@@ -199,9 +218,11 @@ class Comparison:
         """A row per task and tuner: mean and standard deviation over repeats of the final test return, not normalised."""
         last = self.curves[self.curves.point == NUM_POINTS - 1]
         groups = last.groupby(["task", "tuner"], sort=False)[["test_score", "tuning_score", "score"]]
-        return groups.agg(["mean", functools.partial(pd.Series.std, ddof=0)]).set_axis(
-            ["test", "test_std", "tuning", "tuning_std", "score", "score_std"], axis=1
-        ).reset_index()  # fmt: skip
+        return (
+            groups.agg(["mean", functools.partial(pd.Series.std, ddof=0)])
+            .set_axis(["test", "test_std", "tuning", "tuning_std", "score", "score_std"], axis=1)
+            .reset_index()
+        )
 
     def export(self, directory: str | Path) -> list[Path]:
         """Write `runs.parquet`, `curves.parquet` and `incumbents.parquet`; those of an earlier time are replaced."""
@@ -218,10 +239,17 @@ class Comparison:
         gap_low, gap_high = statistics.bootstrap(gaps, statistics.pooled_mean)
         area = float(self.scores[i].mean())
         return {
-            "tuner": tuner, "score": float(statistics.pooled_iqm(final)), "low": low, "high": high, "area": area,
-            "rank": self.ranks.mean_ranks[i], **self._improvement(final),
-            "gap": float(gaps.mean()), "gap_low": gap_low, "gap_high": gap_high,
-        }  # fmt: skip
+            "tuner": tuner,
+            "score": float(statistics.pooled_iqm(final)),
+            "low": low,
+            "high": high,
+            "area": area,
+            "rank": self.ranks.mean_ranks[i],
+            **self._improvement(final),
+            "gap": float(gaps.mean()),
+            "gap_low": gap_low,
+            "gap_high": gap_high,
+        }
 
     def _improvement(self, final: np.ndarray) -> dict[str, float | None]:
         names = ("improvement", "improvement_low", "improvement_high")
@@ -243,20 +271,30 @@ class Comparison:
         tuning = incumbent.score if incumbent else worst
         test = self._tested(swept.task, incumbent.chain).score if incumbent else worst
         return {
-            "trial": incumbent.trial if incumbent else None, "tuning_score": tuning, "test_score": test,
-            "tuning": statistics.normalized(tuning, worst, best), "score": statistics.normalized(test, worst, best),
-        }  # fmt: skip
+            "trial": incumbent.trial if incumbent else None,
+            "tuning_score": tuning,
+            "test_score": test,
+            "tuning": statistics.normalized(tuning, worst, best),
+            "score": statistics.normalized(test, worst, best),
+        }
 
     def _incumbent_row(self, swept: Swept, incumbent: Incumbent) -> dict[str, Any]:
         tested = self._tested(swept.task, incumbent.chain)
         scores = [run.score for run in tested.runs]
         return {
-            "task": swept.task, "tuner": swept.tuner, "repeat": swept.repeat, "spent": incumbent.spent,
-            "trial": incumbent.trial, "fidelity": incumbent.fidelity, "tuning_score": incumbent.score,
-            "test_trial": tested.trial, "test_score": tested.score,
-            "test_std": float(np.std(scores)) if len(scores) > 1 else np.nan, "links": len(incumbent.chain),
+            "task": swept.task,
+            "tuner": swept.tuner,
+            "repeat": swept.repeat,
+            "spent": incumbent.spent,
+            "trial": incumbent.trial,
+            "fidelity": incumbent.fidelity,
+            "tuning_score": incumbent.score,
+            "test_trial": tested.trial,
+            "test_score": tested.score,
+            "test_std": float(np.std(scores)) if len(scores) > 1 else np.nan,
+            "links": len(incumbent.chain),
             "config": json.dumps([[steps, json.loads(config)] for steps, config in incumbent.chain]),
-        }  # fmt: skip
+        }
 
     def _tested(self, task: str, chain: Chain) -> TrialRecord:
         """The chain under the test seeds, or as far as it could be trained under them."""
@@ -279,10 +317,22 @@ def by_chain(record: SweepRecord) -> dict[Chain, TrialRecord]:
 def _run_rows(record: SweepRecord, phase: str, tuner: str | None, repeat: int | None) -> list[dict[str, Any]]:
     return [
         {
-            "phase": phase, "task": record.task, "tuner": tuner, "repeat": repeat, "sweep": record.name,
-            "trial": trial.trial, "parent": trial.parent, "fidelity": trial.fidelity, "seed": run.seed,
-            "status": run.status, "score": run.score, "env_steps": run.env_steps, "seconds": run.seconds,
-            "shared": run.provenance.get("shared"), "config": json.dumps(dict(trial.config)),
+            "phase": phase,
+            "task": record.task,
+            "tuner": tuner,
+            "repeat": repeat,
+            "sweep": record.name,
+            "trial": trial.trial,
+            "parent": trial.parent,
+            "fidelity": trial.fidelity,
+            "seed": run.seed,
+            "status": run.status,
+            "score": run.score,
+            "env_steps": run.env_steps,
+            "seconds": run.seconds,
+            "shared": run.provenance.get("shared"),
+            "config": json.dumps(dict(trial.config)),
         }
-        for trial in record.records.values() for run in trial.runs
-    ]  # fmt: skip
+        for trial in record.records.values()
+        for run in trial.runs
+    ]

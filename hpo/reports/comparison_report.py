@@ -16,13 +16,29 @@ from hpo.reports import pages
 
 # Of the tuners, on light and on dark ground; baselines are grey and differ in their dashes.
 LIGHT = (
-    (0, 103, 166), (217, 130, 0), (0, 137, 107), (180, 70, 140), (196, 60, 30), (110, 90, 200), (60, 165, 215),
-    (130, 105, 30), (95, 150, 40), (90, 60, 60),
-)  # fmt: skip
+    (0, 103, 166),
+    (217, 130, 0),
+    (0, 137, 107),
+    (180, 70, 140),
+    (196, 60, 30),
+    (110, 90, 200),
+    (60, 165, 215),
+    (130, 105, 30),
+    (95, 150, 40),
+    (90, 60, 60),
+)
 DARK = (
-    (92, 179, 238), (240, 173, 62), (53, 196, 160), (224, 143, 189), (255, 138, 108), (170, 155, 255), (140, 215, 245),
-    (205, 180, 110), (160, 205, 105), (190, 155, 150),
-)  # fmt: skip
+    (92, 179, 238),
+    (240, 173, 62),
+    (53, 196, 160),
+    (224, 143, 189),
+    (255, 138, 108),
+    (170, 155, 255),
+    (140, 215, 245),
+    (205, 180, 110),
+    (160, 205, 105),
+    (190, 155, 150),
+)
 GREY = ((110, 120, 130), (150, 160, 170))
 BASELINES = {REFERENCE: "solid", f"{REFERENCE}-2x": "dash", "default": "dot"}
 DASHES = ("solid", "dash", "dot", "dashdot")
@@ -91,7 +107,11 @@ def checklist(comparison: Comparison) -> list[tuple[bool, str, str]]:
     options = {tuner: settings["tuners"].get(tuner) or {} for tuner in comparison.tuners}
     used = "; ".join(f"{tuner} ({pages.inline(given)})" if given else tuner for tuner, given in options.items())
     return [
-        (not set(seeds) & set(tests), "Tuning and test seeds are apart", f"{pages.inline(seeds)} / {pages.inline(tests)}"),
+        (
+            not set(seeds) & set(tests),
+            "Tuning and test seeds are apart",
+            f"{pages.inline(seeds)} / {pages.inline(tests)}",
+        ),
         (True, "One score for all tuners", ", ".join(settings["scores"])),
         (True, "Tuners see tuning seeds only", "a trial's score is that of its tuning seeds together"),
         (
@@ -113,9 +133,14 @@ def checklist(comparison: Comparison) -> list[tuple[bool, str, str]]:
             str(len(comparison.tasks)),
         ),
         (True, "One space per task for all tuners", "types, ranges and scales are under Spaces"),
-        (True, "One cost for all tuners", "equivalent full runs: env steps times seeds; continued trials pay the difference"),
         (
-            True, "One budget for all tuners",
+            True,
+            "One cost for all tuners",
+            "equivalent full runs: env steps times seeds; continued trials pay the difference",
+        ),
+        (
+            True,
+            "One budget for all tuners",
             f"{settings['budget']:g}" + (f", {REFERENCE}-2x twice" if f"{REFERENCE}-2x" in comparison.tuners else ""),
         ),
         (True, "One batch for all tuners", f"{settings['batch']} trials are asked for at a time"),
@@ -126,7 +151,7 @@ def checklist(comparison: Comparison) -> list[tuple[bool, str, str]]:
         (True, "Exact environments and tasks", "; ".join(_scale(comparison, task) for task in comparison.tasks)),
         (True, "Hardware", ", ".join(str(about[key]) for key in ("machine", "backend", "device") if key in about)),
         (True, "Software", ", ".join(f"{key} {about[key]}" for key in ("arl", "jax", "python") if key in about)),
-    ]  # fmt: skip
+    ]
 
 
 def _code(about: dict[str, Any]) -> str:
@@ -146,26 +171,28 @@ def _key_figures(comparison: Comparison) -> list[dict[str, str]]:
     return [
         {"label": "Highest score", "value": str(best["tuner"]), "note": f"{best['score']:.3f} ({interval})"},
         {
-            "label": "Sweeps", "value": str(len(comparison.swept)),
+            "label": "Sweeps",
+            "value": str(len(comparison.swept)),
             "note": f"{plural(len(comparison.tuners), 'tuner')} x {plural(len(comparison.tasks), 'task')} x "
             f"{plural(settings['repeats'], 'repeat')}",
         },
         {
-            "label": "Env steps", "value": count(float(env_steps)),
-            "note": "shared runs once, tests included" if settings["objective"] == "training" else "looked up, none trained",
+            "label": "Env steps",
+            "value": count(float(env_steps)),
+            "note": "shared runs once, tests included"
+            if settings["objective"] == "training"
+            else "looked up, none trained",
         },
         {"label": "Wall time", "value": duration(wall), "note": "all sweeps and tests"},
-    ]  # fmt: skip
+    ]
 
 
 def _colors() -> dict[str, list[tuple[str, str, str]]]:
     """Names of custom properties with their colour and that of their band, for light and dark ground."""
     return {
-        ground: [
-            (f"--tuner-{i}", f"rgb{color}", f"rgba{(*color, alpha)}") for i, color in enumerate([grey, *colors])
-        ]
+        ground: [(f"--tuner-{i}", f"rgb{color}", f"rgba{(*color, alpha)}") for i, color in enumerate([grey, *colors])]
         for ground, grey, colors, alpha in (("light", GREY[0], LIGHT, 0.11), ("dark", GREY[1], DARK, 0.13))
-    }  # fmt: skip
+    }
 
 
 def _style(comparison: Comparison, tuner: str) -> tuple[str, str]:
@@ -181,11 +208,14 @@ def _keys(comparison: Comparison) -> list[dict[str, str]]:
     border = {"solid": "solid", "dash": "dashed", "dot": "dotted", "dashdot": "dashed"}
     return [
         {
-            "label": tuner, "note": f"{scores[tuner]:.3f}", "group": _group(comparison, tuner),
-            "color": _style(comparison, tuner)[0], "border": border[_style(comparison, tuner)[1]],
+            "label": tuner,
+            "note": f"{scores[tuner]:.3f}",
+            "group": _group(comparison, tuner),
+            "color": _style(comparison, tuner)[0],
+            "border": border[_style(comparison, tuner)[1]],
         }
         for tuner in comparison.summary.tuner
-    ]  # fmt: skip
+    ]
 
 
 def _group(comparison: Comparison, tuner: str) -> str:
@@ -249,15 +279,26 @@ def _curve_traces(
     group = _group(comparison, tuner)
     known, *values = (pages.numbers(each) for each in _steps(x, y, low, high))
     band = {
-        "type": "scatter", "legendgroup": group, "mode": "lines", "x": known + known[::-1],
-        "y": values[2] + values[1][::-1], "fill": "toself", "fillcolor": f"{color}-band",
-        "line": {"width": 0, "color": color}, "hoverinfo": "skip",
-    }  # fmt: skip
+        "type": "scatter",
+        "legendgroup": group,
+        "mode": "lines",
+        "x": known + known[::-1],
+        "y": values[2] + values[1][::-1],
+        "fill": "toself",
+        "fillcolor": f"{color}-band",
+        "line": {"width": 0, "color": color},
+        "hoverinfo": "skip",
+    }
     line = {
-        "type": "scatter", "name": pages.escape(tuner), "legendgroup": group, "mode": "lines", "x": known,
-        "y": values[0], "line": {"width": 2, "color": color, "dash": dash},
+        "type": "scatter",
+        "name": pages.escape(tuner),
+        "legendgroup": group,
+        "mode": "lines",
+        "x": known,
+        "y": values[0],
+        "line": {"width": 2, "color": color, "dash": dash},
         "hovertemplate": f"<b>{pages.escape(tuner)}</b>  %{{y:.3f}}<extra></extra>",
-    }  # fmt: skip
+    }
     return [band, line] if comparison.settings["repeats"] > 1 else [line]
 
 
@@ -276,15 +317,23 @@ def _dots_figure(
     for i, row in enumerate(summary.to_dict("records")):
         color, _ = _style(comparison, row["tuner"])
         trace: dict[str, Any] = {
-            "type": "scatter", "mode": "markers", "x": pages.numbers([row[value]]), "y": [i],
+            "type": "scatter",
+            "mode": "markers",
+            "x": pages.numbers([row[value]]),
+            "y": [i],
             "marker": {"size": 9, "color": color},
             "hovertemplate": f"<b>{pages.escape(row['tuner'])}</b>  %{{x:.3f}}<extra></extra>",
-        }  # fmt: skip
+        }
         if not pd.isna(row[low]):
             trace["error_x"] = {
-                "type": "data", "symmetric": False, "array": pages.numbers([row[high] - row[value]]),
-                "arrayminus": pages.numbers([row[value] - row[low]]), "color": color, "thickness": 2, "width": 0,
-            }  # fmt: skip
+                "type": "data",
+                "symmetric": False,
+                "array": pages.numbers([row[high] - row[value]]),
+                "arrayminus": pages.numbers([row[value] - row[low]]),
+                "color": color,
+                "thickness": 2,
+                "width": 0,
+            }
         traces.append(trace)
     x_axis = {"title": pages.axis_title(title), "nticks": 6, "showgrid": True, "gridcolor": "--grid"}
     figure: dict[str, Any] = {"data": traces, "layout": pages.layout(x_axis, _tuner_axis(list(summary.tuner)))}
@@ -296,9 +345,11 @@ def _dots_figure(
 def _tuner_axis(tuners: list[str]) -> dict[str, Any]:
     """Tuners from top to bottom."""
     return {
-        "tickvals": list(range(len(tuners))), "ticktext": [pages.escape(shortened(name, 18)) for name in tuners],
-        "range": [len(tuners) - 0.5, -0.5], "showgrid": False,
-    }  # fmt: skip
+        "tickvals": list(range(len(tuners))),
+        "ticktext": [pages.escape(shortened(name, 18)) for name in tuners],
+        "range": [len(tuners) - 0.5, -0.5],
+        "showgrid": False,
+    }
 
 
 def _upright(x: float, first: float, last: float, color: str, dash: str, width: float) -> dict[str, Any]:
@@ -314,19 +365,33 @@ def _ranks_figure(comparison: Comparison) -> dict:
     names = [comparison.tuners[i] for i in order]
     dots = [
         {
-            "type": "scatter", "mode": "markers", "x": [round(ranks.mean_ranks[i], 3)], "y": [place],
+            "type": "scatter",
+            "mode": "markers",
+            "x": [round(ranks.mean_ranks[i], 3)],
+            "y": [place],
             "marker": {"size": 9, "color": _style(comparison, comparison.tuners[i])[0]},
             "hovertemplate": f"<b>{pages.escape(comparison.tuners[i])}</b>  %{{x:.2f}}<extra></extra>",
         }
         for place, i in enumerate(order)
-    ]  # fmt: skip
+    ]
     bars = [
-        _upright(len(names) + 0.4 + 0.25 * number, order.index(group[0]) - 0.25, order.index(group[-1]) + 0.25,
-                 "--ink", "solid", 3)
+        _upright(
+            len(names) + 0.4 + 0.25 * number,
+            order.index(group[0]) - 0.25,
+            order.index(group[-1]) + 0.25,
+            "--ink",
+            "solid",
+            3,
+        )
         for number, group in enumerate(statistics.groups(ranks.mean_ranks, ranks.pairs or {}))
-    ]  # fmt: skip
-    x_axis = {"title": pages.axis_title("mean rank over tasks"), "range": [0.7, len(names) + 0.6 + 0.25 * len(bars)],
-              "tickvals": list(range(1, len(names) + 1)), "showgrid": True, "gridcolor": "--grid"}  # fmt: skip
+    ]
+    x_axis = {
+        "title": pages.axis_title("mean rank over tasks"),
+        "range": [0.7, len(names) + 0.6 + 0.25 * len(bars)],
+        "tickvals": list(range(1, len(names) + 1)),
+        "showgrid": True,
+        "gridcolor": "--grid",
+    }
     return {"data": [*bars, *dots], "layout": pages.layout(x_axis, _tuner_axis(names))}
 
 
@@ -364,13 +429,16 @@ def _summary(comparison: Comparison) -> dict[str, Any]:
     columns = ["tuner", "score", "95 % interval", "area", "mean rank", f"P(beats {REFERENCE})", "gap"]
     rows = [
         [
-            row["tuner"], _signed(row['score']), _interval(row["low"], row["high"]), _signed(row['area']),
+            row["tuner"],
+            _signed(row["score"]),
+            _interval(row["low"], row["high"]),
+            _signed(row["area"]),
             f"{row['rank']:.2f}",
             _with_interval(row["improvement"], row["improvement_low"], row["improvement_high"]),
             _with_interval(row["gap"], row["gap_low"], row["gap_high"]),
         ]
         for row in comparison.summary.to_dict("records")
-    ]  # fmt: skip
+    ]
     return _table(columns, rows)
 
 
@@ -425,12 +493,16 @@ def _costs(comparison: Comparison) -> dict[str, Any]:
     ]
     rows = [
         [
-            row["tuner"], f"{row['full_runs']:.4g}", f"{row['trials']:.4g}", count(row["env_steps"]),
-            f"{row['diverged']:.3g}", f"{row['failed']:.3g}",
+            row["tuner"],
+            f"{row['full_runs']:.4g}",
+            f"{row['trials']:.4g}",
+            count(row["env_steps"]),
+            f"{row['diverged']:.3g}",
+            f"{row['failed']:.3g}",
             *(duration(row[key]) for key in ("train", "compile", "tuner_seconds", "tuner_cpu", "wall")),
         ]
         for row in comparison.costs.to_dict("records")
-    ]  # fmt: skip
+    ]
     return _table(columns, rows)
 
 
@@ -447,11 +519,15 @@ def _incumbents(comparison: Comparison) -> dict[str, Any]:
         links = [f"to {grouped(steps)}: {_config(config)}" for steps, config in json.loads(found["config"])]
         rows.append(
             [
-                row["task"], row["tuner"], f"{row['repeat']} / {int(row['trial'])}", grouped(found["fidelity"]),
-                write(found["tuning_score"]), f"{write(found['test_score'])}{spread}",
+                row["task"],
+                row["tuner"],
+                f"{row['repeat']} / {int(row['trial'])}",
+                grouped(found["fidelity"]),
+                write(found["tuning_score"]),
+                f"{write(found['test_score'])}{spread}",
                 _config(json.loads(found["config"])[0][1]) if len(links) == 1 else "; ".join(links),
             ]
-        )  # fmt: skip
+        )
     columns = ["task", "tuner", "repeat / trial", "env steps", "tuning return", "test return", "config"]
     return {**_table(columns, rows, 2), "wide": len(columns) - 1}
 

@@ -10,9 +10,16 @@ from landscapes import ablation, analysis, task_similarity
 from landscapes.dataset import Landscape
 
 OF_LANDSCAPE = (
-    "importance", "landscape-1", "landscape-2", "interactions", "ablation", "fidelity-correlation", "distribution",
-    "reliability", "optimism",
-)  # fmt: skip
+    "importance",
+    "landscape-1",
+    "landscape-2",
+    "interactions",
+    "ablation",
+    "fidelity-correlation",
+    "distribution",
+    "reliability",
+    "optimism",
+)
 OF_TASKS = ("task-correlation", "task-subsets")
 
 

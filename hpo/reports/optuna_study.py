@@ -124,11 +124,15 @@ def _curve(record: SweepRecord, trial: TrialRecord) -> dict[int, float]:
 def _attributes(trial: TrialRecord) -> dict[str, Any]:
     """What Optuna has no place for, as JSON-ready values."""
     return {
-        "trial": trial.trial, "status": trial.status, "fidelity": trial.fidelity, "parent": trial.parent,
-        "env_steps": sum(run.env_steps for run in trial.runs), "seconds": sum(run.seconds for run in trial.runs),
+        "trial": trial.trial,
+        "status": trial.status,
+        "fidelity": trial.fidelity,
+        "parent": trial.parent,
+        "env_steps": sum(run.env_steps for run in trial.runs),
+        "seconds": sum(run.seconds for run in trial.runs),
         "seed_scores": {str(run.seed): run.score for run in trial.runs},
         **({"error": trial.error} if trial.error is not None else {}),
-    }  # fmt: skip
+    }
 
 
 def distribution(hyperparameter: Any) -> "optuna.distributions.BaseDistribution":

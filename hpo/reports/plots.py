@@ -127,13 +127,23 @@ def ablation(data: Landscape, steps: pd.DataFrame, path: Path, note: str = "") -
         bars: dict[str, Any] = {"elinewidth": 0.8, "capsize": 2}
         predicted, measured = steps, steps[known]
         axes.errorbar(
-            predicted.score, rows, xerr=predicted.score_std, color=COLORS[0], marker="o", **bars,
+            predicted.score,
+            rows,
+            xerr=predicted.score_std,
+            color=COLORS[0],
+            marker="o",
+            **bars,
             label="surrogate, std of trees",
-        )  # fmt: skip
+        )
         axes.errorbar(
-            measured.measured, rows[known], xerr=measured.measured_std, color=COLORS[1], fmt="D", **bars,
+            measured.measured,
+            rows[known],
+            xerr=measured.measured_std,
+            color=COLORS[1],
+            fmt="D",
+            **bars,
             label="measured, std of seeds",
-        )  # fmt: skip
+        )
         axes.set_yticks(rows, labels, fontsize=7)
         axes.invert_yaxis()
         axes.grid(axis="x", lw=0.3)

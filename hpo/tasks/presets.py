@@ -144,8 +144,10 @@ def sac_full(default: Defaults, fidelity: int) -> ConfigurationSpace:
 
 
 PUBLISHED: dict[str, Callable[[str], ConfigurationSpace]] = {
-    "ppo": ppo_published, "dqn": dqn_published, "sac": sac_published,
-}  # fmt: skip
+    "ppo": ppo_published,
+    "dqn": dqn_published,
+    "sac": sac_published,
+}
 FULL: dict[str, Callable[[Defaults, int], ConfigurationSpace]] = {"ppo": ppo_full, "dqn": dqn_full, "sac": sac_full}
 
 MAX_BUFFER_SIZE = 120_000

@@ -88,8 +88,15 @@ _PPO: dict[str, _Settings] = {
         published={"num_envs": 8, "num_steps": 32, "num_epochs": 20},
         full_fidelity=100_000,
         full={
-            "learning_rate": 1e-3, "anneal_steps": 100_000, "gamma": 0.98, "gae_lambda": 0.8, "vf_clip_eps": 10.0,
-            "num_envs": 8, "num_steps": 32, "num_epochs": 20, "minibatch_size": 256,
+            "learning_rate": 1e-3,
+            "anneal_steps": 100_000,
+            "gamma": 0.98,
+            "gae_lambda": 0.8,
+            "vf_clip_eps": 10.0,
+            "num_envs": 8,
+            "num_steps": 32,
+            "num_epochs": 20,
+            "minibatch_size": 256,
         },
     ),
     "Acrobot-v1": _Settings(
@@ -97,8 +104,15 @@ _PPO: dict[str, _Settings] = {
         published={"num_envs": 8, "num_steps": 128, "num_epochs": 4},
         full_fidelity=500_000,
         full={
-            "learning_rate": 1e-3, "anneal_steps": 500_000, "gae_lambda": 0.94, "vf_clip_eps": 10.0,
-            "normalize_observations": True, "num_envs": 16, "num_steps": 256, "num_epochs": 4, "minibatch_size": 128,
+            "learning_rate": 1e-3,
+            "anneal_steps": 500_000,
+            "gae_lambda": 0.94,
+            "vf_clip_eps": 10.0,
+            "normalize_observations": True,
+            "num_envs": 16,
+            "num_steps": 256,
+            "num_epochs": 4,
+            "minibatch_size": 128,
         },
     ),
     "MountainCar-v0": _Settings(
@@ -106,8 +120,13 @@ _PPO: dict[str, _Settings] = {
         published={"num_envs": 8, "num_steps": 32, "num_epochs": 4},
         full_fidelity=1_000_000,
         full={
-            "learning_rate": 1e-3, "gae_lambda": 0.98, "normalize_observations": True,
-            "num_envs": 16, "num_steps": 32, "num_epochs": 4, "minibatch_size": 128,
+            "learning_rate": 1e-3,
+            "gae_lambda": 0.98,
+            "normalize_observations": True,
+            "num_envs": 16,
+            "num_steps": 32,
+            "num_epochs": 4,
+            "minibatch_size": 128,
         },
     ),
     "Pendulum-v1": _Settings(
@@ -115,8 +134,14 @@ _PPO: dict[str, _Settings] = {
         published={"num_envs": 8, "num_steps": 512, "num_epochs": 10},
         full_fidelity=100_000,
         full={
-            "learning_rate": 1e-3, "gamma": 0.9, "gae_lambda": 0.95, "vf_clip_eps": 10.0,
-            "num_envs": 4, "num_steps": 256, "num_epochs": 10, "minibatch_size": 64,
+            "learning_rate": 1e-3,
+            "gamma": 0.9,
+            "gae_lambda": 0.95,
+            "vf_clip_eps": 10.0,
+            "num_envs": 4,
+            "num_steps": 256,
+            "num_epochs": 10,
+            "minibatch_size": 64,
         },
     ),
     "MountainCarContinuous-v0": _Settings(
@@ -124,11 +149,16 @@ _PPO: dict[str, _Settings] = {
         published={"num_envs": 8, "num_steps": 1, "num_epochs": 10, "normalize_observations": True},
         full_fidelity=100_000,
         full={
-            "learning_rate": 3e-4, "gamma": 0.99, "normalize_observations": True,
-            "num_envs": 16, "num_steps": 256, "num_epochs": 10, "minibatch_size": 256,
+            "learning_rate": 3e-4,
+            "gamma": 0.99,
+            "normalize_observations": True,
+            "num_envs": 16,
+            "num_steps": 256,
+            "num_epochs": 10,
+            "minibatch_size": 256,
         },
     ),
-}  # fmt: skip
+}
 
 _DQN: dict[str, _Settings] = {
     "CartPole-v1": _Settings(
@@ -136,8 +166,15 @@ _DQN: dict[str, _Settings] = {
         published={"num_envs": 8, "train_freq": 32, "gradient_steps": 128},
         full_fidelity=50_000,
         full={
-            "learning_rate": 5e-4, "num_envs": 4, "train_freq": 1, "gradient_steps": 2, "n_step": 5,
-            "target_update_interval": 4, "tau": 0.01, "exploration_fraction": 0.2, "normalize_observations": True,
+            "learning_rate": 5e-4,
+            "num_envs": 4,
+            "train_freq": 1,
+            "gradient_steps": 2,
+            "n_step": 5,
+            "target_update_interval": 4,
+            "tau": 0.01,
+            "exploration_fraction": 0.2,
+            "normalize_observations": True,
         },
     ),
     "Acrobot-v1": _Settings(
@@ -145,9 +182,17 @@ _DQN: dict[str, _Settings] = {
         published={"num_envs": 4, "train_freq": 1, "gradient_steps": 4},
         full_fidelity=100_000,
         full={
-            "learning_rate": 6.3e-4, "num_envs": 4, "train_freq": 1, "gradient_steps": 1, "n_step": 3,
-            "learning_starts": 2_000, "target_update_interval": 250, "exploration_fraction": 0.2,
-            "noise_correlation": 0.8, "normalize_observations": True, "activation": "relu",
+            "learning_rate": 6.3e-4,
+            "num_envs": 4,
+            "train_freq": 1,
+            "gradient_steps": 1,
+            "n_step": 3,
+            "learning_starts": 2_000,
+            "target_update_interval": 250,
+            "exploration_fraction": 0.2,
+            "noise_correlation": 0.8,
+            "normalize_observations": True,
+            "activation": "relu",
         },
     ),
     "MountainCar-v0": _Settings(
@@ -155,12 +200,20 @@ _DQN: dict[str, _Settings] = {
         published={"num_envs": 8, "train_freq": 2, "gradient_steps": 8},
         full_fidelity=120_000,
         full={
-            "learning_rate": 1e-3, "num_envs": 8, "train_freq": 2, "gradient_steps": 8, "n_step": 5,
-            "learning_starts": 4_000, "target_update_interval": 600, "exploration_fraction": 0.2,
-            "noise_correlation": 0.95, "normalize_observations": True, "activation": "relu",
+            "learning_rate": 1e-3,
+            "num_envs": 8,
+            "train_freq": 2,
+            "gradient_steps": 8,
+            "n_step": 5,
+            "learning_starts": 4_000,
+            "target_update_interval": 600,
+            "exploration_fraction": 0.2,
+            "noise_correlation": 0.95,
+            "normalize_observations": True,
+            "activation": "relu",
         },
     ),
-}  # fmt: skip
+}
 
 _SAC: dict[str, _Settings] = {
     "Pendulum-v1": _Settings(
@@ -174,11 +227,18 @@ _SAC: dict[str, _Settings] = {
         published={"num_envs": 8},
         full_fidelity=50_000,
         full={
-            "learning_rate": 1e-3, "batch_size": 128, "tau": 0.01, "num_envs": 8, "gradient_steps": 2, "n_step": 3,
-            "learning_starts": 2_000, "noise_correlation": 0.98, "normalize_observations": True,
+            "learning_rate": 1e-3,
+            "batch_size": 128,
+            "tau": 0.01,
+            "num_envs": 8,
+            "gradient_steps": 2,
+            "n_step": 3,
+            "learning_starts": 2_000,
+            "noise_correlation": 0.98,
+            "normalize_observations": True,
         },
     ),
-}  # fmt: skip
+}
 
 _TABLE: dict[str, dict[str, _Settings]] = {"ppo": _PPO, "dqn": _DQN, "sac": _SAC}
 _CUSTOM = _Settings(published_fidelity=100_000, published={}, full_fidelity=100_000, full={})

@@ -17,8 +17,10 @@ from hpo.trial import Tuner, TunerError
 
 _GROUP = "arl.tuners"
 _WRAPPERS = {
-    "from_optuna": "hpo.tuners.optuna", "from_smac": "hpo.tuners.smac", "from_vector": "hpo.tuners.unit_cube",
-}  # fmt: skip
+    "from_optuna": "hpo.tuners.optuna",
+    "from_smac": "hpo.tuners.smac",
+    "from_vector": "hpo.tuners.unit_cube",
+}
 
 
 def __getattr__(name: str) -> Any:

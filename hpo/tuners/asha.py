@@ -17,9 +17,16 @@ class ASHA:
     """
 
     def __init__(
-        self, space, fidelity: int, budget: float, seed: int = 0, eta: float = 3, num_rungs: int = 4,
-        min_fidelity: int = 1, continued: bool = True,
-    ):  # fmt: skip
+        self,
+        space,
+        fidelity: int,
+        budget: float,
+        seed: int = 0,
+        eta: float = 3,
+        num_rungs: int = 4,
+        min_fidelity: int = 1,
+        continued: bool = True,
+    ):
         brackets.check_continued(continued)
         self.space, self.seed, self.eta, self.continued = space, seed, eta, continued
         self.rungs = brackets.rungs(fidelity, eta, num_rungs, min_fidelity)

@@ -52,9 +52,18 @@ class DEHB:
     any_batch = True
 
     def __init__(
-        self, space, fidelity: int, budget: float, seed: int = 0, eta: float = 3, num_rungs: int = 4,
-        min_fidelity: int = 1, mutation_factor: float = 0.5, crossover_rate: float = 0.5, continued: bool = True,
-    ):  # fmt: skip
+        self,
+        space,
+        fidelity: int,
+        budget: float,
+        seed: int = 0,
+        eta: float = 3,
+        num_rungs: int = 4,
+        min_fidelity: int = 1,
+        mutation_factor: float = 0.5,
+        crossover_rate: float = 0.5,
+        continued: bool = True,
+    ):
         brackets.check_continued(continued)
         for name, value in {"mutation_factor": mutation_factor, "crossover_rate": crossover_rate}.items():
             if type(value) not in (int, float) or not 0 <= value <= 1:

@@ -39,9 +39,14 @@ class External:
     """
 
     def __init__(
-        self, space, fidelity: int, seed: int = 0, budget: float = 100.0, command: str | Sequence[str] = "",
+        self,
+        space,
+        fidelity: int,
+        seed: int = 0,
+        budget: float = 100.0,
+        command: str | Sequence[str] = "",
         timeout: float = 60.0,
-    ):  # fmt: skip
+    ):
         if not command or not isinstance(command, str | Sequence):
             raise InputError(f"command must be that of a tuner process, e.g. 'python mine.py', got {command!r}")
         if type(timeout) not in (int, float) or not 0 < timeout < math.inf:

@@ -20,9 +20,16 @@ class Hyperband(brackets.Climbs):
     """
 
     def __init__(
-        self, space, fidelity: int, budget: float, seed: int = 0, eta: float = 3, num_rungs: int = 4,
-        min_fidelity: int = 1, continued: bool = True,
-    ):  # fmt: skip
+        self,
+        space,
+        fidelity: int,
+        budget: float,
+        seed: int = 0,
+        eta: float = 3,
+        num_rungs: int = 4,
+        min_fidelity: int = 1,
+        continued: bool = True,
+    ):
         brackets.check_continued(continued)
         rungs = brackets.rungs(fidelity, eta, num_rungs, min_fidelity)
         env_steps = brackets.affordable_steps(budget, fidelity)

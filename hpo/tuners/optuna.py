@@ -34,9 +34,14 @@ class Adapter:
     """
 
     def __init__(
-        self, sampler: "optuna.samplers.BaseSampler", space, fidelity: int, generation: int = 0, patience: int = 100,
+        self,
+        sampler: "optuna.samplers.BaseSampler",
+        space,
+        fidelity: int,
+        generation: int = 0,
+        patience: int = 100,
         objectives: Sequence[str] = (),
-    ):  # fmt: skip
+    ):
         self.study = _study(sampler, len(objectives) or 1)
         self.space, self.fidelity, self.generation, self.patience = space, fidelity, generation, patience
         self.objectives = objectives
@@ -132,9 +137,15 @@ class NSGA2(Adapter):
     """
 
     def __init__(
-        self, space, fidelity: int, seed: int = 0, budget: float = 250.0, scores: Sequence[str] = (),
-        population_size: int | None = None, **options: Any,
-    ):  # fmt: skip
+        self,
+        space,
+        fidelity: int,
+        seed: int = 0,
+        budget: float = 250.0,
+        scores: Sequence[str] = (),
+        population_size: int | None = None,
+        **options: Any,
+    ):
         from optuna.samplers import NSGAIISampler
 
         size = population_size if population_size is not None else min(50, max(4, int(budget) // 5))

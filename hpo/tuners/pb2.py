@@ -73,10 +73,18 @@ class PB2(pbt.PBT):
     """
 
     def __init__(
-        self, space, fidelity: int, budget: float, seed: int = 0, mutable: Collection[str] | None = None,
-        min_fidelity: int = 1, population: int | None = None, num_intervals: int = 10, quantile: float = 0.25,
+        self,
+        space,
+        fidelity: int,
+        budget: float,
+        seed: int = 0,
+        mutable: Collection[str] | None = None,
+        min_fidelity: int = 1,
+        population: int | None = None,
+        num_intervals: int = 10,
+        quantile: float = 0.25,
         resample: float = 0.25,
-    ):  # fmt: skip
+    ):
         self.scores: dict[int, float] = {}
         self.times: list[int] = []
         self.points: list[np.ndarray] = []

@@ -35,10 +35,18 @@ class PBT:
     any_batch = True
 
     def __init__(
-        self, space, fidelity: int, budget: float, seed: int = 0, mutable: Collection[str] | None = None,
-        min_fidelity: int = 1, population: int | None = None, num_intervals: int = 10, quantile: float = 0.2,
+        self,
+        space,
+        fidelity: int,
+        budget: float,
+        seed: int = 0,
+        mutable: Collection[str] | None = None,
+        min_fidelity: int = 1,
+        population: int | None = None,
+        num_intervals: int = 10,
+        quantile: float = 0.2,
         resample: float = 0.25,
-    ):  # fmt: skip
+    ):
         self.space, self.fidelity, self.seed, self.quantile, self.resample = space, fidelity, seed, quantile, resample
         self.env_steps_left = brackets.affordable_steps(budget, fidelity)
         self._check(min_fidelity, population, num_intervals)

@@ -170,9 +170,15 @@ class SmacHyperband(Adapter):
     """
 
     def __init__(
-        self, space, fidelity: int, seed: int = 0, budget: float = 100.0, eta: int = 3, num_rungs: int = 3,
+        self,
+        space,
+        fidelity: int,
+        seed: int = 0,
+        budget: float = 100.0,
+        eta: int = 3,
+        num_rungs: int = 3,
         min_fidelity: int = 1,
-    ):  # fmt: skip
+    ):
         from smac import MultiFidelityFacade as Facade
         from smac.main.config_selector import ConfigSelector
 
@@ -183,11 +189,17 @@ class SmacHyperband(Adapter):
         num_trials = max(1, int(budget * _trials_per_full_run(least, fidelity, eta)))
         num_first = eta**num_steps
         super().__init__(
-            Facade, space, fidelity, seed, n_trials=num_trials, min_budget=least, max_budget=fidelity,
+            Facade,
+            space,
+            fidelity,
+            seed,
+            n_trials=num_trials,
+            min_budget=least,
+            max_budget=fidelity,
             initial_design=functools.partial(Facade.get_initial_design, n_configs=num_first, max_ratio=1.0),
             config_selector=functools.partial(ConfigSelector, min_trials=num_first, retrain_after=16),
             intensifier=functools.partial(Facade.get_intensifier, eta=eta),
-        )  # fmt: skip
+        )
 
 
 def from_smac(facade: type, **settings: Any) -> type[Adapter]:
