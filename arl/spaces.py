@@ -5,6 +5,7 @@ hyperparameters only; `plain` and `repair` make them so.
 """
 
 import contextlib
+import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -26,6 +27,11 @@ _VALUES: dict[type, Callable[[Any], Sequence[Any]]] = {
     OrdinalHyperparameter: lambda hyperparameter: hyperparameter.sequence,
     Constant: lambda hyperparameter: [hyperparameter.value],
 }
+
+
+def from_json(space: Mapping[str, Any]) -> ConfigurationSpace:
+    """Return the space that ConfigSpace's own JSON form describes, as `to_serialized_dict` gives it."""
+    return ConfigurationSpace.from_serialized_dict(copy.deepcopy(dict(space)))  # it takes the dict apart (1.2)
 
 
 def sample(space: ConfigurationSpace, seed: Sequence[int]) -> dict[str, Scalar]:

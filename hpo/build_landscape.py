@@ -76,17 +76,8 @@ def build(
             continue
         about = {"name": chosen.landscape, **collect.about(records)}
         landscape = dataset.write(directory, about, collect.tables(records), collect.build(records))
-        describe(landscape)
+        cards.write(landscape)
     return landscape
-
-
-def describe(landscape: Landscape) -> None:
-    """Write a landscape's dataset card, which says how well a surrogate predicts it, and its Croissant metadata."""
-    from hpo.objectives import tabular
-
-    known = tabular.Recorded(landscape)
-    enough = landscape.about["num_configs"] >= tabular.MIN_CONFIGS
-    cards.write(landscape, {"surrogate": known.accuracy(), "nearest": known.accuracy_of_nearest()} if enough else None)
 
 
 def _check_grows(

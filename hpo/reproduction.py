@@ -176,7 +176,7 @@ def _of_landscape(name: str) -> _Known:
     if not isinstance(lanes, Mapping):
         raise InputError(f"landscape {name!r} must have been trained in one width of lanes, got {lanes}")
     table = tabular.objective("exact", landscape)
-    trials = [Trial(i, config, table.task.fidelity) for i, config in enumerate(table.recorded.configs)]
+    trials = [Trial(i, config, table.task.fidelity) for i, config in enumerate(landscape.plain_configs)]
     records = {record.trial: record for record in table.evaluate(trials)}
     best = max(records.values(), key=lambda trial: trial.score)
     task = tasks.of_record(landscape.about["settings"], landscape.about["space"])

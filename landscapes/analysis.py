@@ -2,7 +2,6 @@
 configs are, and how much a score promises that was chosen on few seeds.
 """
 
-import copy
 import itertools
 import math
 import warnings
@@ -11,10 +10,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from arl import statistics
+from arl import spaces, statistics
 from arl.errors import InputError
-from landscapes import forest
 from landscapes.dataset import Landscape
+from landscapes.fanova import variance_shares
 
 METHODS = ("ped-anova", "fanova")
 
@@ -58,7 +57,7 @@ def fanova(landscape: Landscape, point: int | None = None, pairs: bool = False) 
     """Functional ANOVA (Hutter et al. 2014): what share of the variance of mean scores over the space each hyperparameter
     explains alone, and with `pairs` each pair (`hyperparameter` and `other`) beyond both.
 
-    The variance is that of a random forest's predictions, computed exactly, see `forest.variance_shares`. It knows no
+    The variance is that of a random forest's predictions, computed exactly, see `variance_shares`. It knows no
     conditions: as usual, inactive hyperparameters count as set to their defaults. A row per evaluation point and
     hyperparameter or pair: `share` is the mean over the trees of the forest, `share_std` their standard deviation; NaN at a
     point where no tree tells configs apart.
@@ -74,7 +73,7 @@ def fanova(landscape: Landscape, point: int | None = None, pairs: bool = False) 
         frame.insert(0, "point", i)
         frame.insert(1, "env_steps", steps[i])
         means = landscape.cube[:, :, i].mean(axis=1)
-        shares = np.hstack(forest.variance_shares(x, means, num_choices, pairs)) if i in varied else np.empty(0)
+        shares = np.hstack(variance_shares(x, means, num_choices, pairs)) if i in varied else np.empty(0)
         if len(shares):
             frame["share"], frame["share_std"] = shares.mean(axis=0), shares.std(axis=0)
         frames.append(frame)
@@ -196,10 +195,8 @@ def _encoded(landscape: Landscape) -> tuple[np.ndarray, list[int | None]]:
     """Configs `(config, hyperparameter)` with defaults for what is inactive, numbers in [0, 1] on the hyperparameter's own
     scale and choices by number; and how many choices each has, None for numbers.
     """
-    from ConfigSpace import ConfigurationSpace
-
     known = landscape.about["space"]["hyperparameters"]
-    space = ConfigurationSpace.from_serialized_dict(copy.deepcopy(landscape.about["space"]))  # it takes it apart
+    space = spaces.from_json(landscape.about["space"])
     rows = [
         [
             float(space[name].to_vector(config.get(name, space[name].default_value)))

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from arl import text
-from landscapes import dataset
+from landscapes import dataset, surrogate
 from landscapes.dataset import Landscape
 
 TEMPLATE = Path(__file__).parent / "templates" / "card.md"
@@ -66,18 +66,14 @@ _METRICS = {
 }
 
 
-def write(landscape: Landscape, accuracy: Mapping[str, Mapping[str, float]] | None = None) -> None:
-    """Write `README.md` and `croissant.json` beside a landscape's files.
-
-    `accuracy`: `spearman` and `mean_absolute_error` on unseen configs, of the `surrogate` and of the `nearest` config, if
-    there are enough configs to tell.
-    """
-    (landscape.directory / "README.md").write_text(card(landscape, accuracy), encoding="utf-8")
+def write(landscape: Landscape) -> None:
+    """Write `README.md` and `croissant.json` beside a landscape's files."""
+    (landscape.directory / "README.md").write_text(card(landscape), encoding="utf-8")
     dataset.write_json(landscape.directory / "croissant.json", croissant(landscape))
 
 
-def card(landscape: Landscape, accuracy: Mapping[str, Mapping[str, float]] | None = None) -> str:
-    """The dataset card, in Markdown with the front matter of the Hugging Face hub."""
+def card(landscape: Landscape) -> str:
+    """Return the dataset card, in Markdown with the front matter of the Hugging Face hub."""
     about = landscape.about
     template = jinja2.Template(
         TEMPLATE.read_text(encoding="utf-8"),
@@ -100,12 +96,20 @@ def card(landscape: Landscape, accuracy: Mapping[str, Mapping[str, float]] | Non
         source=landscape.source,
         rows=list(_rows(landscape)),
         gaps=list(_gaps(landscape)),
-        accuracy=accuracy,
+        accuracy=_accuracy(landscape),
         tables=[
             {"name": name, "file": f"{name}.parquet", "description": text, "columns": list(_columns(landscape, name))}
             for name, text in TABLES.items()
         ],
     )
+
+
+def _accuracy(landscape: Landscape) -> dict[str, dict[str, float]] | None:
+    """Return how well unseen configs are predicted, by the surrogate and by the nearest config; None if it can't be told."""
+    model = surrogate.of_landscape(landscape)
+    if not model.can_be_assessed:
+        return None
+    return {"surrogate": model.accuracy(), "nearest": model.accuracy_of_nearest()}
 
 
 def croissant(landscape: Landscape) -> dict[str, Any]:

@@ -56,7 +56,7 @@ def trials_per_second(landscape: Landscape, mode: str, count: int = 1000) -> flo
     """Of configs that are recorded, or drawn from the space."""
     table = hpo.objective(mode, landscape, landscape.seeds[:1])
     draw = (
-        (lambda i: table.recorded.configs[i % len(landscape.configs)])
+        (lambda i: table.landscape.plain_configs[i % len(landscape.configs)])
         if mode == "exact"
         else random_config(table.task.space)
     )

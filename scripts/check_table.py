@@ -29,10 +29,11 @@ def main() -> None:
     task, lanes, seeds = tasks.of_landscape(landscape), landscape.about["lanes"], landscape.seeds
     table = hpo.objective("exact", landscape)
     draw = np.random.default_rng(0)
-    numbers = draw.choice(len(table.recorded.configs), args.trials, replace=args.trials > len(table.recorded.configs))
+    numbers = draw.choice(
+        len(table.landscape.plain_configs), args.trials, replace=args.trials > len(table.landscape.plain_configs)
+    )
     trials = [
-        Trial(i, table.recorded.configs[number], task.fidelity, seeds=(int(draw.choice(seeds)),))
-        for i, number in enumerate(numbers)
+        Trial(i, configs[number], task.fidelity, seeds=(int(draw.choice(seeds)),)) for i, number in enumerate(numbers)
     ]
     algorithm, env = algorithms.get(task.algorithm), vector.make(task.env)
     runner = Runner(algorithm, env, 1, 1, task.num_episodes, lanes=(lanes["width"], lanes["rows"]))

@@ -12,8 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from test_dataset import records, written  # noqa: F401
 
-from hpo import build_landscape
-from landscapes import cards, dataset
+from landscapes import cards, dataset, surrogate
 
 
 @pytest.fixture
@@ -21,9 +20,14 @@ def landscape(tmp_path, records):  # noqa: F811
     return written(tmp_path / "dqn-CartPole-v1", records)
 
 
-def test_the_card(landscape):
+def test_the_card(landscape, monkeypatch):
     accuracy = {"spearman": 0.87654, "mean_absolute_error": 12.34}
-    cards.write(landscape, {"surrogate": accuracy, "nearest": {"spearman": 0.3, "mean_absolute_error": 99}})
+    monkeypatch.setattr(surrogate, "MIN_CONFIGS", 12)
+    monkeypatch.setattr(surrogate.Surrogate, "accuracy", lambda self: accuracy)
+    monkeypatch.setattr(
+        surrogate.Surrogate, "accuracy_of_nearest", lambda self: {"spearman": 0.3, "mean_absolute_error": 99}
+    )
+    cards.write(landscape)
     card = (landscape.directory / "README.md").read_text()
     assert card.startswith("---\nlicense: cc-by-4.0\n")
     for text in (
@@ -46,10 +50,10 @@ def test_the_card(landscape):
 
 
 def test_how_well_a_surrogate_predicts_it(landscape, monkeypatch):
-    build_landscape.describe(landscape)
+    cards.write(landscape)
     assert "Not measured: there are too few configs." in (landscape.directory / "README.md").read_text()
-    monkeypatch.setattr(tabular, "MIN_CONFIGS", 12)
-    build_landscape.describe(landscape)
+    monkeypatch.setattr(surrogate, "MIN_CONFIGS", 12)
+    cards.write(landscape)
     assert re.search(r"cross-validated .* \| -?\d\.\d{3} \|", (landscape.directory / "README.md").read_text())
 
 

@@ -10,10 +10,18 @@ from test_analysis import TASK, by_learning_rate, landscape_of
 from arl.errors import InputError
 from hpo.reports import gallery
 from hpo.reports.gallery import OF_LANDSCAPE, OF_TASKS
+from landscapes import surrogate
 
 
-def no_surrogate(configs):
-    return np.array([[by_learning_rate(config)] * 3 for config in configs])
+@pytest.fixture(autouse=True)
+def no_forest(monkeypatch):
+    """The surrogate knows the answers: nothing is fitted."""
+
+    def predict(self, configs):
+        return np.array([[by_learning_rate(config)] * 3 for config in configs])
+
+    monkeypatch.setattr(surrogate.Surrogate, "predict", predict)
+    monkeypatch.setattr(surrogate.Surrogate, "accuracy_words", lambda self: "exact")
 
 
 def texts(path):
@@ -22,7 +30,7 @@ def texts(path):
 
 def drawn(landscape, directory):
     landscape.about["cube"] = landscape.cube[:, :, [0, 9]]
-    paths = list(gallery.of_landscape(landscape, no_surrogate, directory, "svg", "exact"))
+    paths = list(gallery.of_landscape(landscape, directory, "svg"))
     return {path.stem: path for path in paths}
 
 
@@ -61,8 +69,8 @@ def test_what_tasks_have_in_common_is_drawn(tmp_path):
 def test_nothing_is_drawn_of_bad_input(tmp_path):
     made = landscape_of(by_learning_rate, num_seeds=1)
     with pytest.raises(InputError, match=r"must be a \.png, \.svg or \.pdf file, got 'importance\.gif'"):
-        gallery.of_landscape(made, no_surrogate, tmp_path, "gif")
+        gallery.of_landscape(made, tmp_path, "gif")
     made.about["cube"][:] = 1.0
     with pytest.raises(InputError, match="configs of different scores"):
-        gallery.of_landscape(made, no_surrogate, tmp_path, "png")
+        gallery.of_landscape(made, tmp_path, "png")
     assert not list(tmp_path.iterdir())

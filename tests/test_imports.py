@@ -172,7 +172,7 @@ def test_configs_are_numbered_and_none_is_the_default(tmp_path, monkeypatch):
     assert not landscape.has_default
     plots.landscape(landscape, "learning_rate", None, tmp_path / "picture.png")
     with pytest.raises(InputError, match="must hold the default config to start from, got none"):
-        ablation.path(landscape, tabular.recorded(landscape).predict)
+        ablation.path(landscape)
     monkeypatch.setenv("ARL_LANDSCAPES", str(landscape.directory.parent))
     assert landscape.name in landscapes.dataset.available()
     assert landscape.name not in [known.name for known in landscapes.dataset.of_algorithm("sac")]

@@ -129,15 +129,13 @@ def importance(
 @app.command()
 def ablation(name: NameArgument, out: PictureOption = None, as_json: JsonOption = False) -> None:
     """Which of the changes from the default config to the best make the difference, as a surrogate predicts."""
-    from hpo.objectives import tabular
     from hpo.reports import plots
-    from landscapes import ablation, dataset
+    from landscapes import ablation, dataset, surrogate
 
     landscape = dataset.get(name)
     if out is not None:
         plots.check(out)
-    surrogate = tabular.recorded(landscape)
-    path, accuracy = ablation.path(landscape, surrogate.predict), surrogate.accuracy_words()
+    path, accuracy = ablation.path(landscape), surrogate.of_landscape(landscape).accuracy_words()
     _print_frame(path, as_json)
     _print_caveats([landscape], as_json)
     if not as_json:
@@ -156,7 +154,6 @@ def analyse(
 
     With --out, pictures of these and of importance, interactions and ablation too.
     """
-    from hpo.objectives import tabular
     from hpo.reports import gallery
     from landscapes import analysis, dataset
 
@@ -172,8 +169,7 @@ def analyse(
     }
     pictures: Iterable[Path] = []
     if out is not None:
-        surrogate = tabular.recorded(landscape)
-        pictures = gallery.of_landscape(landscape, surrogate.predict, out, form, surrogate.accuracy_words())
+        pictures = gallery.of_landscape(landscape, out, form)
     _print_parts(parts, pictures, as_json)
     _print_caveats([landscape], as_json)
 
@@ -258,12 +254,11 @@ def import_(
     out: OutOption = None,
 ) -> None:
     """Read the files of another benchmark's dataset; what they hold is a landscape such as arlbench:ppo/CartPole-v1."""
-    from hpo import build_landscape
-    from landscapes import dataset, importers
+    from landscapes import cards, dataset, importers
 
     found, left_out = importers.write(form, files, out or dataset.directories()[0])
     for landscape in found:
-        build_landscape.describe(landscape)
+        cards.write(landscape)
         about, points = landscape.about, landscape.returns.size
         counts = ", ".join(
             f"{about['status'].get(status, 0)} {status}" for status in ("completed", "diverged", "missing")

@@ -8,23 +8,21 @@ there is nothing to answer with.
 import dataclasses
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cached_property, lru_cache
-from pathlib import Path
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from arl import spaces, statistics
+from arl import spaces
 from arl.errors import InputError
 from arl.records.store import COMPLETED, DIVERGED, FAILED, PointRecord, RunRecord, TrialRecord, dumps
 from hpo import tasks
 from hpo.results import result, trial_record
 from hpo.tasks import Task
 from hpo.trial import Result, Trial, TunerError
-from landscapes import dataset, forest
+from landscapes import dataset, surrogate
 from landscapes.dataset import Landscape
 
-MIN_CONFIGS = 20  # by which it can be told how good a surrogate is
 MODES = ("table", "exact", "surrogate")
 
 
@@ -45,8 +43,8 @@ class Table:
         if other := difference(landscape, task):
             raise InputError(f"landscape {landscape.name} must have {other}")
         self.task, self.seeds, self.mode = task, tuple(seeds), mode
-        self.recorded = recorded(landscape)
-        self.landscape = self.recorded.landscape
+        self.surrogate = surrogate.of_landscape(landscape)
+        self.landscape = self.surrogate.landscape
         self.trials: dict[int, Trial] = {}
         self._steps, self._metrics = task.points(task.fidelity), self.landscape.metrics
         self._rows = [landscape.seeds.index(seed) for seed in seeds]
@@ -111,7 +109,7 @@ class Table:
 
     def numbers(self, configs: Sequence[Mapping[str, Any]]) -> np.ndarray:
         """The numbers `(config,)` of the recorded configs that are nearest to these."""
-        return np.array([self.recorded.nearest(spaces.encode(self.task.space, config)) for config in configs])
+        return np.array([self.surrogate.nearest(spaces.encode(self.task.space, config)) for config in configs])
 
     def scores(self, numbers: np.ndarray, point: int = -1) -> np.ndarray:
         """Mean scores over the seeds of recorded configs by number, `(config,)`, at an evaluation point."""
@@ -194,109 +192,29 @@ class Table:
             yield from self._guesses(configs)
             return
         for config in configs:
-            number = self.recorded.numbers.get(dumps(config))
+            number = self.surrogate.number_of(config)
             if number is not None:
                 yield "exact", number, self._values[number]
             elif self.mode == "table":
-                number = self.recorded.nearest(spaces.encode(self.task.space, config))
+                number = self.surrogate.nearest(spaces.encode(self.task.space, config))
                 yield "nearest", number, self._values[number]
             else:
+                num_configs = len(self.landscape.plain_configs)
                 raise TunerError(
-                    f"config {config} must be one of the {len(self.recorded.configs)} of landscape {self.landscape.name}; "
+                    f"config {config} must be one of the {num_configs} of landscape {self.landscape.name}; "
                     "--objective table or surrogate answers others"
                 )
 
     def _guesses(self, configs: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, int, np.ndarray]]:
         encoded = np.array([spaces.encode(self.task.space, config) for config in configs])
         num_seeds = len(self.landscape.seeds)
-        for row, predicted in zip(encoded, self.recorded.forest.predict(encoded), strict=True):
+        for row, predicted in zip(encoded, self.surrogate.forest.predict(encoded), strict=True):
             # Each seed's noise comes from another config: deviations from one mean would be each other's opposites.
-            near = np.resize(self.recorded.by_distance(row), num_seeds)
-            noise = self.recorded.noise[near, np.arange(num_seeds)]
+            near = np.resize(self.surrogate.by_distance(row), num_seeds)
+            noise = self.surrogate.noise[near, np.arange(num_seeds)]
             returns = np.clip(predicted + noise[self._rows], *self.task.return_range)
             steps, unknown = np.broadcast_to(self.landscape.steps, returns.shape), np.full_like(returns, np.nan)
             yield "surrogate", int(near[0]), np.stack([steps, returns, unknown, unknown], axis=-1)
-
-
-class Recorded:
-    """The recorded configs of a landscape, as a table needs them."""
-
-    def __init__(self, landscape: Landscape):
-        self.landscape = landscape
-        self.space = tasks.of_record(landscape.about["settings"], landscape.about["space"]).space
-
-    @property
-    def configs(self) -> list[dict[str, Any]]:
-        """As plain scalars, active hyperparameters only, by number."""
-        return self.landscape.plain_configs
-
-    @cached_property
-    def numbers(self) -> dict[str, int]:
-        """The number of each config, by its JSON."""
-        return {dumps(config): i for i, config in enumerate(self.configs)}
-
-    @cached_property
-    def encoded(self) -> np.ndarray:
-        """`(config, column)`, see `spaces.encode`."""
-        return np.array([spaces.encode(self.space, config) for config in self.configs])
-
-    @cached_property
-    def means(self) -> np.ndarray:
-        """Mean returns over all seeds, `(config, point)`."""
-        return self.landscape.cube.mean(axis=1)
-
-    @cached_property
-    def noise(self) -> np.ndarray:
-        """Deviations from each config's mean, `(config, seed, point)`, with the seeds' own variance; 0 for a single seed."""
-        num_seeds = self.landscape.cube.shape[1]
-        return (self.landscape.cube - self.means[:, None]) * math.sqrt(num_seeds / max(num_seeds - 1, 1))
-
-    @cached_property
-    def forest(self) -> Any:
-        """The surrogate, fitted to all means."""
-        return forest.regressor().fit(self.encoded, self.means)
-
-    def nearest(self, encoded: np.ndarray) -> int:
-        """The number of the config that is nearest to an encoded one, by the sum of differences."""
-        return int(np.argmin(self._distances(encoded)))
-
-    def by_distance(self, encoded: np.ndarray) -> np.ndarray:
-        """The numbers of all configs, the nearest to an encoded one first."""
-        return np.argsort(self._distances(encoded), kind="stable")
-
-    def _distances(self, encoded: np.ndarray) -> np.ndarray:
-        return np.abs(self.encoded - encoded).sum(axis=1)
-
-    def predict(self, configs: Sequence[Mapping[str, Any]]) -> np.ndarray:
-        """Mean scores of any configs at the full run by each tree of the surrogate, `(config, tree)`."""
-        encoded = np.array([spaces.encode(self.space, config) for config in configs])
-        return np.stack([tree.predict(encoded)[:, -1] for tree in self.forest.estimators_], axis=1)
-
-    def accuracy(self) -> dict[str, float]:
-        """How well the surrogate predicts configs that it has not seen, 5-fold cross-validated; see `_accuracy`."""
-        from sklearn.model_selection import KFold, cross_val_predict
-
-        parts = KFold(5, shuffle=True, random_state=0)  # the configs of a grid are sorted
-        return self._accuracy(cross_val_predict(forest.regressor(), self.encoded, self.means, cv=parts)[:, -1])
-
-    def accuracy_of_nearest(self) -> dict[str, float]:
-        """How well the score of the nearest other config stands for a config's own; see `_accuracy`."""
-        return self._accuracy(self.means[[self.by_distance(row)[1] for row in self.encoded], -1])
-
-    def _accuracy(self, predicted: np.ndarray) -> dict[str, float]:
-        """Spearman correlation with the mean scores at the full run, and mean absolute error."""
-        known = self.means[:, -1]
-        correlation = float(statistics.spearman(predicted, known))
-        return {"spearman": correlation, "mean_absolute_error": float(np.abs(predicted - known).mean())}
-
-    def accuracy_words(self) -> str:
-        """The surrogate's accuracy in a few words; none where there are too few configs to tell."""
-        if len(self.configs) < MIN_CONFIGS:
-            return ""
-        known = self.accuracy()
-        return "surrogate: rank correlation {spearman:.2f}, error {mean_absolute_error:.3g} on unseen configs".format(
-            **known
-        )
 
 
 def check_mode(mode: str) -> None:
@@ -313,17 +231,6 @@ def difference(landscape: Landscape, task: Task) -> str | None:
             return f"{key} {value!r}, got {settings.get(key)!r}"
     same_space = dumps(landscape.about["space"]) == dumps(task.space.to_serialized_dict())
     return None if same_space else "the space of the task as it is now, got another"
-
-
-def recorded(landscape: Landscape) -> Recorded:
-    """The recorded configs of a landscape, and its surrogate; read and fitted once while its files are the same."""
-    files = landscape.about.get("files")
-    return _recorded(landscape.directory, dumps(files)) if files else Recorded(landscape)
-
-
-@lru_cache(maxsize=32)
-def _recorded(directory: Path, files: str) -> Recorded:
-    return Recorded(dataset.read(directory))
 
 
 def objective(mode: str, landscape: Landscape | str, seeds: Sequence[int] | None = None) -> Table:

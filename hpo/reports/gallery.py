@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from hpo.reports import plots
-from landscapes import ablation, analysis, task_similarity
+from landscapes import ablation, analysis, surrogate, task_similarity
 from landscapes.dataset import Landscape
 
 OF_LANDSCAPE = (
@@ -23,18 +23,14 @@ OF_LANDSCAPE = (
 OF_TASKS = ("task-correlation", "task-subsets")
 
 
-def of_landscape(
-    landscape: Landscape, predict: ablation.Predict, directory: str | Path, form: str = "png", note: str = ""
-) -> Iterator[Path]:
+def of_landscape(landscape: Landscape, directory: str | Path, form: str = "png") -> Iterator[Path]:
     """Draw every analysis, one file each, when it is asked for; those of which there is nothing to draw are left out.
-
-    `predict`, `note`: of `ablation.path` and `plots.ablation`.
 
     Raises:
         InputError: another form than png, svg and pdf, or configs that all have the same score.
     """
     files = {name: plots.check(Path(directory) / f"{name}.{form}") for name in OF_LANDSCAPE}
-    return _of_landscape(landscape, predict, files, note, analysis.fanova(landscape, -1, pairs=True))
+    return _of_landscape(landscape, files, analysis.fanova(landscape, -1, pairs=True))
 
 
 def of_tasks(landscapes: Sequence[Landscape], directory: str | Path, form: str = "png") -> Iterator[Path]:
@@ -52,9 +48,7 @@ def of_tasks(landscapes: Sequence[Landscape], directory: str | Path, form: str =
     )
 
 
-def _of_landscape(
-    landscape: Landscape, predict: ablation.Predict, files: Mapping[str, Path], note: str, pairs: pd.DataFrame
-) -> Iterator[Path]:
+def _of_landscape(landscape: Landscape, files: Mapping[str, Path], pairs: pd.DataFrame) -> Iterator[Path]:
     top = analysis.importance(landscape)
     first, *others = top.hyperparameter[:2]
     yield plots.importance(landscape, analysis.fanova(landscape), top, files["importance"])
@@ -62,8 +56,9 @@ def _of_landscape(
     for second in others:
         yield plots.landscape(landscape, first, second, files["landscape-2"])
         yield plots.interactions(landscape, pairs, files["interactions"])
-    if landscape.has_default and len(steps := ablation.path(landscape, predict)) > 1:  # the default may be the best
-        yield plots.ablation(landscape, steps, files["ablation"], note)
+    if landscape.has_default and len(steps := ablation.path(landscape)) > 1:  # the default may be the best
+        accuracy = surrogate.of_landscape(landscape).accuracy_words()
+        yield plots.ablation(landscape, steps, files["ablation"], accuracy)
     yield plots.fidelity_correlation(landscape, analysis.fidelity_correlation(landscape), files["fidelity-correlation"])
     yield plots.distribution(landscape, analysis.near_best(landscape), files["distribution"])
     if len(halves := analysis.reliability(landscape)):

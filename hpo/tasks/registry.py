@@ -6,7 +6,6 @@ A sweep, a landscape and a comparison all name tasks. Each has two space presets
 - `full`: every hyperparameter, with defaults that solve the task.
 """
 
-import copy
 import dataclasses
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -306,13 +305,12 @@ def of_landscape(landscape: "Landscape") -> Task:
 
 def of_record(settings: Mapping[str, Any], space: Mapping[str, Any]) -> Task:
     """The task as it was when it was recorded, by its settings and its space in ConfigSpace's own form."""
-    from ConfigSpace import ConfigurationSpace
+    from arl import spaces
 
-    known = ConfigurationSpace.from_serialized_dict(copy.deepcopy(dict(space)))  # it takes the dict apart
     worst, best = settings["return_range"]
     names = ("algorithm", "env", "preset", "fidelity", "fixed", "num_points", "num_episodes")
     own = {name: settings[name] for name in names}
-    return Task(settings["task"], space=known, return_range=(worst, best), **own)
+    return Task(settings["task"], space=spaces.from_json(space), return_range=(worst, best), **own)
 
 
 def _task(name: str, algorithm: str, env: str, preset: str, fidelity: int | None) -> Task:

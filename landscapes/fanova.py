@@ -1,8 +1,8 @@
-"""The regression forest of a landscape, and the functional ANOVA of its trees (Hutter, Hoos and Leyton-Brown 2014, "An
-Efficient Approach for Assessing Hyperparameter Importance").
+"""Functional ANOVA of a regression forest (Hutter, Hoos and Leyton-Brown 2014, "An Efficient Approach for Assessing
+Hyperparameter Importance").
 
 A tree is constant on the box of each leaf. What it predicts on average over all hyperparameters but some is therefore a sum
-over leaves of value times volume, and its variance over the space falls apart, without sampling, into what each
+over leaves of value times volume, and its variance over the space is split, without sampling, into what each
 hyperparameter explains alone (main effect), what each pair explains beyond both (interaction), and the rest.
 """
 
@@ -12,12 +12,7 @@ from typing import Any
 
 import numpy as np
 
-
-def regressor() -> Any:
-    """A random forest, for one score per config or for all points of a curve at once."""
-    from sklearn.ensemble import RandomForestRegressor
-
-    return RandomForestRegressor(n_estimators=100, min_samples_leaf=2, max_features=0.7, random_state=0)
+from landscapes.surrogate import regressor
 
 
 def variance_shares(

@@ -5,15 +5,15 @@ import itertools
 import numpy as np
 import pytest
 
-from landscapes import forest
+from landscapes import fanova, surrogate
 
 GRID = np.array(list(itertools.product(range(4), range(3), range(5))), float)
 
 
 def test_shares_of_a_tree_are_those_of_its_predictions_on_the_whole_grid():
     y = np.random.default_rng(0).normal(size=len(GRID))
-    main, pairs = forest.variance_shares(GRID, y, [4, 3, 5], pairs=True)
-    for tree, *got in zip(forest.regressor().fit(GRID, y).estimators_, main, pairs, strict=True):
+    main, pairs = fanova.variance_shares(GRID, y, [4, 3, 5], pairs=True)
+    for tree, *got in zip(surrogate.regressor().fit(GRID, y).estimators_, main, pairs, strict=True):
         table = tree.predict(GRID).reshape(4, 3, 5)
         alone = [table.mean(axis=axes).var() for axes in ((1, 2), (0, 2), (0, 1))]
         both = [table.mean(axis=axis).var() for axis in (2, 1, 0)]
@@ -25,7 +25,7 @@ def test_numbers_count_by_the_length_of_their_range():
     """A step at a tenth of the range has variance 0.1 * 0.9, a fair coin of the same height 0.25."""
     x = np.random.default_rng(0).random((4000, 2))
     x[:, 1] = x[:, 1] < 0.5
-    main, _ = forest.variance_shares(x, (x[:, 0] < 0.1) + x[:, 1], [None, 2])
+    main, _ = fanova.variance_shares(x, (x[:, 0] < 0.1) + x[:, 1], [None, 2])
     np.testing.assert_allclose(main.mean(axis=0), [0.09 / 0.34, 0.25 / 0.34], atol=0.01)
 
 
@@ -33,7 +33,7 @@ def test_what_two_decide_together_is_an_interaction():
     """f = a / 2 + 0 b + 2 c d of fair coins."""
     x = np.random.default_rng(0).integers(0, 2, (1000, 4)).astype(float)
     y = 0.5 * x[:, 0] + 2 * (x[:, 2] * x[:, 3])
-    main, pairs = forest.variance_shares(x, y, [2] * 4, pairs=True)
+    main, pairs = fanova.variance_shares(x, y, [2] * 4, pairs=True)
     a, c, d, cd = 0.25 / 4, 4 / 16, 4 / 16, 4 / 16
     np.testing.assert_allclose(main.mean(axis=0), np.array([a, 0, c, d]) / (a + c + d + cd), atol=0.03)
     shares = dict(zip(itertools.combinations("abcd", 2), pairs.mean(axis=0), strict=True))
@@ -42,5 +42,5 @@ def test_what_two_decide_together_is_an_interaction():
 
 
 def test_nothing_is_left_of_a_flat_forest():
-    main, pairs = forest.variance_shares(GRID, np.zeros(len(GRID)), [4, 3, 5], pairs=True)
+    main, pairs = fanova.variance_shares(GRID, np.zeros(len(GRID)), [4, 3, 5], pairs=True)
     assert (main.shape, pairs.shape) == ((0, 3), (0, 3))
