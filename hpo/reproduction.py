@@ -10,14 +10,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from arl import algorithms
 from arl.errors import InputError
 from arl.records.store import PointRecord, RunRecord, Store, TrialRecord, finite_or_none, lineage
 from arl.records.sweep import load_sweep
 from arl.training import backend, provenance
 from arl.training.provenance import SAME
 from arl.training.runner import Runner
-from envs import vector
 from hpo import tasks
 from hpo.objectives import tabular
 from hpo.objectives.training import Training
@@ -188,7 +186,7 @@ def _train(
 ) -> RunRecord:
     """The run trained again, its parents before it."""
     backend.setup()
-    runner = Runner(algorithms.get(task.algorithm), vector.make(task.env), 1, 1, task.num_episodes, lanes=lanes)
+    runner = Runner(task.algorithm, task.env, 1, 1, task.num_episodes, lanes=lanes)
     objective = Training(task, [seed], 1, runner)
     trials = [Trial(one.trial, one.config, one.fidelity, one.parent) for one in lineage(record, records)]
     objective.remember(trials)

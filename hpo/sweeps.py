@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from arl import spaces
 from arl.errors import InputError
 from arl.records.store import Store, TrialRecord, dumps, full_runs
 from arl.records.sweep import SweepRecord
@@ -90,8 +89,8 @@ class Sweep:
             "seed": plan.tuner_seed,
             "budget": self._planned().full_runs,
             "scores": plan.scores,
-            "mutable": mutable(task),
-            "min_fidelity": longest_iteration(task) if plan.objective == "training" else task.points(task.fidelity)[0],
+            "mutable": task.mutable,
+            "min_fidelity": task.min_fidelity if plan.objective == "training" else task.points(task.fidelity)[0],
         }
         self.tuner = tuners.make(tuner, context, plan.options)
         self.recorded = self._recorded()
@@ -304,26 +303,3 @@ def _place(error: BaseException) -> str:
     """File and line that an error comes from."""
     frame = traceback.extract_tb(error.__traceback__)[-1]
     return f"{Path(frame.filename).name}, line {frame.lineno}"
-
-
-def mutable(task: tasks.Task) -> frozenset[str]:
-    """The tuned hyperparameters that may change while an agent is trained."""
-    from arl import algorithms, config
-
-    if task.imported:  # a table can't answer for an agent whose config has changed
-        return frozenset()
-    return config.mutable(algorithms.get(task.algorithm).config) & set(task.space)
-
-
-def longest_iteration(task: tasks.Task) -> int:
-    """Env steps within which every config of the task has an iteration; a shorter stretch would train some not at all.
-
-    It is that of the config whose numbers are all at their largest: an iteration grows with every number it depends on.
-    """
-    from arl import algorithms, config
-
-    if task.imported:
-        return 1
-    algorithm = algorithms.get(task.algorithm)
-    largest = {name: spaces.largest(task.space[name]) for name in task.space}
-    return algorithm.iteration_steps(algorithm.canonical(config.make(algorithm.config, {**task.fixed, **largest})))

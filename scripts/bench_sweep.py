@@ -113,7 +113,7 @@ def gradient_steps(task: str, config: Config) -> int:
 
     chosen = tasks.get(task, fidelity=ENV_STEPS[task])
     known = {**chosen.fixed, **config}
-    if chosen.algorithm == "ppo":
+    if chosen.algorithm_name == "ppo":
         rollout = known["num_envs"] * known["num_steps"]
         return chosen.fidelity // rollout * known["num_epochs"] * (rollout // min(known["minibatch_size"], rollout))
     iteration = known["num_envs"] * known["train_freq"]

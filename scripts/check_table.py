@@ -12,9 +12,7 @@ import numpy as np
 
 import hpo
 import landscapes
-from arl import algorithms
 from arl.training.runner import Runner
-from envs import vector
 from hpo import tasks
 from hpo.objectives.training import Training
 from hpo.trial import Trial
@@ -35,7 +33,7 @@ def main() -> None:
     trials = [
         Trial(i, configs[number], task.fidelity, seeds=(int(draw.choice(seeds)),)) for i, number in enumerate(numbers)
     ]
-    algorithm, env = algorithms.get(task.algorithm), vector.make(task.env)
+    algorithm, env = task.algorithm, task.env
     runner = Runner(algorithm, env, 1, 1, task.num_episodes, lanes=(lanes["width"], lanes["rows"]))
     trained = {record.trial: record for record in Training(task, seeds, args.trials, runner).evaluate(trials)}
     known = {record.trial: record for record in table.evaluate(trials)}

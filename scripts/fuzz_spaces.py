@@ -9,10 +9,9 @@ import argparse
 import collections
 import time
 
-from arl import algorithms, spaces
 from arl import config as configs
+from arl import spaces
 from arl.errors import InputError
-from envs import vector
 from hpo import sweeps, tasks
 from hpo.trial import Trial
 from landscapes import Store
@@ -36,7 +35,7 @@ class Fuzz:
 
 def check_configs(name: str, count: int) -> None:
     task = tasks.get(name, "full")
-    algorithm, env = algorithms.get(task.algorithm), vector.make(task.env)
+    algorithm, env = task.algorithm, task.env
     refused: collections.Counter[str] = collections.Counter()
     started = time.perf_counter()
     task.space.seed(0)

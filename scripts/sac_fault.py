@@ -30,7 +30,6 @@ from arl import config as configs
 from arl.algorithms import replay, sac
 from arl.training import backend
 from arl.training.runner import Run, Runner
-from envs import vector
 from hpo import tasks
 
 FAULTS = ("scale", "truncation", "starts")
@@ -76,7 +75,7 @@ def scores(chosen: dict[int, dict[str, Any]], faults: list[str], num_seeds: int)
         for config in chosen.values()
         for seed in range(num_seeds)
     ]
-    runner = Runner(algorithm, vector.make(task.env), len(chosen), num_seeds, task.num_episodes)
+    runner = Runner(algorithm, task.env, len(chosen), num_seeds, task.num_episodes)
     final = np.zeros(len(runs))
     with patched(faults):
         for block in runner.train(runs):

@@ -26,7 +26,7 @@ from arl.errors import InputError
 from arl.records.sweep import SweepRecord
 from hpo import tasks
 from hpo.reports import optuna_study
-from hpo.tasks import presets
+from hpo.tasks import registry
 
 
 def space():
@@ -181,5 +181,9 @@ def test_our_own_store_is_no_place_for_a_study(tmp_path):
 
 
 def test_spaces_have_every_kind_that_presets_have():
-    kinds = {type(hyperparameter) for make in presets.PUBLISHED.values() for hyperparameter in make("probe").values()}
+    kinds = {
+        type(hyperparameter)
+        for name in registry.MODULES
+        for hyperparameter in registry.of_algorithm(name).published_space("probe").values()
+    }
     assert kinds <= {type(hyperparameter) for hyperparameter in space().values()}

@@ -531,12 +531,12 @@ def test_failed_trials_are_shown(sweep, terminal):
 
 def test_a_tuner_hears_what_may_change_in_mid_run_and_how_long_an_iteration_is():
     published, full = hpo.task("ppo/CartPole-v1"), hpo.task("ppo/CartPole-v1", "full")
-    assert sweeps.mutable(published) == set(published.space) - {"minibatch_size"}
+    assert published.mutable == set(published.space) - {"minibatch_size"}
     shaping = {"minibatch_size", "num_steps", "num_envs", "hidden_size", "num_layers", "activation"}
-    assert sweeps.mutable(full) == set(full.space) - shaping
-    assert sweeps.longest_iteration(published) == 8 * 32
-    assert sweeps.longest_iteration(full) == 32 * 512
-    assert sweeps.longest_iteration(tiny.task()) == tiny.ITERATION
+    assert full.mutable == set(full.space) - shaping
+    assert published.min_fidelity == 8 * 32
+    assert full.min_fidelity == 32 * 512
+    assert tiny.task().min_fidelity == tiny.ITERATION
 
 
 class Curious(Listed):

@@ -223,7 +223,7 @@ def test_environments_of_the_users_own_make_tasks(tmp_path):
     file = tmp_path / "mine.py"
     file.write_text("from envs.probes import Choice\nclass Mine(Choice):\n    return_range = (-3, 1)\n")
     task = tasks.get(f"ppo/{file}:Mine")
-    assert (task.env, task.return_range) == (f"{file}:Mine", (-3.0, 1.0))
+    assert (task.env_name, task.return_range) == (f"{file}:Mine", (-3.0, 1.0))
     assert set(task.space) == {*PUBLISHED_SPACE, "minibatch_size", "normalize_advantage"}
     with pytest.raises(InputError, match="unknown name 'Mime': did you mean 'Mine'"):
         tasks.get(f"ppo/{file}:Mime")

@@ -30,13 +30,12 @@ from gymnasium.utils import seeding
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space, iterate
 
-from arl import algorithms, spaces
 from arl import config as configs
+from arl import spaces
 from arl.errors import InputError, first_line, unknown
 from arl.records.store import dumps
 from arl.training import saved_agents
 from arl.training.runner import Agent, Curve, Run, Runner, lane_bytes
-from envs import vector
 from hpo import tasks
 from hpo.autorl import schedules
 from hpo.plans import FIRST_TEST_SEED
@@ -89,7 +88,7 @@ class _Course:
         self.task = tasks.get(task, space, fidelity) if isinstance(task, str) else task
         self.num_intervals, self.num_envs, self.flat, self.reward = num_intervals, num_envs, flat, reward
         self.seeds, self.fixed = tuple(seeds), dict(fixed)
-        self.algorithm, self.env = algorithms.get(self.task.algorithm), vector.make(self.task.env)
+        self.algorithm, self.env = self.task.algorithm, self.task.env
         self._check_arguments()
         self.controlled = self._controlled()
         variants = [self.full(config) for config in self._variants()]
@@ -286,7 +285,7 @@ class _Course:
             return b""
         config, agent = self.algorithm.canonical(self.full(episode.config)), episode.agent
         return saved_agents.packed(
-            self.task.algorithm, self.task.env, config, episode.seed, agent.env_steps, agent.state
+            self.task.algorithm_name, self.task.env_name, config, episode.seed, agent.env_steps, agent.state
         )
 
     def restore(self, path: Path) -> tuple[list[Episode], list[np.random.Generator]]:

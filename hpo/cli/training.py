@@ -9,7 +9,7 @@ from typing import Any
 
 from ConfigSpace import Categorical, ConfigurationSpace
 
-from arl import algorithms, config, spaces
+from arl import config, spaces
 from arl.errors import InputError
 from arl.records.store import Store
 from arl.records.sweep import SweepRecord
@@ -92,7 +92,7 @@ def _short(value: Any) -> str:
 
 def _fixed(task: tasks.Task, schedule: Schedule) -> tasks.Task:
     """The task with every hyperparameter fixed but those of the schedule's lists, whose space is what the lists hold."""
-    cls: Any = algorithms.get(task.algorithm).config
+    cls: Any = task.algorithm.config
     full: Any = config.make(cls, {**task.fixed, **spaces.default(task.space), **schedule.config(0)})
     lists = [Categorical(name, list(dict.fromkeys(values))) for name, values in schedule.varying.items()]
     fixed = {name: value for name, value in config.values(full).items() if name not in schedule.varying}
@@ -101,7 +101,7 @@ def _fixed(task: tasks.Task, schedule: Schedule) -> tasks.Task:
 
 def _checked(schedule: Schedule, task: tasks.Task) -> Schedule:
     """The schedule with values of the right types, none of which is outside its hyperparameter's domain."""
-    cls: Any = algorithms.get(task.algorithm).config
+    cls: Any = task.algorithm.config
 
     def checked(name: str, value: Any) -> Any:
         return getattr(config.make(cls, {name: value}), name)
@@ -117,7 +117,7 @@ def _checked(schedule: Schedule, task: tasks.Task) -> Schedule:
 
 def _check_intervals(schedule: Schedule, task: tasks.Task) -> None:
     """Refuse intervals in which an agent can't be trained."""
-    algorithm = algorithms.get(task.algorithm)
+    algorithm = task.algorithm
     each: list[Any] = [
         config.make(algorithm.config, {**task.fixed, **schedule.config(i)}) for i in range(schedule.num_intervals)
     ]
@@ -132,7 +132,7 @@ def _save_agents(sweep: sweeps.Sweep, directory: Path) -> list[Path]:
         assert isinstance(sweep.objective, Training)
         full: Any = sweep.objective.config(last)
         for seed, agent in sweep.objective.agents_of(last.id).items():
-            saved_agents.save(paths[seed], task.algorithm, task.env, full, seed, agent.env_steps, agent.state)
+            saved_agents.save(paths[seed], task.algorithm_name, task.env_name, full, seed, agent.env_steps, agent.state)
     return list(paths.values())
 
 

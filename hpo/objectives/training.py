@@ -7,13 +7,12 @@ from typing import Any
 
 import jax
 
-from arl import algorithms, spaces
 from arl import config as configs
+from arl import spaces
 from arl.errors import InputError
 from arl.records.store import COMPLETED, DIVERGED, FAILED, PointRecord, RunRecord, TrialRecord
 from arl.training import backend, provenance
 from arl.training.runner import Agent, Curve, Report, Run, Runner, lane_bytes
-from envs import vector
 from hpo.results import trial_record
 from hpo.tasks import Task
 from hpo.trial import Trial, TunerError
@@ -33,7 +32,7 @@ class Training:
     ):
         backend.setup()
         self.task, self.seeds = task, tuple(seeds)
-        self.algorithm = algorithms.get(task.algorithm)
+        self.algorithm = task.algorithm
         self.runner = runner or self._runner(batch)
         self.agent_memory = agent_memory
         self.trials: dict[int, Trial] = {}
@@ -43,7 +42,7 @@ class Training:
 
     def _runner(self, batch: int) -> Runner:
         task = self.task
-        env, alike = vector.make(task.env), max(1, batch // self._num_structures())
+        env, alike = task.env, max(1, batch // self._num_structures())
         default = self.config(Trial(-1, spaces.default(task.space), task.fidelity))
         each = lane_bytes(self.algorithm, default, env)
         return Runner(self.algorithm, env, alike, len(self.seeds), task.num_episodes, each)

@@ -1,0 +1,69 @@
+"""Parts of spaces that several algorithms share.
+
+Hyperparameters that only matter together with another are conditional on it: an inactive one is absent from a config.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ConfigSpace import Categorical, ConfigurationSpace, EqualsCondition, Float, Integer
+
+from arl.scalars import Scalar
+
+MAX_BUFFER_SIZE = 120_000
+
+
+def of_networks(default: Mapping[str, Any]) -> list[Any]:
+    """Return the hyperparameters of the networks and of what they are fed, with a task's own defaults."""
+    return [
+        Categorical("normalize_observations", [True, False], default=default["normalize_observations"]),
+        Categorical("hidden_size", [32, 64, 128, 256], default=default["hidden_size"]),
+        Categorical("num_layers", [1, 2, 3], default=default["num_layers"]),
+        Categorical("activation", ["tanh", "relu"], default=default["activation"]),
+    ]
+
+
+def of_replay(default: Mapping[str, Any], fidelity: int) -> list[Any]:
+    """Return the hyperparameters of learning from a replay; learning starts within the first half of a full run."""
+    starts = min(default["learning_starts"], fidelity // 10)
+    return [
+        Float("learning_rate", (1e-6, 0.1), default=default["learning_rate"], log=True),
+        Float("gamma", (0.8, 0.9999), default=default["gamma"]),
+        Integer("buffer_size", (1024, MAX_BUFFER_SIZE), default=default["buffer_size"], log=True),
+        Categorical("batch_size", [16, 32, 64, 128, 256, 512, 1024], default=default["batch_size"]),
+        Integer("learning_starts", (0, max(fidelity // 2, 1)), default=starts),
+        Categorical("num_envs", [1, 4, 8, 16], default=default["num_envs"]),
+        Categorical("train_freq", [1, 2, 4, 8, 16, 32, 64], default=default["train_freq"]),
+        Categorical("gradient_steps", [1, 2, 4, 8, 16], default=default["gradient_steps"]),
+        Categorical("n_step", [1, 2, 3, 5], default=default["n_step"]),
+        Categorical("use_target_network", [True, False], default=default["use_target_network"]),
+        Float("tau", (0.001, 1.0), default=default["tau"], log=True),
+    ]
+
+
+def with_priorities(
+    space: ConfigurationSpace, epsilon: tuple[float, float], default: Mapping[str, Any] | None = None
+) -> ConfigurationSpace:
+    """Return the space with the switch of prioritized replay, and its hyperparameters where that is on.
+
+    Args:
+        space: the space to add to.
+        epsilon: the range of `priority_epsilon`.
+        default: a task's own defaults; those of the reference dataset by default.
+    """
+    priorities: dict[str, Scalar] = {"priority_alpha": 0.9, "priority_beta": 0.9, "priority_epsilon": epsilon[1]}
+    default = default or {"prioritized": False, **priorities}
+    space.add(
+        Categorical("prioritized", [True, False], default=default["prioritized"]),
+        Float("priority_alpha", (0.01, 1.0), default=default["priority_alpha"]),
+        Float("priority_beta", (0.01, 1.0), default=default["priority_beta"]),
+        Float("priority_epsilon", epsilon, default=default["priority_epsilon"], log=True),
+    )
+    for name in priorities:
+        require(space, name, "prioritized")
+    return space
+
+
+def require(space: ConfigurationSpace, name: str, switch: str) -> None:
+    """Make `name` active only where `switch` is on."""
+    space.add(EqualsCondition(space[name], space[switch], True))

@@ -1,0 +1,113 @@
+"""Tasks and spaces of DQN.
+
+The published settings are those of the reference dataset's tasks; the defaults of the full spaces solve the task on ten
+seeds (`arl train TASK --seeds 10`).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ConfigSpace import Categorical, ConfigurationSpace, Float, Integer
+
+from arl.scalars import Scalar
+from hpo.tasks import common
+from hpo.tasks.settings import EnvSettings
+
+SETTINGS: dict[str, EnvSettings] = {
+    "CartPole-v1": EnvSettings(
+        published_fidelity=50_000,
+        published={"num_envs": 8, "train_freq": 32, "gradient_steps": 128},
+        full_fidelity=50_000,
+        full={
+            "learning_rate": 5e-4,
+            "num_envs": 4,
+            "train_freq": 1,
+            "gradient_steps": 2,
+            "n_step": 5,
+            "target_update_interval": 4,
+            "tau": 0.01,
+            "exploration_fraction": 0.2,
+            "normalize_observations": True,
+        },
+    ),
+    "Acrobot-v1": EnvSettings(
+        published_fidelity=100_000,
+        published={"num_envs": 4, "train_freq": 1, "gradient_steps": 4},
+        full_fidelity=100_000,
+        full={
+            "learning_rate": 6.3e-4,
+            "num_envs": 4,
+            "train_freq": 1,
+            "gradient_steps": 1,
+            "n_step": 3,
+            "learning_starts": 2_000,
+            "target_update_interval": 250,
+            "exploration_fraction": 0.2,
+            "noise_correlation": 0.8,
+            "normalize_observations": True,
+            "activation": "relu",
+        },
+    ),
+    "MountainCar-v0": EnvSettings(
+        published_fidelity=120_000,
+        published={"num_envs": 8, "train_freq": 2, "gradient_steps": 8},
+        full_fidelity=120_000,
+        full={
+            "learning_rate": 1e-3,
+            "num_envs": 8,
+            "train_freq": 2,
+            "gradient_steps": 8,
+            "n_step": 5,
+            "learning_starts": 4_000,
+            "target_update_interval": 600,
+            "exploration_fraction": 0.2,
+            "noise_correlation": 0.95,
+            "normalize_observations": True,
+            "activation": "relu",
+        },
+    ),
+}
+
+PUBLISHED: dict[str, Scalar] = {"double_q": False}
+
+
+def published_space(family: str) -> ConfigurationSpace:
+    """Return the twelve hyperparameters that the reference dataset tunes, with its ranges for a family of envs."""
+    largest = 1_000_000 if family == "minigrid" else 120_000
+    sizes = [32, 64, 128] if family == "minigrid" else [64, 128, 256]
+    space = ConfigurationSpace(
+        name="dqn-published",
+        space=[
+            Float("learning_rate", (1e-6, 0.1), default=3e-4, log=True),
+            Integer("buffer_size", (1024, largest), default=largest),
+            Categorical("batch_size", sizes, default=sizes[1]),
+            Float("initial_epsilon", (0.5, 1.0), default=1.0),
+            Float("final_epsilon", (0.001, 0.2), default=0.05),
+            Integer("learning_starts", (0, 2048), default=128),
+            Categorical("use_target_network", [True, False], default=True),
+            Integer("target_update_interval", (1, 100), default=10),
+        ],
+    )
+    common.require(space, "target_update_interval", "use_target_network")
+    return common.with_priorities(space, epsilon=(1e-7, 1e-3))
+
+
+def full_space(default: Mapping[str, Any], fidelity: int) -> ConfigurationSpace:
+    """Return every hyperparameter of DQN, with a task's own defaults."""
+    space = ConfigurationSpace(
+        name="dqn-full",
+        space=[
+            Float("initial_epsilon", (0.5, 1.0), default=default["initial_epsilon"]),
+            Float("final_epsilon", (0.001, 0.2), default=default["final_epsilon"]),
+            Float("exploration_fraction", (0.005, 0.5), default=default["exploration_fraction"]),
+            Float("noise_correlation", (0.0, 0.99), default=default["noise_correlation"]),
+            Categorical("double_q", [True, False], default=default["double_q"]),
+            Categorical("dueling", [True, False], default=default["dueling"]),
+            Integer("target_update_interval", (1, 2000), default=default["target_update_interval"], log=True),
+            *common.of_replay(default, fidelity),
+            *common.of_networks(default),
+        ],
+    )
+    common.require(space, "tau", "use_target_network")
+    common.require(space, "target_update_interval", "use_target_network")
+    return common.with_priorities(space, epsilon=(1e-7, 1e-3), default=default)

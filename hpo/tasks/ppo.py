@@ -1,0 +1,137 @@
+"""Tasks and spaces of PPO.
+
+The published settings are those of the reference dataset's tasks; the defaults of the full spaces solve the task on ten
+seeds (`arl train TASK --seeds 10`).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ConfigSpace import Categorical, ConfigurationSpace, Float, Integer
+
+from arl.scalars import Scalar
+from hpo.tasks import common
+from hpo.tasks.settings import EnvSettings
+
+SETTINGS: dict[str, EnvSettings] = {
+    "CartPole-v1": EnvSettings(
+        published_fidelity=100_000,
+        published={"num_envs": 8, "num_steps": 32, "num_epochs": 20},
+        full_fidelity=100_000,
+        full={
+            "learning_rate": 1e-3,
+            "anneal_steps": 100_000,
+            "gamma": 0.98,
+            "gae_lambda": 0.8,
+            "vf_clip_eps": 10.0,
+            "num_envs": 8,
+            "num_steps": 32,
+            "num_epochs": 20,
+            "minibatch_size": 256,
+        },
+    ),
+    "Acrobot-v1": EnvSettings(
+        published_fidelity=1_000_000,
+        published={"num_envs": 8, "num_steps": 128, "num_epochs": 4},
+        full_fidelity=500_000,
+        full={
+            "learning_rate": 1e-3,
+            "anneal_steps": 500_000,
+            "gae_lambda": 0.94,
+            "vf_clip_eps": 10.0,
+            "normalize_observations": True,
+            "num_envs": 16,
+            "num_steps": 256,
+            "num_epochs": 4,
+            "minibatch_size": 128,
+        },
+    ),
+    "MountainCar-v0": EnvSettings(
+        published_fidelity=1_000_000,
+        published={"num_envs": 8, "num_steps": 32, "num_epochs": 4},
+        full_fidelity=1_000_000,
+        full={
+            "learning_rate": 1e-3,
+            "gae_lambda": 0.98,
+            "normalize_observations": True,
+            "num_envs": 16,
+            "num_steps": 32,
+            "num_epochs": 4,
+            "minibatch_size": 128,
+        },
+    ),
+    "Pendulum-v1": EnvSettings(
+        published_fidelity=100_000,
+        published={"num_envs": 8, "num_steps": 512, "num_epochs": 10},
+        full_fidelity=100_000,
+        full={
+            "learning_rate": 1e-3,
+            "gamma": 0.9,
+            "gae_lambda": 0.95,
+            "vf_clip_eps": 10.0,
+            "num_envs": 4,
+            "num_steps": 256,
+            "num_epochs": 10,
+            "minibatch_size": 64,
+        },
+    ),
+    "MountainCarContinuous-v0": EnvSettings(
+        published_fidelity=20_000,
+        published={"num_envs": 8, "num_steps": 1, "num_epochs": 10, "normalize_observations": True},
+        full_fidelity=100_000,
+        full={
+            "learning_rate": 3e-4,
+            "gamma": 0.99,
+            "normalize_observations": True,
+            "num_envs": 16,
+            "num_steps": 256,
+            "num_epochs": 10,
+            "minibatch_size": 256,
+        },
+    ),
+}
+
+PUBLISHED: dict[str, Scalar] = {}
+
+
+def published_space(family: str) -> ConfigurationSpace:
+    """Return the nine hyperparameters that the reference dataset tunes, with its ranges for a family of envs."""
+    sizes = {"brax": [512, 1024, 2048], "classic_control": [128, 256, 512]}.get(family, [32, 64, 128])
+    return ConfigurationSpace(
+        name="ppo-published",
+        space=[
+            Float("learning_rate", (1e-6, 0.1), default=3e-4, log=True),
+            Categorical("minibatch_size", sizes, default=sizes[0]),
+            Float("gae_lambda", (0.8, 0.9999), default=0.95),
+            Float("clip_eps", (0.0, 0.5), default=0.2),
+            Float("vf_clip_eps", (0.0, 0.5), default=0.2),
+            Categorical("normalize_advantage", [True, False], default=True),
+            Float("ent_coef", (0.0, 0.5), default=0.0),
+            Float("vf_coef", (0.0, 1.0), default=0.5),
+            Float("max_grad_norm", (0.0, 1.0), default=0.5),
+        ],
+    )
+
+
+def full_space(default: Mapping[str, Any], fidelity: int) -> ConfigurationSpace:
+    """Return every hyperparameter of PPO, with a task's own defaults; annealing, if any, is over a full run."""
+    return ConfigurationSpace(
+        name="ppo-full",
+        space=[
+            Float("learning_rate", (1e-6, 0.1), default=default["learning_rate"], log=True),
+            Categorical("anneal_steps", [0, fidelity], default=fidelity if default["anneal_steps"] else 0),
+            Float("gamma", (0.8, 1.0), default=default["gamma"]),
+            Float("gae_lambda", (0.8, 0.9999), default=default["gae_lambda"]),
+            Float("clip_eps", (0.0, 0.5), default=default["clip_eps"]),
+            Float("vf_clip_eps", (0.0, 10.0), default=default["vf_clip_eps"]),
+            Categorical("normalize_advantage", [True, False], default=default["normalize_advantage"]),
+            Float("ent_coef", (0.0, 0.5), default=default["ent_coef"]),
+            Float("vf_coef", (0.0, 1.0), default=default["vf_coef"]),
+            Float("max_grad_norm", (0.0, 1.0), default=default["max_grad_norm"]),
+            Integer("num_epochs", (1, 20), default=default["num_epochs"]),
+            Categorical("minibatch_size", [16, 32, 64, 128, 256, 512, 1024, 2048], default=default["minibatch_size"]),
+            Categorical("num_steps", [5, 32, 64, 80, 128, 256, 512], default=default["num_steps"]),
+            Categorical("num_envs", [1, 4, 8, 16, 32], default=default["num_envs"]),
+            *common.of_networks(default),
+        ],
+    )

@@ -1,0 +1,86 @@
+"""Tasks and spaces of SAC.
+
+The published settings are those of the reference dataset's tasks; the defaults of the full spaces solve the task on ten
+seeds (`arl train TASK --seeds 10`).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ConfigSpace import Categorical, ConfigurationSpace, Float, Integer
+
+from arl.scalars import Scalar
+from hpo.tasks import common
+from hpo.tasks.settings import EnvSettings
+
+SETTINGS: dict[str, EnvSettings] = {
+    "Pendulum-v1": EnvSettings(
+        published_fidelity=20_000,
+        published={"num_envs": 8},
+        full_fidelity=20_000,
+        full={"learning_rate": 1e-3, "batch_size": 128},
+    ),
+    "MountainCarContinuous-v0": EnvSettings(
+        published_fidelity=50_000,
+        published={"num_envs": 8},
+        full_fidelity=50_000,
+        full={
+            "learning_rate": 1e-3,
+            "batch_size": 128,
+            "tau": 0.01,
+            "num_envs": 8,
+            "gradient_steps": 2,
+            "n_step": 3,
+            "learning_starts": 2_000,
+            "noise_correlation": 0.98,
+            "normalize_observations": True,
+        },
+    ),
+}
+
+PUBLISHED: dict[str, Scalar] = {"hidden_size": 256, "activation": "tanh"}
+
+
+def published_space(family: str) -> ConfigurationSpace:
+    """Return the eleven hyperparameters that the reference dataset tunes, with its ranges for a family of envs."""
+    largest = {"brax": 2_000_000, "box2d": 500_000}.get(family, 120_000)
+    sizes = {"brax": [512, 1024, 2048], "box2d": [128, 256, 512]}.get(family, [256, 512, 1024])
+    space = ConfigurationSpace(
+        name="sac-published",
+        space=[
+            Float("learning_rate", (1e-6, 0.1), default=3e-4, log=True),
+            Integer("buffer_size", (1024, largest), default=largest),
+            Categorical("batch_size", sizes, default=sizes[1]),
+            Integer("learning_starts", (0, 8192), default=256),
+            Float("reward_scale", (0.1, 10.0), default=1.0, log=True),
+            Categorical("use_target_network", [True, False], default=True),
+            Float("tau", (0.01, 1.0), default=1.0),
+        ],
+    )
+    common.require(space, "tau", "use_target_network")
+    return common.with_priorities(space, epsilon=(1e-9, 1e-4))
+
+
+def full_space(default: Mapping[str, Any], fidelity: int) -> ConfigurationSpace:
+    """Return every hyperparameter of SAC, with a task's own defaults."""
+    scale = (0.1, 10.0)
+    space = ConfigurationSpace(
+        name="sac-full",
+        space=[
+            Float("critic_learning_rate_scale", scale, default=default["critic_learning_rate_scale"], log=True),
+            Float("alpha_learning_rate_scale", scale, default=default["alpha_learning_rate_scale"], log=True),
+            Float("alpha", (1e-3, 1.0), default=default["alpha"], log=True),
+            Categorical("alpha_auto", [True, False], default=default["alpha_auto"]),
+            Float("target_entropy_scale", (0.1, 4.0), default=default["target_entropy_scale"], log=True),
+            Float("reward_scale", scale, default=default["reward_scale"], log=True),
+            Float("noise_correlation", (0.0, 0.99), default=default["noise_correlation"]),
+            Integer("target_update_interval", (1, 100), default=default["target_update_interval"], log=True),
+            *common.of_replay(default, fidelity),
+            *common.of_networks(default),
+        ],
+    )
+    common.require(space, "tau", "use_target_network")
+    common.require(space, "target_update_interval", "use_target_network")
+    common.require(space, "alpha_learning_rate_scale", "alpha_auto")
+    common.require(space, "target_entropy_scale", "alpha_auto")
+    return common.with_priorities(space, epsilon=(1e-9, 1e-3), default=default)

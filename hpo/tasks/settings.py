@@ -1,0 +1,21 @@
+"""What an algorithm's module of tasks says of each env."""
+
+import dataclasses
+from collections.abc import Mapping
+
+from arl.scalars import Scalar
+
+
+@dataclasses.dataclass(frozen=True)
+class EnvSettings:
+    """The settings of one algorithm's task on one env; the defaults are those of an env that has no row.
+
+    Attributes:
+        published_fidelity, full_fidelity: env steps of a full run, by preset.
+        published, full: hyperparameters that differ from the algorithm's defaults, by preset.
+    """
+
+    published_fidelity: int = 100_000
+    published: Mapping[str, Scalar] = dataclasses.field(default_factory=dict)
+    full_fidelity: int = 100_000
+    full: Mapping[str, Scalar] = dataclasses.field(default_factory=dict)

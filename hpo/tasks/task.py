@@ -1,0 +1,132 @@
+"""A task: one algorithm on one env with its space, fidelity, evaluation points and score scale."""
+
+import dataclasses
+import functools
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from arl import spaces
+from arl.scalars import Scalar
+
+if TYPE_CHECKING:
+    from ConfigSpace import ConfigurationSpace
+
+    from arl.algorithms import Algorithm
+    from envs.vector import VectorEnv
+
+ENV_PREFIX = "env."
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """A task with one of its spaces.
+
+    A config of the task holds hyperparameters of the algorithm by name, and params of the env as `env.NAME`.
+
+    Attributes:
+        name: `algorithm/env`, or an imported landscape's name.
+        algorithm_name, env_name: as the registries know them.
+        preset: the name of the space: `published`, `full`, or another's.
+        fidelity: env steps of a full run.
+        fixed: hyperparameters and env params that are not tuned, and their values.
+        space: what is tuned.
+        return_range: worst and best episode return; the worst is the score of a diverged run.
+        num_points: evaluations of a full run.
+        num_episodes: episodes of an evaluation.
+        usual_fidelity: the fidelity that the task's landscape has unless it is named with another.
+    """
+
+    name: str
+    algorithm_name: str
+    env_name: str
+    preset: str
+    fidelity: int
+    fixed: Mapping[str, Scalar]
+    space: "ConfigurationSpace"
+    return_range: tuple[float, float]
+    num_points: int = 10
+    num_episodes: int = 128
+    usual_fidelity: int | None = None
+
+    @property
+    def imported(self) -> bool:
+        """Whether it is that of an imported landscape (`arlbench:ppo/CartPole-v1`): it can be asked, not trained."""
+        return ":" in self.name.partition("/")[0]
+
+    @functools.cached_property
+    def algorithm(self) -> "Algorithm":
+        """The algorithm."""
+        from arl import algorithms
+
+        return algorithms.get(self.algorithm_name)
+
+    @functools.cached_property
+    def env(self) -> "VectorEnv":
+        """The env, ready to be stepped side by side."""
+        from envs import vector
+
+        return vector.make(self.env_name)
+
+    @property
+    def landscape(self) -> str:
+        """The name of its landscape."""
+        from landscapes import dataset
+
+        usual = self.imported or self.fidelity == self.usual_fidelity
+        return dataset.label(self.name, self.preset, None if usual else self.fidelity)
+
+    @property
+    def mutable(self) -> frozenset[str]:
+        """The tuned hyperparameters that may change while an agent is trained; none where a landscape must answer."""
+        from arl import config
+
+        return frozenset() if self.imported else config.mutable(self.algorithm.config) & set(self.space)
+
+    @property
+    def min_fidelity(self) -> int:
+        """Env steps within which every config of the space has an iteration; a shorter stretch trains some not at all.
+
+        It is the iteration of the config whose numbers are all at their largest: an iteration grows with every number
+        that it depends on.
+        """
+        if self.imported:
+            return 1
+        largest = {name: spaces.largest(self.space[name]) for name in self.space}
+        return self.algorithm.iteration_steps(self.algorithm.canonical(self.full(largest)))
+
+    def full(self, config: Mapping[str, Scalar]) -> Any:
+        """Return the algorithm's complete config: the fixed hyperparameters, and those of a config of the space.
+
+        Raises:
+            InputError: an unknown hyperparameter, or a value outside its domain.
+        """
+        from arl import config as configs
+
+        values = {**self.fixed, **config}
+        return configs.make(
+            self.algorithm.config, {name: value for name, value in values.items() if not name.startswith(ENV_PREFIX)}
+        )
+
+    def env_params(self, config: Mapping[str, Scalar]) -> dict[str, Scalar]:
+        """Return the params of the env that a config of the space sets, fixed ones included, by their names in the env."""
+        values = {**self.fixed, **config}
+        return {name.removeprefix(ENV_PREFIX): value for name, value in values.items() if name.startswith(ENV_PREFIX)}
+
+    def points(self, fidelity: int, start: int = 0) -> tuple[int, ...]:
+        """Return the env steps at which a run from `start` to `fidelity` is evaluated: the full run's, and `fidelity`."""
+        full = (self.fidelity * i // self.num_points for i in range(1, self.num_points + 1))
+        return (*(point for point in full if start < point < fidelity), fidelity)
+
+    def settings(self) -> dict[str, Any]:
+        """Return what defines the task as JSON-ready values; the space is recorded beside it."""
+        return {
+            "task": self.name,
+            "algorithm": self.algorithm_name,
+            "env": self.env_name,
+            "preset": self.preset,
+            "fidelity": self.fidelity,
+            "num_points": self.num_points,
+            "num_episodes": self.num_episodes,
+            "fixed": dict(self.fixed),
+            "return_range": list(self.return_range),
+        }
