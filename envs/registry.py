@@ -7,9 +7,12 @@ import dataclasses
 import functools
 import math
 import numbers
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from arl.errors import InputError, first_line, load_object, unknown
+
+if TYPE_CHECKING:
+    from envs.base import Env
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,8 +87,8 @@ def spec(name: str) -> EnvSpec:
     return _custom_spec(name)
 
 
-def make(name: str) -> tuple[Any, Any]:
-    """A gymnax-style environment and its params (a pytree).
+def make(name: str) -> "Env":
+    """Return the environment of that name.
 
     Raises:
         InputError: unknown name, or the environment's library is not installed.
@@ -98,13 +101,20 @@ def make(name: str) -> tuple[Any, Any]:
         raise InputError(f"environment {name!r} needs the package {error.name!r}: {hint}") from error
 
 
-def _make_gymnax(name: str) -> tuple[Any, Any]:
-    import gymnax
+def _make_gymnax(name: str) -> "Env":
+    from envs import gymnax_library
 
-    return gymnax.make(name)
+    return gymnax_library.make(name)
 
 
-def _make_class(source: str) -> tuple[Any, Any]:
+def _make_class(source: str) -> "Env":
+    from envs import gymnax_library
+
+    raw, params = _make_raw(source)
+    return gymnax_library.adapt(raw, params, raw.return_range)
+
+
+def _make_raw(source: str) -> tuple[Any, Any]:
     cls = load_object(source, "environment")
     missing = [needed for needed in _NEEDED if not hasattr(cls, needed)]
     if missing:
@@ -123,7 +133,7 @@ def _make_class(source: str) -> tuple[Any, Any]:
 
 @functools.cache
 def _custom_spec(name: str) -> EnvSpec:
-    env, params = _make_class(name)
+    env, params = _make_raw(name)
     limit = getattr(params, "max_steps_in_episode", None)
     if not isinstance(limit, numbers.Integral) or limit < 1:
         raise InputError(f"environment {name!r} must have params with max_steps_in_episode >= 1, got {limit!r}")

@@ -1,87 +1,197 @@
-"""Many copies of one environment, stepped side by side, with resets that cost nothing extra.
+"""Many copies of one environment, stepped side by side, with resets that are paid once per episode and not per step.
 
 Libraries reset inside `step`; under `vmap` that computes a reset at every step of every env. Here the start states of a
-whole rollout are drawn at once (`reset`), and a step only selects. They depend on the key alone, so that lanes which
-share a key share them too.
+whole rollout are drawn at once (`starts`), and a step only selects. They depend on the key and the params alone, so that
+lanes which share both share them too. Where a reset is dear, few are computed and drawn from again and again.
 """
 
 import dataclasses
 import functools
 import math
+import numbers
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Key, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, Key, PRNGKeyArray, PyTree
 
 import envs.registry
-from arl.errors import InputError, first_line
+from arl.errors import InputError, first_line, unknown
+from envs import base
+from envs.base import Env, EnvState, Obs, Params
 
-EnvState = Any
+Start = tuple[Obs, EnvState]
+DEFAULT_POOL = 64
 
 
 class Step(NamedTuple):
-    """What one step of every env gives.
+    """What one step of every env gives; each leaf has a leading env axis.
 
     `next_obs` is the observation the action led to, also where the episode ended; `obs` is where the next action is
     taken: the start of a new episode where one ended. `truncated` is never set together with `terminated`.
     """
 
     state: EnvState
-    obs: Float[Array, "env feature"]
-    next_obs: Float[Array, "env feature"]
+    obs: Obs
+    next_obs: Obs
     reward: Float[Array, " env"]
     terminated: Bool[Array, " env"]
     truncated: Bool[Array, " env"]
 
 
-@dataclasses.dataclass(frozen=True)
-class VectorEnv:
-    """A gymnax-style environment and its params, with a leading env axis on everything."""
+class Starts(NamedTuple):
+    """Start states for every step of a rollout; `VectorEnv.fresh` gives those of one step.
 
-    env: Any
-    params: Any
-    episode_limit: int
+    Attributes:
+        pool: start states with one leading axis, or None.
+        picks: with leading axes `(time, env)`: indices into the pool, or the start states themselves if there is none.
+    """
+
+    pool: Start | None
+    picks: PyTree[Array]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class VectorEnv:
+    """An environment and its params, with a leading env axis on everything.
+
+    Shapes, bounds and limits are those of the default params, so that they are at hand where params are traced.
+
+    Attributes:
+        params: those of the env, or with some leaves replaced (`with_params`).
+        reset_pool: number of start states in a pool; 0 computes each start state afresh.
+    """
+
+    env: Env
+    params: Params
+    name: str = ""
+    reset_pool: int = 0
+
+    @property
+    def episode_limit(self) -> int:
+        """Env steps after which an episode is truncated."""
+        return self.env.episode_limit
 
     @property
     def discrete(self) -> bool:
         """Whether actions are integers."""
-        return hasattr(self.env.action_space(self.params), "n")
+        return self.env.num_actions is not None
 
     @property
     def action_size(self) -> int:
-        """Number of actions if discrete, else the dimension of an action."""
-        space = self.env.action_space(self.params)
-        return int(space.n) if self.discrete else math.prod(space.shape)
+        """Number of actions if discrete, else the number of components of an action."""
+        return self.env.num_actions if self.env.num_actions is not None else int(self._bounds[0].size)
 
     @functools.cached_property
+    def obs_spec(self) -> PyTree[jax.ShapeDtypeStruct]:
+        """Shape and dtype of each array of one observation."""
+        obs, _ = jax.eval_shape(VectorEnv(self.env, self.env.params)._reset_one, jax.random.key(0))
+        return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), obs)
+
+    @property
     def obs_size(self) -> int:
-        """Number of features of a flattened observation."""
-        obs, _ = jax.eval_shape(self.env.reset_env, jax.random.key(0), self.params)
-        return int(obs.size)
+        """Number of numbers in one observation."""
+        return sum(math.prod(spec.shape) for spec in jax.tree.leaves(self.obs_spec))
 
     @property
     def bounded(self) -> bool:
         """Whether actions are real numbers between finite bounds."""
-        return not self.discrete and bool(np.all(np.isfinite(self._bounds())))
+        return not self.discrete and bool(np.all(np.isfinite(self._bounds)))
 
     def scaled(self, action: Array) -> Array:
-        """Real actions from [-1, 1] in the env's own units; integers as they are."""
+        """Return real actions `(*batch, action)` from [-1, 1] in the env's own units; integers as they are."""
         if self.discrete:
             return action
-        low, high = self._bounds()
+        low, high = (bound.ravel() for bound in self._bounds)
         return low + 0.5 * (action + 1.0) * (high - low)
 
-    def reset(self, key: PRNGKeyArray, shape: tuple[int, ...]) -> tuple[Float[Array, "*shape feature"], EnvState]:
-        """Fresh start states, with leading axes `shape`."""
+    @property
+    def param_defaults(self) -> dict[str, bool | int | float]:
+        """Names and default values of the params that may vary; the type of the default is that of the param."""
+        fixed = base.fixed_params(self.env)
+        return {name: value for name, value in base.scalar_leaves(self.env.params).items() if name not in fixed}
+
+    @property
+    def param_names(self) -> tuple[str, ...]:
+        """Names of the params that may vary."""
+        return tuple(self.param_defaults)
+
+    def check_params(self, values: Mapping[str, Any]) -> None:
+        """Refuse values that can't replace params.
+
+        Raises:
+            InputError: an unknown or a fixed name, a value that is no finite number of the param's type, or a param that
+                can't be traced or changes the shape of an observation.
+        """
+        for name, value in values.items():
+            self._check_param(name, value)
+        if not values:
+            return
+        defaults = self.param_defaults
+        traced = {name: jax.ShapeDtypeStruct((), _dtype(defaults[name])) for name in values}
+        try:
+            start = jax.eval_shape(lambda params: self.with_params(params)._first_step(jax.random.key(0))[0], traced)
+        except Exception as error:  # the library or the user's class can fail in any way
+            raise InputError(
+                f"parameters {', '.join(values)} of environment {self.name!r} can't vary: "
+                f"{type(error).__name__}: {first_line(error)}"
+            ) from error
+        if described(start[0]) != described(self.obs_spec):
+            raise InputError(
+                f"parameters {', '.join(values)} of environment {self.name!r} must leave observations as they are, "
+                f"got {described(start[0])} instead of {described(self.obs_spec)}"
+            )
+
+    def with_params(self, values: Mapping[str, Array | float]) -> "VectorEnv":
+        """Return the env with some params replaced, by numbers or by traced scalars; without any, itself.
+
+        Params that follow from others are computed anew.
+
+        Raises:
+            InputError: an unknown or a fixed name.
+        """
+        if not values:
+            return self
+        for name in values:
+            self._check_param_name(name)
+        defaults = self.param_defaults
+        cast = {name: _cast(value, defaults[name]) for name, value in values.items()}
+        params = jax.tree_util.tree_map_with_path(
+            lambda path, leaf: cast.get(base.path_name(path), leaf),
+            self.params,
+        )
+        return dataclasses.replace(self, params=base.derive(self.env, params))
+
+    def reset(self, key: PRNGKeyArray, shape: tuple[int, ...]) -> Start:
+        """Return fresh start states, with leading axes `shape`: observations and states."""
         reset = self._reset_one
         for _ in shape:
             reset = jax.vmap(reset)
         return reset(jax.random.split(key, shape))
 
-    def step(self, keys: Key[Array, " env"], state: EnvState, action: Array, fresh: tuple[Array, EnvState]) -> Step:
-        """Step every env once; an env whose episode ends goes on from its entry in `fresh`."""
+    def starts(self, key: PRNGKeyArray, shape: tuple[int, ...]) -> Starts:
+        """Return start states for steps with leading axes `shape`, `(time, env)` for a rollout.
+
+        They come from a pool of `reset_pool` start states made for this call, where that makes fewer than one for each
+        step of each env.
+        """
+        if not 0 < self.reset_pool < math.prod(shape):
+            return Starts(None, self.reset(key, shape))
+        key_pool, key_picks = jax.random.split(key)
+        picks = jax.random.randint(key_picks, shape, 0, self.reset_pool)
+        return Starts(self.reset(key_pool, (self.reset_pool,)), picks)
+
+    def fresh(self, pool: Start | None, picks: PyTree[Array]) -> Start:
+        """Return the start states of one step from `Starts.pool` and its `picks` of that step."""
+        return picks if pool is None else jax.tree.map(lambda x: x[picks], pool)
+
+    def step(self, keys: Key[Array, " env"], state: EnvState, action: Array, fresh: Start) -> Step:
+        """Step every env once; an env whose episode ends goes on from its entry in `fresh`.
+
+        Actions are `(env,)` if discrete, else `(env, action)` in the env's own units; they are clipped to its bounds.
+        """
         next_obs, next_state, reward, terminated, truncated = jax.vmap(self._step_one)(keys, state, action)
         done = terminated | truncated
         obs, state = jax.tree.map(
@@ -91,47 +201,62 @@ class VectorEnv:
         )
         return Step(state, obs, next_obs, reward, terminated, truncated)
 
-    def _reset_one(self, key: PRNGKeyArray) -> tuple[Array, EnvState]:
-        obs, state = self.env.reset_env(key, self.params)
-        return _flat(obs), jax.tree.map(jnp.asarray, state)
+    def _reset_one(self, key: PRNGKeyArray) -> Start:
+        return strong(self.env.reset(key, self.params))
 
-    def _step_one(
-        self, key: PRNGKeyArray, state: EnvState, action: Array
-    ) -> tuple[Array, EnvState, Array, Array, Array]:
-        obs, state, reward, terminated, _ = self.env.step_env(key, state, self._native(action), self.params)
+    def _step_one(self, key: PRNGKeyArray, state: EnvState, action: Array) -> base.Transition:
+        obs, state, reward, terminated, truncated = self.env.step(key, state, self._native(action), self.params)
         terminated = jnp.asarray(terminated, bool)
-        truncated = jnp.asarray(self.env.is_truncated(state, self.params), bool) & ~terminated
-        return _flat(obs), state, jnp.asarray(reward, jnp.float32), terminated, truncated
+        truncated = jnp.asarray(truncated, bool) & ~terminated
+        return base.Transition(strong(obs), strong(state), jnp.asarray(reward, jnp.float32), terminated, truncated)
 
-    def _first_step(self, key: PRNGKeyArray) -> tuple[Array, EnvState, Array, EnvState, Array]:
+    def _first_step(self, key: PRNGKeyArray) -> tuple[Start, base.Transition]:
         """A start, and where one action leads to."""
-        obs, state = self._reset_one(key)
+        start = self._reset_one(key)
         action = jnp.zeros((), jnp.int32) if self.discrete else self.scaled(jnp.zeros(self.action_size))
-        after_obs, after, reward, _, _ = self._step_one(key, state, action)
-        return obs, state, after_obs, after, reward
+        return start, self._step_one(key, start[1], action)
 
+    @functools.cached_property
     def _bounds(self) -> np.ndarray:
-        """The lowest and the highest value of each component of an action."""
-        with jax.ensure_compile_time_eval():  # the space may make its bounds of jax arrays
-            space = self.env.action_space(self.params)
-        return np.stack([np.broadcast_to(x, space.shape).ravel() for x in (space.low, space.high)]).astype(np.float32)
+        """The lowest and the highest value of each component of an action, in an action's shape."""
+        return np.stack([np.asarray(bound, np.float32) for bound in (self.env.action_low, self.env.action_high)])
 
     def _native(self, action: Array) -> Array:
         if self.discrete:
             return action
-        space = self.env.action_space(self.params)
-        return jnp.clip(action.reshape(space.shape), space.low, space.high)
+        low, high = self._bounds
+        return jnp.clip(action.reshape(low.shape), low, high)
+
+    def _check_param_name(self, name: str) -> None:
+        reason = base.fixed_params(self.env).get(name)
+        if reason is not None:
+            raise InputError(f"parameter {name!r} of environment {self.name!r} can't vary: it {reason}")
+        if name not in self.param_defaults:
+            raise unknown(f"parameter of environment {self.name!r}", name, self.param_defaults)
+
+    def _check_param(self, name: str, value: Any) -> None:
+        self._check_param_name(name)
+        default = self.param_defaults[name]
+        if not _is_of_type(value, type(default)):
+            raise InputError(
+                f"parameter {name!r} of environment {self.name!r} must be {_ARTICLES[type(default)]}, got {value!r}"
+            )
+        if not math.isfinite(value):
+            raise InputError(f"parameter {name!r} of environment {self.name!r} must be finite, got {value!r}")
+
+
+_ARTICLES = {bool: "true or false", int: "an integer", float: "a number"}
 
 
 def make(name: str) -> VectorEnv:
-    """The environment of that name, ready to be stepped side by side.
+    """Return the environment of that name, ready to be stepped side by side.
 
     Raises:
         InputError: unknown name, its library is not installed, or a class of the user's that can't be stepped.
     """
-    known, (env, params) = envs.registry.spec(name), envs.registry.make(name)
-    made = VectorEnv(env, params, known.episode_limit)
-    if known.family == "custom":
+    spec, env = envs.registry.spec(name), envs.registry.make(name)
+    made = VectorEnv(env, env.params, name, DEFAULT_POOL if env.dear_reset else 0)
+    if spec.family == "custom":
         _check(made, name)
     return made
 
@@ -139,19 +264,49 @@ def make(name: str) -> VectorEnv:
 def _check(env: VectorEnv, name: str) -> None:
     """Refuse an env that can't be traced, or whose steps give other shapes and types than its resets."""
     try:
-        obs, state, after_obs, after, reward = jax.eval_shape(env._first_step, jax.random.key(0))
+        start, after = jax.eval_shape(env._first_step, jax.random.key(0))
     except Exception as error:  # the user's class can fail in any way
         raise InputError(
             f"environment {name!r} can't be stepped: {type(error).__name__}: {first_line(error)}"
         ) from error
-    before, after = (jax.tree.map(lambda x: f"{x.dtype}{x.shape}", both) for both in ((obs, state), (after_obs, after)))
-    if before != after:
+    by_reset, by_step = described(start), described((after.obs, after.state))
+    if by_reset != by_step:
         raise InputError(
-            f"environment {name!r} must give the same shapes and types by reset_env and step_env, got {before} and {after}"
+            f"environment {name!r} must give the same shapes and types by reset_env and step_env, "
+            f"got {by_reset} and {by_step}"
         )
-    if reward.shape:
-        raise InputError(f"environment {name!r} must give one number as reward, got shape {reward.shape}")
+    if after.reward.shape:
+        raise InputError(f"environment {name!r} must give one number as reward, got shape {after.reward.shape}")
 
 
-def _flat(obs: Array) -> Float[Array, " feature"]:
-    return jnp.ravel(jnp.asarray(obs, jnp.float32))
+def described(tree: PyTree) -> PyTree[str]:
+    """Return a pytree of arrays with each array's dtype and shape in words: `float32(4,)`."""
+    return jax.tree.map(lambda x: f"{x.dtype}{x.shape}", tree)
+
+
+def strong(tree: PyTree) -> PyTree[Array]:
+    """Return the leaves as arrays of strong type: a program compiled for a reset's serves those of a step as well."""
+    return jax.tree.map(_strong, tree)
+
+
+def _strong(leaf: Any) -> Array:
+    leaf = jnp.asarray(leaf)
+    if jnp.issubdtype(leaf.dtype, jax.dtypes.extended):  # random keys
+        return leaf
+    return jax.lax.convert_element_type(leaf, leaf.dtype)
+
+
+def _is_of_type(value: Any, wanted: type) -> bool:
+    """Whether a value is a truth value, an integer or a number, none of which counts as another but integers as numbers."""
+    if wanted is bool or isinstance(value, bool | np.bool_):
+        return wanted is bool and isinstance(value, bool | np.bool_)
+    return isinstance(value, numbers.Integral if wanted is int else numbers.Real)
+
+
+def _dtype(default: bool | int | float) -> np.dtype:
+    return np.dtype({bool: np.bool_, int: np.int32, float: np.float32}[type(default)])
+
+
+def _cast(value: Array | float, default: bool | int | float) -> Array | float:
+    """A Python number stays one, so that it is a constant of the program; an array becomes a strong scalar."""
+    return type(default)(value) if isinstance(value, numbers.Number) else jnp.asarray(value, _dtype(default))

@@ -1,0 +1,113 @@
+"""The contract of an environment: pure functions, and facts that hold whatever its parameters are.
+
+An adapter per library fulfils it, and so may a class of the user's. An environment never resets itself; `envs.vector`
+steps many side by side and starts new episodes.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
+
+import jax
+import numpy as np
+from jaxtyping import Array, Bool, Float, PRNGKeyArray, PyTree
+
+Obs: TypeAlias = PyTree[Array]
+EnvState: TypeAlias = PyTree[Array]
+Params: TypeAlias = PyTree
+
+
+class Transition(NamedTuple):
+    """What one step of one environment leads to, before any reset.
+
+    Attributes:
+        terminated: the episode came to its natural end; what follows is worth nothing.
+        truncated: the time limit is reached; `terminated` may hold as well, and then counts.
+    """
+
+    obs: Obs
+    state: EnvState
+    reward: Float[Array, ""]
+    terminated: Bool[Array, ""]
+    truncated: Bool[Array, ""]
+
+
+@runtime_checkable
+class Env(Protocol):
+    """One environment. Facts are those of the default `params`: they are never traced.
+
+    Attributes:
+        params: default parameters, a pytree. Its scalar leaves may be replaced by others, traced ones among them.
+        episode_limit: env steps after which an episode is truncated.
+        return_range: worst and best episode return, the scale on which scores are normalised; None if not known.
+        dear_reset: whether a reset costs more than a step, so that start states are better drawn from a pool.
+        num_actions: number of discrete actions; None if actions are real-valued.
+        action_low, action_high: bounds of real-valued actions, arrays of an action's shape; None if discrete.
+
+    Three more members are optional:
+        fixed_params: names of scalar leaves of `params` that can't be replaced, with the reason ("is the episode limit").
+        derive(params): the params with the leaves that follow from others computed anew.
+        draw(state, params): an RGB picture of a state, `(height, width, 3)` of uint8.
+    """
+
+    @property
+    def params(self) -> Params: ...
+    @property
+    def episode_limit(self) -> int: ...
+    @property
+    def return_range(self) -> tuple[float, float] | None: ...
+    @property
+    def dear_reset(self) -> bool: ...
+    @property
+    def num_actions(self) -> int | None: ...
+    @property
+    def action_low(self) -> np.ndarray | None: ...
+    @property
+    def action_high(self) -> np.ndarray | None: ...
+
+    def reset(self, key: PRNGKeyArray, params: Params) -> tuple[Obs, EnvState]:
+        """Return a start state and what is observed there."""
+        ...
+
+    def step(self, key: PRNGKeyArray, state: EnvState, action: Array, params: Params) -> Transition:
+        """Return what an action leads to; real-valued ones are within the bounds."""
+        ...
+
+
+MEMBERS = (
+    "params",
+    "episode_limit",
+    "return_range",
+    "dear_reset",
+    "num_actions",
+    "action_low",
+    "action_high",
+    "reset",
+    "step",
+)
+
+
+def fixed_params(env: Env) -> Mapping[str, str]:
+    """Return the names of params that can't be replaced, with the reason."""
+    return getattr(env, "fixed_params", {})
+
+
+def derive(env: Env, params: Params) -> Params:
+    """Return the params with the leaves that follow from others computed anew."""
+    return env.derive(params) if hasattr(env, "derive") else params
+
+
+def scalar_leaves(params: Params) -> dict[str, Any]:
+    """Return the scalar numbers among the leaves of a pytree by their dotted paths, as Python numbers."""
+    leaves, _ = jax.tree_util.tree_flatten_with_path(params)
+    return {path_name(path): np.asarray(leaf).item() for path, leaf in leaves if _is_scalar(leaf)}
+
+
+def path_name(path: tuple[Any, ...]) -> str:
+    """Return the dotted name of a leaf's path: `sys.gravity`."""
+    return jax.tree_util.keystr(path, simple=True, separator=".")
+
+
+def _is_scalar(leaf: Any) -> bool:
+    if isinstance(leaf, jax.core.Tracer):
+        return False
+    return np.ndim(leaf) == 0 and np.asarray(leaf).dtype.kind in "biuf"

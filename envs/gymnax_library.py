@@ -1,0 +1,82 @@
+"""Environments of gymnax, and classes in its style: their core without the reset inside `step`."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import numpy as np
+from jaxtyping import Array, PRNGKeyArray
+
+from arl.errors import InputError
+from envs.base import EnvState, Obs, Params, Transition
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class GymnaxEnv:
+    """A gymnax-style environment (`reset_env`, `step_env`, `is_truncated`) in the form of `envs.base.Env`."""
+
+    raw: Any
+    params: Params
+    episode_limit: int
+    return_range: tuple[float, float] | None
+    num_actions: int | None
+    action_low: np.ndarray | None
+    action_high: np.ndarray | None
+    fixed_params: Mapping[str, str]
+    derive: Callable[[Params], Params]
+    dear_reset: bool = False
+
+    def reset(self, key: PRNGKeyArray, params: Params) -> tuple[Obs, EnvState]:
+        """Return a start state and what is observed there."""
+        return self.raw.reset_env(key, params)
+
+    def step(self, key: PRNGKeyArray, state: EnvState, action: Array, params: Params) -> Transition:
+        """Return what an action leads to."""
+        obs, state, reward, terminated, _ = self.raw.step_env(key, state, action, params)
+        return Transition(obs, state, reward, terminated, self.raw.is_truncated(state, params))
+
+
+def make(name: str) -> GymnaxEnv:
+    """Return the environment of gymnax with that id."""
+    import gymnax
+
+    raw, params = gymnax.make(name)
+    return adapt(raw, params)
+
+
+def adapt(raw: Any, params: Params, return_range: tuple[float, float] | None = None) -> GymnaxEnv:
+    """Return an environment in gymnax's style in the form of `envs.base.Env`."""
+    space = raw.action_space(params)
+    num_actions = int(space.n) if hasattr(space, "n") else None
+    low, high = (None, None) if num_actions is not None else _bounds(space, type(raw).__name__)
+    derived = _DERIVED.get(type(raw).__name__, {}) if type(raw).__module__.startswith("gymnax.") else {}
+    return GymnaxEnv(
+        raw=raw,
+        params=params,
+        episode_limit=int(params.max_steps_in_episode),
+        return_range=return_range,
+        num_actions=num_actions,
+        action_low=low,
+        action_high=high,
+        fixed_params={"max_steps_in_episode": "is the episode limit"}
+        | {name: f"follows from {sources}" for name, (sources, _) in derived.items()},
+        derive=lambda params: params.replace(**{name: value(params) for name, (_, value) in derived.items()}),
+    )
+
+
+def _bounds(space: Any, name: str) -> tuple[np.ndarray, np.ndarray]:
+    if not all(hasattr(space, attribute) for attribute in ("low", "high", "shape")):
+        raise InputError(f"environment class {name} must have an action space that is discrete or a box, got {space!r}")
+    with jax.ensure_compile_time_eval():  # the space may make its bounds of jax arrays
+        low, high = (np.broadcast_to(np.asarray(bound, np.float32), space.shape) for bound in (space.low, space.high))
+    return low, high
+
+
+# Fields of gymnax's params that are computed from others only where their defaults are written.
+_DERIVED: dict[str, dict[str, tuple[str, Callable[[Any], Any]]]] = {
+    "CartPole": {
+        "total_mass": ("masscart and masspole", lambda params: params.masscart + params.masspole),
+        "polemass_length": ("masspole and length", lambda params: params.masspole * params.length),
+    }
+}
