@@ -27,9 +27,8 @@ def main() -> None:
     task, lanes, seeds = tasks.of_landscape(landscape), landscape.about["lanes"], landscape.seeds
     table = hpo.objective("exact", landscape)
     draw = np.random.default_rng(0)
-    numbers = draw.choice(
-        len(table.landscape.plain_configs), args.trials, replace=args.trials > len(table.landscape.plain_configs)
-    )
+    configs = table.landscape.plain_configs
+    numbers = draw.choice(len(configs), args.trials, replace=args.trials > len(configs))
     trials = [
         Trial(i, configs[number], task.fidelity, seeds=(int(draw.choice(seeds)),)) for i, number in enumerate(numbers)
     ]
