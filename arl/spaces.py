@@ -7,7 +7,7 @@ hyperparameters only; `plain` and `repair` make them so.
 import contextlib
 import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from ConfigSpace import Configuration, ConfigurationSpace
@@ -21,6 +21,9 @@ from ConfigSpace.hyperparameters import (
 
 from arl.errors import InputError, unknown
 from arl.scalars import Scalar, plain
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
 
 _VALUES: dict[type, Callable[[Any], Sequence[Any]]] = {
     CategoricalHyperparameter: lambda hyperparameter: hyperparameter.choices,
@@ -108,11 +111,15 @@ def active(space: ConfigurationSpace, name: str, config: Mapping[str, Any]) -> b
     conjunction is inactive itself (1.2).
     """
     conditions = space.parent_conditions_of[name]
-    return not conditions or all(condition.satisfied_by_vector(_vector(space, config)) for condition in conditions)
+    return not conditions or all(condition.satisfied_by_vector(vector(space, config)) for condition in conditions)
 
 
-def _vector(space: ConfigurationSpace, config: Mapping[str, Any]) -> np.ndarray:
-    """The form in which ConfigSpace evaluates conditions; NaN where a hyperparameter is missing."""
+def vector(space: ConfigurationSpace, config: Mapping[str, Any]) -> np.ndarray:
+    """Return a config in ConfigSpace's numbers, `(hyperparameter,)`.
+
+    A number is in [0, 1] on its hyperparameter's own scale, a choice is its position among the choices; NaN where a
+    hyperparameter is missing.
+    """
     return np.array([space[name].to_vector(config[name]) if name in config else np.nan for name in space])
 
 
@@ -130,16 +137,18 @@ def near_default(space: ConfigurationSpace) -> Iterator[dict[str, Scalar]]:
 
 
 def encode(space: ConfigurationSpace, config: Mapping[str, Any]) -> np.ndarray:
-    """A config as numbers in [0, 1], so that distances mean something: the inverse of `from_unit` for numeric
-    hyperparameters, a column per choice for the others, so that two choices are 1 apart; inactive numeric ones are at -1/2.
+    """Return a config as numbers in [0, 1] whose distances mean something, `(column,)`.
+
+    A numeric hyperparameter is a column, the inverse of `from_unit`; inactive it is at -1/2. Another is a column per choice,
+    so that two choices are 1 apart in the sum of differences.
     """
     columns: list[float] = []
-    for name in space:
-        values = choices(space[name])
+    for hyperparameter, number in zip(space.values(), vector(space, config), strict=True):
+        values = choices(hyperparameter)
         if values is not None:
-            columns += [0.5 * (name in config and config[name] == value) for value in values]
+            columns += [0.5 * (i == number) for i in range(len(values))]
         else:
-            columns.append(float(space[name].to_vector(config[name])) if name in config else -0.5)
+            columns.append(-0.5 if np.isnan(number) else float(number))
     return np.array(columns)
 
 
@@ -178,6 +187,19 @@ def describe(hyperparameter: Any) -> str:
         return f"one of {', '.join(map(str, values))}" if len(values) > 1 else str(values[0])
     scale = " (log)" if getattr(hyperparameter, "log", False) else ""
     return f"in [{hyperparameter.lower:g}, {hyperparameter.upper:g}]{scale}"
+
+
+def to_optuna(hyperparameter: Any) -> "BaseDistribution":
+    """Return Optuna's form of a hyperparameter; the values of an ordinal one are categories."""
+    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+    values = choices(hyperparameter)
+    if values is not None:
+        return CategoricalDistribution(values)
+    low, high, log = hyperparameter.lower, hyperparameter.upper, bool(getattr(hyperparameter, "log", False))
+    if isinstance(hyperparameter, IntegerHyperparameter):
+        return IntDistribution(int(low), int(high), log=log)
+    return FloatDistribution(float(low), float(high), log=log)
 
 
 def choices(hyperparameter: Any) -> list[Scalar] | None:

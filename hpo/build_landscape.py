@@ -12,7 +12,7 @@ from hpo import plans, sweeps, tasks
 from hpo.tasks import Task
 from hpo.trial import Trial
 from hpo.tuners.sobol import Sobol
-from landscapes import cards, collect, dataset
+from landscapes import cards, catalogue, collect, dataset
 from landscapes.dataset import Landscape
 
 BATCH = 128
@@ -59,12 +59,12 @@ def build(
             raise InputError(f"{name} must be at least 1, got {value}")
     chosen = tasks.get(task, space, fidelity)
     store = store if isinstance(store, Store) else Store(store)
-    label = dataset.directory_name(chosen.landscape)
-    directory = Path(out or dataset.directories()[0]) / label
+    label = catalogue.directory_name(chosen.landscape)
+    directory = Path(out or catalogue.directories()[0]) / label
     names = [f"landscape-{label}-seed{seed}" for seed in range(seeds)]
     own = _at(directory)
     _check_grows(own, chosen, configs, seeds, store, names)
-    written = [own, *(_at(parent / label) for parent in dataset.directories())]
+    written = [own, *(_at(parent / label) for parent in catalogue.directories())]
     known = [landscape for landscape in written if landscape and _can_restore(landscape, chosen)]
     for seed, name in enumerate(names):
         _restore(store, name, chosen, seed, configs, known)

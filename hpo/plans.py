@@ -7,7 +7,7 @@ from typing import Any
 
 from arl.errors import InputError
 from hpo import scores, tasks, tuners
-from landscapes import dataset
+from landscapes import catalogue
 
 FIRST_TEST_SEED = 1000
 MAX_BATCH = 64
@@ -118,7 +118,7 @@ def version_of_landscape(task: tasks.Task, objective: str) -> str | None:
     from hpo.objectives.tabular import check_mode
 
     check_mode(objective)
-    return dataset.get(task.landscape).version
+    return catalogue.get(task.landscape).version
 
 
 def batch_of_learner(budget: float) -> int:

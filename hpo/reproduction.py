@@ -21,7 +21,7 @@ from hpo.objectives import tabular
 from hpo.objectives.training import Training
 from hpo.tasks import Task
 from hpo.trial import Trial
-from landscapes import dataset
+from landscapes import catalogue
 
 
 @dataclasses.dataclass(frozen=True)
@@ -167,7 +167,7 @@ def _of_sweep(name: str, store: Store | str | Path | None) -> _Known:
 
 
 def _of_landscape(name: str) -> _Known:
-    landscape = dataset.get(name)
+    landscape = catalogue.get(name)
     if landscape.source is not None:
         raise InputError(f"landscape {name} must have been made here to be reproduced, got one {landscape.made_with}")
     lanes = landscape.about["lanes"]

@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
+from arl import statistics
 from arl.errors import InputError, unknown
 from arl.records.store import RunRecord, TrialRecord, lineage
 from arl.records.sweep import SweepRecord
@@ -81,7 +81,7 @@ SCORES: dict[str, Score] = {
     "final": Score(_final),
     "auc": Score(_auc),
     "best": Score(lambda history: history.returns.max()),
-    "iqm": Score(_final, lambda values: stats.trim_mean(values, 0.25), min_seeds=4),
+    "iqm": Score(_final, lambda values: float(statistics.iqm(values)), min_seeds=4),
     "worst": Score(_final, np.min, min_seeds=2),
     "cvar": Score(_final, _cvar, min_seeds=2),
     "runtime": Score(lambda history: -history.seconds, worst=-LONGEST_SECONDS),

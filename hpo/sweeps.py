@@ -23,7 +23,7 @@ from hpo.plans import Plan, default_name, plan
 from hpo.results import result, trial_record
 from hpo.shared_runs import Pool
 from hpo.trial import Result, Trial, TunerError, as_dict, copied
-from landscapes import dataset
+from landscapes import catalogue
 
 if TYPE_CHECKING:
     from arl.training.runner import Report
@@ -139,7 +139,7 @@ class Sweep:
             return training
         from hpo.objectives.tabular import Table
 
-        return Table(task, seeds, dataset.get(task.landscape), self.plan.objective)
+        return Table(task, seeds, catalogue.get(task.landscape), self.plan.objective)
 
     def _ask(self) -> list[Trial]:
         room = self.plan.batch if self.plan.trials is None else min(self.plan.batch, self.plan.trials - len(self.asked))

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from landscapes import dataset
+from landscapes import catalogue
 from landscapes.dataset import Landscape
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def load(name: str, store: "Store | str | Path | None" = None) -> "SweepRecord |
         InputError: no such sweep, store or landscape.
     """
     if "/" in name:
-        return dataset.get(name)
+        return catalogue.get(name)
     from arl.records.sweep import load_sweep
 
     return load_sweep(name, store)

@@ -5,7 +5,6 @@ configs are, and how much a score promises that was chosen on few seeds.
 import itertools
 import math
 import warnings
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -65,7 +64,7 @@ def fanova(landscape: Landscape, point: int | None = None, pairs: bool = False) 
     Raises:
         InputError: configs that all have the same score.
     """
-    names, (x, num_choices) = landscape.hyperparameters, _encoded(landscape)
+    names, x, num_choices = landscape.hyperparameters, _vectors(landscape), _num_choices(landscape)
     effects = [(name, None) for name in names] + (list(itertools.combinations(names, 2)) if pairs else [])
     steps, varied, frames = landscape.steps, _varied(landscape, point), []
     for i in _points(landscape, point):
@@ -149,7 +148,7 @@ def _ped_anova(landscape: Landscape, point: int) -> dict[str, float]:
     from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 
     scores = landscape.cube[:, :, point].mean(axis=1)
-    distributions = {known["name"]: _distribution(known) for known in landscape.about["space"]["hyperparameters"]}
+    distributions = {name: spaces.to_optuna(hyperparameter) for name, hyperparameter in landscape.space.items()}
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(direction="maximize")
     for config, score in zip(landscape.plain_configs, scores, strict=True):
@@ -158,20 +157,10 @@ def _ped_anova(landscape: Landscape, point: int) -> dict[str, float]:
     with warnings.catch_warnings():
         warnings.filterwarnings("error", "Target and region quantiles select the same")
         try:
-            found = get_param_importances(study, evaluator=PedAnovaImportanceEvaluator(), params=None)
+            shares = get_param_importances(study, evaluator=PedAnovaImportanceEvaluator(), params=None)
         except UserWarning:  # so many are as good as the best tenth that these are all
             return dict.fromkeys(distributions, math.nan)
-    return {name: float(found.get(name, 0.0)) for name in distributions}
-
-
-def _distribution(known: dict[str, Any]) -> Any:
-    """Optuna's form of a hyperparameter in ConfigSpace's."""
-    from optuna import distributions
-
-    if known.get("choices") is not None:
-        return distributions.CategoricalDistribution(known["choices"])
-    kind = distributions.IntDistribution if "int" in known["type"] else distributions.FloatDistribution
-    return kind(known["lower"], known["upper"], log=bool(known.get("log")))
+    return {name: float(shares.get(name, 0.0)) for name in distributions}
 
 
 def _points(landscape: Landscape, point: int | None) -> list[int]:
@@ -191,20 +180,16 @@ def _varied(landscape: Landscape, point: int | None) -> list[int]:
     return varied
 
 
-def _encoded(landscape: Landscape) -> tuple[np.ndarray, list[int | None]]:
-    """Configs `(config, hyperparameter)` with defaults for what is inactive, numbers in [0, 1] on the hyperparameter's own
-    scale and choices by number; and how many choices each has, None for numbers.
-    """
-    known = landscape.about["space"]["hyperparameters"]
-    space = spaces.from_json(landscape.about["space"])
-    rows = [
-        [
-            float(space[name].to_vector(config.get(name, space[name].default_value)))
-            for name in landscape.hyperparameters
-        ]
-        for config in landscape.plain_configs
-    ]
-    return np.array(rows), [len(row["choices"]) if row.get("choices") is not None else None for row in known]
+def _vectors(landscape: Landscape) -> np.ndarray:
+    """Return the configs as `spaces.vector` gives them, `(config, hyperparameter)`, with defaults for what is inactive."""
+    defaults = {name: hyperparameter.default_value for name, hyperparameter in landscape.space.items()}
+    return np.array([spaces.vector(landscape.space, {**defaults, **config}) for config in landscape.plain_configs])
+
+
+def _num_choices(landscape: Landscape) -> list[int | None]:
+    """Return how many choices each hyperparameter has, None for numbers."""
+    values = [spaces.choices(hyperparameter) for hyperparameter in landscape.space.values()]
+    return [None if choices is None else len(choices) for choices in values]
 
 
 def _by_point(effects: pd.DataFrame, index: list[str]) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 Croissant 1.0 for other programs. Both follow from the landscape alone: made again, they are the same.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +10,8 @@ import jinja2
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from arl import text
-from landscapes import dataset, surrogate
+from arl import files, spaces, text
+from landscapes import catalogue, file_format, surrogate
 from landscapes.dataset import Landscape
 
 TEMPLATE = Path(__file__).parent / "templates" / "card.md"
@@ -68,8 +68,8 @@ _METRICS = {
 
 def write(landscape: Landscape) -> None:
     """Write `README.md` and `croissant.json` beside a landscape's files."""
-    (landscape.directory / "README.md").write_text(card(landscape), encoding="utf-8")
-    dataset.write_json(landscape.directory / "croissant.json", croissant(landscape))
+    files.write_text(landscape.directory / "README.md", card(landscape))
+    files.write_json(landscape.directory / "croissant.json", croissant(landscape))
 
 
 def card(landscape: Landscape) -> str:
@@ -121,11 +121,11 @@ def croissant(landscape: Landscape) -> dict[str, Any]:
         "@context": _CONTEXT,
         "@type": "sc:Dataset",
         "conformsTo": "http://mlcommons.org/croissant/1.0",
-        "name": dataset.directory_name(landscape.name),
+        "name": catalogue.directory_name(landscape.name),
         "description": f"Scores of {landscape.name} over configs, seeds and env steps: {about['num_configs']} configs x "
         f"{text.plural(len(landscape.seeds), 'seed')} x {about['settings']['num_points']} points.",
         "license": LICENCE_URLS.get(licence, licence),
-        "version": f"{dataset.FORMAT}.0.0",
+        "version": f"{file_format.FORMAT}.0.0",
         **urls,
         "distribution": [
             {
@@ -168,31 +168,29 @@ def _record_set(landscape: Landscape, table: str) -> dict[str, Any]:
 
 def _columns(landscape: Landscape, table: str) -> Iterator[dict[str, str]]:
     """Name, type, Croissant's type and meaning of each column of a table."""
-    spaces = {known["name"]: known for known in landscape.about["space"]["hyperparameters"]}
     for field in pq.read_schema(landscape.directory / f"{table}.parquet"):
-        if table == "configs" and field.name in spaces:
-            meaning = _hyperparameter(spaces[field.name], landscape.about["space"].get("conditions", []))
+        if table == "configs" and field.name in landscape.space:
+            meaning = _hyperparameter(landscape, field.name)
         elif field.name == "env_steps":
             meaning = _ENV_STEPS[table]
         elif field.name in _COLUMNS:
             meaning = _COLUMNS[field.name]
         else:
-            text = _METRICS.get(field.name, field.name.replace("_", " "))
-            meaning = f"{text}, mean over the training since the evaluation before"
+            metric = _METRICS.get(field.name, field.name.replace("_", " "))
+            meaning = f"{metric}, mean over the training since the evaluation before"
         yield {"name": field.name, "type": str(field.type), "data_type": _data_type(field.type), "meaning": meaning}
 
 
-def _hyperparameter(known: Mapping[str, Any], conditions: list[dict[str, Any]]) -> str:
-    """What a hyperparameter may be, and when it is active."""
-    if known.get("choices") is not None:
-        text = f"hyperparameter, one of {', '.join(map(str, known['choices']))}"
-    else:
-        text = f"hyperparameter in [{known['lower']:g}, {known['upper']:g}]{' (log)' if known.get('log') else ''}"
-    own = next((condition for condition in conditions if condition.get("child") == known["name"]), None)
-    if own is None:
-        return text
-    values = own.get("values", [own.get("value")])
-    return f"{text}; null unless {own['parent']} is {' or '.join(map(str, values))}"
+def _hyperparameter(landscape: Landscape, name: str) -> str:
+    """Return the values that a hyperparameter may have, and when it is active."""
+    values = spaces.describe(landscape.space[name])
+    meaning = f"hyperparameter {values}" if values.startswith("in ") else f"hyperparameter, {values}"
+    conditions = landscape.about["space"].get("conditions", [])
+    condition = next((condition for condition in conditions if condition.get("child") == name), None)
+    if condition is None:
+        return meaning
+    needed = condition.get("values", [condition.get("value")])
+    return f"{meaning}; null unless {condition['parent']} is {' or '.join(map(str, needed))}"
 
 
 def _rows(landscape: Landscape) -> Iterator[tuple[str, Any]]:

@@ -21,8 +21,9 @@ import numpy as np
 import pandas as pd
 
 from arl.errors import InputError, first_line, unknown
+from arl.scalars import plain_value
 from envs.registry import SPECS
-from landscapes import dataset
+from landscapes import catalogue, dataset, file_format
 from landscapes.dataset import Landscape
 
 KEYS = ["config", "seed", "env_steps"]
@@ -244,7 +245,7 @@ def write(name: str, paths: Sequence[Path], out: Path) -> tuple[list[Landscape],
         InputError: as `read`; then nothing is written.
     """
     found = read(name, paths)
-    written = [dataset.write(out / dataset.directory_name(_name(about)), about, tables) for _, about, tables in found]
+    written = [dataset.write(out / catalogue.directory_name(_name(about)), about, tables) for _, about, tables in found]
     return written, found[-1][0].left_out
 
 
@@ -375,14 +376,14 @@ def _space(recorded: Recorded) -> Any:
         parent = next((o for o in choices if (frame[o].isin(values[o]).to_numpy() == active).all()), None)
         if parent is None:
             raise InputError(f"{_files(recorded)}: {name} must be null only where a choice switches it off, got others")
-        space.add(InCondition(space[name], space[parent], [_plain(value) for value in sorted(values[parent])]))
+        space.add(InCondition(space[name], space[parent], [plain_value(value) for value in sorted(values[parent])]))
     return space
 
 
 def _hyperparameter(name: str, kind: str, values: pd.Series) -> Any:
     from ConfigSpace import Categorical, Float, Integer
 
-    known = sorted({_plain(value) for value in values.dropna()})
+    known = sorted({plain_value(value) for value in values.dropna()})
     if not known:
         raise InputError(f"hyperparameter {name} must have a value in at least one config, got none")
     if kind == "choice" or len(known) == 1:
@@ -396,10 +397,6 @@ def _outward(bound: float, direction: Callable[[float], int]) -> float:
     """A bound to four digits, away from what lies within."""
     digits = 3 - math.floor(math.log10(abs(bound))) if bound else 0
     return float(f"{direction(bound * 10.0**digits)}e{-digits}")
-
-
-def _plain(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value
 
 
 def _check_keys(frame: pd.DataFrame, file: str) -> None:
@@ -439,7 +436,7 @@ def _value(kind: Callable[[str], float], text: str, path: Path) -> float:
 
 def _digest(files: Sequence[Path]) -> str:
     """The SHA-256 of a file; of several, that of their names and checksums."""
-    sums = sorted((path.name, dataset.checksum(path)) for path in files)
+    sums = sorted((path.name, file_format.checksum(path)) for path in files)
     listing = "".join(f"{digest}  {name}\n" for name, digest in sums)
     return sums[0][1] if len(sums) == 1 else hashlib.sha256(listing.encode()).hexdigest()
 

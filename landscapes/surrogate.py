@@ -18,7 +18,6 @@ from landscapes import dataset
 from landscapes.dataset import Landscape
 
 if TYPE_CHECKING:
-    from ConfigSpace import ConfigurationSpace
     from sklearn.ensemble import RandomForestRegressor
 
 MIN_CONFIGS = 20  # fewer do not tell how well a surrogate predicts
@@ -30,7 +29,7 @@ class Surrogate:
 
     def __init__(self, landscape: Landscape):
         self.landscape = landscape
-        self.space: ConfigurationSpace = spaces.from_json(landscape.about["space"])
+        self.space = landscape.space
 
     @cached_property
     def encoded(self) -> np.ndarray:

@@ -21,7 +21,7 @@ from sklearn.model_selection import cross_val_predict
 import landscapes
 from arl import spaces
 from hpo import tasks
-from landscapes import dataset, surrogate
+from landscapes import catalogue, surrogate
 
 
 def compare(task: str, path: Path, pictures: Path | None) -> dict[str, object]:
@@ -40,7 +40,7 @@ def compare(task: str, path: Path, pictures: Path | None) -> dict[str, object]:
             "ours": (scored[list(space)], scored.score),
             "theirs": (pd.DataFrame.from_dict(configs, orient="index"), theirs),
         }
-        draw(table, systems, task, pictures / f"{dataset.directory_name(task)}.png", "predicted from theirs")
+        draw(table, systems, task, pictures / f"{catalogue.directory_name(task)}.png", "predicted from theirs")
     own = pd.DataFrame({"ours": few.to_numpy(), "theirs": unseen})
     return {
         "task": task,

@@ -9,7 +9,7 @@ import pytest
 from arl.errors import InputError
 from hpo import tasks
 from hpo.build_landscape import DefaultThenSobol
-from landscapes import analysis, dataset
+from landscapes import analysis, catalogue
 from landscapes.dataset import Landscape
 
 TASK = tasks.get("dqn/CartPole-v1")
@@ -155,6 +155,6 @@ def test_caveats_say_what_an_analysis_can_not_tell():
 
 
 def test_minibatches_that_hold_a_whole_rollout_are_alike():
-    assert dataset.get("ppo/MountainCarContinuous-v0").caveats == [
+    assert catalogue.get("ppo/MountainCarContinuous-v0").caveats == [
         "minibatch_size 128, 256, 512 train alike: a rollout has 8 samples."
     ]

@@ -24,7 +24,6 @@ from hpo.comparisons.results import NUM_POINTS
 from hpo.objectives.training import Training
 from hpo.trial import Trial
 from hpo.tuners.given import Given
-from landscapes import dataset
 
 LABELS = ["sobol", "Halving", "random", "random-2x", "default"]
 SMALL = {"repeats": 2, "budget": 2.0, "seeds": 2, "test_seeds": 2, "batch": 2}
@@ -346,7 +345,7 @@ def test_a_name_that_is_taken_is_refused(tmp_path, trained):
 )
 def test_a_comparison_shares_out_the_seeds_that_a_landscape_has(monkeypatch, num_seeds, given, tuning, tests):
     known = landscape_of(by_learning_rate, num_seeds=num_seeds)
-    monkeypatch.setattr(dataset, "available", lambda: {known.name: known})
+    monkeypatch.setattr(catalogue, "available", lambda: {known.name: known})
     chosen = comparing.design(["sobol"], [known.task], objective="table", **given)
     assert (chosen.seeds, chosen.test_seeds) == (tuple(range(tuning)), tuple(range(tuning, tuning + tests)))
 
@@ -362,14 +361,14 @@ def test_a_comparison_shares_out_the_seeds_that_a_landscape_has(monkeypatch, num
 def test_seeds_of_a_comparison_are_those_that_there_are(monkeypatch, there, given, tuning, tests):
     known = landscape_of(by_learning_rate, num_seeds=len(there))
     known.about["seeds"] = there
-    monkeypatch.setattr(dataset, "available", lambda: {known.name: known})
+    monkeypatch.setattr(catalogue, "available", lambda: {known.name: known})
     chosen = comparing.design(["sobol"], [known.task], objective="table", **given)
     assert (chosen.seeds, chosen.test_seeds) == (tuning, tests)
 
 
 def test_no_comparison_on_a_single_seed(monkeypatch):
     known = landscape_of(by_learning_rate, num_seeds=1)
-    monkeypatch.setattr(dataset, "available", lambda: {known.name: known})
+    monkeypatch.setattr(catalogue, "available", lambda: {known.name: known})
     with pytest.raises(InputError, match="landscape dqn/CartPole-v1 must have at least 2 seeds for a comparison"):
         comparing.design(["sobol"], [known.task], objective="surrogate")
 

@@ -21,7 +21,7 @@ from hpo.build_landscape import DefaultThenSobol
 from hpo.objectives import tabular
 from hpo.reports import plots
 from hpo.trial import Trial
-from landscapes import collect, dataset
+from landscapes import catalogue, collect, dataset
 
 TASK = tasks.get("dqn/CartPole-v1")
 NUM_CONFIGS, SEEDS = 12, (0, 1, 2)
@@ -148,7 +148,7 @@ def test_conditions_that_are_none_are_refused(landscape, where):
 
 def test_loaded_by_the_name_of_its_task(found, landscape):
     assert landscapes.load("dqn/CartPole-v1").about == landscape.about
-    assert "dqn/CartPole-v1" in dataset.available()
+    assert "dqn/CartPole-v1" in catalogue.available()
     with pytest.raises(InputError, match="unknown landscape 'dqn/CartPole': did you mean 'dqn/CartPole-v1'"):
         landscapes.load("dqn/CartPole")
 
@@ -206,7 +206,7 @@ def test_one_landscape_that_can_not_be_read_hides_no_other(copy, monkeypatch):
     broken.mkdir()
     (broken / "landscape.json").write_text("")
     with pytest.warns(UserWarning, match="broken' can't be read"):
-        assert dataset.get("dqn/CartPole-v1").directory == copy.directory
+        assert catalogue.get("dqn/CartPole-v1").directory == copy.directory
 
 
 def test_a_landscape_json_that_was_changed_is_refused(copy):

@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 from arl.errors import InputError
 from hpo.cli.landscape import app
 from hpo.reports import explorer
-from landscapes import dataset
+from landscapes import catalogue, dataset
 
 NUM_CONFIGS, SEEDS, POINTS = 40, [0, 1, 2], 4
 DIVERGED = (7, 1)  # config and seed, from the third point on
@@ -81,7 +81,7 @@ def write(directory, name="ppo/CartPole-v1", extra=None):
     }
     frame.insert(0, "config", range(NUM_CONFIGS))
     tables = {"configs": frame, "runs": runs, "curves": curves}
-    return dataset.write(directory / dataset.directory_name(re.sub(r"\W", "-", name)), about, tables, {})
+    return dataset.write(directory / catalogue.directory_name(re.sub(r"\W", "-", name)), about, tables, {})
 
 
 @pytest.fixture(scope="module")

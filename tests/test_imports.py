@@ -174,8 +174,8 @@ def test_configs_are_numbered_and_none_is_the_default(tmp_path, monkeypatch):
     with pytest.raises(InputError, match="must hold the default config to start from, got none"):
         ablation.path(landscape)
     monkeypatch.setenv("ARL_LANDSCAPES", str(landscape.directory.parent))
-    assert landscape.name in landscapes.dataset.available()
-    assert landscape.name not in [known.name for known in landscapes.dataset.of_algorithm("sac")]
+    assert landscape.name in landscapes.catalogue.available()
+    assert landscape.name not in [known.name for known in landscapes.catalogue.of_algorithm("sac")]
 
 
 def test_hporlbench(tmp_path):

@@ -10,7 +10,6 @@ from typer.testing import CliRunner
 
 from arl.errors import InputError
 from hpo.cli import landscape
-from landscapes import dataset
 
 
 @pytest.fixture(autouse=True)
@@ -20,7 +19,7 @@ def known(monkeypatch):
     one.about["cube"] = one.cube[:, :, [0, 9]]
     settings = {**TASK.settings(), "task": "dqn/Acrobot-v1"}
     other = dataclasses.replace(one, about={**one.about, "settings": settings, "cube": -one.cube})
-    monkeypatch.setattr(dataset, "available", lambda: {one.name: one, other.name: other})
+    monkeypatch.setattr(catalogue, "available", lambda: {one.name: one, other.name: other})
 
 
 def run(*arguments):

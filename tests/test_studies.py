@@ -93,7 +93,7 @@ def test_configs_of_every_task_are_within_their_distributions(name, preset):
     known = tasks.get(name, preset).space
     for i in range(3):
         for key, value in spaces.sample(known, [1, i]).items():
-            made = optuna_study.distribution(known[key])
+            made = spaces.to_optuna(known[key])
             assert made._contains(made.to_internal_repr(value))
 
 

@@ -5,7 +5,6 @@ user's own names that environment's module, which is imported when the agent is 
 """
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from flax import serialization
 
-from arl import algorithms
+from arl import algorithms, files
 from arl import config as configs
 from arl.algorithms import Algorithm
 from arl.errors import InputError, first_line
@@ -52,7 +51,7 @@ class SavedAgent:
 
 def save(path: Path, algorithm: str, env: str, config: Any, seed: int, env_steps: int, state: Any) -> Path:
     """Write an agent; the file appears whole or not at all."""
-    return write(path, packed(algorithm, env, config, seed, env_steps, state))
+    return files.write_bytes(path, packed(algorithm, env, config, seed, env_steps, state))
 
 
 def packed(algorithm: str, env: str, config: Any, seed: int, env_steps: int, state: Any) -> bytes:
@@ -68,17 +67,6 @@ def packed(algorithm: str, env: str, config: Any, seed: int, env_steps: int, sta
     return serialization.msgpack_serialize(
         {"about": json.dumps(about), "state": serialization.to_state_dict(jax.device_get(state))}
     )
-
-
-def write(path: Path, data: bytes) -> Path:
-    """Write a file, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")  # its own, whoever else writes beside it
-    try:
-        partial.write_bytes(data)
-        return partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def load(path: str | Path) -> SavedAgent:

@@ -31,7 +31,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space, iterate
 
 from arl import config as configs
-from arl import spaces
+from arl import files, spaces
 from arl.errors import InputError, first_line, unknown
 from arl.records.store import dumps
 from arl.training import saved_agents
@@ -277,7 +277,7 @@ class _Course:
             "random": [generator.bit_generator.state for generator in generators],
         }
         packed = [self._packed(episode) for episode in episodes]
-        return saved_agents.write(path, serialization.msgpack_serialize({"about": json.dumps(about), "agents": packed}))
+        return files.write_bytes(path, serialization.msgpack_serialize({"about": json.dumps(about), "agents": packed}))
 
     def _packed(self, episode: Episode) -> bytes:
         """An agent as its file would be; nothing of an untrained one."""

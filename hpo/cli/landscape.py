@@ -32,7 +32,7 @@ OutOption = Annotated[Path | None, typer.Option(help="Directory of landscapes.",
 @app.command("list")
 def list_(as_json: JsonOption = False) -> None:
     """The landscapes there are: your own under results/landscapes, and those that come with the package."""
-    from landscapes import dataset
+    from landscapes import catalogue
 
     rows = [
         {
@@ -48,7 +48,7 @@ def list_(as_json: JsonOption = False) -> None:
             "made with": landscape.made_with,
             "from": "the package" if landscape.ships else str(landscape.directory.parent),
         }
-        for name, landscape in dataset.available().items()
+        for name, landscape in catalogue.available().items()
     ]
     print_json(rows) if as_json else print_table(rows)
 
@@ -68,9 +68,9 @@ def query(
     parquet: Annotated[Path | None, typer.Option(help="Write a Parquet file instead.")] = None,
 ) -> None:
     """The configs of a landscape that meet a condition, best first, with their scores over the seeds."""
-    from landscapes import dataset
+    from landscapes import catalogue
 
-    landscape = dataset.get(name)
+    landscape = catalogue.get(name)
     last = landscape.about["settings"]["num_points"]
     point = last if point is None else point
     if not 1 <= point <= last:
@@ -94,9 +94,9 @@ def plot(
 ) -> None:
     """Draw the scores over one or two hyperparameters."""
     from hpo.reports import plots
-    from landscapes import dataset
+    from landscapes import catalogue
 
-    print(plots.landscape(dataset.get(name), x, y, out))
+    print(plots.landscape(catalogue.get(name), x, y, out))
 
 
 @app.command()
@@ -111,9 +111,9 @@ def importance(
 ) -> None:
     """Which hyperparameters matter, at each evaluation point; the picture has both methods, or the largest interactions."""
     from hpo.reports import plots
-    from landscapes import analysis, dataset
+    from landscapes import analysis, catalogue
 
-    landscape = dataset.get(name)
+    landscape = catalogue.get(name)
     if out is not None:
         plots.check(out)
     method = "fanova" if fanova else "ped-anova"
@@ -130,9 +130,9 @@ def importance(
 def ablation(name: NameArgument, out: PictureOption = None, as_json: JsonOption = False) -> None:
     """Which of the changes from the default config to the best make the difference, as a surrogate predicts."""
     from hpo.reports import plots
-    from landscapes import ablation, dataset, surrogate
+    from landscapes import ablation, catalogue, surrogate
 
-    landscape = dataset.get(name)
+    landscape = catalogue.get(name)
     if out is not None:
         plots.check(out)
     path, accuracy = ablation.path(landscape), surrogate.of_landscape(landscape).accuracy_words()
@@ -155,9 +155,9 @@ def analyse(
     With --out, pictures of these and of importance, interactions and ablation too.
     """
     from hpo.reports import gallery
-    from landscapes import analysis, dataset
+    from landscapes import analysis, catalogue
 
-    landscape = dataset.get(name)
+    landscape = catalogue.get(name)
     fidelity = analysis.fidelity_correlation(landscape).iloc[-1]
     parts = {
         "rank correlation with the full run, by env steps": fidelity.rename_axis("env_steps").reset_index(
@@ -183,9 +183,9 @@ def tasks(
 ) -> None:
     """How alike tasks rank the same configs, and which few tasks stand for all."""
     from hpo.reports import gallery
-    from landscapes import dataset, task_similarity
+    from landscapes import catalogue, task_similarity
 
-    chosen = dataset.of_algorithm(names[0]) if len(names) == 1 else [dataset.get(name) for name in names]
+    chosen = catalogue.of_algorithm(names[0]) if len(names) == 1 else [catalogue.get(name) for name in names]
     parts = {
         "rank correlation between tasks": task_similarity.correlation(chosen).rename_axis("task").reset_index(),
         "rank correlation of the mean over all tasks with its prediction from some": task_similarity.subsets(chosen),
@@ -204,9 +204,9 @@ def explore(
 ) -> None:
     """Write a page on which landscapes are looked at: axes, fidelities, learning curves, filters. One file, offline."""
     from hpo.reports.explorer import write_page
-    from landscapes import dataset
+    from landscapes import catalogue
 
-    chosen = [dataset.get(name) for name in names] if names else list(dataset.available().values())
+    chosen = [catalogue.get(name) for name in names] if names else list(catalogue.available().values())
     print(write_page(chosen, out))
     if open_:
         typer.launch(str(out.resolve()))
@@ -217,9 +217,9 @@ def verify(
     name: Annotated[str | None, typer.Argument(help="A landscape's name.", show_default="all there are")] = None,
 ) -> None:
     """Check the files of landscapes against their checksums."""
-    from landscapes import dataset
+    from landscapes import catalogue, dataset
 
-    for landscape in [dataset.get(name)] if name else map(dataset.read, dataset.there()):
+    for landscape in [catalogue.get(name)] if name else map(dataset.read, catalogue.paths()):
         landscape.verify()
         print(f"{landscape.name}: {len(landscape.about['files'])} files as recorded, in {landscape.directory}")
 
@@ -254,9 +254,9 @@ def import_(
     out: OutOption = None,
 ) -> None:
     """Read the files of another benchmark's dataset; what they hold is a landscape such as arlbench:ppo/CartPole-v1."""
-    from landscapes import cards, dataset, importers
+    from landscapes import cards, catalogue, importers
 
-    found, left_out = importers.write(form, files, out or dataset.directories()[0])
+    found, left_out = importers.write(form, files, out or catalogue.directories()[0])
     for landscape in found:
         cards.write(landscape)
         about, points = landscape.about, landscape.returns.size

@@ -23,7 +23,7 @@ from hpo.shared_runs import Pool
 from hpo.tasks import Task
 from hpo.trial import Trial, TunerError
 from hpo.tuners.given import Given
-from landscapes import dataset
+from landscapes import catalogue
 
 NUM_SEEDS, NUM_TEST_SEEDS = 3, 5
 
@@ -343,7 +343,7 @@ def _seeds(
 
 def _seeds_in_common(on: Sequence[Task]) -> list[int]:
     """The seeds that the landscapes of all tasks have, two at least."""
-    known = [dataset.get(task.landscape) for task in on]
+    known = [catalogue.get(task.landscape) for task in on]
     fewest = min(known, key=lambda landscape: len(landscape.seeds))
     if len(fewest.seeds) < 2:
         raise InputError(

@@ -20,7 +20,7 @@ from hpo import tasks
 from hpo.results import result, trial_record
 from hpo.tasks import Task
 from hpo.trial import Result, Trial, TunerError
-from landscapes import dataset, surrogate
+from landscapes import catalogue, surrogate
 from landscapes.dataset import Landscape
 
 MODES = ("table", "exact", "surrogate")
@@ -235,5 +235,5 @@ def difference(landscape: Landscape, task: Task) -> str | None:
 
 def objective(mode: str, landscape: Landscape | str, seeds: Sequence[int] | None = None) -> Table:
     """A landscape, or that of a name, as an objective: `objective("table", "ppo/CartPole-v1")(trials)` gives results."""
-    landscape = dataset.get(landscape) if isinstance(landscape, str) else landscape
+    landscape = catalogue.get(landscape) if isinstance(landscape, str) else landscape
     return Table(tasks.of_landscape(landscape), landscape.seeds if seeds is None else seeds, landscape, mode)

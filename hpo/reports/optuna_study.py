@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ConfigSpace import ConfigurationSpace
-from ConfigSpace.hyperparameters import IntegerHyperparameter
 
 from arl import spaces
 from arl.errors import InputError, first_line
@@ -95,7 +94,7 @@ def _trial(record: SweepRecord, trial: TrialRecord, space: ConfigurationSpace) -
         state=TrialState.FAIL if failed else TrialState.COMPLETE,
         values=values or None,
         params=dict(trial.config),
-        distributions={name: distribution(space[name]) for name in trial.config},
+        distributions={name: spaces.to_optuna(space[name]) for name in trial.config},
         intermediate_values=_curve(record, trial) if len(values) == 1 else {},  # of several, Optuna allows none
         user_attrs=_attributes(trial),
     )
@@ -133,16 +132,3 @@ def _attributes(trial: TrialRecord) -> dict[str, Any]:
         "seed_scores": {str(run.seed): run.score for run in trial.runs},
         **({"error": trial.error} if trial.error is not None else {}),
     }
-
-
-def distribution(hyperparameter: Any) -> "optuna.distributions.BaseDistribution":
-    """The values of a hyperparameter, as Optuna knows them; those of an ordinal one are categories."""
-    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-
-    values = spaces.choices(hyperparameter)
-    if values is not None:
-        return CategoricalDistribution(values)
-    low, high, log = hyperparameter.lower, hyperparameter.upper, bool(hyperparameter.log)
-    if isinstance(hyperparameter, IntegerHyperparameter):
-        return IntDistribution(int(low), int(high), log=log)
-    return FloatDistribution(float(low), float(high), log=log)

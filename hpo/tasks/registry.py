@@ -120,9 +120,9 @@ def _usual_fidelity(algorithm: str, env: str, preset: str) -> int | None:
 
 
 def _of_imported(name: str, preset: str, fidelity: int | None) -> Task:
-    from landscapes import dataset
+    from landscapes import catalogue, dataset
 
-    task = of_landscape(dataset.get(dataset.label(name, preset)))
+    task = of_landscape(catalogue.get(dataset.label(name, preset)))
     if fidelity not in (None, task.fidelity):
         raise InputError(f"fidelity of imported task {name} must be its own, {task.fidelity}, got {fidelity}")
     return task
