@@ -8,6 +8,7 @@ from pathlib import Path
 from arl import spaces
 from arl.errors import InputError
 from arl.records.store import Store
+from arl.scalars import Scalar
 from hpo import plans, sweeps, tasks
 from hpo.tasks import Task
 from hpo.trial import Trial
@@ -75,9 +76,34 @@ def build(
         if own and seed + 1 < len(own.seeds):  # what is written already is not to shrink meanwhile
             continue
         about = {"name": chosen.landscape, **collect.about(records)}
+        if alike := train_alike(chosen, [trial.config for trial in records[0].records.values()]):
+            about["caveats"] = alike
         landscape = dataset.write(directory, about, collect.tables(records), collect.build(records))
         cards.write(landscape)
     return landscape
+
+
+def train_alike(task: Task, configs: Sequence[Mapping[str, Scalar]]) -> list[str]:
+    """Return a sentence on choices of a hyperparameter that make no difference to any of the configs.
+
+    Such are PPO's minibatches beyond the whole rollout. The algorithm's `canonical` says which configs train the same.
+    """
+    return [
+        f"{name} {', '.join(map(str, values))} train alike, as {value}."
+        for name in task.space
+        for value, values in _equal_choices(task, configs, name).items()
+    ]
+
+
+def _equal_choices(task: Task, configs: Sequence[Mapping[str, Scalar]], name: str) -> dict[Scalar, list[Scalar]]:
+    """Return the choices of a hyperparameter that all become one value in every config, by that value."""
+    canonical = task.algorithm.canonical
+    groups: dict[Scalar, list[Scalar]] = {}
+    for choice in spaces.choices(task.space[name]) or []:
+        values = {getattr(canonical(task.full({**config, name: choice})), name) for config in configs if name in config}
+        if len(values) == 1:
+            groups.setdefault(values.pop(), []).append(choice)
+    return {value: choices for value, choices in groups.items() if len(choices) > 1}
 
 
 def _check_grows(

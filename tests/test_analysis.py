@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from arl.errors import InputError
-from hpo import tasks
+from hpo import build_landscape, tasks
 from hpo.build_landscape import DefaultThenSobol
 from landscapes import analysis, catalogue
 from landscapes.dataset import Landscape
@@ -155,6 +155,7 @@ def test_caveats_say_what_an_analysis_can_not_tell():
 
 
 def test_minibatches_that_hold_a_whole_rollout_are_alike():
-    assert catalogue.get("ppo/MountainCarContinuous-v0").caveats == [
-        "minibatch_size 128, 256, 512 train alike: a rollout has 8 samples."
-    ]
+    landscape = catalogue.get("ppo/MountainCarContinuous-v0")
+    alike = ["minibatch_size 128, 256, 512 train alike, as 8."]
+    assert build_landscape.train_alike(tasks.of_landscape(landscape), landscape.plain_configs) == alike
+    assert landscape.caveats == alike

@@ -24,6 +24,7 @@ from hpo.comparisons.results import NUM_POINTS
 from hpo.objectives.training import Training
 from hpo.trial import Trial
 from hpo.tuners.given import Given
+from landscapes import catalogue
 
 LABELS = ["sobol", "Halving", "random", "random-2x", "default"]
 SMALL = {"repeats": 2, "budget": 2.0, "seeds": 2, "test_seeds": 2, "batch": 2}

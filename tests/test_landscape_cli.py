@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from arl.errors import InputError
 from hpo.cli import landscape
+from landscapes import catalogue
 
 
 @pytest.fixture(autouse=True)
