@@ -22,7 +22,7 @@ from hpo import contract, scores, tasks, tuners
 from hpo.plans import Plan, default_name, plan
 from hpo.results import result, trial_record
 from hpo.shared_runs import Pool
-from hpo.trial import Result, Trial, TunerError, as_dict, copied
+from hpo.trial import Result, Trial, TunerContext, TunerError, as_dict, copied
 from landscapes import catalogue
 
 if TYPE_CHECKING:
@@ -83,15 +83,15 @@ class Sweep:
         self.pool = pool if plan.objective == "training" else None
         task = plan.task
         self.before = store.sweep(name) if name in store else None
-        context = {
-            "space": copy.deepcopy(task.space),  # a tuner's own: some reseed the space they are given
-            "fidelity": task.fidelity,
-            "seed": plan.tuner_seed,
-            "budget": self._planned().full_runs,
-            "scores": plan.scores,
-            "mutable": task.mutable,
-            "min_fidelity": task.min_fidelity if plan.objective == "training" else task.points(task.fidelity)[0],
-        }
+        context = TunerContext(
+            space=copy.deepcopy(task.space),  # some tuners reseed the space they are given
+            fidelity=task.fidelity,
+            seed=plan.tuner_seed,
+            budget=self._planned().full_runs,
+            scores=plan.scores,
+            mutable=task.mutable,
+            min_fidelity=task.min_fidelity if plan.objective == "training" else task.points(task.fidelity)[0],
+        )
         self.tuner = tuners.make(tuner, context, plan.options)
         self.recorded = self._recorded()
         self.timing_before: dict[str, float] = self.before["timing"] if self.before and self.recorded else {}

@@ -22,7 +22,7 @@ from ConfigSpace.hyperparameters import Constant, FloatHyperparameter, OrdinalHy
 from arl import spaces
 from arl.errors import InputError
 from hpo import tuners
-from hpo.trial import Cost, Result, Trial, as_dict
+from hpo.trial import Cost, Result, Trial, TunerContext, as_dict
 
 FIDELITY = 900
 BUDGET = 12.0
@@ -158,15 +158,9 @@ TROUBLES: dict[str, Objective] = {
 
 def make(tuner: str | type, options: Mapping[str, Any], space: ConfigurationSpace, seed: int = 0) -> Any:
     """The tuner as a sweep makes it."""
-    context = {
-        "space": space,
-        "fidelity": FIDELITY,
-        "seed": seed,
-        "budget": BUDGET,
-        "mutable": frozenset(space),
-        "min_fidelity": 1,
-        "scores": ("final",),
-    }
+    context = TunerContext(
+        space=space, fidelity=FIDELITY, seed=seed, budget=BUDGET, mutable=frozenset(space), scores=("final",)
+    )
     return tuners.make(tuner, context, options)
 
 

@@ -1,15 +1,22 @@
-"""Trials and results: what passes between a tuner and an objective. Nothing here knows of RL."""
+"""Trials and results, which pass between a tuner and an objective, and what a tuner is made with.
+
+Nothing here knows of RL.
+"""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+import math
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 from arl.errors import InputError
 from arl.scalars import Scalar
 
+if TYPE_CHECKING:
+    from ConfigSpace import ConfigurationSpace
+
 
 class TunerError(InputError):
-    """A tuner that does not do what is asked of it: its own sweep ends, others need not."""
+    """A tuner that does not do what is asked of it. It ends its own sweep; other sweeps go on."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,13 +40,30 @@ class Trial:
 
 
 def copied(trial: Trial) -> Trial:
-    """The same trial with a config of its own, which nobody else can change."""
+    """Return the same trial with its config copied, so that changes to one config do not reach the other."""
     return dataclasses.replace(trial, config=dict(trial.config))
+
+
+def as_dict(trial: Trial) -> dict[str, Any]:
+    """Return a trial as JSON-ready values."""
+    seeds = None if trial.seeds is None else list(trial.seeds)
+    return {
+        "id": trial.id,
+        "config": dict(trial.config),
+        "fidelity": trial.fidelity,
+        "parent": trial.parent,
+        "seeds": seeds,
+    }
 
 
 @dataclasses.dataclass(frozen=True)
 class Cost:
-    """What a trial consumed: env steps summed over its seeds (without its parent's), and wall seconds of its lanes."""
+    """What a trial consumed.
+
+    Attributes:
+        env_steps: summed over its seeds, without those of its parent.
+        seconds: wall-clock seconds of its lanes.
+    """
 
     env_steps: int
     seconds: float
@@ -52,8 +76,9 @@ class Result:
     Attributes:
         score: what the sweep maximises, by default the mean over seeds of the last evaluation. Higher is better; never NaN:
             that of a diverged run is the worst there is.
-        metrics: the training metrics of the last segment, means over the seeds; and each score, if the sweep has several.
+        seed_scores: the score under each seed.
         curve: a row per evaluation point: env steps and mean return over the seeds.
+        metrics: the training metrics of the last segment, means over the seeds; and each score, if the sweep has several.
         status: `completed`, `diverged` (in at least one seed) or `failed`.
     """
 
@@ -65,32 +90,56 @@ class Result:
     cost: Cost
     status: str
 
+    @property
+    def has_score(self) -> bool:
+        """Whether a model can be fitted to the score: the trial did not fail, and the score is finite."""
+        return self.status != "failed" and math.isfinite(self.score)
+
+
+def worst_score(results: Sequence[Result], before: float | None = None) -> float | None:
+    """Return the lowest of the results' scores and of the worst `before`; None while no trial has a score."""
+    scores = [result.score for result in results if result.has_score]
+    return min([*scores, *([before] if before is not None else [])], default=None)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TunerContext:
+    """What a sweep offers to a tuner's constructor, which is called with those keywords that it names.
+
+    Attributes:
+        space: the configs to choose from, a copy that the tuner may reseed.
+        fidelity: env steps of a full run.
+        seed: the tuner's seed.
+        budget: how many full runs the sweep may spend.
+        mutable: names of the hyperparameters that may change while an agent is trained; None is all of the space.
+        min_fidelity: the fewest env steps in which every config of the space has one iteration.
+        scores: names of the sweep's scores, the first one to maximise.
+    """
+
+    space: "ConfigurationSpace"
+    fidelity: int
+    seed: int = 0
+    budget: float = 100.0
+    mutable: Collection[str] | None = None
+    min_fidelity: int = 1
+    scores: Sequence[str] = ()
+
+    def keywords(self) -> dict[str, Any]:
+        """Return all of it as keyword arguments."""
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+
 
 class Tuner(Protocol):
-    """Proposes trials and hears results.
+    """Proposes trials and hears their results.
 
-    A tuner is made with those of the keywords `space`, `fidelity`, `seed`, `budget`, `mutable`, `min_fidelity` that its
-    constructor names: a ConfigSpace, the env steps of a full run, an int, how many full runs the sweep may spend, the
-    names of the hyperparameters that may change while an agent is trained, and the least env steps that train every
-    config. It must be deterministic given these and the calls made: that is how a sweep is resumed.
+    A tuner's constructor is called with those fields of `TunerContext` that it names as parameters, and with the user's
+    options. It must be deterministic given these and the calls made: that is how a sweep is resumed.
     """
 
     def ask(self, n: int) -> list[Trial]:
-        """Up to `n` trials to run now; none if the tuner is done."""
+        """Return up to `n` trials to run now; none if results must be told first, or if the tuner is done."""
         ...
 
     def tell(self, results: Sequence[Result]) -> None:
-        """The results of trials asked before, in the order of asking."""
+        """Take the results of trials asked before, in the order of asking."""
         ...
-
-
-def as_dict(trial: Trial) -> dict[str, Any]:
-    """A trial as JSON-ready values."""
-    seeds = None if trial.seeds is None else list(trial.seeds)
-    return {
-        "id": trial.id,
-        "config": dict(trial.config),
-        "fidelity": trial.fidelity,
-        "parent": trial.parent,
-        "seeds": seeds,
-    }

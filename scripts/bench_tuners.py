@@ -14,6 +14,7 @@ from ConfigSpace import Categorical, ConfigurationSpace, Float, Integer
 
 from arl.errors import InputError
 from hpo import testing, tuners
+from hpo.trial import TunerContext
 
 NEEDS_OPTIONS = ("external",)
 NUM_INTERVALS = {"pbt": 10, "pb2": 10}
@@ -36,7 +37,7 @@ def score(config) -> float:
 def seconds_per_ask(name: str, num_trials: int, batch: int) -> list[tuple[float, int]]:
     """CPU seconds and number of trials of each ask, with the tell before it."""
     budget = num_trials / NUM_INTERVALS.get(name, 1)
-    context = {"space": space(), "fidelity": 100_000, "seed": 0, "budget": budget}
+    context = TunerContext(space=space(), fidelity=100_000, budget=budget)
     tuner, results, asks, num_asked = tuners.make(name, context, {}), [], [], 0
     while num_asked < num_trials:
         started = time.process_time()

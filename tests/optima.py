@@ -7,6 +7,7 @@ import zlib
 from ConfigSpace import Categorical, ConfigurationSpace, EqualsCondition, Float, Integer
 
 from hpo import testing, tuners
+from hpo.trial import TunerContext
 
 FIDELITY = 900
 
@@ -85,7 +86,7 @@ FUNCTIONS = {
 def best(tuner, function, seed, budget=48, batch=4, **options):
     """The score, without noise, of the config that a tuner finds best at the full fidelity for a budget of full runs."""
     space, true, scale = FUNCTIONS[function]
-    context = {"space": space(), "fidelity": FIDELITY, "seed": seed, "budget": float(budget)}
+    context = TunerContext(space=space(), fidelity=FIDELITY, seed=seed, budget=float(budget))
     made, asked, spent = tuners.make(tuner, context, options), {}, 0.0
     found = []
     while spent < budget and (trials := made.ask(batch)):

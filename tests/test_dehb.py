@@ -10,13 +10,14 @@ from play import Game, bowl, curve, result, square
 from arl import spaces
 from arl.errors import InputError
 from hpo import tuners
+from hpo.trial import TunerContext
 from hpo.tuners import dehb
 
 FIDELITY = 270
 
 
 def make(space=None, fidelity=FIDELITY, seed=0, budget=14.0, **options):
-    context = {"space": space or square(), "fidelity": fidelity, "seed": seed, "budget": budget}
+    context = TunerContext(space=space or square(), fidelity=fidelity, seed=seed, budget=budget)
     return tuners.make("dehb", context, options)
 
 

@@ -9,7 +9,7 @@ from play import Game, bowl, curve, result, square
 
 from arl.errors import InputError
 from hpo import tuners
-from hpo.trial import Trial
+from hpo.trial import Trial, TunerContext
 from hpo.tuners import brackets, hyperband
 
 FIDELITY = 270
@@ -17,7 +17,7 @@ NAMES = ["successive_halving", "hyperband", "asha"]
 
 
 def make(name, space=None, fidelity=FIDELITY, seed=0, budget=8.0, **options):
-    context = {"space": space or square(), "fidelity": fidelity, "seed": seed, "budget": budget}
+    context = TunerContext(space=space or square(), fidelity=fidelity, seed=seed, budget=budget)
     return tuners.make(name, context, options)
 
 
@@ -55,15 +55,15 @@ class TestRungs:
 
 class TestBrackets:
     def test_costs_by_hand(self):
-        bracket = brackets.bracket(27, (1, 3, 9, 27), 3)
+        anew, bracket = (brackets.bracket(27, (1, 3, 9, 27), 3, continued) for continued in (False, True))
         assert bracket.sizes == (27, 9, 3, 1)
-        assert bracket.env_steps(continued=False) == 4 * 27
-        assert bracket.env_steps(continued=True) == 27 + 9 * 2 + 3 * 6 + 1 * 18 == 3 * 27
+        assert anew.env_steps == 4 * 27
+        assert bracket.env_steps == 27 + 9 * 2 + 3 * 6 + 1 * 18 == 3 * 27
 
     def test_the_shapes_of_hyperband_are_those_of_its_paper(self):
         """R = 81 and eta = 3, the example of Li et al. 2018: n = 81, 34, 15, 8 and 5."""
         rungs = (1, 3, 9, 27, 81)
-        chosen = [brackets.bracket(n, own, 3) for n, own in hyperband.shapes(rungs, 3)]
+        chosen = [brackets.bracket(num, starts, 3, True) for num, starts in hyperband.shapes(rungs, 3)]
         assert [bracket.sizes for bracket in chosen] == [(81, 27, 9, 3, 1), (34, 11, 3, 1), (15, 5, 1), (8, 2), (5,)]
         assert [bracket.rungs[0] for bracket in chosen] == [1, 3, 9, 27, 81]
 
@@ -79,8 +79,8 @@ class TestBrackets:
         rungs = brackets.rungs(fidelity, eta, 5, 1)
         chosen = brackets.fitting(most, rungs, eta, continued, env_steps)
         size = chosen.sizes[0] if chosen else 0
-        assert chosen is None or chosen.env_steps(continued) <= env_steps
-        assert size == most or brackets.bracket(size + 1, rungs, eta).env_steps(continued) > env_steps
+        assert chosen is None or chosen.env_steps <= env_steps
+        assert size == most or brackets.bracket(size + 1, rungs, eta, continued).env_steps > env_steps
 
     @pytest.mark.parametrize(("budget", "fidelity", "steps"), [(0.29, 100, 29), (0.1, 30, 3), (2.5, 5, 12), (1, 7, 7)])
     def test_budgets_in_env_steps(self, budget, fidelity, steps):

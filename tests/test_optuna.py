@@ -13,6 +13,7 @@ from ConfigSpace.hyperparameters import OrdinalHyperparameter
 from arl import spaces
 from arl.errors import InputError
 from hpo import testing, tuners
+from hpo.trial import TunerContext
 from hpo.tuners.optuna import CMAES, GP, NSGA2, TPE, from_optuna
 
 FIDELITY = 900
@@ -149,7 +150,7 @@ def test_gp_says_what_it_needs(monkeypatch):
 def test_options_are_those_of_the_sampler():
     assert TPE(cube(), FIDELITY, n_startup_trials=3).study.sampler._n_startup_trials == 3
     with pytest.raises(InputError, match="n_startup"):
-        tuners.make("tpe", {"space": cube(), "fidelity": FIDELITY, "seed": 0}, {"n_startup": 3})
+        tuners.make("tpe", TunerContext(space=cube(), fidelity=FIDELITY), {"n_startup": 3})
 
 
 def test_a_sampler_that_is_made_already_is_refused():

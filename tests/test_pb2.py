@@ -8,6 +8,7 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, WhiteKernel
 
 from hpo import tuners
+from hpo.trial import TunerContext
 from hpo.tuners import pb2
 
 RNG = np.random.default_rng(0)
@@ -15,7 +16,7 @@ PLACES = np.column_stack([RNG.integers(0, 5, 12), RNG.random((12, 2))])
 
 
 def game(name, seed=0, space=None, budget=8.0, score=None, **options):
-    context = {"space": space or square(), "fidelity": 40, "seed": seed, "budget": budget}
+    context = TunerContext(space=space or square(), fidelity=40, seed=seed, budget=budget)
     return Game(tuners.make(name, context, options), score or Sum(40, drift), space=space or square())
 
 
@@ -70,7 +71,7 @@ class TestModel:
         assert same == pytest.approx(mean)
         assert (surer <= deviation + 1e-12).all()
         assert model().believing(place).posterior(place)[1] < 0.6 * model().posterior(place)[1]
-        assert model().believing(place[:0]).known is PLACES
+        assert model().believing(place[:0]).inputs is PLACES
 
     def test_the_bound_by_hand(self):
         mean, deviation = model().posterior(np.array([[7.0, 0.3, 0.3]]))
@@ -128,9 +129,9 @@ def test_numbers_are_the_model_s_and_choices_are_perturbed():
 
 
 def test_one_collapse_does_not_hide_the_rest():
-    tuner = tuners.make("pb2", {"space": square(), "fidelity": 40, "seed": 0, "budget": 8.0}, {})
+    tuner = tuners.make("pb2", TunerContext(space=square(), fidelity=40, budget=8.0), {})
     Game(tuner, lambda trial: -1e9 if trial.id == 3 else trial.fidelity * bowl(trial.config))
-    _, gains = tuner._known()
+    _, gains = tuner._data()
     assert np.abs(gains).max() == 3.0
     assert gains[np.abs(gains) < 3.0].std() > 0.3
     companions = gains[:8][np.arange(8) != 3]

@@ -21,7 +21,7 @@ from arl import spaces
 from arl.errors import InputError
 from hpo import tuners
 from hpo.autorl.schedules import Stretch, schedule_of
-from hpo.trial import Trial
+from hpo.trial import Trial, TunerContext
 from hpo.tuners import pbt
 
 FIDELITY = 40
@@ -29,7 +29,7 @@ NAMES = ["pbt", "pb2"]
 
 
 def make(name="pbt", space=None, fidelity=FIDELITY, seed=0, budget=5.0, **options):
-    context = {"space": space or square(), "fidelity": fidelity, "seed": seed, "budget": budget}
+    context = TunerContext(space=space or square(), fidelity=fidelity, seed=seed, budget=budget)
     return tuners.make(name, context, options)
 
 
@@ -97,7 +97,7 @@ class TestEveryPopulation:
         mutable = {"rate", "share"}
         played = Game(
             tuners.make(
-                name, {"space": space, "fidelity": 40, "seed": 1, "budget": 8.0, "mutable": mutable}, {"quantile": 0.4}
+                name, TunerContext(space=space, fidelity=40, seed=1, budget=8.0, mutable=mutable), {"quantile": 0.4}
             ),
             lambda trial: trial.config["rate"],
             space=space,

@@ -14,6 +14,8 @@ from ConfigSpace import Categorical, ConfigurationSpace, Float, Integer
 from arl import spaces
 from arl.errors import InputError
 from hpo import tasks, testing
+from hpo.trial import TunerError
+from hpo.tuners import smac
 from hpo.tuners.smac import Smac, SmacHyperband, from_smac
 
 FIDELITY = 1000
@@ -35,6 +37,30 @@ def parabola(trial):
 
 def play(tuner, objective, *batches):
     return [trial for trials in testing.play(tuner, objective, batches) for trial in trials]
+
+
+def test_every_private_attribute_that_is_used_exists(monkeypatch):
+    """This fails where a new version of SMAC renames one: its reason in `PRIVATE` says what must be done in another way."""
+    used = set()
+
+    def noted(part, name, private=smac._private):
+        used.add(name)
+        return private(part, name)
+
+    monkeypatch.setattr(smac, "_private", noted)
+    play(Smac(square(), FIDELITY, budget=8.0), parabola, 2, 2)
+    play(SmacHyperband(square(), FIDELITY), parabola, 16, 16)
+    assert used == set(smac.PRIVATE)
+
+
+@pytest.mark.parametrize("name", ["_rf_opts", "_max_new_config_tries"])
+def test_a_version_of_smac_that_lacks_an_attribute_is_refused(name):
+    class Changed:
+        pass
+
+    for use in (lambda: smac._private(Changed(), name), lambda: smac._replace(Changed(), name, 1)):
+        with pytest.raises(TunerError, match=rf"SMAC must be 2\.4, whose Changed has '{name}', got SMAC \d"):
+            use()
 
 
 @pytest.mark.parametrize("score", [math.nan, math.inf, -math.inf])
@@ -147,8 +173,8 @@ def test_no_files_are_left(tmp_path, monkeypatch):
 
 def test_the_space_keeps_its_random_state():
     space, other = square(), square()
-    for each in (space, other):
-        each.seed(5)
+    space.seed(5)
+    other.seed(5)
     play(SmacHyperband(space, FIDELITY), parabola, 9, 9)
     assert dict(space.sample_configuration()) == dict(other.sample_configuration())
 

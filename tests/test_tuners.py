@@ -11,7 +11,7 @@ from ConfigSpace import Categorical, ConfigurationSpace, EqualsCondition, Float,
 from arl import spaces
 from arl.errors import InputError
 from hpo import tasks, tuners
-from hpo.trial import Cost, Result, Trial
+from hpo.trial import Cost, Result, Trial, TunerContext
 
 FIDELITY = 1000
 README = Path(__file__).parent.parent / "README.md"
@@ -36,7 +36,8 @@ SLOW = ("external", "gp", "smac", "smac_hyperband")  # those that fit models or 
 
 
 def make(name, space, seed=0, budget=12.0, **options):
-    return tuners.make(name, {"space": space, "fidelity": FIDELITY, "seed": seed, "budget": budget}, options)
+    context = TunerContext(space=space, fidelity=FIDELITY, seed=seed, budget=budget)
+    return tuners.make(name, context, options)
 
 
 def play(tuner, *sizes):
@@ -189,7 +190,7 @@ def test_the_tuner_of_the_readme_keeps_its_promise():
     (code,) = re.findall(r"```python\n(# mytuner.py.*?)```", README.read_text(), flags=re.DOTALL)
     names: dict = {}
     exec(code, names)
-    trials = flat(play(tuners.make(names["Mine"], {"space": small(), "fidelity": 5, "seed": 1}, {}), 2, 2))
+    trials = flat(play(tuners.make(names["Mine"], TunerContext(space=small(), fidelity=5, seed=1), {}), 2, 2))
     assert [trial.config for trial in trials] == [spaces.sample(small(), [1, i]) for i in range(4)]
 
 
@@ -232,7 +233,7 @@ class Deaf:
 
 
 def test_a_tuner_is_made_with_what_its_constructor_names():
-    context = {"space": small(), "fidelity": 5, "seed": 1, "budget": 2.0}
+    context = TunerContext(space=small(), fidelity=5, seed=1, budget=2.0)
     assert tuners.make(Noted, context, {}).made_with == (5, 2.0, 1)
     assert tuners.make(Noted, context, {"depth": 4}).made_with == (5, 2.0, 4)
     assert tuners.make(Open, context, {"anything": 1}).made_with == {"anything": 1}
@@ -260,7 +261,7 @@ def test_a_tuner_is_made_with_what_its_constructor_names():
 )
 def test_what_is_no_tuner_is_refused(tuner, options, message):
     with pytest.raises(InputError, match=message):
-        tuners.make(tuner, {"space": small(), "fidelity": 5, "seed": 1}, options)
+        tuners.make(tuner, TunerContext(space=small(), fidelity=5, seed=1), options)
 
 
 @pytest.mark.parametrize(
@@ -275,17 +276,17 @@ def test_what_is_no_tuner_is_refused(tuner, options, message):
 def test_a_file_that_does_not_import_is_one_line(tmp_path, code, message):
     (tmp_path / "mine.py").write_text(code + "\n")
     with pytest.raises(InputError, match=f"does not import: {message}") as caught:
-        tuners.make(f"{tmp_path}/mine.py:Mine", {}, {})
+        tuners.make(f"{tmp_path}/mine.py:Mine", TunerContext(space=small(), fidelity=5), {})
     assert "\n" not in str(caught.value)
 
 
 def test_a_file_that_exits_does_not_end_the_program(tmp_path):
     (tmp_path / "mine.py").write_text("import sys\nsys.exit(0)\n")
     with pytest.raises(InputError):
-        tuners.make(f"{tmp_path}/mine.py:Mine", {}, {})
+        tuners.make(f"{tmp_path}/mine.py:Mine", TunerContext(space=small(), fidelity=5), {})
 
 
 def test_a_file_may_be_named_like_a_module(tmp_path):
     (tmp_path / "math.py").write_text("class Mine:\n    ask = tell = print\n")
-    assert tuners.make(f"{tmp_path}/math.py:Mine", {}, {}).ask is print
+    assert tuners.make(f"{tmp_path}/math.py:Mine", TunerContext(space=small(), fidelity=5), {}).ask is print
     assert math.pi > 3

@@ -1,64 +1,57 @@
-"""Tuners by name: ours, those other packages register, and the user's own.
+"""Tuners by name: those of this package, those that other packages register, and the user's own classes.
 
 `from_optuna`, `from_smac` and `from_vector` make tuner classes of other libraries' objects.
 """
 
 import functools
-import importlib
 import inspect
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
 from arl.errors import InputError, load_object, unknown
-from hpo.trial import Tuner, TunerError
+from hpo.trial import Tuner, TunerContext, TunerError
+from hpo.tuners.optuna import from_optuna
+from hpo.tuners.smac import from_smac
+from hpo.tuners.unit_cube import from_vector
 
-_GROUP = "arl.tuners"
-_WRAPPERS = {
-    "from_optuna": "hpo.tuners.optuna",
-    "from_smac": "hpo.tuners.smac",
-    "from_vector": "hpo.tuners.unit_cube",
-}
+__all__ = ["from_optuna", "from_smac", "from_vector", "make", "names", "path", "registered", "takes_any_batch"]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _WRAPPERS:
-        raise AttributeError(f"module 'hpo.tuners' has no attribute {name!r}")
-    return getattr(importlib.import_module(_WRAPPERS[name]), name)
+GROUP = "arl.tuners"
 
 
 @functools.cache
 def registered() -> dict[str, EntryPoint]:
-    """The tuners of the entry-point group `arl.tuners` by name, ours included."""
-    return {entry.name: entry for entry in sorted(entry_points(group=_GROUP), key=lambda entry: entry.name)}
+    """Return the tuners of the entry-point group `arl.tuners` by name, this package's included."""
+    return {entry.name: entry for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name)}
 
 
 def names() -> list[str]:
-    """The names of the registered tuners."""
+    """Return the names of the registered tuners, sorted."""
     return list(registered())
 
 
-def make(tuner: str | type, context: Mapping[str, Any], options: Mapping[str, Any]) -> Tuner:
-    """A tuner by name, from `module:Class` or `file.py:Class`, or of a class.
+def make(tuner: str | type, context: TunerContext, options: Mapping[str, Any]) -> Tuner:
+    """Return a tuner, made with all `options` and with those keywords of `context` that its constructor names.
 
-    It gets the keywords of `context` that its constructor names, and all `options`.
+    An option comes before a keyword of the context with the same name.
+
+    Args:
+        tuner: a registered name, `module:Class`, `file.py:Class`, or a class.
 
     Raises:
-        InputError: unknown name, a class that does not import or is no tuner, an option it does not take.
+        InputError: an unknown name, a class that does not import or is no tuner, an option that it does not take.
         TunerError: a constructor that fails.
     """
-    cls, name = _class(tuner), path(tuner)
+    cls, name, keywords = _load(tuner), path(tuner), context.keywords()
     for method in ("ask", "tell"):
         if not callable(getattr(cls, method, None)):
             raise InputError(f"tuner {name!r} must have a method {method!r}, got {cls!r}")
-    accepted = inspect.signature(cls).parameters
-    wanted = {key: value for key, value in context.items() if key in accepted}
-    open_ended = any(parameter.kind is parameter.VAR_KEYWORD for parameter in accepted.values())
-    for option in options:
-        if option not in accepted and not open_ended:
-            raise unknown(f"option of tuner {name!r}", option, [key for key in accepted if key not in context])
+    parameters = inspect.signature(cls).parameters
+    _check_options(name, options, parameters, keywords)
+    wanted = {key: value for key, value in keywords.items() if key in parameters}
     try:
         return cls(**{**wanted, **options})
     except InputError as error:
@@ -67,8 +60,19 @@ def make(tuner: str | type, context: Mapping[str, Any], options: Mapping[str, An
         raise TunerError(f"tuner {name!r} can't be made: {type(error).__name__}: {error}") from error
 
 
+def _check_options(
+    tuner: str, options: Mapping[str, Any], parameters: Mapping[str, inspect.Parameter], keywords: Iterable[str]
+) -> None:
+    """Refuse an option that the constructor does not name, unless it takes any (`**options`)."""
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
+        return
+    for option in options:
+        if option not in parameters:
+            raise unknown(f"option of tuner {tuner!r}", option, [key for key in parameters if key not in keywords])
+
+
 def path(tuner: str | type) -> str:
-    """What names a tuner on the command line: `module:Class` of a class, `file.py:Class` if it is made in a script.
+    """Return what names a tuner on the command line: `module:Class` of a class, `file.py:Class` if a script defines it.
 
     Raises:
         InputError: neither a name nor a class.
@@ -82,17 +86,20 @@ def path(tuner: str | type) -> str:
 
 
 def takes_any_batch(tuner: str | type) -> bool:
-    """Whether the tuner's class says that it may be asked for all its trials at once."""
-    return bool(getattr(_class(tuner), "any_batch", False))
+    """Return whether the tuner's class says that it may be asked for all its trials at once (`any_batch = True`)."""
+    return bool(getattr(_load(tuner), "any_batch", False))
 
 
-def _class(tuner: str | type) -> Any:
+def _load(tuner: str | type) -> Any:
+    """Return the class; `Any`, as whether it is a tuner is yet to be checked.
+
+    Raises:
+        InputError: an unknown name, or a module or file that does not import.
+    """
     if not isinstance(tuner, str):
         return tuner
-    return load_object(tuner, "tuner") if ":" in tuner else _registered(tuner)
-
-
-def _registered(name: str) -> Any:
-    if name not in registered():
-        raise unknown("tuner", name, registered())
-    return registered()[name].load()
+    if ":" in tuner:
+        return load_object(tuner, "tuner")
+    if tuner not in registered():
+        raise unknown("tuner", tuner, registered())
+    return registered()[tuner].load()

@@ -1,7 +1,11 @@
 """The default config: the baseline that every tuner must beat."""
 
+from collections.abc import Sequence
+
+from ConfigSpace import ConfigurationSpace
+
 from arl import spaces
-from hpo.trial import Trial
+from hpo.trial import Result, Trial
 
 
 class Default:
@@ -9,12 +13,12 @@ class Default:
 
     any_batch = True
 
-    def __init__(self, space, fidelity: int):
+    def __init__(self, space: ConfigurationSpace, fidelity: int):
         self.trials = [Trial(0, spaces.default(space), fidelity)]
 
     def ask(self, n: int) -> list[Trial]:
         asked, self.trials = self.trials[:n], self.trials[n:]
         return asked
 
-    def tell(self, results) -> None:
-        pass
+    def tell(self, results: Sequence[Result]) -> None:
+        """Nothing is left to choose."""

@@ -1,34 +1,43 @@
 """DEHB (Awad, Mallik & Hutter 2021): Hyperband's schedule, with differential evolution in place of random configs.
 
 Written here because the package `dehb` (0.1.2) refuses numpy 2, and its older 0.1.1 brings a cluster scheduler with it.
-Three things differ from the package. A rung's offspring are all made from the populations as they were when it began, where
-it replaces members one by one; so the sizes of the asks change nothing. Configs climb in the first bracket only, where there
-they climb in all brackets of the first Hyperband iteration. A parent pool of fewer than three takes in all members of all
-populations, where there it takes in as many as it lacks.
+Three things differ from the package:
+
+- All offspring of a rung are made from the populations as they were when the rung began; the package replaces members one
+  by one. So the sizes of the asks change nothing.
+- Configs climb in the first bracket only; in the package, in all brackets of the first Hyperband iteration.
+- A parent pool of fewer than three takes in all members of all populations; in the package, as many as it lacks.
 """
 
+import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from ConfigSpace import ConfigurationSpace
 
 from arl import spaces
-from arl.errors import InputError
 from hpo.trial import Result, Trial
-from hpo.tuners import brackets, hyperband
+from hpo.tuners import brackets, hyperband, options
 
 Point = np.ndarray  # in the unit cube, an axis per hyperparameter
 
 
 class Member(NamedTuple):
-    """One of a population: where it is and what it is worth at the population's fidelity."""
+    """A member of a population: its point and its worth at the population's fidelity."""
 
     point: Point
     worth: float
 
 
 class Place(NamedTuple):
-    """A trial to come: the place in its rung's population that it competes for, and in the first bracket who climbs."""
+    """A trial to come.
+
+    Attributes:
+        trial_id: its id.
+        slot: the place in its rung's population that it competes for.
+        promoted: in the first bracket, the trial whose config climbs.
+    """
 
     trial_id: int
     slot: int
@@ -42,10 +51,12 @@ class DEHB:
     their agents. All later trials are offspring, which are new configs, so each is trained from scratch.
 
     Args:
-        eta: of how many configs one is promoted, and by what the fidelity grows.
+        budget: full runs.
+        eta: of how many configs one is promoted, and by what factor the fidelity grows.
         num_rungs: at most so many fidelities; fewer where the lowest would be below `min_fidelity`.
-        mutation_factor: F, the weight of a difference of two members.
-        crossover_rate: p, how likely a value is the mutant's.
+        min_fidelity: env steps.
+        mutation_factor: F, the weight of a difference of two members; 0.5 is the paper's.
+        crossover_rate: p, how likely a value is the mutant's; 0.5 is the paper's.
         continued: whether a promoted config goes on from its agent (default) or is trained anew.
     """
 
@@ -53,7 +64,7 @@ class DEHB:
 
     def __init__(
         self,
-        space,
+        space: ConfigurationSpace,
         fidelity: int,
         budget: float,
         seed: int = 0,
@@ -64,19 +75,15 @@ class DEHB:
         crossover_rate: float = 0.5,
         continued: bool = True,
     ):
-        brackets.check_continued(continued)
-        for name, value in {"mutation_factor": mutation_factor, "crossover_rate": crossover_rate}.items():
-            if type(value) not in (int, float) or not 0 <= value <= 1:
-                raise InputError(f"{name} must be in [0, 1], got {value!r}")
-        self.space, self.seed, self.continued = space, seed, continued
+        options.check_share("mutation_factor", mutation_factor)
+        options.check_share("crossover_rate", crossover_rate)
+        self.space, self.seed = space, seed
         self.mutation_factor, self.crossover_rate = mutation_factor, crossover_rate
-        rungs = brackets.rungs(fidelity, eta, num_rungs, min_fidelity)
-        env_steps = brackets.affordable_steps(budget, fidelity)
-        self.brackets = list(hyperband.within(rungs, eta, lambda i: continued and i == 0, env_steps))
-        if not self.brackets:
-            raise InputError(f"budget must pay for a config that climbs all of {len(rungs)} rungs, got {budget:g}")
-        self.populations: dict[int, list[Member | None]] = {rung: [None] * self._size(rung) for rung in rungs}
-        self.next_slot = dict.fromkeys(rungs, 0)
+        ladder = brackets.ladder(fidelity, budget, eta, num_rungs, min_fidelity, continued)
+        only_the_first = itertools.chain([continued], itertools.repeat(False))
+        self.brackets = hyperband.within_budget(ladder, only_the_first)
+        self.populations: dict[int, list[Member | None]] = {rung: [None] * self._size(rung) for rung in ladder.rungs}
+        self.next_slot = dict.fromkeys(ladder.rungs, 0)
         self.number, self.level, self.next_id = 0, 0, 0
         self.points: dict[int, Point] = {}
         self.places, self.waiting, self.results = list[Place](), list[Place](), list[Result]()
@@ -93,31 +100,36 @@ class DEHB:
             self._next_rung()
 
     @property
+    def bracket(self) -> brackets.Bracket:
+        """The bracket of the present trials."""
+        return self.brackets[self.number]
+
+    @property
     def rung(self) -> int:
-        """The fidelity of the trials in hand."""
-        return self.brackets[self.number].rungs[self.level]
+        """The fidelity of the present trials."""
+        return self.bracket.rungs[self.level]
 
     def _size(self, rung: int) -> int:
-        """Trials of the widest bracket at a rung."""
+        """Return the number of trials that the widest bracket has at a rung."""
         return max((b.sizes[b.rungs.index(rung)] for b in self.brackets if rung in b.rungs), default=0)
 
     def _next_rung(self) -> None:
-        """Up, or on to the next bracket; in the first one the best climb, later ones have offspring at every rung."""
+        """Go up, or on to the next bracket. In the first one the best climb, later ones have offspring at every rung."""
         best = [result.trial for result in brackets.ranked(self.results)]
-        climbing = self.number == 0 and best != []
-        if self.level + 1 < len(self.brackets[self.number].rungs) and (climbing or self.number > 0):
+        is_climbing = self.number == 0 and best != []
+        if self.level + 1 < len(self.bracket.rungs) and (is_climbing or self.number > 0):
             self.level += 1
         else:
             self.number, self.level = self.number + 1, 0
         if self.number == len(self.brackets):
             self._open([])
         elif self.number == 0:
-            self._open(list(best[: self.brackets[0].sizes[self.level]]))
+            self._open(list(best[: self.bracket.sizes[self.level]]))
         else:
-            self._open([None] * self.brackets[self.number].sizes[self.level])
+            self._open([None] * self.bracket.sizes[self.level])
 
     def _open(self, promoted: Sequence[Trial | None]) -> None:
-        """Places for so many trials, each against the next member of the population in turn."""
+        """Make a place for each trial, against the next member of the population in turn."""
         self.results = []
         self.places = [
             Place(self.next_id + i, (self.next_slot[self.rung] + i) % len(self.populations[self.rung]), trial)
@@ -130,14 +142,16 @@ class DEHB:
             self.parents = self._parents()
 
     def _parents(self) -> list[Member]:
-        """The parent pool: at a bracket's lowest rung its own population, which makes it plain differential evolution;
-        above, the best of the rung below, as many as the bracket has places (section 4.3).
+        """Return the parent pool (section 4.3).
+
+        At a bracket's lowest rung it is the rung's population, which makes plain differential evolution. Above, it is the
+        best of the rung below, as many as the bracket has places.
         """
         if self.level == 0:
             return self._members(self.rung)
-        below = self.brackets[self.number].rungs[self.level - 1]
-        best = sorted(self._members(below), key=lambda member: -member.worth)
-        return best[: self.brackets[self.number].sizes[self.level]]
+        lower = self.bracket.rungs[self.level - 1]
+        best = sorted(self._members(lower), key=lambda member: -member.worth)
+        return best[: self.bracket.sizes[self.level]]
 
     def _members(self, rung: int) -> list[Member]:
         return [member for member in self.populations[rung] if member is not None]
@@ -145,48 +159,54 @@ class DEHB:
     def _trial(self, place: Place) -> Trial:
         if place.promoted is not None:
             self.points[place.trial_id] = self.points[place.promoted.id]
-            parent = place.promoted.id if self.continued else None
+            parent = place.promoted.id if self.bracket.continued else None
             return Trial(place.trial_id, place.promoted.config, self.rung, parent)
         rng = np.random.default_rng([self.seed, place.trial_id])
         self.points[place.trial_id] = point = self._random(rng) if self.number == 0 else self._offspring(place, rng)
         return Trial(place.trial_id, spaces.from_unit(self.space, point.tolist()), self.rung)
 
     def _offspring(self, place: Place, rng: np.random.Generator) -> Point:
-        """Of the member in this place, or of a random point where there is none yet."""
+        """Return the offspring of the member in this place, or of a random point where there is none yet."""
         target = self.populations[self.rung][place.slot]
-        others = [member.point for member in self.parents if member is not target]
-        if len(others) < 3:  # a pool too small takes from all populations
-            everyone = [member for rung in self.populations for member in self._members(rung)]
-            others += [m.point for m in everyone if m is not target and not any(m is p for p in self.parents)]
-        others += [self._random(rng) for _ in range(3 - len(others))]
-        one, two, three = (others[i] for i in rng.choice(len(others), 3, replace=False))
-        mutant = inside(mutate(one, two, three, self.mutation_factor), rng)
+        pool = self._pool(target)
+        pool += [self._random(rng) for _ in range(3 - len(pool))]
+        base, plus, minus = (pool[i] for i in rng.choice(len(pool), 3, replace=False))
+        mutant = inside(mutate(base, plus, minus, self.mutation_factor), rng)
         return crossover(target.point if target else self._random(rng), mutant, self.crossover_rate, rng)
+
+    def _pool(self, target: Member | None) -> list[Point]:
+        """Return the points of all parents but the target; of fewer than three, those of all populations with them."""
+        pool = [member.point for member in self.parents if member is not target]
+        if len(pool) < 3:
+            everyone = [member for rung in self.populations for member in self._members(rung)]
+            pool += [m.point for m in everyone if m is not target and not any(m is p for p in self.parents)]
+        return pool
 
     def _random(self, rng: np.random.Generator) -> Point:
         return rng.random(len(self.space))
 
     def _select(self) -> None:
-        """A trial takes its place if it is worth at least as much as the member there (section 3.1, selection)."""
-        population, worth = self.populations[self.rung], {r.trial.id: brackets.worth(r) for r in self.results}
+        """Put each trial in its place if it is worth at least as much as the member there (section 3.1, selection)."""
+        population = self.populations[self.rung]
+        worths = {result.trial.id: brackets.worth(result) for result in self.results}
         for place in self.places:
-            member = population[place.slot]
-            if member is None or worth[place.trial_id] >= member.worth:
-                population[place.slot] = Member(self.points[place.trial_id], worth[place.trial_id])
+            member, worth = population[place.slot], worths[place.trial_id]
+            if member is None or worth >= member.worth:
+                population[place.slot] = Member(self.points[place.trial_id], worth)
 
 
-def mutate(one: Point, two: Point, three: Point, factor: float) -> Point:
-    """rand/1: `v = x_r1 + F (x_r2 - x_r3)` (section 3.1, mutation)."""
-    return one + factor * (two - three)
+def mutate(base: Point, plus: Point, minus: Point, factor: float) -> Point:
+    """Return the mutant of rand/1, `v = x_r1 + F (x_r2 - x_r3)` (section 3.1, mutation)."""
+    return base + factor * (plus - minus)
 
 
 def inside(point: Point, rng: np.random.Generator) -> Point:
-    """Values outside the unit cube drawn anew, uniformly (section 4.4)."""
+    """Return the point with its values outside the unit interval drawn anew, uniformly (section 4.4)."""
     return np.where((point < 0) | (point > 1), rng.random(len(point)), point)
 
 
 def crossover(target: Point, mutant: Point, rate: float, rng: np.random.Generator) -> Point:
-    """Binomial: each value is the mutant's with probability p, one of them always (section 3.1, crossover)."""
-    taken = rng.random(len(target)) <= rate
-    taken[rng.integers(len(target))] = True
-    return np.where(taken, mutant, target)
+    """Cross over binomially: each value is the mutant's with probability p, one of them always (section 3.1, crossover)."""
+    is_mutant = rng.random(len(target)) <= rate
+    is_mutant[rng.integers(len(target))] = True
+    return np.where(is_mutant, mutant, target)

@@ -1,4 +1,4 @@
-"""A tuner in a process of its own, in any language: JSON lines on its standard input and output.
+"""A tuner that is another process, in any language: JSON lines on its standard input and output.
 
 One line goes in, one line comes out:
 
@@ -24,6 +24,8 @@ import weakref
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ConfigSpace import ConfigurationSpace
+
 from arl.errors import InputError
 from hpo.trial import Result, Trial, as_dict
 
@@ -32,7 +34,12 @@ LONGEST_LINE = 1 << 26
 
 
 class External:
-    """A tuner process, started by `command`; each reply must come within `timeout` seconds.
+    """A tuner process.
+
+    Args:
+        budget: full runs.
+        command: the program and its arguments, as a list or as a shell would split it.
+        timeout: seconds within which each reply must come.
 
     Raises:
         InputError: a process that does not start, dies, is late, or answers anything but the protocol; it is ended.
@@ -40,7 +47,7 @@ class External:
 
     def __init__(
         self,
-        space,
+        space: ConfigurationSpace,
         fidelity: int,
         seed: int = 0,
         budget: float = 100.0,
@@ -70,17 +77,25 @@ class External:
         self._call({"type": "tell", "results": [_fields(result) for result in results]})
 
     def _trial(self, fields: Any, number: int) -> Trial:
-        """A trial from its fields; all but the config may be left out."""
-        known = {field.name for field in dataclasses.fields(Trial)}
-        if not isinstance(fields, dict) or not isinstance(fields.get("config"), dict) or set(fields) - known:
-            raise self._refused(f"must give trials as objects of {', '.join(sorted(known))}, got {_short(fields)}")
-        given = {"id": number, "fidelity": self.fidelity, **fields}
-        if isinstance(given.get("seeds"), list):
-            given["seeds"] = tuple(given["seeds"])
-        return Trial(**given)
+        """Return a trial of JSON fields, of which all but the config may be left out.
+
+        Raises:
+            InputError: fields that are no trial's.
+        """
+        names = {field.name for field in dataclasses.fields(Trial)}
+        if not isinstance(fields, dict) or not isinstance(fields.get("config"), dict) or set(fields) - names:
+            raise self._refused(f"must give trials as objects of {', '.join(sorted(names))}, got {_short(fields)}")
+        complete = {"id": number, "fidelity": self.fidelity, **fields}
+        if isinstance(complete.get("seeds"), list):
+            complete["seeds"] = tuple(complete["seeds"])
+        return Trial(**complete)
 
     def _call(self, message: Mapping[str, Any]) -> dict[str, Any]:
-        """The reply to a message; exchanged on a thread, because writing as well as reading may block for ever."""
+        """Return the reply to a message, exchanged on a thread, because writing as well as reading may block for ever.
+
+        Raises:
+            InputError: no reply in time, one that breaks the protocol, or one that reports an error.
+        """
         if not self.close.alive:
             raise self._refused("has ended")
         replies: queue.Queue[str] = queue.Queue()
@@ -106,17 +121,23 @@ class External:
         return parsed
 
     def _status(self) -> int | None:
+        """Return the process's exit status, None if it does not end within a second."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(1.0)
         return self.process.returncode
 
     def _refused(self, text: str) -> InputError:
+        """End the process and return the error that says why."""
         self.close()
         return InputError(f"tuner process {shlex.join(self.command)!r} {text}")
 
 
-def _start(command: Sequence[str]) -> subprocess.Popen:
-    """The process, in a session of its own, so that it can be ended with all that it started."""
+def _start(command: Sequence[str]) -> subprocess.Popen[str]:
+    """Start the process in a new session, so that it can be ended with all that it started.
+
+    Raises:
+        InputError: it does not start.
+    """
     pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "encoding": "utf-8"}
     try:
         return subprocess.Popen(command, errors="replace", start_new_session=True, **pipes)
@@ -124,24 +145,25 @@ def _start(command: Sequence[str]) -> subprocess.Popen:
         raise InputError(f"tuner process {shlex.join(command)!r} does not start: {error}") from error
 
 
-def _exchange(process: subprocess.Popen, line: str) -> str:
-    """The line that comes out for one that goes in; empty if the process is gone.
+def _exchange(process: subprocess.Popen[str], line: str) -> str:
+    """Write a line to the process and return its reply; empty if the process is gone.
 
-    It is written past the pipe's buffer, whose lock would keep the pipe from being closed while the process does not read.
+    The line is written past the pipe's buffer, whose lock would keep the pipe from being closed while the process does not
+    read.
     """
     assert process.stdin is not None
     assert process.stdout is not None
-    left = line.encode()
+    remaining = line.encode()
     try:
-        while left:
-            left = left[os.write(process.stdin.fileno(), left) :]
+        while remaining:
+            remaining = remaining[os.write(process.stdin.fileno(), remaining) :]
         return process.stdout.readline(LONGEST_LINE)
     except (OSError, ValueError):
         return ""
 
 
-def _end(process: subprocess.Popen) -> None:
-    """Ask the process to end by the end of its input; what is left of it after a second is killed."""
+def _end(process: subprocess.Popen[str]) -> None:
+    """Ask the process to end by the end of its input; whatever it has running after a second is killed."""
     with contextlib.suppress(OSError):
         process.stdin.close()  # type: ignore[union-attr]
     with contextlib.suppress(subprocess.TimeoutExpired):
@@ -152,13 +174,13 @@ def _end(process: subprocess.Popen) -> None:
 
 
 def _fields(result: Result) -> dict[str, Any]:
-    """A result as JSON has it: its trial's fields and its own."""
+    """Return a result's fields, those of its trial among them."""
     rest = {field.name: getattr(result, field.name) for field in dataclasses.fields(Result) if field.name != "trial"}
     return {**as_dict(result.trial), **rest, "cost": dataclasses.asdict(result.cost)}
 
 
 def _finite(value: Any) -> Any:
-    """JSON has no NaN and no infinities: null stands for them."""
+    """Return a value with None in place of NaN and of infinities, which JSON lacks."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):
@@ -169,5 +191,6 @@ def _finite(value: Any) -> Any:
 
 
 def _short(value: Any) -> str:
+    """Return a value as it is quoted in an error, of at most 80 characters."""
     text = value if isinstance(value, str) else json.dumps(value)
     return repr(text if len(text) <= 80 else text[:77] + "...")

@@ -1,4 +1,4 @@
-"""Given trials: each is asked for once the one it goes on from is trained."""
+"""Trials that are set beforehand, asked for as soon as the agents that they go on from are trained."""
 
 from collections.abc import Sequence
 
@@ -6,9 +6,9 @@ from hpo.trial import Result, Trial
 
 
 class Given:
-    """Asks for the trials it is made with, in their order; what would go on from a trial that failed is left out.
+    """Asks for the trials it is made with, in their order; the descendants of a trial that failed are left out.
 
-    A trial whose parent is not trained yet holds up those after it: whatever is on record is asked for before what is new.
+    A trial whose parent is not trained yet holds up those after it, so that the order of asking never changes.
     """
 
     any_batch = True
@@ -20,7 +20,7 @@ class Given:
 
     def ask(self, n: int) -> list[Trial]:
         asked: list[Trial] = []
-        while self.trials and len(asked) < n and self._is_settled(self.trials[0]):
+        while self.trials and len(asked) < n and self._is_settled(self.trials[0].parent):
             trial = self.trials.pop(0)
             if trial.parent in self.lost:
                 self.lost.add(trial.id)
@@ -28,9 +28,10 @@ class Given:
                 asked.append(trial)
         return asked
 
-    def _is_settled(self, trial: Trial) -> bool:
-        return trial.parent is None or trial.parent in self.trained or trial.parent in self.lost
-
     def tell(self, results: Sequence[Result]) -> None:
         for result in results:
             (self.lost if result.status == "failed" else self.trained).add(result.trial.id)
+
+    def _is_settled(self, parent: int | None) -> bool:
+        """Return whether it is known if a trial of this parent can be trained."""
+        return parent is None or parent in self.trained or parent in self.lost

@@ -2,43 +2,55 @@
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+
+from ConfigSpace import ConfigurationSpace
+from ConfigSpace.hyperparameters import Hyperparameter
 
 from arl import spaces
-from arl.errors import InputError
-from hpo.trial import Scalar, Trial
+from arl.scalars import Scalar
+from hpo.trial import Result, Trial
+from hpo.tuners import options
+
+MOST_POINTS = 16  # per numeric hyperparameter, where the budget decides
+
+Axes = Mapping[str, Sequence[Scalar]]
 
 
 class Grid:
-    """All values of categorical hyperparameters times `points` evenly spaced ones of numeric ones.
+    """All values of categorical hyperparameters times `points` evenly spaced ones of numeric hyperparameters.
 
-    `points`: by default the most for which the whole grid fits the budget; with one point, numeric hyperparameters stay
-    at their defaults. Inactive hyperparameters do not multiply the grid: each config is asked once.
+    Inactive hyperparameters do not multiply the grid: each config is asked for once.
+
+    Args:
+        points: values per numeric hyperparameter, on its own scale from bound to bound; with one point, it stays at its
+            default. By default the most, up to 16, for which the whole grid fits the budget.
     """
 
     any_batch = True
 
-    def __init__(self, space, fidelity: int, budget: float, points: int | None = None):
+    def __init__(self, space: ConfigurationSpace, fidelity: int, budget: float, points: int | None = None):
         points = points if points is not None else _points_within(space, budget)
-        if type(points) is not int or points < 1:
-            raise InputError(f"points must be a whole number of at least 1, got {points!r}")
+        options.check_whole("points", points)
         self.trials = (Trial(i, config, fidelity) for i, config in enumerate(_configs(space, points)))
 
     def ask(self, n: int) -> list[Trial]:
         return list(itertools.islice(self.trials, n))
 
-    def tell(self, results) -> None:
-        pass
+    def tell(self, results: Sequence[Result]) -> None:
+        """The grid does not depend on results."""
 
 
-def _configs(space, points: int) -> Iterator[dict[str, Scalar]]:
-    """The configs of the grid, the last hyperparameter varying fastest."""
+def _configs(space: ConfigurationSpace, points: int) -> Iterator[dict[str, Scalar]]:
+    """Return the configs of the grid, the last hyperparameter varying fastest."""
     axes = _axes(space, points)
     return (spaces.repair(space, config) for config in _combinations(space, axes, list(axes), {}))
 
 
-def _combinations(space, axes, names: Sequence[str], config: dict[str, Scalar]) -> Iterator[dict[str, Scalar]]:
-    """Every way to go on from a config with values for those of these hyperparameters that are then active."""
+def _combinations(
+    space: ConfigurationSpace, axes: Axes, names: Sequence[str], config: dict[str, Scalar]
+) -> Iterator[dict[str, Scalar]]:
+    """Yield the config with each combination of values of those hyperparameters among `names` that are then active."""
     if not names:
         yield config
         return
@@ -48,11 +60,12 @@ def _combinations(space, axes, names: Sequence[str], config: dict[str, Scalar]) 
         yield from _combinations(space, axes, rest, {**config, **value})
 
 
-def _axes(space, points: int) -> dict[str, list[Scalar]]:
+def _axes(space: ConfigurationSpace, points: int) -> Axes:
     return {name: _axis(space[name], points) for name in space}
 
 
-def _axis(hyperparameter, points: int) -> list[Scalar]:
+def _axis(hyperparameter: Hyperparameter, points: int) -> list[Scalar]:
+    """Return the values of a hyperparameter on the grid; of integers close to each other, each once."""
     values = spaces.choices(hyperparameter)
     if values is not None:
         return values
@@ -61,12 +74,13 @@ def _axis(hyperparameter, points: int) -> list[Scalar]:
     return list(dict.fromkeys(hyperparameter.to_value(i / (points - 1)) for i in range(points)))
 
 
-def _points_within(space, budget: float) -> int:
-    return next((points for points in range(16, 0, -1) if _num_configs(space, points, budget) <= budget), 1)
+def _points_within(space: ConfigurationSpace, budget: float) -> int:
+    """Return the most points per numeric hyperparameter whose grid the budget pays for; 1 if it pays for none."""
+    return next((points for points in range(MOST_POINTS, 0, -1) if _num_configs(space, points, budget) <= budget), 1)
 
 
-def _num_configs(space, points: int, most: float) -> int:
-    """How many configs the grid has, counted until there are more than `most`.
+def _num_configs(space: ConfigurationSpace, points: int, most: float) -> int:
+    """Return how many configs the grid has, counted until there are more than `most`.
 
     Only the hyperparameters on which others depend are enumerated, the rest is multiplied: a grid may have billions.
     """

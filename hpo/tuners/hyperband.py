@@ -2,26 +2,29 @@
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable
+
+from ConfigSpace import ConfigurationSpace
 
 from arl import spaces
-from arl.errors import InputError
 from hpo.tuners import brackets
-from hpo.tuners.brackets import Bracket
+from hpo.tuners.brackets import Bracket, Ladder
 
 
-class Hyperband(brackets.Climbs):
+class Hyperband(brackets.BracketTuner):
     """The brackets from the widest to the one that trains every config in full, again and again until the budget is spent.
 
     Args:
-        eta: of how many configs one is promoted, and by what the fidelity grows.
+        budget: full runs.
+        eta: of how many configs one is promoted, and by what factor the fidelity grows.
         num_rungs: at most so many fidelities, and as many brackets; fewer where the lowest would be below `min_fidelity`.
+        min_fidelity: env steps.
         continued: whether a promoted config goes on from its agent (default) or is trained anew.
     """
 
     def __init__(
         self,
-        space,
+        space: ConfigurationSpace,
         fidelity: int,
         budget: float,
         seed: int = 0,
@@ -30,29 +33,37 @@ class Hyperband(brackets.Climbs):
         min_fidelity: int = 1,
         continued: bool = True,
     ):
-        brackets.check_continued(continued)
-        rungs = brackets.rungs(fidelity, eta, num_rungs, min_fidelity)
-        env_steps = brackets.affordable_steps(budget, fidelity)
-        chosen = list(within(rungs, eta, lambda i: continued, env_steps))
-        if not chosen:
-            raise InputError(f"budget must pay for a config that climbs all of {len(rungs)} rungs, got {budget:g}")
-        super().__init__(chosen, lambda i: spaces.sample(space, [seed, i]), continued)
+        ladder = brackets.ladder(fidelity, budget, eta, num_rungs, min_fidelity, continued)
+        chosen = within_budget(ladder, itertools.repeat(continued))
+        super().__init__(chosen, lambda trial_id: spaces.sample(space, [seed, trial_id]))
 
 
-def within(rungs: tuple[int, ...], eta: float, continued, env_steps: int) -> Iterator[Bracket]:
-    """Hyperband's brackets as long as the env steps last; the last one is as wide as what is left pays for.
+def within_budget(ladder: Ladder, continued: Iterable[bool]) -> list[Bracket]:
+    """Return Hyperband's brackets as long as the budget lasts; the last one is as wide as the rest pays for.
 
-    `continued`: of a bracket's number, whether its promoted configs go on from their agents.
+    Args:
+        continued: for each bracket in turn, whether its promoted configs go on from their agents.
+
+    Raises:
+        InputError: a budget that does not pay for one config of the first bracket.
     """
-    for i, (num_configs, own_rungs) in enumerate(itertools.cycle(shapes(rungs, eta))):
-        bracket = brackets.fitting(num_configs, own_rungs, eta, continued(i), env_steps)
+    chosen, env_steps = list[Bracket](), ladder.env_steps
+    turns = itertools.cycle(shapes(ladder.rungs, ladder.eta))
+    for (num_configs, bracket_rungs), goes_on in zip(turns, continued, strict=False):
+        bracket = brackets.fitting(num_configs, bracket_rungs, ladder.eta, goes_on, env_steps)
         if bracket is None:
-            return
-        env_steps -= bracket.env_steps(continued(i))
-        yield bracket
+            break
+        env_steps -= bracket.env_steps
+        chosen.append(bracket)
+    if not chosen:
+        raise ladder.too_dear()
+    return chosen
 
 
 def shapes(rungs: tuple[int, ...], eta: float) -> list[tuple[int, tuple[int, ...]]]:
-    """`ceil((s_max + 1) / (s + 1) eta^s)` configs start at `R eta^-s`, s from s_max to 0 (Li et al. 2018, Algorithm 1)."""
+    """Return the number of configs and the rungs of each bracket, widest first.
+
+    `ceil((s_max + 1) / (s + 1) eta^s)` configs start at `R eta^-s`, s from s_max to 0 (Li et al. 2018, Algorithm 1).
+    """
     s_max = len(rungs) - 1
     return [(math.ceil((s_max + 1) / (s + 1) * eta**s - 1e-9), rungs[s_max - s :]) for s in range(s_max, -1, -1)]

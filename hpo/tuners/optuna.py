@@ -6,21 +6,27 @@ The study is in memory: its storage would not hold the sampler's random state, a
 import collections
 import math
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ConfigSpace.hyperparameters import IntegerHyperparameter, OrdinalHyperparameter
+from ConfigSpace import ConfigurationSpace
+from ConfigSpace.hyperparameters import (
+    Hyperparameter,
+    IntegerHyperparameter,
+    NumericalHyperparameter,
+    OrdinalHyperparameter,
+)
 
 from arl import spaces
 from arl.errors import InputError
-from hpo.trial import Result, Scalar, Trial
-from hpo.tuners import scores
+from arl.scalars import Scalar
+from hpo.trial import Result, Trial
 
 if TYPE_CHECKING:
     import optuna
 
 
-class Adapter:
+class OptunaTuner:
     """An Optuna sampler behind `ask` and `tell`.
 
     - Hyperparameters are suggested one after the other in the order of the space, active ones only.
@@ -29,14 +35,17 @@ class Adapter:
     - A trial without a score counts as the worst so far, or is left out while there is none.
     - The trials asked for in one batch are open to the sampler, which keeps away from them if it can.
 
-    `generation`: where the sampler learns from exactly so many trials at a time, an ask does not go beyond them; others
-    would be trained for nothing. `objectives`: names of the scores to maximise, where there are several.
+    Args:
+        generation: how many trials the sampler learns from at a time. An ask does not go beyond them: further ones would be
+            trained for nothing. 0 sets no limit.
+        patience: repeats in a row after which an ask ends.
+        objectives: names of the scores to maximise, where there are several.
     """
 
     def __init__(
         self,
         sampler: "optuna.samplers.BaseSampler",
-        space,
+        space: ConfigurationSpace,
         fidelity: int,
         generation: int = 0,
         patience: int = 100,
@@ -60,85 +69,96 @@ class Adapter:
         return trials
 
     def tell(self, results: Sequence[Result]) -> None:
-        usable = [self._values(result) for result in results if scores.usable(result)]
-        known = [*usable, *([self.worst] if self.worst else [])]
-        self.worst = [min(values) for values in zip(*known, strict=True)] if known else None
+        scored = [self._values(result) for result in results if result.has_score]
+        scored += [self.worst] if self.worst else []
+        self.worst = [min(values) for values in zip(*scored, strict=True)] if scored else None
         for result in results:
             self.results[result.trial.id] = result
             for suggestion in self.open.pop(result.trial.id):
                 self._tell(suggestion, result)
 
     def _next(self) -> Trial | None:
-        """The sampler's next trial; None if it is not to be trained."""
-        import optuna
-
+        """Return the sampler's next trial; None if it is a repeat or forbidden."""
         suggestion = self.study.ask()
         config = suggest(suggestion, self.space)
         if not _is_allowed(self.space, config):
-            self.study.tell(suggestion, state=optuna.trial.TrialState.FAIL)
+            self._fail(suggestion)
             return None
         is_new = (key := tuple(config.items())) not in self.ids
-        trial = self.ids.setdefault(key, len(self.ids))
-        if trial in self.results:
-            self._tell(suggestion, self.results[trial])
+        trial_id = self.ids.setdefault(key, len(self.ids))
+        if trial_id in self.results:
+            self._tell(suggestion, self.results[trial_id])
         else:
-            self.open[trial].append(suggestion)
-        return Trial(trial, config, self.fidelity) if is_new else None
+            self.open[trial_id].append(suggestion)
+        return Trial(trial_id, config, self.fidelity) if is_new else None
 
     def _tell(self, suggestion: "optuna.Trial", result: Result) -> None:
-        import optuna
-
-        values = self._values(result) if scores.usable(result) else self.worst
+        values = self._values(result) if result.has_score else self.worst
         if values is None:
-            self.study.tell(suggestion, state=optuna.trial.TrialState.FAIL)
+            self._fail(suggestion)
         else:
             self.study.tell(suggestion, values)
 
+    def _fail(self, suggestion: "optuna.Trial") -> None:
+        """Tell the sampler that a suggestion has no score, so that it does not learn from it."""
+        import optuna
+
+        self.study.tell(suggestion, state=optuna.trial.TrialState.FAIL)
+
     def _values(self, result: Result) -> list[float]:
-        """What is maximised: the score, or each of several."""
+        """Return what is maximised: the score, or all of several scores."""
         return [result.metrics[name] for name in self.objectives] or [result.score]
 
     def _must_wait(self) -> bool:
-        """Whether a generation is complete and has results to come."""
+        """Return whether a generation is complete and has results to come."""
         return bool(self.generation and self.open) and len(self.study.get_trials(deepcopy=False)) % self.generation == 0
 
 
-class TPE(Adapter):
+class TPE(OptunaTuner):
     """Tree-structured Parzen estimator (Bergstra et al. 2011), joint over the hyperparameters that are active together.
 
-    Options are those of `optuna.samplers.TPESampler`.
+    Args:
+        options: those of `optuna.samplers.TPESampler`.
     """
 
-    def __init__(self, space, fidelity: int, seed: int = 0, **options: Any):
+    def __init__(self, space: ConfigurationSpace, fidelity: int, seed: int = 0, **options: Any):
         from optuna.samplers import TPESampler
 
         joint = {"multivariate": True, "group": True, "constant_liar": True, "warn_independent_sampling": False}
         super().__init__(_make(TPESampler, seed, {**joint, **options}), space, fidelity)
 
 
-class CMAES(Adapter):
+class CMAES(OptunaTuner):
     """CMA-ES (Hansen & Ostermeier 2001), a generation at a time; categorical and conditional values are drawn at random.
 
-    Options are those of `optuna.samplers.CmaEsSampler`.
+    Args:
+        popsize: trials per generation; by default `4 + floor(3 ln d)` for d numeric hyperparameters that are always active
+            (Hansen 2016, table 1).
+        options: other options of `optuna.samplers.CmaEsSampler`.
     """
 
-    def __init__(self, space, fidelity: int, seed: int = 0, popsize: int | None = None, **options: Any):
-        numeric = _always_numeric(space)
-        popsize = popsize if popsize is not None else 4 + int(3 * math.log(max(1, len(numeric))))
-        given = {"n_startup_trials": 0, "warn_independent_sampling": False, "popsize": popsize, **options}
-        super().__init__(_make(_cma_over(numeric), seed, given), space, fidelity, popsize)
+    def __init__(
+        self, space: ConfigurationSpace, fidelity: int, seed: int = 0, popsize: int | None = None, **options: Any
+    ):
+        axes = _always_active_numbers(space)
+        popsize = popsize if popsize is not None else 4 + int(3 * math.log(max(1, len(axes))))
+        settings = {"n_startup_trials": 0, "warn_independent_sampling": False, "popsize": popsize, **options}
+        super().__init__(_make(_cma_over(axes), seed, settings), space, fidelity, popsize)
 
 
-class NSGA2(Adapter):
+class NSGA2(OptunaTuner):
     """NSGA-II (Deb et al. 2002): the Pareto front of a sweep's scores; with one, a genetic algorithm that keeps the best.
 
-    `population_size`: by default a fifth of the budget, within 4 and 50. Other options are those of
-    `optuna.samplers.NSGAIISampler`.
+    Args:
+        budget: full runs.
+        scores: names of the sweep's scores.
+        population_size: by default a fifth of the budget, within 4 and 50.
+        options: other options of `optuna.samplers.NSGAIISampler`.
     """
 
     def __init__(
         self,
-        space,
+        space: ConfigurationSpace,
         fidelity: int,
         seed: int = 0,
         budget: float = 250.0,
@@ -149,27 +169,30 @@ class NSGA2(Adapter):
         from optuna.samplers import NSGAIISampler
 
         size = population_size if population_size is not None else min(50, max(4, int(budget) // 5))
-        several = scores if len(scores) > 1 else ()
         sampler = _make(NSGAIISampler, seed, {"population_size": size, **options})
-        super().__init__(sampler, space, fidelity, objectives=several)
+        super().__init__(sampler, space, fidelity, objectives=scores if len(scores) > 1 else ())
 
 
-class GP(Adapter):
+class GP(OptunaTuner):
     """Bayesian optimisation with a Gaussian process; needs torch (`pip install 'arl[gp]'`).
 
-    Options are those of `optuna.samplers.GPSampler`.
+    Args:
+        options: those of `optuna.samplers.GPSampler`.
+
+    Raises:
+        InputError: torch is not installed.
     """
 
-    def __init__(self, space, fidelity: int, seed: int = 0, **options: Any):
+    def __init__(self, space: ConfigurationSpace, fidelity: int, seed: int = 0, **options: Any):
         from optuna.samplers import GPSampler
 
-        _check_torch()
+        _prepare_torch()
         sampler = _make(GPSampler, seed, {"warn_independent_sampling": False, **options})
         super().__init__(sampler, space, fidelity, patience=10)  # every repeat costs a fit
 
 
-def from_optuna(sampler: Callable[..., "optuna.samplers.BaseSampler"], **options: Any) -> type[Adapter]:
-    """A tuner class from a sampler class and its options, or from any function of a `seed` that makes a sampler.
+def from_optuna(sampler: Callable[..., "optuna.samplers.BaseSampler"], **options: Any) -> type[OptunaTuner]:
+    """Return a tuner class from a sampler class and its options, or from any function of a `seed` that makes a sampler.
 
     Example:
         >>> Mine = from_optuna(optuna.samplers.TPESampler, n_startup_trials=5)
@@ -181,8 +204,8 @@ def from_optuna(sampler: Callable[..., "optuna.samplers.BaseSampler"], **options
         name = type(sampler).__name__
         raise InputError(f"from_optuna must get a sampler's class and options, not a sampler: from_optuna({name}, ...)")
 
-    class Wrapped(Adapter):
-        def __init__(self, space, fidelity: int, seed: int = 0):
+    class Wrapped(OptunaTuner):
+        def __init__(self, space: ConfigurationSpace, fidelity: int, seed: int = 0):
             super().__init__(_make(sampler, seed, options), space, fidelity)
 
     name = getattr(sampler, "__name__", "Wrapped")
@@ -191,34 +214,37 @@ def from_optuna(sampler: Callable[..., "optuna.samplers.BaseSampler"], **options
     return Wrapped
 
 
-def suggest(trial: "optuna.Trial", space) -> dict[str, Scalar]:
-    """The config that an Optuna trial suggests: the active hyperparameters of the space in its order.
+def suggest(suggestion: "optuna.Trial", space: ConfigurationSpace) -> dict[str, Scalar]:
+    """Return the config that an Optuna trial suggests: the active hyperparameters of the space in its order.
 
     Ordinal ones are suggested by position, so that their order counts.
     """
     config: dict[str, Scalar] = {}
     for name in space:
         if spaces.active(space, name, config):
-            config[name] = _suggest(trial, space[name])
+            config[name] = _suggest(suggestion, space[name])
     return config
 
 
-def _suggest(trial: "optuna.Trial", hyperparameter: Any) -> Scalar:
-    name: str = hyperparameter.name
+def _suggest(suggestion: "optuna.Trial", hyperparameter: Hyperparameter) -> Scalar:
+    if isinstance(hyperparameter, NumericalHyperparameter):
+        return _suggest_number(suggestion, hyperparameter)
     values: Any = spaces.choices(hyperparameter)
-    if isinstance(hyperparameter, OrdinalHyperparameter) and values is not None:
-        return values[trial.suggest_int(name, 0, len(values) - 1)]
-    if values is not None:
-        chosen: Any = trial.suggest_categorical(name, values)
-        return chosen
-    low, high, log = hyperparameter.lower, hyperparameter.upper, getattr(hyperparameter, "log", False)
+    if isinstance(hyperparameter, OrdinalHyperparameter):
+        return values[suggestion.suggest_int(hyperparameter.name, 0, len(values) - 1)]
+    chosen: Any = suggestion.suggest_categorical(hyperparameter.name, values)
+    return chosen
+
+
+def _suggest_number(suggestion: "optuna.Trial", hyperparameter: NumericalHyperparameter) -> int | float:
+    name, low, high = hyperparameter.name, hyperparameter.lower, hyperparameter.upper
     if isinstance(hyperparameter, IntegerHyperparameter):
-        return trial.suggest_int(name, int(low), int(high), log=log)
-    return trial.suggest_float(name, float(low), float(high), log=log)
+        return suggestion.suggest_int(name, int(low), int(high), log=hyperparameter.log)
+    return suggestion.suggest_float(name, float(low), float(high), log=hyperparameter.log)
 
 
-def _is_allowed(space, config: dict[str, Scalar]) -> bool:
-    """Whether no clause of the space forbids the config; Optuna knows none."""
+def _is_allowed(space: ConfigurationSpace, config: Mapping[str, Scalar]) -> bool:
+    """Return whether no clause of the space forbids the config; Optuna has no such clauses."""
     try:
         if space.forbidden_clauses:
             spaces.check(space, config)
@@ -234,39 +260,46 @@ def _study(sampler: "optuna.samplers.BaseSampler", num_scores: int = 1) -> "optu
     return optuna.create_study(directions=["maximize"] * num_scores, sampler=sampler)
 
 
-def _make(sampler: Callable[..., Any], seed: int, options: dict[str, Any]) -> "optuna.samplers.BaseSampler":
+def _make(
+    sampler: Callable[..., "optuna.samplers.BaseSampler"], seed: int, options: Mapping[str, Any]
+) -> "optuna.samplers.BaseSampler":
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that some options are experimental
         return sampler(seed=seed % 2**32, **options)
 
 
-def _always_numeric(space) -> dict[str, Any]:
-    """Optuna's distributions of the numeric hyperparameters that are always active."""
+def _always_active_numbers(space: ConfigurationSpace) -> "dict[str, optuna.distributions.BaseDistribution]":
+    """Return Optuna's distributions of the numeric and ordinal hyperparameters that are active in every config."""
     import optuna
 
-    trial = _study(optuna.samplers.RandomSampler(seed=0)).ask()
-    suggest(trial, space)
+    suggestion = _study(optuna.samplers.RandomSampler(seed=0)).ask()
+    suggest(suggestion, space)
     return {
         name: distribution
-        for name, distribution in trial.distributions.items()
+        for name, distribution in suggestion.distributions.items()
         if not (isinstance(distribution, optuna.distributions.CategoricalDistribution) or space.parents_of[name])
     }
 
 
-def _cma_over(numeric: dict[str, Any]) -> type:
-    """Optuna's sampler over known axes; by itself it would draw the whole first batch at random to find them out."""
+def _cma_over(axes: "dict[str, optuna.distributions.BaseDistribution]") -> "type[optuna.samplers.CmaEsSampler]":
+    """Return Optuna's sampler with its axes set; by itself it would draw the whole first batch at random to learn them."""
     from optuna.samplers import CmaEsSampler
 
     class Sampler(CmaEsSampler):
         def infer_relative_search_space(self, study, trial):
-            return numeric
+            return axes
 
     return Sampler
 
 
-def _check_torch() -> None:
+def _prepare_torch() -> None:
+    """Keep torch on one thread, as its matrices are small here.
+
+    Raises:
+        InputError: torch is not installed.
+    """
     try:
         import torch
     except ImportError as error:
         raise InputError("tuner 'gp' needs torch: pip install 'arl[gp]'") from error
-    torch.set_num_threads(1)  # its matrices are small
+    torch.set_num_threads(1)

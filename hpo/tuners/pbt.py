@@ -9,26 +9,33 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from ConfigSpace import ConfigurationSpace
+from ConfigSpace.hyperparameters import Hyperparameter, NumericalHyperparameter
 
 from arl import spaces
 from arl.errors import InputError
-from hpo.trial import Result, Scalar, Trial
-from hpo.tuners import brackets
+from arl.scalars import Scalar
+from hpo.trial import Result, Trial
+from hpo.tuners import brackets, options
+
+Config = Mapping[str, Scalar]
 
 
 class PBT:
     """A population that is trained to the full fidelity in intervals; then another one, while the budget pays for it.
 
-    A generation is asked when all of the one before is known, so the sizes of the asks change nothing. Where all members
-    have diverged or failed, nobody is left to copy from: a new population is begun with what is left of the budget.
+    A generation is asked for when all results of the one before are in, so the sizes of the asks change nothing. Where all
+    members have diverged or failed, none is left to copy from: a new population is begun with the rest of the budget.
 
     Args:
+        budget: full runs.
         mutable: names of the hyperparameters that may change while an agent is trained; all by default. The others are
             copied with the agent.
-        min_fidelity: the least env steps that train every config.
+        min_fidelity: the fewest env steps that train every config.
         population: number of members; by default as many as the budget pays for, a full run each.
         num_intervals: into how many a full run is divided; fewer where one would be shorter than `min_fidelity`.
-        quantile: the share of the population that is replaced, and the share that it is replaced from.
+        quantile: the share of the population that is replaced, and the share that it is replaced from; by default a fifth
+            (Jaderberg et al. 2017, section 4.1.1).
         resample: how likely a hyperparameter is drawn anew instead of perturbed.
     """
 
@@ -36,7 +43,7 @@ class PBT:
 
     def __init__(
         self,
-        space,
+        space: ConfigurationSpace,
         fidelity: int,
         budget: float,
         seed: int = 0,
@@ -48,9 +55,9 @@ class PBT:
         resample: float = 0.25,
     ):
         self.space, self.fidelity, self.seed, self.quantile, self.resample = space, fidelity, seed, quantile, resample
-        self.env_steps_left = brackets.affordable_steps(budget, fidelity)
+        self.remaining_steps = brackets.affordable_steps(budget, fidelity)
         self._check(min_fidelity, population, num_intervals)
-        self.population = population if population is not None else self.env_steps_left // fidelity
+        self.population = population if population is not None else self.remaining_steps // fidelity
         self.changeable = changeable(space, mutable)
         if not self.changeable:
             raise InputError("mutable must name a hyperparameter of the space that may change in mid-run, got none")
@@ -67,32 +74,33 @@ class PBT:
     def tell(self, results: Sequence[Result]) -> None:
         self.results += results
         if self.generation and len(self.results) == len(self.generation):
-            results, self.results = sorted(self.results, key=lambda result: result.trial.id), []
-            self._next(results)
+            generation, self.results = sorted(self.results, key=lambda result: result.trial.id), []
+            self._next(generation)
 
     def _next(self, results: list[Result]) -> None:
-        alive = any(brackets.worth(result) > -math.inf for result in results)
-        if alive and self.interval + 1 < len(self.ends):
+        """Go on to the next interval, or to a new population after the last one."""
+        is_alive = any(brackets.worth(result) > -math.inf for result in results)
+        if is_alive and self.interval + 1 < len(self.ends):
             self.interval += 1
             self._open(self._offspring(results))
         else:
             self._begin()
 
     def _begin(self) -> None:
-        """A population of random configs, as far as what is left of the budget pays for full runs."""
+        """Open a population of random configs, of as many as the remaining budget pays full runs for."""
         self.interval = 0
-        size = min(self.population, self.env_steps_left // self.fidelity)
+        size = min(self.population, self.remaining_steps // self.fidelity)
         ids = range(self.next_id, self.next_id + size)
         self._open([Trial(i, spaces.sample(self.space, [self.seed, i]), self.ends[0]) for i in ids])
 
     def _open(self, trials: list[Trial]) -> None:
         start = self.ends[self.interval - 1] if self.interval > 0 else 0
-        self.env_steps_left -= len(trials) * (self.ends[self.interval] - start)
+        self.remaining_steps -= len(trials) * (self.ends[self.interval] - start)
         self.next_id += len(trials)
         self.generation, self.waiting = trials, list(trials)
 
     def _offspring(self, results: list[Result]) -> list[Trial]:
-        """The next generation: a trial for each member, in the members' order."""
+        """Return the next generation: a trial for each member, in the members' order."""
         winners, losers = truncate(results, self.quantile)
         running = [result.trial.config for result in results if result.trial.id not in losers]
         trials = []
@@ -105,14 +113,12 @@ class PBT:
             trials.append(Trial(trial_id, config, self.ends[self.interval], parent.id))
         return trials
 
-    def _explore(
-        self, config: Mapping[str, Scalar], trial_id: int, running: Sequence[Mapping[str, Scalar]]
-    ) -> dict[str, Scalar]:
-        """A changed copy of the config; `running` are those that will be trained beside it."""
+    def _explore(self, config: Config, trial_id: int, running: Sequence[Config]) -> dict[str, Scalar]:
+        """Return a changed copy of the config; `running` are those that will be trained beside it."""
         return self._perturbed(config, self.changeable, trial_id)
 
-    def _perturbed(self, config: Mapping[str, Scalar], names: Sequence[str], trial_id: int) -> dict[str, Scalar]:
-        """Each of these hyperparameters drawn anew with probability `resample`, else perturbed."""
+    def _perturbed(self, config: Config, names: Sequence[str], trial_id: int) -> dict[str, Scalar]:
+        """Return the config with each of these hyperparameters drawn anew with probability `resample`, else perturbed."""
         rng = np.random.default_rng([self.seed, trial_id, 1])
         fresh, changed = spaces.sample(self.space, [self.seed, trial_id]), dict(config)
         for name in names:
@@ -122,61 +128,65 @@ class PBT:
         return spaces.repair(self.space, changed)
 
     def _check(self, min_fidelity: int, population: int | None, num_intervals: int) -> None:
-        affordable = self.env_steps_left // self.fidelity
-        wholes = {"min_fidelity": min_fidelity, "population": population, "num_intervals": num_intervals}
-        for name, number in wholes.items():
-            if (name, number) != ("population", None) and (type(number) is not int or number < 1):
-                raise InputError(f"{name} must be a whole number of at least 1, got {number!r}")
+        options.check_whole("min_fidelity", min_fidelity)
+        if population is not None:
+            options.check_whole("population", population)
+        options.check_whole("num_intervals", num_intervals)
+        affordable = self.remaining_steps // self.fidelity
         if affordable < 1:
             raise InputError("budget must pay for a full run, a member's training, got less")
         if population is not None and population > affordable:
             raise InputError(f"population must be at most the {affordable} that the budget pays for, got {population}")
-        for name, share, most in (("quantile", self.quantile, 0.5), ("resample", self.resample, 1.0)):
-            if type(share) not in (int, float) or not 0 <= share <= most:
-                raise InputError(f"{name} must be in [0, {most:g}], got {share!r}")
+        options.check_share("quantile", self.quantile, most=0.5)
+        options.check_share("resample", self.resample)
 
 
 def truncate(results: Sequence[Result], quantile: float) -> tuple[list[Trial], set[int]]:
-    """Truncation selection: the best of a generation to copy from, and the ids of those that copy: the worst, and all that
-    diverged or failed. Among equals, the earlier is the better one.
+    """Select by truncation: return the best trials of a generation, to copy from, and the ids of those that copy.
+
+    The worst copy, and all that diverged or failed. Among equals, the earlier is the better one.
     """
     order = sorted(results, key=lambda result: (-brackets.worth(result), result.trial.id))
     count = min(math.ceil(quantile * len(order)), len(order) // 2)
     sound = [result.trial for result in order if brackets.worth(result) > -math.inf]
     winners = sound[: max(1, count)]
-    lost = [result.trial for result in order[len(order) - count :]] + [
-        result.trial for result in order if brackets.worth(result) == -math.inf
-    ]
-    return winners, {trial.id for trial in lost} - {trial.id for trial in winners}
+    losers = {result.trial.id for result in order[len(order) - count :]}
+    losers |= {result.trial.id for result in order if brackets.worth(result) == -math.inf}
+    return winners, losers - {trial.id for trial in winners}
 
 
-def perturb(hyperparameter: Any, value: Any, rng: np.random.Generator) -> Any:
-    """A number times 0.8 or 1.2 (Jaderberg et al. 2017, section 4.1.1), at least one step for integers; of choices the
-    same or a neighbour in their order.
+def perturb(hyperparameter: Hyperparameter, value: Any, rng: np.random.Generator) -> Any:
+    """Return a number as `scaled` changes it; of choices, the same or a neighbour in their order."""
+    if isinstance(hyperparameter, NumericalHyperparameter):
+        return scaled(hyperparameter, value, rng)
+    values: Any = spaces.choices(hyperparameter)
+    i = values.index(value)
+    near = values[max(i - 1, 0) : i + 2]
+    return near[rng.integers(len(near))]
+
+
+def scaled(hyperparameter: NumericalHyperparameter, value: Any, rng: np.random.Generator) -> Any:
+    """Return a number times 0.8 or 1.2 (Jaderberg et al. 2017, section 4.1.1), moved by at least 1 if it is an integer.
 
     On a linear scale the lower bound counts as zero, so that a discount in [0.8, 1] is not thrown out of its range.
     """
-    values = spaces.choices(hyperparameter)
-    if values is not None:
-        i = values.index(value)
-        near = values[max(i - 1, 0) : i + 2]
-        return near[rng.integers(len(near))]
-    zero = 0 if hyperparameter.log else hyperparameter.lower
+    lower, upper = hyperparameter.lower, hyperparameter.upper
+    zero = 0 if hyperparameter.log else lower
     factor = (0.8, 1.2)[rng.integers(2)]
     moved = zero + (value - zero) * factor
     if isinstance(value, int):
         moved = min(round(moved), value - 1) if factor < 1 else max(round(moved), value + 1)
-    return type(value)(min(max(moved, hyperparameter.lower), hyperparameter.upper))
+    return type(value)(min(max(moved, lower), upper))
 
 
-def changeable(space, mutable: Collection[str] | None) -> list[str]:
-    """The hyperparameters that may change in mid-run: mutable ones on which only such depend.
+def changeable(space: ConfigurationSpace, mutable: Collection[str] | None) -> list[str]:
+    """Return the hyperparameters that may change in mid-run: mutable ones on which only such depend.
 
     One that switches others on and off, which must not change, must not change itself.
     """
 
     def may_change(name: str) -> bool:
-        own = mutable is None or name in mutable
-        return own and all(may_change(child.name) for child in space.children_of[name])
+        is_mutable = mutable is None or name in mutable
+        return is_mutable and all(may_change(child.name) for child in space.children_of[name])
 
     return [name for name in space if may_change(name) and space[name].size > 1]

@@ -1,7 +1,11 @@
 """Random search (Bergstra & Bengio 2012)."""
 
+from collections.abc import Sequence
+
+from ConfigSpace import ConfigurationSpace
+
 from arl import spaces
-from hpo.trial import Trial
+from hpo.trial import Result, Trial
 
 
 class Random:
@@ -9,7 +13,7 @@ class Random:
 
     any_batch = True
 
-    def __init__(self, space, fidelity: int, seed: int = 0):
+    def __init__(self, space: ConfigurationSpace, fidelity: int, seed: int = 0):
         self.space, self.fidelity, self.seed, self.num_asked = space, fidelity, seed, 0
 
     def ask(self, n: int) -> list[Trial]:
@@ -17,5 +21,5 @@ class Random:
         self.num_asked += n
         return [Trial(i, spaces.sample(self.space, [self.seed, i]), self.fidelity) for i in ids]
 
-    def tell(self, results) -> None:
-        pass
+    def tell(self, results: Sequence[Result]) -> None:
+        """Draws do not depend on results."""

@@ -1,7 +1,8 @@
 """SMAC's facades (Lindauer et al. 2022) as tuners: a random forest as the surrogate, alone or under Hyperband.
 
-SMAC minimises costs: scores are negated here and nowhere else. What SMAC 2.4 needs for a safe sweep is gathered in
-`Adapter`; each remedy has a regression test in `tests/test_smac.py`.
+SMAC minimises costs: scores are negated here and nowhere else. What SMAC 2.4 needs for a safe sweep is gathered here; each
+remedy has a regression test in `tests/test_smac.py`. Some remedies reach into SMAC's private attributes. All of those are
+listed in `PRIVATE`, and a version of SMAC that lacks one is refused by one line.
 """
 
 import copy
@@ -15,76 +16,105 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ConfigSpace import ConfigurationSpace
+
 from arl import spaces
 from arl.errors import InputError
-from hpo.trial import Result, Trial
-from hpo.tuners import brackets, scores
+from arl.scalars import Scalar
+from hpo.trial import Result, Trial, TunerError, worst_score
+from hpo.tuners import brackets
 
 if TYPE_CHECKING:
+    from ConfigSpace import Configuration
+    from smac.facade.abstract_facade import AbstractFacade
+    from smac.main.config_selector import ConfigSelector
     from smac.runhistory import TrialInfo
 
+# Private attributes of SMAC 2.4 that are read or replaced here, and why.
+PRIVATE = {
+    "_rf_opts": "RandomForest: a facade offers no way to set the forest's threads and leaves",
+    "_local_search": "LocalAndSortedRandomSearch: the only way to the local search that it makes",
+    "_get_init_points_from_previous_configs": "LocalSearch: gives its start points in the order of a set, by their hashes",
+    "_initial_design_configs": "ConfigSelector: says where the initial design ends and random configs begin",
+    "_max_new_config_tries": "ConfigSelector: every new generator of configs adds to it, without end",
+    "_trial_generator": "SMBO: an exception ends it, and only `reset`, which drops all results, makes a new one",
+    "_get_next_bracket": "SuccessiveHalving: called before a bracket is opened, and nothing else is",
+}
 
-class Adapter:
+
+class SmacTuner:
     """A SMAC facade behind `ask` and `tell`.
 
     - The first batch is the initial design at most: without results SMAC would draw the rest at random, and for ever
       where the space has few configs. Under Hyperband, an ask opens one bracket at most, for the same reason.
     - A rung that a config enters after a lower one goes on from its agent there.
     - A trial without a score costs as much as the worst so far: a NaN or an infinite cost ends SMAC.
-    - The forest learns from new results at the next ask, or bracket; SMAC by itself would first give what is left of
-      eight configs.
     - SMAC gets back the `TrialInfo` that it gave; a copy with a rounded budget would end all promotions.
-    - A config is given once: where SMAC repeats one, its bracket would wait for ever. In a space of few configs, the
-      tuner is done when SMAC finds no other.
+    - No config is given twice; see `DistinctConfigs`.
+
+    Args:
+        facade: a class of SMAC's facades.
+        settings: those of SMAC's `Scenario`; the facade's components as functions of the scenario.
+        keeps_pace: whether the forest learns from new results at the next ask, or bracket; SMAC by itself would first give
+            the rest of eight configs.
     """
 
-    keeps_pace = True
-
-    def __init__(self, facade: type, space, fidelity: int, seed: int, **settings: Any):
-        self.facade: Any = _build(facade, space, seed, settings)
+    def __init__(
+        self,
+        facade: "type[AbstractFacade]",
+        space: ConfigurationSpace,
+        fidelity: int,
+        seed: int,
+        keeps_pace: bool = True,
+        **settings: Any,
+    ):
+        self.facade = _build(facade, space, seed, settings)
+        self.intensifier = self.facade.intensifier
         self.fidelity = fidelity
         self.infos: list[TrialInfo] = []
         self.trials: list[Trial] = []
         self.finished: dict[int, Result] = {}
         self.worst: float | None = None
         self.num_brackets = 0
-        self.newest: Any = None
-        self.is_exhausted = False
-        _lighten_forest(self.facade)
-        _fix_order(self.facade)
-        self.source = self.facade.intensifier.config_generator
-        self.facade.intensifier._config_generator = self._distinct()
-        self.has_news = False
-        _hold_brackets(self.facade, self._may_open_bracket)
+        self.configs = DistinctConfigs(self.intensifier.config_selector, self.facade.scenario.configspace, keeps_pace)
+        self.configs.repeats_at_end = self.uses_budgets
+        self.intensifier.config_selector = self.configs  # type: ignore[assignment]  # it is only iterated over
+        if self.uses_budgets:
+            _hold_brackets(self.intensifier, self._may_open_bracket)
+
+    @property
+    def uses_budgets(self) -> bool:
+        """Whether the facade works with several fidelities, which SMAC calls budgets."""
+        return bool(self.intensifier.uses_budgets)
 
     def ask(self, n: int) -> list[Trial]:
         self.num_brackets, first = 0, len(self.trials)
-        if not _uses_budgets(self.facade):
-            self._relearn()
+        if not self.uses_budgets:
+            self.configs.relearn()
         while len(self.trials) < first + n and (info := self._next()) is not None:
             self.infos.append(info)
             self.trials.append(self._trial(info))
         return self.trials[first:]
 
     def tell(self, results: Sequence[Result]) -> None:
-        self.worst = scores.worst(results, self.worst)
-        self.has_news = True
+        self.worst = worst_score(results, self.worst)
+        self.configs.has_news = True
         self.finished.update({result.trial.id: result for result in results})
-        scoreless = [result for result in self.finished.values() if not scores.usable(result)]
-        for result in [*(result for result in results if scores.usable(result)), *scoreless]:
+        scoreless = [result for result in self.finished.values() if not result.has_score]
+        for result in [*(result for result in results if result.has_score), *scoreless]:
             self._tell(result)
 
     def _tell(self, result: Result) -> None:
         """Told again, a trial without a score follows the worst as it falls; always a success, or SMAC passes it over."""
         from smac.runhistory import TrialValue
 
-        score = result.score if scores.usable(result) else self.worst
+        score = result.score if result.has_score else self.worst
         cost = -score if score is not None else 0.0
         self.facade.tell(self.infos[result.trial.id], TrialValue(cost=cost), save=False)
 
     def _next(self) -> "TrialInfo | None":
-        """SMAC's next trial; None if results must be told first, or if there is none."""
-        if not self.finished and not _uses_budgets(self.facade) and len(self.trials) >= _num_initial(self.facade):
+        """Return SMAC's next trial; None if results must be told first, or if there is none."""
+        if not self.finished and not self.uses_budgets and len(self.trials) >= self.configs.num_initial:
             return None
         for _ in range(2):  # SMAC looks for another bracket before it sees what it has just promoted
             try:
@@ -93,8 +123,8 @@ class Adapter:
                         "ignore", RuntimeWarning
                     )  # a mean of nothing, where a config has no neighbour
                     return self.facade.ask()
-            except (StopIteration, _Held):
-                self.facade.optimizer._trial_generator = iter(self.facade.intensifier)  # an exception ended the old one
+            except (StopIteration, _BracketHeld):
+                _replace(self.facade.optimizer, "_trial_generator", iter(self.intensifier))
         return None
 
     def _trial(self, info: "TrialInfo") -> Trial:
@@ -103,75 +133,116 @@ class Adapter:
             fidelity = min(max(1, round(info.budget)), self.fidelity)
         return Trial(len(self.trials), config, fidelity, self._parent(config, fidelity))
 
-    def _parent(self, config: dict[str, Any], fidelity: int) -> int | None:
-        """The trial that trained the config furthest, if its agent is there to go on from."""
-        below = [
+    def _parent(self, config: Mapping[str, Scalar], fidelity: int) -> int | None:
+        """Return the trial that trained the config furthest below a fidelity and has an agent; None if there is none."""
+        lower = [
             trial
             for trial in self.trials
             if trial.config == config and trial.fidelity < fidelity and self._has_agent(trial)
         ]
-        return max(below, key=lambda trial: trial.fidelity).id if below else None
+        return max(lower, key=lambda trial: trial.fidelity).id if lower else None
 
     def _has_agent(self, trial: Trial) -> bool:
         return trial.id in self.finished and self.finished[trial.id].status != "failed"
 
     def _may_open_bracket(self) -> bool:
-        self.num_brackets, self.newest = self.num_brackets + 1, None
-        self._relearn()
-        return self.num_brackets == 1 and not self.is_exhausted
+        """Prepare for a new bracket; return whether it is the first one of this ask, and there are configs for it."""
+        self.num_brackets += 1
+        self.configs.newest = None
+        self.configs.relearn()
+        return self.num_brackets == 1 and not self.configs.is_exhausted
 
-    def _relearn(self) -> None:
-        """A new generator of configs: it fits the forest before it gives the next."""
-        selector = self.facade.intensifier.config_selector
-        if self.keeps_pace and self.has_news:
-            selector._max_new_config_tries = 16  # what every generator adds to
-            self.source, self.has_news = iter(selector), False
 
-    def _distinct(self) -> Iterator[Any]:
-        """SMAC's configs without those given before; when there is no other, the newest fills up its bracket."""
-        seen = set()
-        while (config := next((config for config in self._tries() if config not in seen), None)) is not None:
-            seen.add(config)
-            self.newest = config
-            yield config
+class DistinctConfigs:
+    """SMAC's configs, each given once; it stands in the place of the intensifier's config selector.
+
+    Where SMAC repeats a config, its bracket would wait for ever. SMAC gives up early in a space of few configs, so that
+    random draws follow; when those find no other config either, the space is exhausted.
+
+    Args:
+        selector: SMAC's, from which the configs come.
+        space: SMAC's copy.
+        keeps_pace: whether `relearn` does anything.
+
+    Attributes:
+        repeats_at_end: whether the newest config fills up its bracket when the space is exhausted.
+        newest: the last config that was given to the present bracket.
+        has_news: whether results were told since the forest was fitted.
+    """
+
+    def __init__(self, selector: "ConfigSelector", space: ConfigurationSpace, keeps_pace: bool):
+        self.selector, self.space, self.keeps_pace = selector, space, keeps_pace
+        self.source: Iterator[Configuration] = iter(selector)
+        self.given: set[Configuration] = set()
+        self.newest: Configuration | None = None
+        self.is_exhausted = self.has_news = self.repeats_at_end = False
+
+    @property
+    def num_initial(self) -> int:
+        """The number of configs of the initial design."""
+        return len(_private(self.selector, "_initial_design_configs"))
+
+    def __iter__(self) -> "Iterator[Configuration]":
+        return self
+
+    def __next__(self) -> "Configuration":
+        if not self.is_exhausted:
+            config = next((config for config in self._candidates() if config not in self.given), None)
+            if config is not None:
+                self.given.add(config)
+                self.newest = config
+                return config
         self.is_exhausted = True
-        while self.newest is not None and _uses_budgets(self.facade):
-            yield self.newest
+        if self.newest is None or not self.repeats_at_end:
+            raise StopIteration
+        return self.newest
 
-    def _tries(self, num: int = 1000) -> Iterator[Any]:
-        """The next configs of SMAC, then random ones, as SMAC gives up early."""
+    def relearn(self) -> None:
+        """Begin a new generator of configs if there are new results: it fits the forest before it gives the next config."""
+        if self.keeps_pace and self.has_news:
+            _replace(self.selector, "_max_new_config_tries", 16)  # SMAC's default
+            self.source, self.has_news = iter(self.selector), False
+
+    def _candidates(self, num: int = 1000) -> "Iterator[Configuration]":
+        """Yield SMAC's next configs, then random ones, at most `num` of either."""
         from smac.main.exceptions import ConfigurationSpaceExhaustedException
 
         try:
             yield from itertools.islice(self.source, num)
         except ConfigurationSpaceExhaustedException:
             pass
-        yield from itertools.islice(iter(self.facade.scenario.configspace.sample_configuration, None), num)
+        yield from itertools.islice(iter(self.space.sample_configuration, None), num)
 
 
-class Smac(Adapter):
+class Smac(SmacTuner):
     """Bayesian optimisation with a random forest: Sobol design, expected improvement on log costs, local search.
 
-    `budget` sizes the initial design: a quarter of the trials, at most ten per hyperparameter.
+    Args:
+        budget: full runs; it sizes the initial design: a quarter of the trials, at most ten per hyperparameter.
     """
 
-    def __init__(self, space, fidelity: int, seed: int = 0, budget: float = 100.0):
+    def __init__(self, space: ConfigurationSpace, fidelity: int, seed: int = 0, budget: float = 100.0):
         from smac import HyperparameterOptimizationFacade as Facade
 
         super().__init__(Facade, space, fidelity, seed, n_trials=max(1, int(budget)))
 
 
-class SmacHyperband(Adapter):
+class SmacHyperband(SmacTuner):
     """Hyperband (Li et al. 2018) whose new configs come from a random forest, as in BOHB; promotions continue agents.
 
-    `eta`: one in so many configs of a rung is promoted to the next, of so many times the fidelity; `num_rungs`: at most so
-    many fidelities, fewer where the lowest would be below `min_fidelity`. The first bracket, of `eta^(rungs - 1)` configs,
-    is drawn at random; from then on the forest learns from the highest rung with as many results.
+    The first bracket, of `eta^(rungs - 1)` configs, is drawn at random; from then on the forest learns from the highest
+    rung with as many results.
+
+    Args:
+        budget: full runs.
+        eta: of how many configs one is promoted, and by what factor the fidelity grows; a whole number.
+        num_rungs: at most so many fidelities; fewer where the lowest would be below `min_fidelity`.
+        min_fidelity: env steps.
     """
 
     def __init__(
         self,
-        space,
+        space: ConfigurationSpace,
         fidelity: int,
         seed: int = 0,
         budget: float = 100.0,
@@ -185,8 +256,8 @@ class SmacHyperband(Adapter):
         if type(eta) is not int or eta < 2:
             raise InputError(f"eta must be a whole number of at least 2, got {eta!r}")
         num_steps = len(brackets.rungs(fidelity, eta, num_rungs, min_fidelity)) - 1
-        least = fidelity / eta**num_steps * 0.999  # SMAC's quotient of logarithms may be a hair below its integer
-        num_trials = max(1, int(budget * _trials_per_full_run(least, fidelity, eta)))
+        lowest = fidelity / eta**num_steps * 0.999  # SMAC's quotient of logarithms may be a hair below its integer
+        num_trials = max(1, int(budget * _trials_per_full_run(lowest, fidelity, eta)))
         num_first = eta**num_steps
         super().__init__(
             Facade,
@@ -194,7 +265,7 @@ class SmacHyperband(Adapter):
             fidelity,
             seed,
             n_trials=num_trials,
-            min_budget=least,
+            min_budget=lowest,
             max_budget=fidelity,
             initial_design=functools.partial(Facade.get_initial_design, n_configs=num_first, max_ratio=1.0),
             config_selector=functools.partial(ConfigSelector, min_trials=num_first, retrain_after=16),
@@ -202,11 +273,12 @@ class SmacHyperband(Adapter):
         )
 
 
-def from_smac(facade: type, **settings: Any) -> type[Adapter]:
-    """A tuner class from a SMAC facade class.
+def from_smac(facade: "type[AbstractFacade]", **settings: Any) -> type[SmacTuner]:
+    """Return a tuner class from a SMAC facade class.
 
-    `settings` are those of SMAC's `Scenario`, and the facade's components as functions of the scenario. Where the
-    facade works with fidelities, the lowest is a ninth of the task's unless `min_budget` says another.
+    Args:
+        settings: those of SMAC's `Scenario`, and the facade's components as functions of the scenario. Where the facade
+            works with fidelities, the lowest is a ninth of the task's unless `min_budget` says another.
 
     Example:
         >>> from smac import BlackBoxFacade, MultiFidelityFacade
@@ -214,98 +286,112 @@ def from_smac(facade: type, **settings: Any) -> type[Adapter]:
         >>> Other = from_smac(MultiFidelityFacade, intensifier=lambda s: MultiFidelityFacade.get_intensifier(s, eta=2))
     """
 
-    class Wrapped(Adapter):
-        keeps_pace = False
-
-        def __init__(self, space, fidelity: int, seed: int = 0, budget: float = 100.0):
+    class Wrapped(SmacTuner):
+        def __init__(self, space: ConfigurationSpace, fidelity: int, seed: int = 0, budget: float = 100.0):
             budgets = {"n_trials": max(1, int(budget)), "min_budget": fidelity / 9 * 0.999, "max_budget": fidelity}
-            super().__init__(facade, space, fidelity, seed, **{**budgets, **settings})
+            super().__init__(facade, space, fidelity, seed, keeps_pace=False, **{**budgets, **settings})
 
     Wrapped.__doc__ = f"SMAC's {facade.__name__}."
     Wrapped.__name__ = Wrapped.__qualname__ = facade.__name__
     return Wrapped
 
 
-def _build(facade: type, space: Any, seed: int, settings: Mapping[str, Any]) -> Any:
-    """A facade with a space of its own, as SMAC reseeds it, whose files are gone as soon as it is made.
+def _build(
+    facade: "type[AbstractFacade]", space: ConfigurationSpace, seed: int, settings: Mapping[str, Any]
+) -> "AbstractFacade":
+    """Return a facade with a copy of the space, as SMAC reseeds it, whose files are gone as soon as it is made.
 
     It writes some at once, nothing here reads them, and for those of another run SMAC asks on the terminal what to do.
     """
     from smac import Scenario
 
     logging.getLogger("smac").setLevel(logging.ERROR)
-    known = inspect.signature(Scenario).parameters
-    own = {"configspace": copy.deepcopy(space), "seed": seed % 2**31, "deterministic": True}
-    given = {name: value for name, value in settings.items() if name in known}
+    parameters = inspect.signature(Scenario).parameters
+    fixed = {"configspace": copy.deepcopy(space), "seed": seed % 2**31, "deterministic": True}
+    chosen = {name: value for name, value in settings.items() if name in parameters}
     with tempfile.TemporaryDirectory(prefix="arl-smac-") as folder:
-        scenario = Scenario(**{**own, **given, "output_directory": Path(folder)})
-        parts = {name: part(scenario) for name, part in settings.items() if name not in known}
+        scenario = Scenario(**{**fixed, **chosen, "output_directory": Path(folder)})
+        parts = {name: part(scenario) for name, part in settings.items() if name not in parameters}
+        for name in ("model", "acquisition_maximizer"):
+            if name not in parts:
+                parts[name] = getattr(facade, f"get_{name}")(scenario)
+        _lighten_forest(parts["model"])
+        _fix_order(parts["acquisition_maximizer"])
         return facade(scenario, **parts, logging_level=False, overwrite=True)
 
 
-def _lighten_forest(facade: Any) -> None:
-    """A forest of the same kind in a hundredth of the time.
+def _lighten_forest(model: Any) -> None:
+    """Make a random forest as good as before in a hundredth of the time.
 
     SMAC starts a pool of threads at every prediction, for ten small trees, and its bound of 2^20 leaves makes
     scikit-learn set aside memory for two million nodes per tree.
     """
     from smac.model.random_forest import RandomForest
 
-    if isinstance(facade._model, RandomForest):
-        facade._model._rf_opts |= {"n_jobs": 1, "max_leaf_nodes": None}
+    if isinstance(model, RandomForest):
+        _replace(model, "_rf_opts", {**_private(model, "_rf_opts"), "n_jobs": 1, "max_leaf_nodes": None})
 
 
-def _fix_order(facade: Any) -> None:
+def _fix_order(maximizer: Any) -> None:
     """Let local search start from its points in an order that depends on them alone.
 
     SMAC takes the order from a set of configs, whose hashes differ from process to process.
     """
-    from smac.acquisition.maximizer.local_search import LocalSearch
+    from smac.acquisition.maximizer import LocalAndSortedRandomSearch, LocalSearch
 
-    maximizer = facade._acquisition_maximizer
-    search: Any = getattr(maximizer, "_local_search", maximizer)
-    if issubclass(type(search), LocalSearch):
-        points = search._get_init_points_from_previous_configs
+    is_composed = isinstance(maximizer, LocalAndSortedRandomSearch)
+    search = _private(maximizer, "_local_search") if is_composed else maximizer
+    if isinstance(search, LocalSearch):
+        points = _private(search, "_get_init_points_from_previous_configs")
 
         def ordered(*args: Any) -> list[Any]:
             return sorted(points(*args), key=lambda config: config.get_array().tobytes())
 
-        search._get_init_points_from_previous_configs = ordered
+        _replace(search, "_get_init_points_from_previous_configs", ordered)
 
 
-class _Held(Exception):
+class _BracketHeld(Exception):
     """Raised where SMAC would open another bracket."""
 
 
-def _hold_brackets(facade: Any, may_open: Callable[[], bool]) -> None:
+def _hold_brackets(intensifier: Any, may_open: Callable[[], bool]) -> None:
     """Let successive halving open a bracket only when it may."""
-    intensifier = facade.intensifier
-    if _uses_budgets(facade):
-        bracket = intensifier._get_next_bracket
+    bracket = _private(intensifier, "_get_next_bracket")
 
-        def next_bracket() -> int:
-            if not may_open():
-                raise _Held
-            return bracket()
+    def next_bracket() -> int:
+        if not may_open():
+            raise _BracketHeld
+        return bracket()
 
-        intensifier._get_next_bracket = next_bracket
+    _replace(intensifier, "_get_next_bracket", next_bracket)
 
 
-def _uses_budgets(facade: Any) -> bool:
-    return bool(facade.intensifier.uses_budgets)
+def _private(part: Any, name: str) -> Any:
+    """Return a private attribute of a part of SMAC.
+
+    Raises:
+        TunerError: it has no such attribute.
+    """
+    if not hasattr(part, name):
+        import smac
+
+        raise TunerError(f"SMAC must be 2.4, whose {type(part).__name__} has {name!r}, got SMAC {smac.version}")
+    return getattr(part, name)
 
 
-def _num_initial(facade: Any) -> int:
-    return len(facade.intensifier.config_selector._initial_design_configs)
+def _replace(part: Any, name: str, value: Any) -> None:
+    """Set a private attribute of a part of SMAC, which must have it: set under another name, it would have no effect."""
+    _private(part, name)
+    setattr(part, name, value)
 
 
 def _trials_per_full_run(min_budget: float, max_budget: float, eta: int) -> float:
-    """How many of Hyperband's trials a full run pays for, when promotions pay the difference only."""
+    """Return how many of Hyperband's trials a full run pays for, when promotions pay the difference only."""
     from smac.intensifier.hyperband_utils import determine_HB
 
-    round_ = determine_HB(min_budget, max_budget, eta)
+    schedule = determine_HB(min_budget, max_budget, eta)
     cost = 0.0
-    for bracket, budgets in round_["budgets_in_stage"].items():
+    for bracket, budgets in schedule["budgets_in_stage"].items():
         steps = [high - low for low, high in zip([0.0, *budgets], budgets, strict=False)]
-        cost += sum(num * step for num, step in zip(round_["n_configs_in_stage"][bracket], steps, strict=True))
-    return float(round_["trials_used"]) * max_budget / cost
+        cost += sum(num * step for num, step in zip(schedule["n_configs_in_stage"][bracket], steps, strict=True))
+    return float(schedule["trials_used"]) * max_budget / cost

@@ -1,9 +1,12 @@
 """A scrambled Sobol sequence (Owen 1998): more even than random draws, and any prefix of it can be extended."""
 
 import warnings
+from collections.abc import Sequence
+
+from ConfigSpace import ConfigurationSpace
 
 from arl import spaces
-from hpo.trial import Trial
+from hpo.trial import Result, Trial
 
 
 class Sobol:
@@ -11,7 +14,7 @@ class Sobol:
 
     any_batch = True
 
-    def __init__(self, space, fidelity: int, seed: int = 0):
+    def __init__(self, space: ConfigurationSpace, fidelity: int, seed: int = 0):
         from scipy.stats import qmc
 
         self.space, self.fidelity, self.num_asked = space, fidelity, 0
@@ -21,11 +24,11 @@ class Sobol:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # balance needs a power of two; a prefix need not be balanced
             points = self.sequence.random(n)
-        ids = range(self.num_asked, self.num_asked + n)
-        self.num_asked += n
+        first, self.num_asked = self.num_asked, self.num_asked + n
         return [
-            Trial(i, spaces.from_unit(self.space, point), self.fidelity) for i, point in zip(ids, points, strict=True)
+            Trial(i, spaces.from_unit(self.space, point.tolist()), self.fidelity)
+            for i, point in enumerate(points, first)
         ]
 
-    def tell(self, results) -> None:
-        pass
+    def tell(self, results: Sequence[Result]) -> None:
+        """The sequence does not depend on results."""
