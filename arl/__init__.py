@@ -1,1 +1,8 @@
-"""Agents and their training: algorithms, networks, and the runner that trains many runs as lanes of one program."""
+"""Agents and their training: algorithms, networks, and the runner that trains many runs as lanes of one program.
+
+What there is stands in `__init__.pyi`; it is imported at first use.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

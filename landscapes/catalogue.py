@@ -4,10 +4,14 @@ import os
 import re
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from arl.errors import InputError, unknown
 from landscapes import dataset, file_format
 from landscapes.dataset import Landscape
+
+if TYPE_CHECKING:
+    from arl.records.store import Store
 
 
 def directories() -> list[Path]:
@@ -45,6 +49,25 @@ def get(name: str) -> Landscape:
     if name not in landscapes:
         raise unknown("landscape", name, landscapes)
     return landscapes[name]
+
+
+def load(name: str, store: "Store | str | Path | None" = None) -> "Landscape | Any":
+    """Return a landscape by its task's name, `load("ppo/CartPole-v1")`, or the record of a sweep by its own, `load("first")`.
+
+    A type checker takes the result for a landscape; `hpo.load_sweep` returns the record of a sweep with its type.
+
+    Args:
+        name: with a `/`, that of a landscape, as of `get`; else that of a sweep.
+        store: where sweeps are; by default `$ARL_STORE`, else `results/store.sqlite`.
+
+    Raises:
+        InputError: no such sweep, store or landscape.
+    """
+    if "/" in name:
+        return get(name)
+    from arl.records.sweep import load_sweep
+
+    return load_sweep(name, store)
 
 
 def of_algorithm(algorithm: str) -> list[Landscape]:

@@ -20,11 +20,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-import landscapes
 from arl import spaces
 from hpo import sweeps, tasks
+from hpo.records import Store, load_sweep
 from hpo.trial import Trial
-from landscapes import Store, importers
+from landscapes import importers
 
 BATCH = 64  # of every sweep alike, so that one of few configs can be prolonged
 
@@ -71,7 +71,7 @@ def our_scores(task: str, path: Path, configs: int, seeds: int, store: Store) ->
     for seed in range(seeds):
         name, settings = f"reference-{path.stem}-seed{seed}", {"seeds": [seed], "options": {"path": str(path)}}
         record = sweeps.sweep(task, Recorded, trials=configs, batch=BATCH, name=name, store=store, **settings)
-        columns[seed] = landscapes.load_sweep(record.name, store).trials.set_index("trial").score
+        columns[seed] = load_sweep(record.name, store).trials.set_index("trial").score
         print(f"seed {seed}: {configs} configs, mean score {columns[seed].mean():.1f}, {record.timing}", flush=True)
     return pd.DataFrame(columns)
 

@@ -104,6 +104,8 @@ def test_landscapes_are_in_the_wheel(tmp_path, landscape):
         names = archive.namelist()
     assert {f"landscapes/data/tiny/{file}" for file in ("landscape.json", *landscape.about["files"])} <= set(names)
     assert "landscapes/templates/card.md" in names
+    typed = {f"{package}/{file}" for package in ("arl", "hpo", "landscapes") for file in ("py.typed", "__init__.pyi")}
+    assert typed | {"envs/py.typed"} <= set(names)
     assert wheel.stat().st_size < 50 * 2**20
 
 

@@ -140,7 +140,7 @@ def test_sweeps_are_deleted(home):
     assert arl(home, "delete", "fir*").out.splitlines() == ["first", "not deleted: say --yes"]
     assert landscapes.load("first", home / "results" / "store.sqlite").trials.size
     assert arl(home, "delete", "fir*", "--yes").out.splitlines() == ["first", "deleted"]
-    store = landscapes.Store(home / "results" / "store.sqlite")
+    store = hpo.Store(home / "results" / "store.sqlite")
     assert (store.names(), store.trials("first")) == ([], {})
     assert arl(home, "delete", "first").status == 2
 

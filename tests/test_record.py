@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from tiny import run_record, trial_record
 
-import landscapes
+import hpo
 from arl.errors import InputError
 
 SETTINGS = {"task": "ppo/X", "tuner": "random", "seeds": [0, 1], "return_range": [-4.0, 0.0], "num_points": 10}
@@ -32,11 +32,11 @@ def load(tmp_path):
     """Trials as the record of a sweep, by way of a store."""
 
     def load(*trials):
-        store = landscapes.Store(tmp_path / "store.sqlite")
+        store = hpo.Store(tmp_path / "store.sqlite")
         store.add_sweep("a", SETTINGS, {"arl": "1"}, SPACE)
         for trial in trials:
             store.add_trial("a", trial)
-        return landscapes.load("a", store)
+        return hpo.load_sweep("a", store)
 
     return load
 
@@ -205,7 +205,7 @@ def test_export_to_a_file_is_refused(record, tmp_path):
 def test_unknown_sweeps_name_the_nearest(load, tmp_path):
     load()
     with pytest.raises(InputError, match="'aa': did you mean 'a'"):
-        landscapes.load("aa", tmp_path / "store.sqlite")
+        hpo.load_sweep("aa", tmp_path / "store.sqlite")
 
 
 @pytest.mark.parametrize(

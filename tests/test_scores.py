@@ -10,7 +10,6 @@ import tiny
 from tiny import WORST, Listed, Parabola, parabola, run_record, trial_record
 
 import hpo
-import landscapes
 from arl.errors import InputError
 from arl.records.store import PointRecord
 from arl.records.sweep import SweepRecord
@@ -157,10 +156,10 @@ def test_a_sweep_of_one_score_is_not_one_of_another(sweep):
 
 def test_sweeps_from_before_there_were_scores_go_on(sweep, monkeypatch, tmp_path):
     sweep("final")
-    store = landscapes.Store(tmp_path / "s.sqlite")
+    store = hpo.Store(tmp_path / "s.sqlite")
     known = store.sweep("a")
     del known["settings"]["scores"]
-    monkeypatch.setattr(landscapes.Store, "sweep", lambda self, name: known)
+    monkeypatch.setattr(hpo.Store, "sweep", lambda self, name: known)
     assert len(sweep("final").trials) == 3
     with pytest.raises(InputError, match="scores"):
         sweep("auc")

@@ -109,10 +109,10 @@ def _spaces() -> Rows:
 
 
 def _sweeps(store: str | None) -> Rows:
-    import landscapes
+    from hpo.records import Store, load_sweep
 
-    opened = landscapes.Store(store)
-    records = [landscapes.load_sweep(name, opened) for name in opened.names()]
+    opened = Store(store)
+    records = [load_sweep(name, opened) for name in opened.names()]
     return [
         {
             "sweep": record.name,

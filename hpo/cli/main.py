@@ -289,9 +289,9 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """Show a sweep: its best trials, what it cost, and where its report is."""
-    import landscapes
+    from hpo.records import load_sweep
 
-    record = landscapes.load_sweep(name, store)
+    record = load_sweep(name, store)
     if bound and front is None:
         raise InputError(f"bound must be given with --front, got {bound[0]!r} alone")
     if front is not None:
@@ -334,10 +334,10 @@ def report(
     store: StoreOption = None,
 ) -> None:
     """Write the report of a sweep: one self-contained HTML file."""
-    import landscapes
+    from hpo.records import load_sweep
     from hpo.reports.sweep_report import write_report
 
-    record = landscapes.load_sweep(name, store)
+    record = load_sweep(name, store)
     if not record.records:
         raise InputError(f"sweep {name!r} must have a finished trial before it can be reported, got none")
     print(write_report(record, out or _report_path(name)))
@@ -353,9 +353,9 @@ def export(
     store: StoreOption = None,
 ) -> None:
     """Export a sweep's trials, runs and curves to Parquet, or the sweep as an Optuna study."""
-    import landscapes
+    from hpo.records import load_sweep
 
-    record = landscapes.load_sweep(name, store)
+    record = load_sweep(name, store)
     if optuna:
         from hpo.reports import optuna_study
 

@@ -88,6 +88,9 @@ def get(name: str, preset: str = "published", fidelity: int | None = None) -> Ta
     return _task(name, algorithm, env, preset, fidelity)
 
 
+task = get  # as `hpo.task` for users
+
+
 def of_landscape(landscape: "Landscape") -> Task:
     """Return the task of a landscape; of an imported one, as its files say."""
     settings = landscape.about["settings"]

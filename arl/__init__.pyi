@@ -1,0 +1,9 @@
+from . import algorithms as algorithms
+from . import config as config
+from . import errors as errors
+from . import networks as networks
+from . import records as records
+from . import spaces as spaces
+from . import statistics as statistics
+from . import training as training
+from .errors import InputError as InputError

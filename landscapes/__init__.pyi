@@ -1,0 +1,11 @@
+from . import ablation as ablation
+from . import analysis as analysis
+from . import cards as cards
+from . import catalogue as catalogue
+from . import dataset as dataset
+from . import importers as importers
+from . import surrogate as surrogate
+from . import task_similarity as task_similarity
+from .catalogue import available as available
+from .catalogue import load as load
+from .dataset import Landscape as Landscape
