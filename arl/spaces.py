@@ -15,12 +15,14 @@ from ConfigSpace.exceptions import ForbiddenValueError
 from ConfigSpace.hyperparameters import (
     CategoricalHyperparameter,
     Constant,
+    Hyperparameter,
     IntegerHyperparameter,
+    NumericalHyperparameter,
     OrdinalHyperparameter,
 )
 
 from arl.errors import InputError, unknown
-from arl.scalars import Scalar, plain
+from arl.scalars import Scalar, plain, plain_value
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -38,34 +40,37 @@ def from_json(space: Mapping[str, Any]) -> ConfigurationSpace:
 
 
 def sample(space: ConfigurationSpace, seed: Sequence[int]) -> dict[str, Scalar]:
-    """A random config that depends on the seed alone, e.g. `[tuner seed, trial id]`; reseeds the space."""
+    """Return a random config that depends on the seed alone, e.g. `[tuner seed, trial id]`. The space is reseeded."""
     space.seed(int(np.random.SeedSequence(list(seed)).generate_state(1)[0]))
-    drawn = space.sample_configuration()
-    return repair(space, drawn) if space.conditions else plain(drawn)  # it may hold inactive ones (ConfigSpace 1.2)
+    config = space.sample_configuration()
+    return repair(space, config) if space.conditions else plain(config)  # it may hold inactive ones (ConfigSpace 1.2)
 
 
 def default(space: ConfigurationSpace) -> dict[str, Scalar]:
-    """The config of default values."""
+    """Return the config of default values."""
     return repair(space, {})
 
 
-def largest(hyperparameter: Any) -> Scalar:
-    """The largest value of a hyperparameter that is a number; of another, the default."""
-    values = choices(hyperparameter)
-    if values is None:
-        return plain({"value": hyperparameter.upper})["value"]
+def largest(hyperparameter: Hyperparameter) -> Scalar:
+    """Return the largest value of a hyperparameter whose values are numbers; the default of another."""
+    if isinstance(hyperparameter, NumericalHyperparameter):
+        return plain_value(hyperparameter.upper)
+    values = choices(hyperparameter) or []
     numbers = [value for value in values if type(value) in (int, float)]
-    return max(numbers) if len(numbers) == len(values) else plain({"value": hyperparameter.default_value})["value"]
+    return max(numbers) if len(numbers) == len(values) else plain_value(hyperparameter.default_value)
 
 
 def from_unit(space: ConfigurationSpace, point: Sequence[float]) -> dict[str, Scalar]:
-    """The config at a point of the unit cube, an axis per hyperparameter in the space's order; inactive ones are dropped."""
-    return repair(space, {name: at(space[name], u) for name, u in zip(space, point, strict=True)})
+    """Return the config at a point of the unit cube, `(hyperparameter,)` in the space's order, without inactive ones.
+
+    Raises:
+        InputError: the space forbids the config.
+    """
+    return repair(space, {name: value_at(space[name], u) for name, u in zip(space, point, strict=True)})
 
 
 def repair(space: ConfigurationSpace, config: Mapping[str, Any]) -> dict[str, Scalar]:
-    """A config made valid where conditions between hyperparameters make it not: inactive ones dropped, active ones that
-    are missing set to their defaults.
+    """Return a config without its inactive hyperparameters, and with the defaults of active ones that are missing.
 
     Raises:
         InputError: an unknown name, an active hyperparameter's value that is out of range, or a config that the space
@@ -76,7 +81,7 @@ def repair(space: ConfigurationSpace, config: Mapping[str, Any]) -> dict[str, Sc
             raise unknown("hyperparameter of the space", name, space)
     chosen: dict[str, Any] = {}
     for name, hyperparameter in space.items():  # parents come before their children
-        if active(space, name, chosen):
+        if is_active(space, name, chosen):
             chosen[name] = config.get(name, hyperparameter.default_value)
             if not hyperparameter.legal_value(chosen[name]):
                 raise InputError(f"{name} must be {describe(hyperparameter)}, got {chosen[name]!r}")
@@ -87,28 +92,26 @@ def repair(space: ConfigurationSpace, config: Mapping[str, Any]) -> dict[str, Sc
 
 
 def from_row(space: ConfigurationSpace, row: Mapping[str, Any]) -> dict[str, Scalar]:
-    """A config as a row of a table holds it: without what is missing (None, NaN), in the types of its hyperparameters."""
-    return {
-        name: _typed(space, name, value) for name, value in plain(row).items() if value is not None and value == value
-    }
+    """Return the config in a row of a table, whose missing values (None, NaN) are those of inactive hyperparameters.
+
+    Values are in the types of their hyperparameters; those of names that are not in the space stay as they are.
+    """
+    present = {name: value for name, value in plain(row).items() if value is not None and value == value}
+    return {name: _typed(space[name], value) if name in space else value for name, value in present.items()}
 
 
-def _typed(space: ConfigurationSpace, name: str, value: Any) -> Any:
-    """The value, or the equal one of the hyperparameter's own type: a column with gaps is read as floats."""
-    if name not in space:
-        return value
-    values = choices(space[name])
-    if values is not None:
-        return next((known for known in values if known == value), value)
-    whole = isinstance(space[name], IntegerHyperparameter) and isinstance(value, float) and value.is_integer()
-    return int(value) if whole else value
+def _typed(hyperparameter: Hyperparameter, value: Any) -> Any:
+    """Return the equal value in the hyperparameter's type: a column of integers or bools with gaps is read as floats."""
+    choice = next((choice for choice in choices(hyperparameter) or () if choice == value), value)
+    is_whole = isinstance(choice, float) and choice.is_integer()
+    return int(choice) if is_whole and isinstance(hyperparameter, IntegerHyperparameter) else choice
 
 
-def active(space: ConfigurationSpace, name: str, config: Mapping[str, Any]) -> bool:
-    """Whether a hyperparameter is active by a config that holds the active ones before it in the space's order.
+def is_active(space: ConfigurationSpace, name: str, config: Mapping[str, Any]) -> bool:
+    """Return whether a hyperparameter is active, by a config that holds the active ones before it in the space's order.
 
-    By ConfigSpace's own conditions, but not by its functions for whole configs, which go wrong where a parent in a
-    conjunction is inactive itself (1.2).
+    ConfigSpace's functions for whole configs go wrong where a parent in a conjunction is inactive itself (1.2), so its
+    conditions are asked one by one.
     """
     conditions = space.parent_conditions_of[name]
     return not conditions or all(condition.satisfied_by_vector(vector(space, config)) for condition in conditions)
@@ -124,14 +127,15 @@ def vector(space: ConfigurationSpace, config: Mapping[str, Any]) -> np.ndarray:
 
 
 def near_default(space: ConfigurationSpace) -> Iterator[dict[str, Scalar]]:
-    """The default config, then those that differ from it in one hyperparameter: every category, or the two bounds.
+    """Yield the default config, then those that differ from it in one hyperparameter: every choice, or the two bounds.
 
-    Those that the space forbids are left out.
+    Configs that the space forbids are left out.
     """
-    yield (start := default(space))
+    start = default(space)
+    yield start
     for name in start:
-        values = choices(space[name])
-        for value in values if values is not None else (at(space[name], 0.0), at(space[name], 1.0)):
+        bounds = (value_at(space[name], 0.0), value_at(space[name], 1.0))
+        for value in choices(space[name]) or bounds:
             with contextlib.suppress(InputError):
                 yield repair(space, {**start, name: value})
 
@@ -171,47 +175,44 @@ def check(space: ConfigurationSpace, config: Mapping[str, Any]) -> None:
         raise InputError(f"config {dict(config)!r} is not in the space: {' '.join(str(error).split())}") from error
 
 
-def _is_legal(hyperparameter: Any, value: Any) -> bool:
-    """Whether a value is allowed; ConfigSpace takes `True` for 1 and 32.0 for 32, a config must not."""
+def _is_legal(hyperparameter: Hyperparameter, value: Any) -> bool:
+    """Return whether a value is allowed; ConfigSpace takes `True` for 1 and 32.0 for 32, a config must not."""
     values = choices(hyperparameter)
     if values is not None:
-        return any(type(known) is type(value) and known == value for known in values)
+        return any(type(choice) is type(value) and choice == value for choice in values)
     types = (int,) if isinstance(hyperparameter, IntegerHyperparameter) else (int, float)
     return type(value) in types and bool(hyperparameter.legal_value(value))
 
 
-def describe(hyperparameter: Any) -> str:
-    """The allowed values in a few words."""
-    values = choices(hyperparameter)
-    if values is not None:
-        return f"one of {', '.join(map(str, values))}" if len(values) > 1 else str(values[0])
-    scale = " (log)" if getattr(hyperparameter, "log", False) else ""
-    return f"in [{hyperparameter.lower:g}, {hyperparameter.upper:g}]{scale}"
+def describe(hyperparameter: Hyperparameter) -> str:
+    """Return the allowed values in a few words, e.g. `in [1e-06, 0.1] (log)` or `one of tanh, relu`."""
+    if isinstance(hyperparameter, NumericalHyperparameter):
+        scale = " (log)" if hyperparameter.log else ""
+        return f"in [{hyperparameter.lower:g}, {hyperparameter.upper:g}]{scale}"
+    values = choices(hyperparameter) or []
+    return f"one of {', '.join(map(str, values))}" if len(values) > 1 else str(values[0])
 
 
-def to_optuna(hyperparameter: Any) -> "BaseDistribution":
+def to_optuna(hyperparameter: Hyperparameter) -> "BaseDistribution":
     """Return Optuna's form of a hyperparameter; the values of an ordinal one are categories."""
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-    values = choices(hyperparameter)
-    if values is not None:
-        return CategoricalDistribution(values)
-    low, high, log = hyperparameter.lower, hyperparameter.upper, bool(getattr(hyperparameter, "log", False))
+    if not isinstance(hyperparameter, NumericalHyperparameter):
+        return CategoricalDistribution(choices(hyperparameter) or [])
+    low, high = hyperparameter.lower, hyperparameter.upper
     if isinstance(hyperparameter, IntegerHyperparameter):
-        return IntDistribution(int(low), int(high), log=log)
-    return FloatDistribution(float(low), float(high), log=log)
+        return IntDistribution(int(low), int(high), log=hyperparameter.log)
+    return FloatDistribution(float(low), float(high), log=hyperparameter.log)
 
 
-def choices(hyperparameter: Any) -> list[Scalar] | None:
-    """All values of a categorical, ordinal or constant hyperparameter in order; None for a numeric one."""
+def choices(hyperparameter: Hyperparameter) -> list[Scalar] | None:
+    """Return all values of a categorical, ordinal or constant hyperparameter in order; None for a numeric one."""
     values = _VALUES.get(type(hyperparameter))
-    if values is None:
-        return None
-    return [value.item() if isinstance(value, np.generic) else value for value in values(hyperparameter)]
+    return [plain_value(value) for value in values(hyperparameter)] if values is not None else None
 
 
-def at(hyperparameter: Any, u: float) -> Any:
-    """The value at a place in the unit interval."""
+def value_at(hyperparameter: Hyperparameter, u: float) -> Any:
+    """Return the value at a place in the unit interval, which choices share equally and numbers fill on their scale."""
     values = choices(hyperparameter)
     if values is not None:
         return values[min(int(u * len(values)), len(values) - 1)]

@@ -109,7 +109,7 @@ def test_configs_hold_active_hyperparameters_only(seed, point):
 @hypothesis.given(seed=st.integers(0, 2**32), point=st.lists(units, min_size=6, max_size=6))
 def test_configs_of_chained_conditions_hold_active_hyperparameters_only(seed, point):
     space = tangled()
-    values = {name: spaces.at(space[name], u) for name, u in zip(space, point, strict=True)}
+    values = {name: spaces.value_at(space[name], u) for name, u in zip(space, point, strict=True)}
     some = dict(list(values.items())[::2])
     made = [spaces.sample(space, [seed]), spaces.from_unit(space, point), spaces.repair(space, values)]
     for config in (*made, spaces.repair(space, some), spaces.default(space)):
@@ -121,10 +121,10 @@ def test_configs_of_chained_conditions_hold_active_hyperparameters_only(seed, po
 
 def test_each_hyperparameter_is_active_by_those_before_it():
     space = tangled()
-    assert spaces.active(space, "network", {})
-    assert spaces.active(space, "bias", {"network": "mlp"})
-    assert not spaces.active(space, "warmup", {"network": "cnn"})
-    assert spaces.active(space, "warmup", {"network": "cnn", "size": "big", "depth": 3})
+    assert spaces.is_active(space, "network", {})
+    assert spaces.is_active(space, "bias", {"network": "mlp"})
+    assert not spaces.is_active(space, "warmup", {"network": "cnn"})
+    assert spaces.is_active(space, "warmup", {"network": "cnn", "size": "big", "depth": 3})
 
 
 @pytest.mark.parametrize(

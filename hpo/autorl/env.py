@@ -125,7 +125,7 @@ class _Course:
         """The default config, and those that differ in one hyperparameter, which is at an end of its range."""
         ends = [(name, u) for name in self.controlled for u in (0.0, 1.0)]
         space = self.task.space
-        return [self.repaired({}), *(self.repaired({name: spaces.at(space[name], u)}) for name, u in ends)]
+        return [self.repaired({}), *(self.repaired({name: spaces.value_at(space[name], u)}) for name, u in ends)]
 
     def repaired(self, values: Mapping[str, Any]) -> dict[str, Scalar]:
         """The task's config with these values: active hyperparameters only, the others as fixed or by default."""
@@ -163,7 +163,7 @@ class _Course:
             if point.shape != (len(self.controlled),) or not np.all((point >= 0.0) & (point <= 1.0)):
                 raise InputError(f"action must be {len(self.controlled)} numbers in [0, 1], got {action!r}")
             return self.repaired(
-                {name: spaces.at(space[name], u) for name, u in zip(self.controlled, point, strict=True)}
+                {name: spaces.value_at(space[name], u) for name, u in zip(self.controlled, point, strict=True)}
             )
         if not isinstance(action, Mapping) or set(action) != set(self.controlled):
             raise InputError(f"action must have the entries {', '.join(self.controlled)}, got {action!r}")

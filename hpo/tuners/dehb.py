@@ -52,7 +52,7 @@ class DEHB:
 
     Args:
         budget: full runs.
-        eta: of how many configs one is promoted, and by what factor the fidelity grows.
+        eta: one in `eta` configs is promoted, to `eta` times the fidelity (Li et al. 2018 suggest 3 or 4).
         num_rungs: at most so many fidelities; fewer where the lowest would be below `min_fidelity`.
         min_fidelity: env steps.
         mutation_factor: F, the weight of a difference of two members; 0.5 is the paper's.

@@ -55,7 +55,7 @@ def _combinations(
         yield config
         return
     first, *rest = names
-    values = [{first: value} for value in axes[first]] if spaces.active(space, first, config) else [{}]
+    values = [{first: value} for value in axes[first]] if spaces.is_active(space, first, config) else [{}]
     for value in values:
         yield from _combinations(space, axes, rest, {**config, **value})
 
@@ -88,7 +88,7 @@ def _num_configs(space: ConfigurationSpace, points: int, most: float) -> int:
     parents = [name for name in space if space.children_of[name]]
     others = [name for name in space if name not in parents]
     for config in _combinations(space, axes, parents, {}):
-        num += math.prod(len(axes[name]) for name in others if spaces.active(space, name, config))
+        num += math.prod(len(axes[name]) for name in others if spaces.is_active(space, name, config))
         if num > most:
             break
     return num

@@ -221,7 +221,7 @@ def suggest(suggestion: "optuna.Trial", space: ConfigurationSpace) -> dict[str, 
     """
     config: dict[str, Scalar] = {}
     for name in space:
-        if spaces.active(space, name, config):
+        if spaces.is_active(space, name, config):
             config[name] = _suggest(suggestion, space[name])
     return config
 

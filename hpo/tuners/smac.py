@@ -235,7 +235,7 @@ class SmacHyperband(SmacTuner):
 
     Args:
         budget: full runs.
-        eta: of how many configs one is promoted, and by what factor the fidelity grows; a whole number.
+        eta: one in `eta` configs is promoted, to `eta` times the fidelity; a whole number (Li et al. 2018 suggest 3 or 4).
         num_rungs: at most so many fidelities; fewer where the lowest would be below `min_fidelity`.
         min_fidelity: env steps.
     """

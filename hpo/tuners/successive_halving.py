@@ -12,7 +12,7 @@ class SuccessiveHalving(brackets.BracketTuner):
 
     Args:
         budget: full runs.
-        eta: of how many configs one is promoted, and by what factor the fidelity grows.
+        eta: one in `eta` configs is promoted, to `eta` times the fidelity (Li et al. 2018 suggest 3 or 4).
         num_rungs: at most so many fidelities; fewer where the lowest would be below `min_fidelity`.
         min_fidelity: env steps.
         num_configs: configs at the lowest rung; by default as many as the budget pays for.
