@@ -2,8 +2,6 @@
 
 from arl.scalars import Scalar
 from arl.spaces import (
-    active,
-    at,
     check,
     choices,
     default,
@@ -11,18 +9,18 @@ from arl.spaces import (
     encode,
     from_row,
     from_unit,
+    is_active,
     near_default,
     plain,
     repair,
     sample,
     to_optuna,
+    value_at,
     vector,
 )
 
 __all__ = [
     "Scalar",
-    "active",
-    "at",
     "check",
     "choices",
     "default",
@@ -30,10 +28,12 @@ __all__ = [
     "encode",
     "from_row",
     "from_unit",
+    "is_active",
     "near_default",
     "plain",
     "repair",
     "sample",
     "to_optuna",
+    "value_at",
     "vector",
 ]
