@@ -24,7 +24,7 @@ from arl import spaces
 from hpo import sweeps, tasks
 from hpo.records import Store, load_sweep
 from hpo.trial import Trial
-from landscapes import importers
+from landscapes.importers import arlbench
 
 BATCH = 64  # of every sweep alike, so that one of few configs can be prolonged
 
@@ -44,7 +44,7 @@ class Recorded:
 
 def read_configs(path: Path, space) -> dict[int, dict]:
     """The configs of a landscape file by id, under our names, as plain scalars; inactive hyperparameters are NaN there."""
-    table = next(importers.arlbench([path])).configs
+    table = next(arlbench.read([path])).configs
     rows = {i: {name: table[name][i] for name in table if not pd.isna(table[name][i])} for i in table.index}
     return {i: {name: _typed(space[name], value) for name, value in row.items()} for i, row in rows.items()}
 
@@ -60,7 +60,7 @@ def _typed(hyperparameter, value):
 
 def read_scores(path: Path) -> pd.DataFrame:
     """Final scores `(config, seed)` of a landscape file."""
-    points = next(importers.arlbench([path])).points
+    points = next(arlbench.read([path])).points
     last = points[points.env_steps == points.env_steps.max()]
     return last.pivot_table(index="config", columns="seed", values="return_mean")
 

@@ -254,11 +254,10 @@ def import_(
     out: OutOption = None,
 ) -> None:
     """Read the files of another benchmark's dataset; what they hold is a landscape such as arlbench:ppo/CartPole-v1."""
-    from landscapes import cards, catalogue, importers
+    from landscapes import catalogue, importers
 
-    found, left_out = importers.write(form, files, out or catalogue.directories()[0])
-    for landscape in found:
-        cards.write(landscape)
+    imported, left_out = importers.write(form, files, out or catalogue.directories()[0])
+    for landscape in imported:
         about, points = landscape.about, landscape.returns.size
         counts = ", ".join(
             f"{about['status'].get(status, 0)} {status}" for status in ("completed", "diverged", "missing")
