@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 Scalar = bool | int | float | str
 
 
 def plain_value(value: Any) -> Any:
     """Return a numpy scalar as the Python scalar of the same value, anything else as it is."""
+    import numpy as np  # a list of tasks does without
+
     return value.item() if isinstance(value, np.generic) else value
 
 

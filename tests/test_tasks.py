@@ -236,3 +236,12 @@ def test_the_task_of_these_tests_is_one():
     assert task.points(tiny.FIDELITY) == tuple(range(20, 201, 20))
     assert task.fixed["num_envs"] * task.fixed["num_steps"] == tiny.ITERATION
     assert task.return_range[0] == tiny.WORST
+
+
+def test_summaries_say_of_every_task_what_the_task_says():
+    assert [(name, preset) for name, preset, *_ in tasks.summaries()] == [
+        (name, preset) for name in tasks.names() for preset in tasks.PRESETS
+    ]
+    for name, preset, *facts in tasks.summaries():
+        task = tasks.get(name, preset)
+        assert facts == [task.fidelity, len(task.space), task.num_points, task.num_episodes]

@@ -31,17 +31,16 @@ def rows(what: str, store: str | None) -> Rows:
 def _tasks() -> Rows:
     from hpo import tasks
 
-    rows = [(name, preset, tasks.get(name, preset)) for name in tasks.names() for preset in tasks.PRESETS]
     return [
         {
-            "task": name,
-            "space": preset,
-            "env steps": task.fidelity,
-            "hyperparameters": len(task.space),
-            "points": task.num_points,
-            "episodes": task.num_episodes,
+            "task": summary.name,
+            "space": summary.preset,
+            "env steps": summary.fidelity,
+            "hyperparameters": summary.num_hyperparameters,
+            "points": summary.num_points,
+            "episodes": summary.num_episodes,
         }
-        for name, preset, task in rows
+        for summary in tasks.summaries()
     ]
 
 

@@ -4,17 +4,20 @@ Hyperparameters that only matter together with another are conditional on it: an
 """
 
 from collections.abc import Mapping
-from typing import Any
-
-from ConfigSpace import Categorical, ConfigurationSpace, EqualsCondition, Float, Integer
+from typing import TYPE_CHECKING, Any
 
 from arl.scalars import Scalar
+
+if TYPE_CHECKING:
+    from ConfigSpace import ConfigurationSpace
 
 MAX_BUFFER_SIZE = 120_000
 
 
 def of_networks(default: Mapping[str, Any]) -> list[Any]:
     """Return the hyperparameters of the networks and of what they are fed, with a task's own defaults."""
+    from ConfigSpace import Categorical
+
     return [
         Categorical("normalize_observations", [True, False], default=default["normalize_observations"]),
         Categorical("hidden_size", [32, 64, 128, 256], default=default["hidden_size"]),
@@ -25,6 +28,8 @@ def of_networks(default: Mapping[str, Any]) -> list[Any]:
 
 def of_replay(default: Mapping[str, Any], fidelity: int) -> list[Any]:
     """Return the hyperparameters of learning from a replay; learning starts within the first half of a full run."""
+    from ConfigSpace import Categorical, Float, Integer
+
     starts = min(default["learning_starts"], fidelity // 10)
     return [
         Float("learning_rate", (1e-6, 0.1), default=default["learning_rate"], log=True),
@@ -42,8 +47,8 @@ def of_replay(default: Mapping[str, Any], fidelity: int) -> list[Any]:
 
 
 def with_priorities(
-    space: ConfigurationSpace, epsilon: tuple[float, float], default: Mapping[str, Any] | None = None
-) -> ConfigurationSpace:
+    space: "ConfigurationSpace", epsilon: tuple[float, float], default: Mapping[str, Any] | None = None
+) -> "ConfigurationSpace":
     """Return the space with the switch of prioritized replay, and its hyperparameters where that is on.
 
     Args:
@@ -51,6 +56,8 @@ def with_priorities(
         epsilon: the range of `priority_epsilon`.
         default: a task's own defaults; those of the reference dataset by default.
     """
+    from ConfigSpace import Categorical, Float
+
     priorities: dict[str, Scalar] = {"priority_alpha": 0.9, "priority_beta": 0.9, "priority_epsilon": epsilon[1]}
     default = default or {"prioritized": False, **priorities}
     space.add(
@@ -64,6 +71,8 @@ def with_priorities(
     return space
 
 
-def require(space: ConfigurationSpace, name: str, switch: str) -> None:
+def require(space: "ConfigurationSpace", name: str, switch: str) -> None:
     """Make `name` active only where `switch` is on."""
+    from ConfigSpace import EqualsCondition
+
     space.add(EqualsCondition(space[name], space[switch], True))

@@ -5,13 +5,14 @@ seeds (`arl train TASK --seeds 10`).
 """
 
 from collections.abc import Mapping
-from typing import Any
-
-from ConfigSpace import Categorical, ConfigurationSpace, Float, Integer
+from typing import TYPE_CHECKING, Any
 
 from arl.scalars import Scalar
 from hpo.tasks import common
 from hpo.tasks.settings import EnvSettings
+
+if TYPE_CHECKING:
+    from ConfigSpace import ConfigurationSpace
 
 SETTINGS: dict[str, EnvSettings] = {
     "CartPole-v1": EnvSettings(
@@ -69,10 +70,13 @@ SETTINGS: dict[str, EnvSettings] = {
 }
 
 PUBLISHED: dict[str, Scalar] = {"double_q": False}
+NUM_HYPERPARAMETERS = {"published": 12, "full": 26}
 
 
-def published_space(family: str) -> ConfigurationSpace:
+def published_space(family: str) -> "ConfigurationSpace":
     """Return the twelve hyperparameters that the reference dataset tunes, with its ranges for a family of envs."""
+    from ConfigSpace import Categorical, ConfigurationSpace, Float, Integer
+
     largest = 1_000_000 if family == "minigrid" else 120_000
     sizes = [32, 64, 128] if family == "minigrid" else [64, 128, 256]
     space = ConfigurationSpace(
@@ -92,8 +96,10 @@ def published_space(family: str) -> ConfigurationSpace:
     return common.with_priorities(space, epsilon=(1e-7, 1e-3))
 
 
-def full_space(default: Mapping[str, Any], fidelity: int) -> ConfigurationSpace:
+def full_space(default: Mapping[str, Any], fidelity: int) -> "ConfigurationSpace":
     """Return every hyperparameter of DQN, with a task's own defaults."""
+    from ConfigSpace import Categorical, ConfigurationSpace, Float, Integer
+
     space = ConfigurationSpace(
         name="dqn-full",
         space=[

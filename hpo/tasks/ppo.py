@@ -5,13 +5,14 @@ seeds (`arl train TASK --seeds 10`).
 """
 
 from collections.abc import Mapping
-from typing import Any
-
-from ConfigSpace import Categorical, ConfigurationSpace, Float, Integer
+from typing import TYPE_CHECKING, Any
 
 from arl.scalars import Scalar
 from hpo.tasks import common
 from hpo.tasks.settings import EnvSettings
+
+if TYPE_CHECKING:
+    from ConfigSpace import ConfigurationSpace
 
 SETTINGS: dict[str, EnvSettings] = {
     "CartPole-v1": EnvSettings(
@@ -92,10 +93,13 @@ SETTINGS: dict[str, EnvSettings] = {
 }
 
 PUBLISHED: dict[str, Scalar] = {}
+NUM_HYPERPARAMETERS = {"published": 9, "full": 18}
 
 
-def published_space(family: str) -> ConfigurationSpace:
+def published_space(family: str) -> "ConfigurationSpace":
     """Return the nine hyperparameters that the reference dataset tunes, with its ranges for a family of envs."""
+    from ConfigSpace import Categorical, ConfigurationSpace, Float
+
     sizes = {"brax": [512, 1024, 2048], "classic_control": [128, 256, 512]}.get(family, [32, 64, 128])
     return ConfigurationSpace(
         name="ppo-published",
@@ -113,8 +117,10 @@ def published_space(family: str) -> ConfigurationSpace:
     )
 
 
-def full_space(default: Mapping[str, Any], fidelity: int) -> ConfigurationSpace:
+def full_space(default: Mapping[str, Any], fidelity: int) -> "ConfigurationSpace":
     """Return every hyperparameter of PPO, with a task's own defaults; annealing, if any, is over a full run."""
+    from ConfigSpace import Categorical, ConfigurationSpace, Float, Integer
+
     return ConfigurationSpace(
         name="ppo-full",
         space=[

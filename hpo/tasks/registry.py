@@ -8,7 +8,7 @@ Each task has two space presets:
 
 import importlib
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import envs
 from arl.errors import InputError, unknown
@@ -31,12 +31,14 @@ class AlgorithmTasks(Protocol):
 
     Attributes:
         SETTINGS: by env, the settings of its task.
+        NUM_HYPERPARAMETERS: by preset, how many hyperparameters its space has; a list of tasks makes no spaces.
         PUBLISHED: hyperparameters that the reference system fixes for all its tasks, where the algorithm's own default
             differs.
     """
 
     SETTINGS: Mapping[str, EnvSettings]
     PUBLISHED: Mapping[str, Scalar]
+    NUM_HYPERPARAMETERS: Mapping[str, int]
 
     def published_space(self, family: str) -> "ConfigurationSpace":
         """Return what the reference dataset tunes, with its ranges for a family of envs."""
@@ -57,6 +59,37 @@ def of_algorithm(algorithm: str) -> AlgorithmTasks:
 def names() -> list[str]:
     """Return the names of the tasks that come with the package."""
     return [f"{algorithm}/{env}" for algorithm in MODULES for env in of_algorithm(algorithm).SETTINGS]
+
+
+class Summary(NamedTuple):
+    """What a list says of a task with one of its spaces.
+
+    Attributes:
+        fidelity: env steps of a full run.
+        num_hyperparameters: how many are tuned.
+        num_points, num_episodes: evaluations of a full run, and episodes of each.
+    """
+
+    name: str
+    preset: str
+    fidelity: int
+    num_hyperparameters: int
+    num_points: int = Task.num_points
+    num_episodes: int = Task.num_episodes
+
+
+def summaries() -> list[Summary]:
+    """Return a summary of each task that comes with the package, in each of its spaces, from the tables alone.
+
+    Neither JAX nor ConfigSpace is imported, which takes seconds.
+    """
+    return [
+        Summary(f"{algorithm}/{env}", preset, settings.fidelity(preset), tasks.NUM_HYPERPARAMETERS[preset])
+        for algorithm in MODULES
+        for tasks in [of_algorithm(algorithm)]
+        for env, settings in tasks.SETTINGS.items()
+        for preset in PRESETS
+    ]
 
 
 def get(name: str, preset: str = "published", fidelity: int | None = None) -> Task:
@@ -118,8 +151,7 @@ def of_record(settings: Mapping[str, Any], space: Mapping[str, Any]) -> Task:
 def _usual_fidelity(algorithm: str, env: str, preset: str) -> int | None:
     if algorithm not in MODULES:
         return None
-    settings = of_algorithm(algorithm).SETTINGS.get(env, EnvSettings())
-    return settings.published_fidelity if preset == "published" else settings.full_fidelity
+    return of_algorithm(algorithm).SETTINGS.get(env, EnvSettings()).fidelity(preset)
 
 
 def _of_imported(name: str, preset: str, fidelity: int | None) -> Task:
@@ -136,7 +168,7 @@ def _task(name: str, algorithm: str, env: str, preset: str, fidelity: int | None
 
     spec, tasks = envs.spec(env), of_algorithm(algorithm)
     settings = tasks.SETTINGS.get(env, EnvSettings())
-    usual = settings.published_fidelity if preset == "published" else settings.full_fidelity
+    usual = settings.fidelity(preset)
     steps = fidelity or usual
     defaults: dict[str, Scalar] = config.values(algorithms.get(algorithm).config())
     if preset == "published":

@@ -5,13 +5,14 @@ seeds (`arl train TASK --seeds 10`).
 """
 
 from collections.abc import Mapping
-from typing import Any
-
-from ConfigSpace import Categorical, ConfigurationSpace, Float, Integer
+from typing import TYPE_CHECKING, Any
 
 from arl.scalars import Scalar
 from hpo.tasks import common
 from hpo.tasks.settings import EnvSettings
+
+if TYPE_CHECKING:
+    from ConfigSpace import ConfigurationSpace
 
 SETTINGS: dict[str, EnvSettings] = {
     "Pendulum-v1": EnvSettings(
@@ -39,10 +40,13 @@ SETTINGS: dict[str, EnvSettings] = {
 }
 
 PUBLISHED: dict[str, Scalar] = {"hidden_size": 256, "activation": "tanh"}
+NUM_HYPERPARAMETERS = {"published": 11, "full": 27}
 
 
-def published_space(family: str) -> ConfigurationSpace:
+def published_space(family: str) -> "ConfigurationSpace":
     """Return the eleven hyperparameters that the reference dataset tunes, with its ranges for a family of envs."""
+    from ConfigSpace import Categorical, ConfigurationSpace, Float, Integer
+
     largest = {"brax": 2_000_000, "box2d": 500_000}.get(family, 120_000)
     sizes = {"brax": [512, 1024, 2048], "box2d": [128, 256, 512]}.get(family, [256, 512, 1024])
     space = ConfigurationSpace(
@@ -61,8 +65,10 @@ def published_space(family: str) -> ConfigurationSpace:
     return common.with_priorities(space, epsilon=(1e-9, 1e-4))
 
 
-def full_space(default: Mapping[str, Any], fidelity: int) -> ConfigurationSpace:
+def full_space(default: Mapping[str, Any], fidelity: int) -> "ConfigurationSpace":
     """Return every hyperparameter of SAC, with a task's own defaults."""
+    from ConfigSpace import Categorical, ConfigurationSpace, Float, Integer
+
     scale = (0.1, 10.0)
     space = ConfigurationSpace(
         name="sac-full",

@@ -19,3 +19,7 @@ class EnvSettings:
     published: Mapping[str, Scalar] = dataclasses.field(default_factory=dict)
     full_fidelity: int = 100_000
     full: Mapping[str, Scalar] = dataclasses.field(default_factory=dict)
+
+    def fidelity(self, preset: str) -> int:
+        """Return the env steps of a full run in a space."""
+        return self.published_fidelity if preset == "published" else self.full_fidelity

@@ -5,7 +5,6 @@ import functools
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from arl import spaces
 from arl.scalars import Scalar
 
 if TYPE_CHECKING:
@@ -91,6 +90,8 @@ class Task:
         """
         if self.imported:
             return 1
+        from arl import spaces
+
         largest = {name: spaces.largest(self.space[name]) for name in self.space}
         return self.algorithm.iteration_steps(self.algorithm.canonical(self.full(largest)))
 
