@@ -66,12 +66,12 @@ def step_space():
 
 
 def step(config):
-    """How many of five values lie in the upper third; best is 5."""
+    """Return how many of five values lie in the upper third; best is 5."""
     return float(sum(value > 2 / 3 for value in config.values()))
 
 
 def noise(config):
-    """A number in [-1, 1) that a config decides."""
+    """Return a number in [-1, 1) that the config decides."""
     return zlib.crc32(json.dumps(dict(config)).encode()) / 2**31 - 1
 
 
@@ -84,11 +84,11 @@ FUNCTIONS = {
 
 
 def best(tuner, function, seed, budget=48, batch=4, **options):
-    """The score, without noise, of the config that a tuner finds best at the full fidelity for a budget of full runs."""
+    """Return the score, without noise, of the config that scored best at the full fidelity within a budget of full runs."""
     space, true, scale = FUNCTIONS[function]
     context = TunerContext(space=space(), fidelity=FIDELITY, seed=seed, budget=float(budget))
     made, asked, spent = tuners.make(tuner, context, options), {}, 0.0
-    found = []
+    full_runs = []
     while spent < budget and (trials := made.ask(batch)):
         results = []
         for trial in trials:
@@ -100,6 +100,6 @@ def best(tuner, function, seed, budget=48, batch=4, **options):
             lack = 1 - trial.fidelity / FIDELITY
             score = true(trial.config) + scale * noise(trial.config) - 0.1 * lack * (1 + noise(trial.config))
             results.append(testing.result(trial, score))
-            found += [(score, true(trial.config))] if trial.fidelity == FIDELITY else []
+            full_runs += [(score, true(trial.config))] if trial.fidelity == FIDELITY else []
         made.tell(results)
-    return max(found)[1]
+    return max(full_runs)[1]

@@ -9,38 +9,39 @@ from hpo.trial import Cost, Result
 
 
 def square(num=2):
-    """The unit square, or a cube of so many axes."""
+    """Return the unit square, or a cube of `num` axes."""
     return ConfigurationSpace(name="square", space=[Float(f"x{i}", (0.0, 1.0)) for i in range(num)])
 
 
 def bowl(config):
-    """Best, with 0, where every axis is 0.3."""
+    """Return a score that is best, with 0, where every axis is 0.3."""
     return -sum((value - 0.3) ** 2 for value in config.values())
 
 
 def curve(config, share):
-    """A known learning curve: from -1 it rises towards what the config is worth, with the share of a full run trained."""
+    """Return the score after a share of a full run: from -1 it rises exponentially towards that of the bowl."""
     return bowl(config) - (1 - bowl(config)) * math.exp(-6 * share)
 
 
 class Sum:
     """The score of agents that are tuned while they are trained: the sum of what each interval gains.
 
-    `gain`: of a config and the middle of the interval as a share of a full run, what a full run at this rate gains.
+    Args:
+        gain: what a full run at this rate gains, by the config and by the middle of the interval as a share of a full run.
     """
 
     def __init__(self, fidelity, gain):
-        self.fidelity, self.gain, self.known = fidelity, gain, {None: (0, 0.0)}
+        self.fidelity, self.gain, self.reached = fidelity, gain, {None: (0, 0.0)}
 
     def __call__(self, trial):
-        start, score = self.known[trial.parent]
+        start, score = self.reached[trial.parent]
         middle, share = (start + trial.fidelity) / 2 / self.fidelity, (trial.fidelity - start) / self.fidelity
-        self.known[trial.id] = trial.fidelity, score + share * self.gain(trial.config, middle)
-        return self.known[trial.id][1]
+        self.reached[trial.id] = trial.fidelity, score + share * self.gain(trial.config, middle)
+        return self.reached[trial.id][1]
 
 
 def drift(config, time):
-    """At most 1, where every axis is at an optimum that moves from 0.1 to 0.9."""
+    """Return a score of at most 1, where every axis is at an optimum that moves from 0.1 to 0.9."""
     return sum(1 - 4 * (value - 0.1 - 0.8 * time) ** 2 for value in config.values()) / len(config)
 
 
@@ -49,9 +50,13 @@ def result(trial, score, status="completed"):
 
 
 class Game:
-    """All trials and results of a tuner that is asked until it is done; `score` takes a trial.
+    """All trials and results of a tuner that is asked until it is done.
 
-    `status`: of a trial, what became of it.
+    Args:
+        score: of a trial.
+        status: of a trial, that of its result.
+        space: that all configs must be in; None checks none.
+        most: trials after which the tuner is not asked again.
     """
 
     def __init__(self, tuner, score, batch=8, status=lambda trial: "completed", space=None, most=10_000):
@@ -62,7 +67,7 @@ class Game:
                 self.check(trial, space)
                 self.trials[trial.id] = trial
             told = [result(trial, score(trial), status(trial)) for trial in asked]
-            self.results.update({one.trial.id: one for one in told})
+            self.results.update({outcome.trial.id: outcome for outcome in told})
             self.rounds.append(asked)
             tuner.tell(told)
 
@@ -78,7 +83,7 @@ class Game:
 
     @property
     def env_steps(self):
-        """What all trials cost; a continued one only the difference."""
+        """Env steps that all trials took; a continued one took only the difference."""
         starts = {i: self.trials[t.parent].fidelity if t.parent is not None else 0 for i, t in self.trials.items()}
         return sum(trial.fidelity - starts[i] for i, trial in self.trials.items())
 

@@ -98,9 +98,9 @@ def test_a_member_is_replaced_by_what_is_at_least_as_good():
 
 
 def test_operators_by_hand():
-    one, two, three = np.array([0.1, 0.2]), np.array([0.9, 0.5]), np.array([0.1, 0.7])
-    assert dehb.mutate(one, two, three, 0.5) == pytest.approx([0.5, 0.1])
-    assert dehb.mutate(one, two, three, 0.0) == pytest.approx(one)
+    base, plus, minus = np.array([0.1, 0.2]), np.array([0.9, 0.5]), np.array([0.1, 0.7])
+    assert dehb.mutate(base, plus, minus, 0.5) == pytest.approx([0.5, 0.1])
+    assert dehb.mutate(base, plus, minus, 0.0) == pytest.approx(base)
     rng = np.random.default_rng(0)
     assert dehb.inside(np.array([0.0, 0.4, 1.0]), rng).tolist() == [0.0, 0.4, 1.0]
     assert all(0 <= value <= 1 for value in dehb.inside(np.array([-0.5, 1.5, 2.0]), rng))

@@ -1,4 +1,4 @@
-"""Tuner processes: what goes over the pipe, and one clear line for each way to break the protocol."""
+"""Tuner processes: what goes over the pipe, and the error of one line for every breach of the protocol."""
 
 import math
 import re
@@ -24,7 +24,7 @@ for line in sys.stdin:
 
 
 def made(body, timeout=20.0, start=""):
-    """A process that does `body` for each message, with its `kind`."""
+    """Return a tuner whose process runs `body` for every message, which has a `kind`."""
     code = start + LOOP.format(body=body.replace("\n", "\n    "))
     return External(testing.continuous(), 900, 3, 8.0, command=[sys.executable, "-c", code], timeout=timeout)
 

@@ -98,7 +98,7 @@ def test_successive_halving_by_hand():
 
 
 def test_asha_by_hand():
-    """Two at a time, eta 2, rungs 1 and 2: as soon as two are known, the better one is promoted."""
+    """Two at a time, eta 2, rungs 1 and 2: of every two results at a rung, one more trial is promoted."""
     scores = {0: 1.0, 1: 2.0, 3: 0.0, 4: 5.0, 5: 0.0}
     played = game(
         "asha", fidelity=2, eta=2, num_rungs=2, batch=2, budget=5, score=lambda trial: scores.get(trial.id, 0.5)
@@ -165,7 +165,7 @@ class TestEverySchedule:
         first = played.at(10)
         promoted = {trial.parent for trial in played.at(30)}
         by_score = sorted((trial.id for trial in first), key=lambda i: -played.results[i].score)
-        if name == "asha":  # it can't wait for all
+        if name == "asha":  # it does not wait for all
             assert len(promoted & set(by_score[: len(promoted)])) > len(promoted) / 2
         else:
             assert promoted == set(by_score[: len(promoted)])
@@ -177,7 +177,7 @@ class TestEverySchedule:
         assert [trial.parent for trial in played.at(30)][:9] == first[:9]
 
     @pytest.mark.parametrize("status", ["diverged", "failed"])
-    @pytest.mark.parametrize("bad", [{0}, set(range(0, 1000, 2)), set(range(1000))], ids=["one", "half", "all"])
+    @pytest.mark.parametrize("bad", [{0}, set(range(0, 1000, 2)), set(range(1000))], ids=["first", "half", "all"])
     def test_what_diverged_or_failed_is_not_promoted(self, name, status, bad):
         played = game(
             name,

@@ -1,4 +1,4 @@
-"""Each trap of Optuna 5 that `hpo/tuners/optuna.py` steps around."""
+"""A test for each fault of Optuna 5 that `hpo/tuners/optuna.py` works around."""
 
 import dataclasses
 import math
@@ -70,13 +70,13 @@ def test_no_config_is_trained_twice(cls):
 
 
 def test_nsga2_looks_for_the_front_of_several_scores():
-    """Of x and 1 - x every value is on the front: one score alone would end at one of its ends."""
+    """Every x is on the front of x and 1 - x; to maximise a single score would end at 0 or 1."""
     space = ConfigurationSpace(space=[Float("x", (0.0, 1.0)), Float("y", (0.0, 1.0))])
 
     def both(trial):
-        one, other = trial.config["x"] - trial.config["y"], 1 - trial.config["x"] - trial.config["y"]
-        metrics = {"final": one, "other": other}
-        return dataclasses.replace(testing.result(trial, one), metrics=metrics)
+        x, y = trial.config["x"], trial.config["y"]
+        metrics = {"final": x - y, "other": 1 - x - y}
+        return dataclasses.replace(testing.result(trial, x - y), metrics=metrics)
 
     tuner = NSGA2(space, FIDELITY, budget=200.0, scores=("final", "other"))
     last = play(tuner, both, *[8] * 25)[-40:]
@@ -160,5 +160,5 @@ def test_a_sampler_that_is_made_already_is_refused():
 
 def test_any_function_of_a_seed_makes_a_sampler():
     wrapped = from_optuna(lambda seed: optuna.samplers.RandomSampler(seed=seed))
-    one, other = (wrapped(cube(), FIDELITY, seed).ask(3) for seed in (0, 1))
-    assert one != other
+    first, second = (wrapped(cube(), FIDELITY, seed).ask(3) for seed in (0, 1))
+    assert first != second

@@ -1,4 +1,4 @@
-"""PB2: its model against known answers, and what it finds on a function that moves."""
+"""PB2: its model against answers by hand, and its best score on a function whose optimum moves."""
 
 import numpy as np
 import pytest
@@ -28,11 +28,11 @@ def model(noise=0.1, rate=0.1, gains=None):
 class TestCovariance:
     def test_by_hand(self):
         kernel = pb2.Forgetting(length_scale=0.5, rate=0.19)
-        here, there, later = np.array([[0.0, 0.2]]), np.array([[0.0, 0.7]]), np.array([[4.0, 0.2]])
+        here, apart, later = np.array([[0.0, 0.2]]), np.array([[0.0, 0.7]]), np.array([[4.0, 0.2]])
         assert kernel(here, here).item() == 1.0
-        assert kernel(here, there).item() == pytest.approx(np.exp(-0.5))
+        assert kernel(here, apart).item() == pytest.approx(np.exp(-0.5))
         assert kernel(here, later).item() == pytest.approx(0.81**2)
-        assert kernel(there, later).item() == pytest.approx(np.exp(-0.5) * 0.81**2)
+        assert kernel(apart, later).item() == pytest.approx(np.exp(-0.5) * 0.81**2)
 
     def test_without_forgetting_it_is_the_squared_exponential(self):
         assert pb2.Forgetting(0.4, 0.0)(PLACES) == pytest.approx(RBF(0.4)(PLACES[:, 1:]))
@@ -56,7 +56,7 @@ class TestModel:
         assert model().posterior(at)[0] == pytest.approx(mean)
         assert model().posterior(at)[1] ** 2 + 0.1 == pytest.approx(deviation**2)
 
-    def test_far_from_all_it_knows_nothing(self):
+    def test_far_from_all_gains_it_is_the_prior(self):
         mean, deviation = model().posterior(np.array([[0.0, 50.0, 50.0]]))
         assert (mean.item(), deviation.item()) == pytest.approx((0.0, 1.0))
 
@@ -115,7 +115,7 @@ def test_no_two_explore_the_same_place():
 
 
 def test_numbers_are_the_model_s_and_choices_are_perturbed():
-    """A choice that decides most is found by selection, numbers beside it by the model."""
+    """Selection settles the choice that decides most, the model the numbers beside it."""
     axes = [Float("rate", (1e-4, 1.0), log=True), Integer("depth", (1, 9)), Categorical("kind", ["a", "b", "c"])]
 
     def gain(config, time):

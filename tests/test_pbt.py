@@ -39,7 +39,7 @@ def game(name="pbt", batch=8, status=lambda trial: "completed", score=None, **se
 
 
 def mixed():
-    """Numbers of each kind, and choices of which one switches on another."""
+    """Return a space of all kinds of hyperparameters, in which a choice switches a number on."""
     size, power = Categorical("size", ["small", "big"], default="big"), Integer("power", (1, 100), log=True, default=10)
     space = ConfigurationSpace(name="mixed", space=[size, power, Float("rate", (1e-4, 1.0), log=True, default=0.01)])
     space.add(
@@ -174,7 +174,7 @@ class TestEveryPopulation:
 
 
 def constant(config):
-    """What a config gains that never changes, in ten intervals."""
+    """Return what a config that never changes gains in ten intervals."""
     return sum(drift(config, i / 10 + 0.05) for i in range(10)) / 10
 
 
@@ -224,7 +224,7 @@ def test_truncation_selection_by_hand(scores, quantile, winners, losers):
 def test_perturbations_by_hand(hyperparameter, value, possible):
     rng = np.random.default_rng(0)
     seen = {pbt.perturb(hyperparameter, value, rng) for _ in range(60)}
-    assert {type(one) for one in seen} == {type(value)}
+    assert {type(moved) for moved in seen} == {type(value)}
     if isinstance(value, float):
         assert sorted(seen) == pytest.approx(sorted(possible))
     else:

@@ -1,6 +1,6 @@
-"""Each trap of SMAC 2.4 that `hpo/tuners/smac.py` steps around.
+"""A test for each fault of SMAC 2.4 that `hpo/tuners/smac.py` works around.
 
-That its answers depend on the hashes of the process is tested with all tuners in `test_tuner_conformance.py`.
+`test_tuner_conformance.py` tests that its answers do not depend on the hashes of the process, as for all tuners.
 """
 
 import copy
@@ -180,19 +180,19 @@ def test_the_space_keeps_its_random_state():
 
 
 def test_seeds_of_any_size_are_taken():
-    one, other = (Smac(square(), FIDELITY, seed=seed).ask(2) for seed in (0, 2**40 + 1))
-    assert one != other
+    small, large = (Smac(square(), FIDELITY, seed=seed).ask(2) for seed in (0, 2**40 + 1))
+    assert small != large
 
 
 @pytest.mark.parametrize("preset", tasks.PRESETS)
 def test_the_spaces_of_tasks_are_taken(preset):
     space = tasks.get("ppo/CartPole-v1", preset).space
     for cls in (Smac, SmacHyperband):
-        given = copy.deepcopy(space)
-        trials = play(cls(given, FIDELITY, budget=8.0), testing.hashed, 9, 9)
+        used = copy.deepcopy(space)
+        trials = play(cls(used, FIDELITY, budget=8.0), testing.hashed, 9, 9)
         for trial in trials:
             spaces.check(space, trial.config)
-        assert given == space
+        assert used == space
 
 
 @pytest.mark.parametrize(
@@ -222,7 +222,7 @@ def test_facades_are_wrapped_as_they_are():
 
 
 def test_a_sweep_s_least_fidelity_is_a_floor_and_not_the_lowest_rung():
-    """Sweeps give the fewest env steps that train every config; from there up, a bracket would have thousands of configs."""
+    """A sweep's is the fewest env steps that train every config: a bracket that began there would have thousands."""
     trials = SmacHyperband(square(), 100_000, min_fidelity=4).ask(64)
     assert {trial.fidelity for trial in trials} == {round(100_000 / 9)}
     assert len(trials) == 9

@@ -1,4 +1,4 @@
-"""Spaces: every way to make a config makes one that can be trained, and what is not in the space is refused."""
+"""Spaces: whatever makes a config makes one that can be trained, and a config that is not in the space is refused."""
 
 import json
 
@@ -32,7 +32,7 @@ units = st.floats(0.0, 1.0)
 
 
 def conditional():
-    """`interval` and `kind` where there is a target, `tau` where the kind is soft as well."""
+    """Return a space with `interval` and `kind` where there is a target, and `tau` where the kind is soft as well."""
     space = ConfigurationSpace(name="conditional")
     target = Categorical("target", [True, False], default=True)
     kind = Categorical("kind", ["hard", "soft"], default="hard")
@@ -45,7 +45,7 @@ def conditional():
 
 
 def tangled():
-    """Every kind of hyperparameter, and conditions in chains: `warmup` and `depth` hang on parents that hang on others."""
+    """Return a space of all kinds of hyperparameters; the parents of `warmup` and `depth` have parents themselves."""
     space = ConfigurationSpace(name="tangled")
     network = Categorical("network", ["none", "mlp", "cnn"], default="mlp")
     size = Categorical("size", ["small", "medium", "big"], default="medium", ordered=True)
@@ -68,7 +68,7 @@ def active_in_tangled(config):
 
 
 def active(config):
-    """What must be in a config of the conditional space, by its own values."""
+    """Return the names that a config of the conditional space must have, by its values."""
     names = {"rate", "target"}
     names |= {"kind", "interval"} if config["target"] else set()
     return names | ({"tau"} if config.get("kind") == "soft" else set())
@@ -211,7 +211,7 @@ def test_categories_share_the_unit_interval():
     assert drawn == [16, 16, 32, 64, 64, 128]
 
 
-def test_plain_values_are_pythons_own():
+def test_plain_values_are_python_scalars():
     numpys = {"a": np.int64(3), "b": np.float64(0.1), "c": np.bool_(True), "d": np.str_("x"), "e": 1e-300}
     config = spaces.plain(numpys)
     assert repr(config) == "{'a': 3, 'b': 0.1, 'c': True, 'd': 'x', 'e': 1e-300}"
@@ -247,7 +247,7 @@ def test_what_is_not_in_the_space_is_refused_by_one_line(changes, message):
     assert "\n" not in str(caught.value)
 
 
-def test_an_active_hyperparameter_must_be_there():
+def test_an_active_hyperparameter_must_be_present():
     space = conditional()
     for name in spaces.default(space):
         with pytest.raises(InputError):

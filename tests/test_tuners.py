@@ -1,4 +1,4 @@
-"""What is asked of every registered tuner, what each one knows, and how tuners are found and made."""
+"""What every registered tuner must do, the answers of the baselines, and how tuners are listed and made."""
 
 import json
 import math
@@ -18,7 +18,7 @@ README = Path(__file__).parent.parent / "README.md"
 
 
 def small():
-    """Two axes and one that is there only for big ones."""
+    """Two axes, and a third that is active only where the size is big."""
     size, power = Categorical("size", ["small", "big"], default="big"), Integer("power", (1, 3), default=2)
     space = ConfigurationSpace(name="small", space=[size, power, Float("rate", (0.0, 1.0), default=0.25)])
     space.add(EqualsCondition(power, size, "big"))
@@ -32,7 +32,7 @@ SPACES = {
 }
 
 
-SLOW = ("external", "gp", "smac", "smac_hyperband")  # those that fit models or start processes: see their own tests
+SLOW = ("external", "gp", "smac", "smac_hyperband")  # they fit models or start processes: see the test file of each
 
 
 def make(name, space, seed=0, budget=12.0, **options):
@@ -41,7 +41,7 @@ def make(name, space, seed=0, budget=12.0, **options):
 
 
 def play(tuner, *sizes):
-    """The trials of some asks; each is told a score that depends on its config alone."""
+    """Return the trials of each ask; they are told scores that depend on their configs alone."""
     rounds = []
     for size in sizes:
         rounds.append(tuner.ask(size))
@@ -81,9 +81,9 @@ class TestEveryTuner:
         assert first == again
 
     def test_leaves_the_space_as_it_was(self, name, space):
-        given = space()
-        play(make(name, given), 4, 4)
-        assert given == space()
+        used = space()
+        play(make(name, used), 4, 4)
+        assert used == space()
 
 
 @pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
@@ -97,9 +97,9 @@ def test_batching_changes_nothing(name, space):
 
 @pytest.mark.parametrize("name", ["random", "sobol"])
 def test_seeds_give_other_trials(name):
-    one, other = (flat(play(make(name, SPACES["published"](), seed=seed), 4)) for seed in (0, 1))
-    assert not any(a.config == b.config for a, b in zip(one, other, strict=True))
-    assert len({str(trial.config) for trial in one}) == 4
+    first, second = (flat(play(make(name, SPACES["published"](), seed=seed), 4)) for seed in (0, 1))
+    assert not any(a.config == b.config for a, b in zip(first, second, strict=True))
+    assert len({str(trial.config) for trial in first}) == 4
 
 
 def test_sobol_points_fill_each_axis_evenly():
@@ -157,7 +157,7 @@ def switched(num):
 
 @pytest.mark.parametrize(("space", "budget", "num"), [(switched(30), 1e6, 2), (switched(30), 2.0**30 + 1, 40)])
 def test_a_grid_of_billions_is_not_enumerated(space, budget, num):
-    """The one config without children comes first or last, and is asked once."""
+    """The only config without children comes first or last, and is asked for once."""
     trials = make("grid", space, budget=budget).ask(40)
     assert len(trials) == num
     assert [trial.config for trial in trials if trial.config["a_switch"] == "off"] == [{"a_switch": "off"}]
@@ -194,13 +194,13 @@ def test_the_tuner_of_the_readme_keeps_its_promise():
     assert [trial.config for trial in trials] == [spaces.sample(small(), [1, i]) for i in range(4)]
 
 
-def test_those_of_this_package_are_registered():
+def test_the_tuners_of_this_package_are_registered():
     ours = {"cmaes", "default", "gp", "grid", "nsga2", "random", "smac", "smac_hyperband", "sobol", "tpe"}
     assert ours <= set(tuners.names())
 
 
 class Noted:
-    """Notes what it is made with."""
+    """Keeps what it is made with."""
 
     def __init__(self, fidelity, budget, depth=1):
         self.made_with = (fidelity, budget, depth)

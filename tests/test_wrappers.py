@@ -1,4 +1,4 @@
-"""Objects of other libraries become tuners in one line, and those keep the contract."""
+"""Optimisers of other libraries become tuners in one line, and those tuners keep the contract."""
 
 import sys
 
@@ -60,7 +60,7 @@ def test_they_answer_the_same_in_another_process(tmp_path):
 
 
 class Noted:
-    """Asks for the corners in turn and notes what it is told."""
+    """Asks for the two ends of the diagonal in turn and keeps what it is told."""
 
     def __init__(self, dim):
         self.dim, self.num, self.told = dim, 0, []
@@ -121,7 +121,7 @@ def test_a_wrapped_optimiser_finds_the_optimum():
     assert best > -1e-3
 
 
-def test_the_wrappers_are_found_at_once():
+def test_the_wrappers_are_attributes_of_hpo_tuners():
     assert hpo.tuners.from_vector is from_vector
     assert "hpo.tuners" in sys.modules
     with pytest.raises(AttributeError, match="from_nowhere"):
