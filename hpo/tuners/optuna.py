@@ -286,7 +286,9 @@ def _cma_over(axes: "dict[str, optuna.distributions.BaseDistribution]") -> "type
     from optuna.samplers import CmaEsSampler
 
     class Sampler(CmaEsSampler):
-        def infer_relative_search_space(self, study, trial):
+        def infer_relative_search_space(
+            self, study: "optuna.Study", trial: "optuna.trial.FrozenTrial"
+        ) -> "dict[str, optuna.distributions.BaseDistribution]":
             return axes
 
     return Sampler

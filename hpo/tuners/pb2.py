@@ -49,7 +49,7 @@ from sklearn.gaussian_process.kernels import (
 from threadpoolctl import threadpool_limits
 
 from arl import spaces
-from arl.scalars import Scalar
+from arl.scalars import Scalar, plain
 from hpo.trial import Result, Trial
 from hpo.tuners import pbt
 from hpo.tuners.pbt import Config
@@ -146,7 +146,7 @@ class PB2(pbt.PBT):
         rng, choices = np.random.default_rng([self.seed, trial_id, 2]), self._point(changed)[len(self.numbers) :]
         point = climb(lambda x: model.bound(self.interval, x, choices), len(self.numbers), rng)
         values = {name: self.space[name].to_value(float(u)) for name, u in zip(self.numbers, point, strict=True)}
-        return spaces.repair(self.space, {**changed, **spaces.plain(values)})
+        return spaces.repair(self.space, {**changed, **plain(values)})
 
 
 class Forgetting(StationaryKernelMixin, NormalizedKernelMixin, Kernel):

@@ -18,9 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from ConfigSpace import ConfigurationSpace
 
-from arl import spaces
 from arl.errors import InputError
-from arl.scalars import Scalar
+from arl.scalars import Scalar, plain
 from hpo.trial import Result, Trial, TunerError, worst_score
 from hpo.tuners import brackets
 
@@ -128,7 +127,7 @@ class SmacTuner:
         return None
 
     def _trial(self, info: "TrialInfo") -> Trial:
-        config, fidelity = spaces.plain(info.config), self.fidelity
+        config, fidelity = plain(dict(info.config)), self.fidelity
         if info.budget is not None:
             fidelity = min(max(1, round(info.budget)), self.fidelity)
         return Trial(len(self.trials), config, fidelity, self._parent(config, fidelity))
