@@ -75,10 +75,10 @@ def build(
         records.append(sweeps.sweep(chosen, DefaultThenSobol, name=name, store=store, view=make_view(), **settings))
         if own and seed + 1 < len(own.seeds):  # what is written already is not to shrink meanwhile
             continue
-        about = {"name": chosen.landscape, **collect.about(records)}
+        metadata = {"name": chosen.landscape, **collect.metadata(records)}
         if alike := train_alike(chosen, [trial.config for trial in records[0].records.values()]):
-            about["caveats"] = alike
-        landscape = dataset.write(directory, about, collect.tables(records), collect.build(records))
+            metadata["caveats"] = alike
+        landscape = dataset.write(directory, metadata, collect.tables(records), collect.build(records))
         cards.write(landscape)
     return landscape
 
@@ -120,7 +120,7 @@ def _check_grows(
             raise InputError(f"directory {directory!r} holds a landscape with other settings: choose another --out")
         if seeds < len(own.seeds):
             raise InputError(f"seeds must be at least the {len(own.seeds)} that {directory} holds, got {seeds}")
-        there[directory] = own.about["num_configs"] - 1
+        there[directory] = own.metadata["num_configs"] - 1
     for place, num in there.items():
         if configs < num:
             raise InputError(f"configs must be at least the {num} that {place} holds of this landscape, got {configs}")
@@ -135,7 +135,7 @@ def _can_restore(landscape: Landscape, task: Task) -> bool:
     """Whether a landscape's runs can be taken over: of the task as it is, and made in one width of lanes."""
     from hpo.objectives import tabular
 
-    return isinstance(landscape.about["lanes"], Mapping) and tabular.difference(landscape, task) is None
+    return isinstance(landscape.metadata["lanes"], Mapping) and tabular.difference(landscape, task) is None
 
 
 def _restore(store: Store, name: str, task: Task, seed: int, configs: int, written: Sequence[Landscape]) -> None:
@@ -147,10 +147,10 @@ def _restore(store: Store, name: str, task: Task, seed: int, configs: int, writt
         return
     found = landscape.plain_configs[: configs + 1]
     trials = [Trial(i, config, task.fidelity) for i, config in enumerate(found)]
-    made_with = landscape.about["provenance"]
+    made_with = landscape.metadata["provenance"]
     records = [
         dataclasses.replace(
-            record, runs=[dataclasses.replace(record.runs[0], provenance={**made_with, **landscape.about["lanes"]})]
+            record, runs=[dataclasses.replace(record.runs[0], provenance={**made_with, **landscape.metadata["lanes"]})]
         )
         for record in tabular.Table(task, [seed], landscape, "exact").evaluate(trials)
     ]

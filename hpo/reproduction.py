@@ -170,15 +170,15 @@ def _of_landscape(name: str) -> _Known:
     landscape = catalogue.get(name)
     if landscape.source is not None:
         raise InputError(f"landscape {name} must have been made here to be reproduced, got one {landscape.made_with}")
-    lanes = landscape.about["lanes"]
+    lanes = landscape.metadata["lanes"]
     if not isinstance(lanes, Mapping):
         raise InputError(f"landscape {name!r} must have been trained in one width of lanes, got {lanes}")
     table = tabular.objective("exact", landscape)
     trials = [Trial(i, config, table.task.fidelity) for i, config in enumerate(landscape.plain_configs)]
     records = {record.trial: record for record in table.evaluate(trials)}
     best = max(records.values(), key=lambda trial: trial.score)
-    task = tasks.of_record(landscape.about["settings"], landscape.about["space"])
-    return _Known(task, records, best.trial, landscape.about["provenance"], lanes)
+    task = tasks.of_record(landscape.metadata["settings"], landscape.metadata["space"])
+    return _Known(task, records, best.trial, landscape.metadata["provenance"], lanes)
 
 
 def _train(

@@ -35,7 +35,7 @@ def path(landscape: Landscape) -> pd.DataFrame:
     number = int(final.mean(axis=1).argmax())
     config, best = configs[0], configs[number]
     predict = surrogate.of_landscape(landscape).predict
-    remaining, scores = changes(landscape.about["space"], config, best), [predict([config])[0]]
+    remaining, scores = changes(landscape.metadata["space"], config, best), [predict([config])[0]]
     rows = [{"hyperparameters": "default", "change": ""}]
     while remaining:
         candidates = [_moved(config, best, names) for names in remaining]

@@ -1,5 +1,5 @@
-"""What a landscape tells: which hyperparameters matter, what lower fidelities and fewer seeds are worth, how rare good
-configs are, and how much a score promises that was chosen on few seeds.
+"""Analyses of a landscape: which hyperparameters matter, what lower fidelities and fewer seeds are worth, how rare good
+configs are, and how much a score that was chosen on few seeds promises.
 """
 
 import itertools
@@ -18,14 +18,15 @@ METHODS = ("ped-anova", "fanova")
 
 
 def importance(landscape: Landscape, point: int | None = None, method: str = "ped-anova") -> pd.DataFrame:
-    """The importance of each hyperparameter at each evaluation point, in shares of 1, the most important first.
-
-    `point`: one evaluation point only, 0 for the first.
-    `method`: `ped-anova` (Watanabe et al. 2023, arXiv:2304.10255, by Optuna): how far the distribution of a hyperparameter
-    among the best tenth of the configs is from its distribution among all; conditional ones count where they are active.
-    `fanova`: the main effects of `fanova`; what they leave of 1 is due to interactions.
+    """Return the importance of each hyperparameter at each evaluation point, in shares of 1, the most important first.
 
     Points at which all configs score the same, as they may early in training, have NaN.
+
+    Args:
+        point: one evaluation point only, 0 for the first.
+        method: `ped-anova` (Watanabe et al. 2023, arXiv:2304.10255, by Optuna) measures how far the distribution of a
+            hyperparameter among the best tenth of the configs is from its distribution among all; conditional ones count
+            where they are active. `fanova` takes the main effects of `fanova`; the rest of 1 is due to interactions.
 
     Raises:
         InputError: another method, or configs that all have the same score.
@@ -40,9 +41,10 @@ def importance(landscape: Landscape, point: int | None = None, method: str = "pe
 
 
 def interactions(landscape: Landscape, point: int | None = None) -> pd.DataFrame:
-    """What each pair of hyperparameters explains beyond both alone, as `fanova` has it, at each evaluation point.
+    """Return what each pair of hyperparameters explains beyond both alone, by `fanova`, at each evaluation point.
 
-    `point`: one evaluation point only, 0 for the first.
+    Args:
+        point: one evaluation point only, 0 for the first.
 
     Raises:
         InputError: configs that all have the same score, or a single hyperparameter.
@@ -53,13 +55,18 @@ def interactions(landscape: Landscape, point: int | None = None) -> pd.DataFrame
 
 
 def fanova(landscape: Landscape, point: int | None = None, pairs: bool = False) -> pd.DataFrame:
-    """Functional ANOVA (Hutter et al. 2014): what share of the variance of mean scores over the space each hyperparameter
-    explains alone, and with `pairs` each pair (`hyperparameter` and `other`) beyond both.
+    """Return which share of the variance of mean scores over the space each hyperparameter explains alone.
 
-    The variance is that of a random forest's predictions, computed exactly, see `variance_shares`. It knows no
-    conditions: as usual, inactive hyperparameters count as set to their defaults. A row per evaluation point and
-    hyperparameter or pair: `share` is the mean over the trees of the forest, `share_std` their standard deviation; NaN at a
-    point where no tree tells configs apart.
+    Functional ANOVA (Hutter et al. 2014) of a random forest's predictions, computed exactly, see `variance_shares`. It has
+    no notion of conditions: as usual, inactive hyperparameters count as set to their defaults.
+
+    Args:
+        point: one evaluation point only, 0 for the first.
+        pairs: add a row per pair, what `hyperparameter` and `other` explain beyond both alone.
+
+    Returns:
+        A row per evaluation point and hyperparameter or pair: `share` is the mean over the trees of the forest, `share_std`
+        their standard deviation; NaN at a point where no tree tells configs apart.
 
     Raises:
         InputError: configs that all have the same score.
@@ -80,30 +87,30 @@ def fanova(landscape: Landscape, point: int | None = None, pairs: bool = False) 
 
 
 def fidelity_correlation(landscape: Landscape) -> pd.DataFrame:
-    """Spearman correlation of the mean scores between all pairs of evaluation points, by env steps."""
+    """Return the Spearman correlation of the mean scores between all pairs of evaluation points, by env steps."""
     means = pd.DataFrame(landscape.cube.mean(axis=1), columns=landscape.steps)
     return means.corr(method="spearman")
 
 
 def reliability(landscape: Landscape, repetitions: int = 100) -> pd.DataFrame:
-    """How well mean scores over some of the seeds agree with those over as many others: a row per number of seeds.
+    """Return how well mean scores over some of the seeds agree with those over as many others.
 
-    `correlation`: mean Spearman correlation over random disjoint halves; between `low` and `high` are nine in ten of them.
-    From 2 seeds on.
+    A row per number of seeds; none for a landscape of one seed. `correlation` is the mean Spearman correlation over random
+    disjoint halves; between `low` and `high` are nine in ten of them.
     """
     final, draw = landscape.cube[:, :, -1], np.random.default_rng(0)
     rows = []
     for size in range(1, final.shape[1] // 2 + 1):
         orders = [draw.permutation(final.shape[1]) for _ in range(repetitions)]
         halves = [(final[:, o[:size]].mean(axis=1), final[:, o[size : 2 * size]].mean(axis=1)) for o in orders]
-        found = [float(statistics.spearman(a, b)) for a, b in halves]
-        low, high = statistics.interval(np.array(found), 0.9)
-        rows.append({"seeds": size, "correlation": float(np.mean(found)), "low": low, "high": high})
+        correlations = np.array([statistics.spearman(a, b) for a, b in halves])
+        low, high = statistics.interval(correlations, 0.9)
+        rows.append({"seeds": size, "correlation": float(correlations.mean()), "low": low, "high": high})
     return pd.DataFrame(rows, columns=["seeds", "correlation", "low", "high"])
 
 
 def near_best(landscape: Landscape, shares: tuple[float, ...] = (0.01, 0.05, 0.1, 0.2)) -> pd.DataFrame:
-    """The share of configs whose mean score is within a part of the task's return range from the best."""
+    """Return the share of configs whose mean score is within a part of the task's return range from the best."""
     final = landscape.cube[:, :, -1].mean(axis=1)
     worst, best = landscape.return_range
     return pd.DataFrame(
@@ -120,11 +127,15 @@ def optimism(
     num_seeds: tuple[int, ...] = (1, 3, 5),
     repetitions: int = 200,
 ) -> pd.DataFrame:
-    """What a random search that takes the best of some configs on some seeds believes, and what it gets on other seeds.
+    """Return what a random search scores on its tuning seeds, and what its incumbent scores on the other seeds.
 
-    A row per number of configs and of tuning seeds: the incumbent's mean score on its tuning seeds, on all the others,
-    and the best mean on these others among the same configs; means over the repetitions, and of the first two the standard
-    deviations. Combinations that the landscape is too small for are left out.
+    The search takes the best of some random configs by their mean score on some random seeds.
+
+    Returns:
+        A row per number of configs and of tuning seeds: the incumbent's mean score on its tuning seeds (`tuning`), on all
+        the others (`test`), and the best mean on these others among the same configs (`best`). They are means over the
+        repetitions; `tuning_std` and `test_std` are the standard deviations. Combinations that the landscape is too small
+        for are left out.
     """
     final, draw = landscape.cube[:, :, -1], np.random.default_rng(0)
     rows = []
@@ -164,13 +175,17 @@ def _ped_anova(landscape: Landscape, point: int) -> dict[str, float]:
 
 
 def _points(landscape: Landscape, point: int | None) -> list[int]:
-    """All evaluation points, or one, which may be counted from the end."""
+    """Return the numbers of all evaluation points, or of a given one, which may be counted from the end."""
     points = list(range(landscape.cube.shape[2]))
     return points if point is None else [points[point]]
 
 
 def _varied(landscape: Landscape, point: int | None) -> list[int]:
-    """Those of these points at which not all configs score the same; early in training, they may."""
+    """Return the points at which configs score differently; early in training, all may score the same.
+
+    Raises:
+        InputError: no such point.
+    """
     means, points = landscape.cube.mean(axis=1), _points(landscape, point)
     varied = [i for i in points if np.ptp(means[:, i]) > 0]
     if not varied:

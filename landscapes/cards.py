@@ -1,5 +1,5 @@
-"""What a landscape's directory says of itself: `README.md`, a dataset card for people, and `croissant.json`, MLCommons'
-Croissant 1.0 for other programs. Both follow from the landscape alone: made again, they are the same.
+"""The card of a landscape: `README.md`, a dataset card for people, and `croissant.json`, MLCommons' Croissant 1.0 for other
+programs. Both follow from the landscape alone: made again, they are the same.
 """
 
 from collections.abc import Iterator
@@ -74,7 +74,7 @@ def write(landscape: Landscape) -> None:
 
 def card(landscape: Landscape) -> str:
     """Return the dataset card, in Markdown with the front matter of the Hugging Face hub."""
-    about = landscape.about
+    metadata = landscape.metadata
     template = jinja2.Template(
         TEMPLATE.read_text(encoding="utf-8"),
         trim_blocks=True,
@@ -82,24 +82,24 @@ def card(landscape: Landscape) -> str:
         keep_trailing_newline=True,
         undefined=jinja2.StrictUndefined,
     )
-    num_runs = about["num_configs"] * len(landscape.seeds)
+    num_runs = metadata["num_configs"] * len(landscape.seeds)
     return template.render(
         name=landscape.name,
         licence=_licence(landscape),
-        size=_size(num_runs * about["settings"]["num_points"]),
-        settings=about["settings"],
-        num_configs=about["num_configs"],
+        size=_size(num_runs * metadata["settings"]["num_points"]),
+        settings=metadata["settings"],
+        num_configs=metadata["num_configs"],
         num_runs=num_runs,
         seeds=landscape.seeds,
         plural=text.plural,
-        provenance=about["provenance"],
+        provenance=metadata["provenance"],
         source=landscape.source,
         rows=list(_rows(landscape)),
         gaps=list(_gaps(landscape)),
         accuracy=_accuracy(landscape),
         tables=[
-            {"name": name, "file": f"{name}.parquet", "description": text, "columns": list(_columns(landscape, name))}
-            for name, text in TABLES.items()
+            {"name": name, "file": f"{name}.parquet", "description": rows, "columns": list(_columns(landscape, name))}
+            for name, rows in TABLES.items()
         ],
     )
 
@@ -113,17 +113,17 @@ def _accuracy(landscape: Landscape) -> dict[str, dict[str, float]] | None:
 
 
 def croissant(landscape: Landscape) -> dict[str, Any]:
-    """The landscape's metadata as Croissant 1.0 (JSON-LD): its files with their checksums, and the columns of its tables."""
-    about = landscape.about
-    urls = {"url": about["provenance"]["url"]} if landscape.source else {}
+    """Return the landscape's metadata as Croissant 1.0 (JSON-LD): files with checksums, and the columns of the tables."""
+    metadata = landscape.metadata
+    urls = {"url": metadata["provenance"]["url"]} if landscape.source else {}
     licence = _licence(landscape)
     return {
         "@context": _CONTEXT,
         "@type": "sc:Dataset",
         "conformsTo": "http://mlcommons.org/croissant/1.0",
         "name": catalogue.directory_name(landscape.name),
-        "description": f"Scores of {landscape.name} over configs, seeds and env steps: {about['num_configs']} configs x "
-        f"{text.plural(len(landscape.seeds), 'seed')} x {about['settings']['num_points']} points.",
+        "description": f"Scores of {landscape.name} over configs, seeds and env steps: {metadata['num_configs']} configs x "
+        f"{text.plural(len(landscape.seeds), 'seed')} x {metadata['settings']['num_points']} points.",
         "license": LICENCE_URLS.get(licence, licence),
         "version": f"{file_format.FORMAT}.0.0",
         **urls,
@@ -136,7 +136,7 @@ def croissant(landscape: Landscape) -> dict[str, Any]:
                 "sha256": digest,
                 "encodingFormat": "application/x-parquet",
             }
-            for file, digest in sorted(about["files"].items())
+            for file, digest in sorted(metadata["files"].items())
         ],
         "recordSet": [_record_set(landscape, name) for name in TABLES],
     }
@@ -167,7 +167,7 @@ def _record_set(landscape: Landscape, table: str) -> dict[str, Any]:
 
 
 def _columns(landscape: Landscape, table: str) -> Iterator[dict[str, str]]:
-    """Name, type, Croissant's type and meaning of each column of a table."""
+    """Yield name, type, Croissant's type and meaning of each column of a table."""
     for field in pq.read_schema(landscape.directory / f"{table}.parquet"):
         if table == "configs" and field.name in landscape.space:
             meaning = _hyperparameter(landscape, field.name)
@@ -185,7 +185,7 @@ def _hyperparameter(landscape: Landscape, name: str) -> str:
     """Return the values that a hyperparameter may have, and when it is active."""
     values = spaces.describe(landscape.space[name])
     meaning = f"hyperparameter {values}" if values.startswith("in ") else f"hyperparameter, {values}"
-    conditions = landscape.about["space"].get("conditions", [])
+    conditions = landscape.metadata["space"].get("conditions", [])
     condition = next((condition for condition in conditions if condition.get("child") == name), None)
     if condition is None:
         return meaning
@@ -194,8 +194,8 @@ def _hyperparameter(landscape: Landscape, name: str) -> str:
 
 
 def _rows(landscape: Landscape) -> Iterator[tuple[str, Any]]:
-    """The settings and provenance, a line each."""
-    settings, provenance = landscape.about["settings"], landscape.about["provenance"]
+    """Yield the settings and the provenance, a row each."""
+    settings, provenance = landscape.metadata["settings"], landscape.metadata["provenance"]
     yield "task", settings["task"]
     yield "space", settings["preset"]
     yield "env steps of a run", settings["fidelity"]
@@ -210,26 +210,26 @@ def _rows(landscape: Landscape) -> Iterator[tuple[str, Any]]:
 
 
 def _gaps(landscape: Landscape) -> Iterator[str]:
-    about = landscape.about
-    if landscape.source is None and about["num_configs"] < PLANNED_CONFIGS + 1:
-        yield f"{about['num_configs']} configs of the planned {PLANNED_CONFIGS} and the default."
+    metadata = landscape.metadata
+    if landscape.source is None and metadata["num_configs"] < PLANNED_CONFIGS + 1:
+        yield f"{metadata['num_configs']} configs of the planned {PLANNED_CONFIGS} and the default."
     if landscape.source is None and len(landscape.seeds) < PLANNED_SEEDS:
         yield f"{len(landscape.seeds)} of the planned {PLANNED_SEEDS} seeds."
-    num_runs = about["num_configs"] * len(landscape.seeds)
-    for status, count in about["status"].items():
+    num_runs = metadata["num_configs"] * len(landscape.seeds)
+    for status, count in metadata["status"].items():
         if status != "completed":
             yield f"{count} of {num_runs} runs are `{status}`: {_COUNTED[status]}."
-    if about["status"] == {"completed": num_runs}:
+    if metadata["status"] == {"completed": num_runs}:
         yield "No run diverged or failed, and none is missing."
     yield from landscape.caveats
 
 
 def _licence(landscape: Landscape) -> str:
-    return landscape.about["provenance"]["licence"] if landscape.source else LICENCE
+    return landscape.metadata["provenance"]["licence"] if landscape.source else LICENCE
 
 
 def _size(rows: int) -> str:
-    """The hub's name for a number of rows."""
+    """Return the hub's name for a number of rows."""
     bounds = [(1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M")]
     return next((name for bound, name in bounds if rows < bound), "1M<n<10M")
 

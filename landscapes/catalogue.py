@@ -21,7 +21,7 @@ def directories() -> list[Path]:
 
 def paths() -> list[Path]:
     """Return the directories of all landscapes, readable or not."""
-    return [path.parent for parent in directories() for path in sorted(parent.glob(f"*/{file_format.ABOUT}"))]
+    return [path.parent for parent in directories() for path in sorted(parent.glob(f"*/{file_format.METADATA}"))]
 
 
 def available() -> dict[str, Landscape]:
@@ -79,9 +79,9 @@ def of_algorithm(algorithm: str) -> list[Landscape]:
     published = [
         landscape for name, landscape in available().items() if name == landscape.task and not landscape.source
     ]
-    matches = [landscape for landscape in published if landscape.about["settings"]["algorithm"] == algorithm]
+    matches = [landscape for landscape in published if landscape.metadata["settings"]["algorithm"] == algorithm]
     if not matches:
-        algorithms = sorted({landscape.about["settings"]["algorithm"] for landscape in published})
+        algorithms = sorted({landscape.metadata["settings"]["algorithm"] for landscape in published})
         raise unknown("algorithm of landscapes", algorithm, algorithms)
     return matches
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 def of_landscape(landscape: "Landscape") -> list[str]:
     """Return the caveats that follow from the scores, then those that were recorded when the landscape was built."""
-    return [*_few_seeds(landscape), *_many_alike(landscape), *landscape.about.get("caveats", [])]
+    return [*_few_seeds(landscape), *_many_alike(landscape), *landscape.metadata.get("caveats", [])]
 
 
 def _few_seeds(landscape: "Landscape") -> Iterator[str]:

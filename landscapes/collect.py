@@ -1,4 +1,4 @@
-"""Turning the records of sweeps into a landscape: one sweep per seed, its trials the configs."""
+"""From the records of sweeps to the tables and metadata of a landscape: a sweep per seed, its trials the configs."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,7 +12,7 @@ _CONFIG_TYPES = {bool: "boolean", int: "Int64", float: "float64", str: "string"}
 
 
 def tables(records: Sequence[SweepRecord]) -> dict[str, pd.DataFrame]:
-    """The tables of a landscape: `configs`, `runs`, `curves`; every run has a row for each of its points.
+    """Return the tables of a landscape: `configs`, `runs`, `curves`; every run has a row for each of its points.
 
     Raises:
         InputError: the sweeps are not of the same configs.
@@ -29,8 +29,8 @@ def tables(records: Sequence[SweepRecord]) -> dict[str, pd.DataFrame]:
     }
 
 
-def about(records: Sequence[SweepRecord]) -> dict[str, Any]:
-    """What `landscape.json` says: the task's settings, the space, the seeds, and with what the runs were made."""
+def metadata(records: Sequence[SweepRecord]) -> dict[str, Any]:
+    """Return what `landscape.json` says: the task's settings, the space, the seeds, and what the runs were made with."""
     first = records[0]
     runs = [run for record in records for trial in record.records.values() for run in trial.runs]
     return {
@@ -45,7 +45,7 @@ def about(records: Sequence[SweepRecord]) -> dict[str, Any]:
 
 
 def build(records: Sequence[SweepRecord]) -> dict[str, Any]:
-    """What it took: seconds by phase, and when each sweep ended."""
+    """Return what the build took: seconds by phase, and when each sweep ended."""
     ended = {record.name: max(trial.finished_at for trial in record.records.values()) for record in records}
     return {"timing": {record.name: record.timing for record in records}, "ended": ended}
 
@@ -67,7 +67,7 @@ def _of_task(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _configs(configs: Mapping[int, Mapping[str, Any]], names: Sequence[str]) -> pd.DataFrame:
-    """Columns are of their hyperparameters' own types, null where a hyperparameter is inactive."""
+    """Return the configs in columns of their hyperparameters' own types, null where a hyperparameter is inactive."""
     columns: dict[str, Any] = {"config": pd.Series(list(configs), dtype="int32")}
     for name in names:
         values = [config.get(name) for config in configs.values()]
@@ -89,10 +89,10 @@ def _curves(records: Sequence[SweepRecord]) -> pd.DataFrame:
 
 
 def _whole(record: SweepRecord) -> pd.DataFrame:
-    """The curves with a row for every point, also of runs that failed and have none."""
+    """Return the curves with a row for every point, also of runs that failed and have none."""
     keys = ["trial", "seed", "point"]
-    every = record.runs[["trial", "seed"]].merge(pd.DataFrame({"point": range(record.points)}), how="cross")
-    return every.merge(record.curves, on=keys, how="left")
+    grid = record.runs[["trial", "seed"]].merge(pd.DataFrame({"point": range(record.points)}), how="cross")
+    return grid.merge(record.curves, on=keys, how="left")
 
 
 def _sorted(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:

@@ -33,27 +33,27 @@ class Landscape:
     """One landscape.
 
     Attributes:
-        about: what `landscape.json` holds.
+        metadata: what `landscape.json` holds.
         directory: where it was read from.
     """
 
-    about: Mapping[str, Any]
+    metadata: Mapping[str, Any]
     directory: Path
 
     @property
     def task(self) -> str:
         """The task, `algorithm/env`."""
-        return self.about["settings"]["task"]
+        return self.metadata["settings"]["task"]
 
     @property
     def name(self) -> str:
         """The task, with the preset of its space if that is not the published one, and env steps if not the task's."""
-        return self.about.get("name") or label(self.task, self.about["settings"]["preset"])
+        return self.metadata.get("name") or label(self.task, self.metadata["settings"]["preset"])
 
     @property
     def source(self) -> str | None:
         """The dataset it was imported from; None for one that was made here."""
-        return self.about["provenance"].get("source")
+        return self.metadata["provenance"].get("source")
 
     @property
     def has_default(self) -> bool:
@@ -63,7 +63,7 @@ class Landscape:
     @property
     def made_with(self) -> str:
         """Version and device, or the dataset that it was imported from."""
-        provenance = self.about["provenance"]
+        provenance = self.metadata["provenance"]
         if self.source:
             return f"imported from {self.source}"
         return f"arl {provenance.get('arl')}, {provenance.get('device')}"
@@ -76,40 +76,40 @@ class Landscape:
     @property
     def version(self) -> str:
         """The name and the first digits of a checksum over the checksums of the files."""
-        digest = hashlib.sha256(json.dumps(self.about["files"], sort_keys=True).encode()).hexdigest()
+        digest = hashlib.sha256(json.dumps(self.metadata["files"], sort_keys=True).encode()).hexdigest()
         return f"{self.name} {digest[:12]}"
 
     @property
     def seeds(self) -> list[int]:
         """The seeds under which every config was trained."""
-        return list(self.about["seeds"])
+        return list(self.metadata["seeds"])
 
     @cached_property
     def space(self) -> "ConfigurationSpace":
         """The space of the configs."""
         from arl import spaces
 
-        return spaces.from_json(self.about["space"])
+        return spaces.from_json(self.metadata["space"])
 
     @property
     def hyperparameters(self) -> list[str]:
         """The names of the space's hyperparameters, in its order."""
-        return [hyperparameter["name"] for hyperparameter in self.about["space"]["hyperparameters"]]
+        return [hyperparameter["name"] for hyperparameter in self.metadata["space"]["hyperparameters"]]
 
     @property
     def log_hyperparameters(self) -> set[str]:
         """The names of those on a logarithmic scale."""
-        return {row["name"] for row in self.about["space"]["hyperparameters"] if row.get("log")}
+        return {row["name"] for row in self.metadata["space"]["hyperparameters"] if row.get("log")}
 
     @property
     def numbers(self) -> set[str]:
         """The names of the hyperparameters that are numbers in a range, rather than choices."""
-        return {row["name"] for row in self.about["space"]["hyperparameters"] if "lower" in row}
+        return {row["name"] for row in self.metadata["space"]["hyperparameters"] if "lower" in row}
 
     @property
     def return_range(self) -> tuple[float, float]:
         """Worst and best episode return of the env."""
-        worst, best = self.about["settings"]["return_range"]
+        worst, best = self.metadata["settings"]["return_range"]
         return worst, best
 
     @property
@@ -141,7 +141,7 @@ class Landscape:
         return [spaces.from_row(self.space, row) for row in self.configs.to_dict(orient="records")]
 
     def __repr__(self) -> str:
-        return f"<Landscape {self.name}: {self.about['num_configs']} configs x {len(self.seeds)} seeds>"
+        return f"<Landscape {self.name}: {self.metadata['num_configs']} configs x {len(self.seeds)} seeds>"
 
     @cached_property
     def runs(self) -> pd.DataFrame:
@@ -168,7 +168,7 @@ class Landscape:
         Raises:
             InputError: the tables do not hold what `landscape.json` says.
         """
-        shape = (len(self.configs), len(self.seeds), self.about["settings"]["num_points"])
+        shape = (len(self.configs), len(self.seeds), self.metadata["settings"]["num_points"])
         by_run = self._curves["return_mean"].to_numpy(np.float64)  # rows are sorted by config, seed and point
         if len(by_run) != np.prod(shape) or len(self.runs) != shape[0] * shape[1]:
             raise InputError(f"landscape {self.name} must have a row for each of {shape} points, got {len(by_run)}")
@@ -184,7 +184,7 @@ class Landscape:
     def steps(self) -> list[int]:
         """Env steps of the evaluation points; of one that no run has reached, as planned."""
         reached = self.curves().groupby("point")["env_steps"].max()
-        planned = [self.about["settings"]["fidelity"] * (i + 1) // len(reached) for i in range(len(reached))]
+        planned = [self.metadata["settings"]["fidelity"] * (i + 1) // len(reached) for i in range(len(reached))]
         return [int(plan if pd.isna(steps) else steps) for plan, steps in zip(planned, reached, strict=True)]
 
     @property
@@ -265,7 +265,7 @@ class Landscape:
         Raises:
             InputError: a file is missing or was changed.
         """
-        for name, recorded in self.about["files"].items():
+        for name, recorded in self.metadata["files"].items():
             path = self.directory / name
             if not path.is_file():
                 raise InputError(f"landscape {self.name}: file {name} is missing from {self.directory}")
@@ -276,7 +276,7 @@ class Landscape:
 
     def _table(self, name: str) -> pd.DataFrame:
         path = self.directory / f"{name}.parquet"
-        return file_format.read_table(path, self.about["files"].get(path.name))
+        return file_format.read_table(path, self.metadata["files"].get(path.name))
 
 
 def read(directory: Path) -> Landscape:
@@ -285,17 +285,17 @@ def read(directory: Path) -> Landscape:
     Raises:
         InputError: no landscape there, or one of another format.
     """
-    return Landscape(file_format.read_about(directory), directory)
+    return Landscape(file_format.read_metadata(directory), directory)
 
 
 def write(
     directory: Path,
-    about: Mapping[str, Any],
+    metadata: Mapping[str, Any],
     tables: Mapping[str, pd.DataFrame],
     build: Mapping[str, Any] | None = None,
 ) -> Landscape:
     """Write a landscape and return it as it is read back; arguments as of `file_format.write`."""
-    file_format.write(directory, about, tables, build)
+    file_format.write(directory, metadata, tables, build)
     return read(directory)
 
 

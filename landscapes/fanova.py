@@ -18,37 +18,42 @@ from landscapes.surrogate import regressor
 def variance_shares(
     x: np.ndarray, y: np.ndarray, num_choices: Sequence[int | None], pairs: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Shares of a fitted forest's variance over the whole space: main effects `(tree, hyperparameter)`, and interactions
-    `(tree, pair)` in the order of `itertools.combinations`, empty unless `pairs`.
+    """Return the shares of a fitted forest's variance over the whole space.
 
-    `x`: configs `(config, hyperparameter)`; a column of choices holds their numbers from 0, another numbers in [0, 1].
-    `num_choices`: how many choices a column has, None for a number; all values are equally likely.
-    Trees that predict the same everywhere are left out.
+    Args:
+        x: configs `(config, hyperparameter)`; a column of choices holds their numbers from 0, another numbers in [0, 1].
+        y: scores `(config,)`.
+        num_choices: how many choices a column has, None for a number; all values are equally likely.
+        pairs: whether to compute interactions.
+
+    Returns:
+        Main effects `(tree, hyperparameter)`, and interactions `(tree, pair)` in the order of `itertools.combinations`, empty
+        unless `pairs`. Trees that predict the same everywhere are left out.
     """
     trees = [_boxes(tree.tree_, num_choices) for tree in regressor().fit(x, y).estimators_]
-    found = [_shares(*tree, num_choices, pairs) for tree in trees if np.ptp(tree[2]) > 0]
+    rows = [_shares(*tree, num_choices, pairs) for tree in trees if np.ptp(tree[2]) > 0]
     num_pairs = len(num_choices) * (len(num_choices) - 1) // 2 if pairs else 0
-    shares = np.array(found).reshape(len(found), len(num_choices) + num_pairs)
+    shares = np.array(rows).reshape(len(rows), len(num_choices) + num_pairs)
     return shares[:, : len(num_choices)], shares[:, len(num_choices) :]
 
 
 def _boxes(tree: Any, num_choices: Sequence[int | None]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Lower and upper bounds `(leaf, hyperparameter)` and values `(leaf,)` of a tree's leaves."""
+    """Return the lower and upper bounds `(leaf, hyperparameter)` and the values `(leaf,)` of a tree's leaves."""
     low = np.tile([0.0 if num is None else -0.5 for num in num_choices], (tree.node_count, 1))
     high = np.tile([1.0 if num is None else num - 0.5 for num in num_choices], (tree.node_count, 1))
     inner = tree.children_left >= 0
     for node in np.flatnonzero(inner):  # a parent comes before its children
-        left, right, axis = tree.children_left[node], tree.children_right[node], tree.feature[node]
-        low[left] = low[right] = low[node]
-        high[left] = high[right] = high[node]
-        high[left, axis] = low[right, axis] = tree.threshold[node]
+        below, above, axis = tree.children_left[node], tree.children_right[node], tree.feature[node]
+        low[below] = low[above] = low[node]
+        high[below] = high[above] = high[node]
+        high[below, axis] = low[above, axis] = tree.threshold[node]
     return low[~inner], high[~inner], tree.value[~inner, 0, 0]
 
 
 def _shares(
     low: np.ndarray, high: np.ndarray, values: np.ndarray, num_choices: Sequence[int | None], pairs: bool
 ) -> np.ndarray:
-    """Shares of one tree's variance: each hyperparameter's, then each pair's beyond both."""
+    """Return the shares of a tree's variance: each hyperparameter's, then each pair's beyond both."""
     cells, weights = zip(*(_cells(low[:, i], high[:, i], num) for i, num in enumerate(num_choices)), strict=True)
     inside = [(low[:, i, None] < at) & (at <= high[:, i, None]) for i, at in enumerate(cells)]  # (leaf, cell)
     sizes = np.stack([member @ weight for member, weight in zip(inside, weights, strict=True)], axis=1)
@@ -65,7 +70,7 @@ def _shares(
 
 
 def _cells(low: np.ndarray, high: np.ndarray, num_choices: int | None) -> tuple[np.ndarray, np.ndarray]:
-    """Places along an axis between which no leaf begins or ends, and their shares of it."""
+    """Return a point in every cell of an axis, and the cells' shares of it; within a cell no leaf begins or ends."""
     if num_choices is not None:
         return np.arange(num_choices), np.full(num_choices, 1 / num_choices)
     edges = np.unique([low, high])

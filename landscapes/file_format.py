@@ -24,7 +24,7 @@ from arl.errors import InputError, first_line
 from arl.files import write_json
 
 FORMAT = 1
-ABOUT = "landscape.json"
+METADATA = "landscape.json"
 TABLES = ("configs", "runs", "curves")
 
 # What `landscape.json` must hold, and of what type.
@@ -51,23 +51,28 @@ _REQUIRED: dict[str, type] = {
 
 def write(
     directory: Path,
-    about: Mapping[str, Any],
+    metadata: Mapping[str, Any],
     tables: Mapping[str, pd.DataFrame],
     build: Mapping[str, Any] | None = None,
 ) -> None:
     """Write the tables and JSON files of a landscape; the same tables give the same files, byte for byte.
 
-    `about` holds settings, space, seeds and provenance; format and checksums are added. `landscape.json` is written last, so
-    that a directory with it is whole.
+    `landscape.json` is written last, so that a directory with it is whole.
+
+    Args:
+        directory: made if it is missing.
+        metadata: settings, space, seeds and provenance; format and checksums are added.
+        tables: by name, those of `TABLES`.
+        build: what the runs took.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    (directory / ABOUT).unlink(missing_ok=True)
+    (directory / METADATA).unlink(missing_ok=True)
     for name in TABLES:
         _write_table(tables[name], directory / f"{name}.parquet")
     checksums = {f"{name}.parquet": checksum(directory / f"{name}.parquet") for name in TABLES}
     if build is not None:
         write_json(directory / "build.json", build)
-    write_json(directory / ABOUT, {"format": FORMAT, **about, "files": checksums})
+    write_json(directory / METADATA, {"format": FORMAT, **metadata, "files": checksums})
 
 
 def _write_table(frame: pd.DataFrame, path: Path) -> None:
@@ -80,15 +85,15 @@ def _write_table(frame: pd.DataFrame, path: Path) -> None:
     )
 
 
-def read_about(directory: Path) -> dict[str, Any]:
+def read_metadata(directory: Path) -> dict[str, Any]:
     """Return what the `landscape.json` of a directory holds.
 
     Raises:
         InputError: no such file, one of another format, or one without what every landscape must have.
     """
     try:
-        about = json.loads((directory / ABOUT).read_text(encoding="utf-8"))
-        version = about["format"]
+        metadata = json.loads((directory / METADATA).read_text(encoding="utf-8"))
+        version = metadata["format"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"landscape {str(directory)!r} can't be read: {first_line(error)}") from error
     if version != FORMAT:
@@ -96,10 +101,10 @@ def read_about(directory: Path) -> dict[str, Any]:
         raise InputError(f"landscape {str(directory)!r} must have format {FORMAT}, got {version!r}{newer}")
     for name, kind in _REQUIRED.items():
         parent, _, key = name.rpartition(".")
-        value = (about[parent] if parent else about).get(key)
+        value = (metadata[parent] if parent else metadata).get(key)
         if not isinstance(value, kind):
             raise InputError(f"landscape {str(directory)!r} must have a {kind.__name__} {name}, got {value!r}")
-    return about
+    return metadata
 
 
 def read_table(path: Path, sha256: str | None) -> pd.DataFrame:

@@ -118,7 +118,7 @@ class Surrogate:
 
 def of_landscape(landscape: Landscape) -> Surrogate:
     """Return the surrogate of a landscape; it is read and fitted once while the landscape's files stay the same."""
-    files = landscape.about.get("files")
+    files = landscape.metadata.get("files")
     return _of_files(landscape.directory, json.dumps(files, sort_keys=True)) if files else Surrogate(landscape)
 
 

@@ -15,29 +15,32 @@ NUM_RESAMPLES = 1000
 
 
 def scores(landscapes: Sequence[Landscape]) -> pd.DataFrame:
-    """Mean scores at the full run on the tasks' fixed scales, 0 the worst return and 1 the best: a row per config that all
-    landscapes have, a column per landscape.
+    """Return mean scores at the full run on the tasks' fixed scales, where 0 is the worst return and 1 the best.
+
+    A row per config that all landscapes have, a column per landscape.
 
     Raises:
         InputError: fewer than two landscapes, or of other configs.
     """
     if len(landscapes) < 2:
-        raise InputError(f"tasks to compare must be at least 2, got {[known.name for known in landscapes]}")
-    if twice := next((known.name for known in landscapes if landscapes.count(known) > 1), None):
-        raise InputError(f"tasks to compare must differ, got {twice} twice")
-    first, num = landscapes[0], min(len(known.configs) for known in landscapes)
+        raise InputError(f"tasks to compare must be at least 2, got {[landscape.name for landscape in landscapes]}")
+    if repeated := next((landscape.name for landscape in landscapes if landscapes.count(landscape) > 1), None):
+        raise InputError(f"tasks to compare must differ, got {repeated} twice")
+    first, num = landscapes[0], min(len(landscape.configs) for landscape in landscapes)
     for other in landscapes[1:]:
         if other.hyperparameters != first.hyperparameters or not other.configs[:num].equals(first.configs[:num]):
             raise InputError(f"landscape {other.name} must have the configs of {first.name}, got others")
     columns = {
-        known.name: statistics.normalized(known.cube[:num, :, -1].mean(axis=1), *known.return_range)
-        for known in landscapes
+        landscape.name: statistics.normalized(landscape.cube[:num, :, -1].mean(axis=1), *landscape.return_range)
+        for landscape in landscapes
     }
     return pd.DataFrame(columns)
 
 
 def correlation(landscapes: Sequence[Landscape]) -> pd.DataFrame:
-    """Spearman correlation of the configs' scores between all pairs of tasks; NaN where all configs of one score the same.
+    """Return the Spearman correlation of the configs' scores between all pairs of tasks.
+
+    NaN where all configs of a task score the same.
 
     Raises:
         InputError: as of `scores`.
@@ -46,14 +49,15 @@ def correlation(landscapes: Sequence[Landscape]) -> pd.DataFrame:
 
 
 def subsets(landscapes: Sequence[Landscape], largest: int | None = None) -> pd.DataFrame:
-    """How well some tasks predict the mean over all: a row per subset, smaller ones first, then the better.
+    """Return how well subsets of the tasks predict the mean over all: a row per subset, smaller ones first, then the better.
 
     As ARLBench (Becktepe, Dierkes et al. 2024, section 5) after Atari-5 (Aitchison et al. 2023): linear regression of the
     mean score of a config over all tasks on its scores on the subset's, all subsets of each size. `correlation` is Spearman's
     between mean and prediction, each config predicted by a regression on the other nine tenths of them; between `low` and
     `high` are 95 % of its bootstrap resamples over configs. The mean includes the tasks of the subset.
 
-    `largest`: the most tasks of a subset, one less than there are by default.
+    Args:
+        largest: the most tasks of a subset; by default one less than all.
 
     Raises:
         InputError: as of `scores`, or fewer configs than folds.
@@ -73,7 +77,7 @@ def subsets(landscapes: Sequence[Landscape], largest: int | None = None) -> pd.D
 
 
 def _predicted(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Each config's prediction by a linear regression on the folds that it is not in."""
+    """Return each config's prediction by a linear regression on the folds that it is not in."""
     from sklearn.linear_model import LinearRegression
     from sklearn.model_selection import KFold, cross_val_predict
 

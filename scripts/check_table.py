@@ -24,7 +24,7 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=50)
     args = parser.parse_args()
     landscape = landscapes.load(args.landscape)
-    task, lanes, seeds = tasks.of_landscape(landscape), landscape.about["lanes"], landscape.seeds
+    task, lanes, seeds = tasks.of_landscape(landscape), landscape.metadata["lanes"], landscape.seeds
     table = hpo.objective("exact", landscape)
     draw = np.random.default_rng(0)
     configs = table.landscape.plain_configs

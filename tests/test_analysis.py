@@ -19,8 +19,8 @@ NUM_CONFIGS = 128
 class MadeUp(Landscape):
     """A landscape whose tables are given; its points are the task's last."""
 
-    configs = property(lambda self: self.about["configs"])
-    cube = property(lambda self: self.about["cube"])
+    configs = property(lambda self: self.metadata["configs"])
+    cube = property(lambda self: self.metadata["cube"])
     runs = property(lambda self: pd.DataFrame({"config": [0], "status": ["completed"]}))
 
     def curves(self):
@@ -93,7 +93,7 @@ def test_unknown_methods_are_refused():
 @pytest.mark.parametrize("method", analysis.METHODS)
 def test_importance_of_a_flat_landscape_is_refused(method):
     flat = landscape_of(lambda config: 0.0)
-    flat.about["cube"] = np.zeros_like(flat.cube)
+    flat.metadata["cube"] = np.zeros_like(flat.cube)
     with pytest.raises(InputError, match="importance needs configs of different scores"):
         analysis.importance(flat, method=method)
 
@@ -102,8 +102,8 @@ def test_importance_of_a_flat_landscape_is_refused(method):
 def test_points_at_which_all_score_the_same_have_no_importance(method):
     """As where no config has reached the goal yet."""
     made = landscape_of(by_learning_rate)
-    made.about["cube"][:, :, 0] = -200.0
-    made.about["cube"] = made.cube[:, :, [0, 1, 9]]
+    made.metadata["cube"][:, :, 0] = -200.0
+    made.metadata["cube"] = made.cube[:, :, [0, 1, 9]]
     table = analysis.importance(made, method=method)
     assert table["point 1"].isna().all()
     assert table["point 2"].notna().all()
@@ -123,7 +123,7 @@ def test_reliability_follows_spearman_and_brown():
     """Scores of variance 1 with noise of variance 1: halves of k seeds correlate as k / (k + 1)."""
     draw = np.random.default_rng(1)
     made = landscape_of(lambda config: 0.0)
-    made.about["cube"] = draw.normal(size=(5000, 1, 1)) + draw.normal(size=(5000, 10, 1))
+    made.metadata["cube"] = draw.normal(size=(5000, 1, 1)) + draw.normal(size=(5000, 10, 1))
     table = analysis.reliability(made, repetitions=20)
     assert table.seeds.to_list() == [1, 2, 3, 4, 5]
     np.testing.assert_allclose(table.correlation, [k / (k + 1) for k in range(1, 6)], atol=0.03)
@@ -131,7 +131,7 @@ def test_reliability_follows_spearman_and_brown():
 
 def test_configs_near_the_best():
     made = landscape_of(lambda config: 0.0)
-    made.about["cube"] = np.array([500.0, 499.0, 470.0, 300.0])[:, None, None]
+    made.metadata["cube"] = np.array([500.0, 499.0, 470.0, 300.0])[:, None, None]
     worst, best = TASK.return_range
     assert (worst, best) == (0.0, 500.0)
     assert analysis.near_best(made, (0.01, 0.1, 1.0)).configs.to_list() == [0.5, 0.75, 1.0]

@@ -47,9 +47,9 @@ def test_a_killed_build_ends_with_the_same_files(build):
     with pytest.raises(KeyboardInterrupt):
         build("killed", view=Killed)
     resumed = build("killed")
-    assert resumed.about == whole.about
+    assert resumed.metadata == whole.metadata
     assert resumed.name == f"ppo/ProbeMatching@full@{tiny.FIDELITY}"
-    assert resumed.about["files"]
+    assert resumed.metadata["files"]
 
 
 def test_a_longer_landscape_holds_the_shorter_one(build):
@@ -77,7 +77,7 @@ def test_no_seed_is_lost_or_trained_again_without_the_store(build, tmp_path):
     whole = build("whole")
     (tmp_path / "whole.sqlite").unlink()
     Started.recorded.clear()
-    assert build("whole", view=Started).about == whole.about
+    assert build("whole", view=Started).metadata == whole.metadata
     assert Started.recorded == [CONFIGS + 1, CONFIGS + 1]
 
 
@@ -89,7 +89,7 @@ def test_a_restore_that_was_killed_goes_on(build, tmp_path, monkeypatch):
         with pytest.raises(ZeroDivisionError):
             build("whole")
     Started.recorded.clear()
-    assert build("whole", view=Started).about == whole.about
+    assert build("whole", view=Started).metadata == whole.metadata
     assert Started.recorded == [CONFIGS + 1, CONFIGS + 1]
 
 
@@ -98,7 +98,7 @@ def test_a_shorter_landscape_is_taken_from_a_longer_one(build, tmp_path, monkeyp
     (parent,) = (tmp_path / "whole").iterdir()
     monkeypatch.setenv("ARL_LANDSCAPES", str(parent.parent))
     Started.recorded.clear()
-    assert build("short", configs=2, seeds=1, view=Started).about["num_configs"] == 3
+    assert build("short", configs=2, seeds=1, view=Started).metadata["num_configs"] == 3
     assert Started.recorded == [3]
 
 
@@ -119,4 +119,4 @@ def test_a_landscape_goes_on_without_its_store(build, tmp_path):
     Started.recorded.clear()
     moved = build("moved", view=Started)
     assert Started.recorded == [4, 0]
-    assert moved.about == whole.about
+    assert moved.metadata == whole.metadata

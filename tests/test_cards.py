@@ -69,7 +69,7 @@ def test_cards_are_the_same_when_made_again_and_not_under_checksum(landscape):
 
 def test_croissant_names_every_file_and_column(landscape):
     known = cards.croissant(landscape)
-    assert {file["@id"]: file["sha256"] for file in known["distribution"]} == landscape.about["files"]
+    assert {file["@id"]: file["sha256"] for file in known["distribution"]} == landscape.metadata["files"]
     for table in known["recordSet"]:
         fields = [field["source"] for field in table["field"]]
         schema = pq.read_schema(landscape.directory / f"{table['name']}.parquet")
@@ -102,7 +102,7 @@ def test_landscapes_are_in_the_wheel(tmp_path, landscape):
     (wheel,) = tmp_path.glob("arl-*.whl")
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
-    assert {f"landscapes/data/tiny/{file}" for file in ("landscape.json", *landscape.about["files"])} <= set(names)
+    assert {f"landscapes/data/tiny/{file}" for file in ("landscape.json", *landscape.metadata["files"])} <= set(names)
     assert "landscapes/templates/card.md" in names
     typed = {f"{package}/{file}" for package in ("arl", "hpo", "landscapes") for file in ("py.typed", "__init__.pyi")}
     assert typed | {"envs/py.typed"} <= set(names)

@@ -361,7 +361,7 @@ def test_a_comparison_shares_out_the_seeds_that_a_landscape_has(monkeypatch, num
 )
 def test_seeds_of_a_comparison_are_those_that_there_are(monkeypatch, there, given, tuning, tests):
     known = landscape_of(by_learning_rate, num_seeds=len(there))
-    known.about["seeds"] = there
+    known.metadata["seeds"] = there
     monkeypatch.setattr(catalogue, "available", lambda: {known.name: known})
     chosen = comparing.design(["sobol"], [known.task], objective="table", **given)
     assert (chosen.seeds, chosen.test_seeds) == (tuning, tests)

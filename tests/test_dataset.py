@@ -59,7 +59,7 @@ def records(tmp_path_factory):
 
 
 def written(directory, records):
-    return dataset.write(directory, collect.about(records), collect.tables(records), collect.build(records))
+    return dataset.write(directory, collect.metadata(records), collect.tables(records), collect.build(records))
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ def found(monkeypatch, landscape):
 
 def test_the_same_records_give_the_same_files(tmp_path, records, landscape):
     again = written(tmp_path / "again", records)
-    assert again.about == landscape.about
+    assert again.metadata == landscape.metadata
     for name in ("configs.parquet", "runs.parquet", "curves.parquet", "landscape.json"):
         assert (again.directory / name).read_bytes() == (landscape.directory / name).read_bytes()
 
@@ -85,7 +85,7 @@ def test_every_point_has_a_row(landscape):
     assert curves[curves.duplicated(["config", "seed", "point"])].empty
     assert int(curves.return_mean.isna().sum()) == 6 + TASK.num_points
     assert landscape.runs.status.value_counts().to_dict() == {"completed": 34, "diverged": 1, "failed": 1}
-    assert landscape.about["status"] == {"completed": 34, "diverged": 1, "failed": 1}
+    assert landscape.metadata["status"] == {"completed": 34, "diverged": 1, "failed": 1}
 
 
 def test_configs_come_back_as_they_were(landscape):
@@ -147,7 +147,7 @@ def test_conditions_that_are_none_are_refused(landscape, where):
 
 
 def test_loaded_by_the_name_of_its_task(found, landscape):
-    assert landscapes.load("dqn/CartPole-v1").about == landscape.about
+    assert landscapes.load("dqn/CartPole-v1").metadata == landscape.metadata
     assert "dqn/CartPole-v1" in catalogue.available()
     with pytest.raises(InputError, match="unknown landscape 'dqn/CartPole': did you mean 'dqn/CartPole-v1'"):
         landscapes.load("dqn/CartPole")

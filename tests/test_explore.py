@@ -183,7 +183,7 @@ def test_command(tmp_path, monkeypatch, landscape):
 def test_what_cannot_be_shown_is_refused(tmp_path, monkeypatch, landscape):
     with pytest.raises(InputError, match="at least one landscape, got none"):
         explorer.write_page([], tmp_path / "a.html")
-    monkeypatch.setitem(landscape.about["space"]["hyperparameters"][0], "name", "other")
+    monkeypatch.setitem(landscape.metadata["space"]["hyperparameters"][0], "name", "other")
     with pytest.raises(InputError, match="must have a column per hyperparameter, got none for 'other'"):
         explorer.write_page([landscape], tmp_path / "a.html")
     monkeypatch.setenv("ARL_LANDSCAPES", str(landscape.directory.parent))

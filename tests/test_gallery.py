@@ -29,14 +29,14 @@ def texts(path):
 
 
 def drawn(landscape, directory):
-    landscape.about["cube"] = landscape.cube[:, :, [0, 9]]
+    landscape.metadata["cube"] = landscape.cube[:, :, [0, 9]]
     paths = list(gallery.of_landscape(landscape, directory, "svg"))
     return {path.stem: path for path in paths}
 
 
 def test_all_analyses_are_drawn(tmp_path):
     made = landscape_of(by_learning_rate, noise=5.0, num_seeds=4)
-    made.about["cube"][:, :, 0] = 0.0  # nothing learnt yet
+    made.metadata["cube"][:, :, 0] = 0.0  # nothing learnt yet
     paths = drawn(made, tmp_path / "new")
     assert set(paths) == set(OF_LANDSCAPE)
     for path in paths.values():
@@ -57,7 +57,7 @@ def test_one_seed_and_a_default_that_is_best_leave_less_to_draw(tmp_path):
 def test_what_tasks_have_in_common_is_drawn(tmp_path):
     def task_of(name, score):
         made = landscape_of(score, num_seeds=2)
-        return dataclasses.replace(made, about={**made.about, "settings": {**TASK.settings(), "task": name}})
+        return dataclasses.replace(made, metadata={**made.metadata, "settings": {**TASK.settings(), "task": name}})
 
     two = [task_of("dqn/A-v0", by_learning_rate), task_of("dqn/B-v0", lambda config: config["final_epsilon"])]
     correlation, subsets = gallery.of_tasks(two, tmp_path, "svg")
@@ -70,7 +70,7 @@ def test_nothing_is_drawn_of_bad_input(tmp_path):
     made = landscape_of(by_learning_rate, num_seeds=1)
     with pytest.raises(InputError, match=r"must be a \.png, \.svg or \.pdf file, got 'importance\.gif'"):
         gallery.of_landscape(made, tmp_path, "gif")
-    made.about["cube"][:] = 1.0
+    made.metadata["cube"][:] = 1.0
     with pytest.raises(InputError, match="configs of different scores"):
         gallery.of_landscape(made, tmp_path, "png")
     assert not list(tmp_path.iterdir())

@@ -69,9 +69,9 @@ def arlbench(tmp_path_factory):
 
 def test_arlbench(arlbench):
     assert (arlbench.name, arlbench.source, arlbench.seeds) == (ARLBENCH, "ARLBench", [0, 1, 2])
-    assert arlbench.about["settings"]["fidelity"] == 8_000
-    assert arlbench.about["provenance"]["licence"] == "bsd-3-clause"
-    assert arlbench.about["status"] == {"completed": 24}
+    assert arlbench.metadata["settings"]["fidelity"] == 8_000
+    assert arlbench.metadata["provenance"]["licence"] == "bsd-3-clause"
+    assert arlbench.metadata["status"] == {"completed": 24}
     known = [[[performance(c, s, p) for p in range(4)] for s in (0, 1, 2)] for c in CONFIGS]
     np.testing.assert_allclose(arlbench.returns, known)
     assert arlbench.return_range == (-1800.0, -100.0)
@@ -84,10 +84,10 @@ def test_arlbench(arlbench):
         "use_target_network": False,
     }
     assert configs[3].keys() - configs[0].keys() == {"priority_alpha", "tau"}
-    by_name = {known["name"]: known for known in arlbench.about["space"]["hyperparameters"]}
+    by_name = {known["name"]: known for known in arlbench.metadata["space"]["hyperparameters"]}
     assert by_name["learning_rate"]["log"]
     assert by_name["batch_size"]["choices"] == [256, 512]
-    conditions = {known["child"]: known["parent"] for known in arlbench.about["space"]["conditions"]}
+    conditions = {known["child"]: known["parent"] for known in arlbench.metadata["space"]["conditions"]}
     assert conditions == {"priority_alpha": "prioritized", "tau": "use_target_network"}
 
 
@@ -194,10 +194,10 @@ def test_hporlbench(tmp_path):
         {"learning_rate": rate, "gamma": gamma, "clip_eps": 0.2} for rate, gamma in ((0.001, 0.9), (0.1, 1.0))
     ]
     assert set(dqn.plain_configs[0]) == {"learning_rate", "gamma", "initial_epsilon", "num_layers", "hidden_size"}
-    assert pong.about["settings"]["fidelity"] == 30_000
-    assert pong.about["status"] == {"completed": 3, "missing": 1}
+    assert pong.metadata["settings"]["fidelity"] == 30_000
+    assert pong.metadata["status"] == {"completed": 3, "missing": 1}
     assert pong.scores().score.to_list() == [2.5, 4.0]
-    assert pong.about["provenance"]["licence"] == "unknown"
+    assert pong.metadata["provenance"]["licence"] == "unknown"
 
 
 def test_objectives_answer_from_imported_landscapes(tmp_path, monkeypatch, arlbench):

@@ -12,8 +12,8 @@ from landscapes import task_similarity
 
 def task_of(name, score):
     made = landscape_of(score, num_seeds=2)
-    settings = {**made.about["settings"], "task": name}
-    return dataclasses.replace(made, about={**made.about, "settings": settings})
+    settings = {**made.metadata["settings"], "task": name}
+    return dataclasses.replace(made, metadata={**made.metadata, "settings": settings})
 
 
 def by(name):
@@ -26,9 +26,9 @@ def four():
     names = ["initial_epsilon", "final_epsilon", "learning_rate"]
     made = [task_of(f"dqn/{name}", by(name)) for name in names]
     for landscape in made:  # ranks, so that all three weigh the same
-        landscape.about["cube"][:] = 5 * np.argsort(np.argsort(landscape.cube, axis=0), axis=0)
+        landscape.metadata["cube"][:] = 5 * np.argsort(np.argsort(landscape.cube, axis=0), axis=0)
     mean = task_of("dqn/mean", by("initial_epsilon"))
-    mean.about["cube"][:] = np.mean([landscape.cube for landscape in made], axis=0)
+    mean.metadata["cube"][:] = np.mean([landscape.cube for landscape in made], axis=0)
     return [*made, mean]
 
 
@@ -60,14 +60,14 @@ def test_a_task_that_is_the_mean_of_all_stands_for_them(four):
 def test_tasks_without_common_configs_are_refused(four):
     with pytest.raises(InputError, match=r"at least 2, got \['dqn/mean'\]"):
         task_similarity.scores(four[3:])
-    other = MadeUp({**four[0].about, "configs": four[0].configs.assign(learning_rate=1e-3)}, None)
+    other = MadeUp({**four[0].metadata, "configs": four[0].configs.assign(learning_rate=1e-3)}, None)
     with pytest.raises(InputError, match=r"landscape dqn/initial_epsilon must have the configs of dqn/mean"):
         task_similarity.scores([four[3], other])
-    few = MadeUp({**four[0].about, "configs": four[0].configs[:9], "cube": four[0].cube[:9]}, None)
+    few = MadeUp({**four[0].metadata, "configs": four[0].configs[:9], "cube": four[0].cube[:9]}, None)
     with pytest.raises(InputError, match="subsets need at least 10 configs, got 9"):
         task_similarity.subsets([few, four[1]])
 
 
 def test_the_configs_that_all_have_are_compared(four):
-    few = MadeUp({**four[0].about, "configs": four[0].configs[:20], "cube": four[0].cube[:20]}, None)
+    few = MadeUp({**four[0].metadata, "configs": four[0].configs[:20], "cube": four[0].cube[:20]}, None)
     assert len(task_similarity.scores([few, four[1]])) == 20

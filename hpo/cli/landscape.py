@@ -37,13 +37,13 @@ def list_(as_json: JsonOption = False) -> None:
     rows = [
         {
             "landscape": name,
-            "configs": landscape.about["num_configs"],
+            "configs": landscape.metadata["num_configs"],
             "seeds": len(landscape.seeds),
-            "points": landscape.about["settings"]["num_points"],
-            "env steps": landscape.about["settings"]["fidelity"],
-            **{status: landscape.about["status"].get(status, 0) for status in ("diverged", "failed", "missing")},
+            "points": landscape.metadata["settings"]["num_points"],
+            "env steps": landscape.metadata["settings"]["fidelity"],
+            **{status: landscape.metadata["status"].get(status, 0) for status in ("diverged", "failed", "missing")},
             "MiB": round(
-                sum((landscape.directory / file).stat().st_size for file in landscape.about["files"]) / 2**20, 2
+                sum((landscape.directory / file).stat().st_size for file in landscape.metadata["files"]) / 2**20, 2
             ),
             "made with": landscape.made_with,
             "from": "the package" if landscape.ships else str(landscape.directory.parent),
@@ -71,7 +71,7 @@ def query(
     from landscapes import catalogue
 
     landscape = catalogue.get(name)
-    last = landscape.about["settings"]["num_points"]
+    last = landscape.metadata["settings"]["num_points"]
     point = last if point is None else point
     if not 1 <= point <= last:
         raise InputError(f"point must be in [1, {last}], got {point}")
@@ -221,7 +221,7 @@ def verify(
 
     for landscape in [catalogue.get(name)] if name else map(dataset.read, catalogue.paths()):
         landscape.verify()
-        print(f"{landscape.name}: {len(landscape.about['files'])} files as recorded, in {landscape.directory}")
+        print(f"{landscape.name}: {len(landscape.metadata['files'])} files as recorded, in {landscape.directory}")
 
 
 @app.command()
@@ -258,7 +258,7 @@ def import_(
 
     imported, left_out = importers.write(form, files, out or catalogue.directories()[0])
     for landscape in imported:
-        about, points = landscape.about, landscape.returns.size
+        about, points = landscape.metadata, landscape.returns.size
         counts = ", ".join(
             f"{about['status'].get(status, 0)} {status}" for status in ("completed", "diverged", "missing")
         )
@@ -273,7 +273,7 @@ def import_(
 def _size(landscape: "Landscape") -> str:
     from arl.text import plural
 
-    num_configs, num_seeds = landscape.about["num_configs"], len(landscape.seeds)
+    num_configs, num_seeds = landscape.metadata["num_configs"], len(landscape.seeds)
     return f"{landscape.name}: {plural(num_configs, 'config')} x {plural(num_seeds, 'seed')}"
 
 

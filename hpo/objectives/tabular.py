@@ -225,11 +225,11 @@ def check_mode(mode: str) -> None:
 
 def difference(landscape: Landscape, task: Task) -> str | None:
     """In what settings or space a landscape is not of the task as it is now: what it must have, and has; None if in none."""
-    settings = landscape.about["settings"]
+    settings = landscape.metadata["settings"]
     for key, value in task.settings().items():
         if dumps(settings.get(key)) != dumps(value):
             return f"{key} {value!r}, got {settings.get(key)!r}"
-    same_space = dumps(landscape.about["space"]) == dumps(task.space.to_serialized_dict())
+    same_space = dumps(landscape.metadata["space"]) == dumps(task.space.to_serialized_dict())
     return None if same_space else "the space of the task as it is now, got another"
 
 

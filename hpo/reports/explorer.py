@@ -67,7 +67,7 @@ def _embedded(landscape: Landscape) -> dict[str, Any]:
         "steps": landscape.steps,
         "range": list(landscape.return_range),
         "decimals": pages.score_decimals(landscape.return_range),
-        "hyperparameters": [_hyperparameter(known) for known in landscape.about["space"]["hyperparameters"]],
+        "hyperparameters": [_hyperparameter(known) for known in landscape.metadata["space"]["hyperparameters"]],
         "configs": {name: [pages.plain(value) for value in landscape.configs[name]] for name in names},
         "status": scores["status"].to_list(),
         "returns": _shortest(landscape.returns),

@@ -126,10 +126,10 @@ task = get  # as `hpo.task` for users
 
 def of_landscape(landscape: "Landscape") -> Task:
     """Return the task of a landscape; of an imported one, as its files say."""
-    settings = landscape.about["settings"]
+    settings = landscape.metadata["settings"]
     if landscape.source is None:
         return get(settings["task"], settings["preset"], settings["fidelity"])
-    return of_record(settings, landscape.about["space"])
+    return of_record(settings, landscape.metadata["space"])
 
 
 def of_record(settings: Mapping[str, Any], space: Mapping[str, Any]) -> Task:

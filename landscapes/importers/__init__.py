@@ -35,13 +35,13 @@ def write(name: str, paths: Sequence[Path], out: Path) -> tuple[list[Landscape],
         raise unknown("format", name, FORMATS)
     raws = list(FORMATS[name].read(paths))
     converted = [_converted(name, raw) for raw in raws]
-    names = [_name(about) for about, _ in converted]
+    names = [_name(metadata) for metadata, _ in converted]
     (most, count), *_ = Counter(names).most_common(1)
     if count > 1:
         raise InputError(f"files must be of different tasks, got {most} {count} times")
     landscapes = [
-        dataset.write(out / catalogue.directory_name(label), about, tables)
-        for label, (about, tables) in zip(names, converted, strict=True)
+        dataset.write(out / catalogue.directory_name(label), metadata, tables)
+        for label, (metadata, tables) in zip(names, converted, strict=True)
     ]
     for landscape in landscapes:
         cards.write(landscape)
@@ -51,8 +51,8 @@ def write(name: str, paths: Sequence[Path], out: Path) -> tuple[list[Landscape],
 def _converted(name: str, raw: RawLandscape) -> tuple[dict[str, Any], dict[str, pd.DataFrame]]:
     """Return what `landscape.json` says of a landscape, and its tables."""
     tables = convert.tables(raw)
-    return convert.about(name, FORMATS[name], raw, tables), tables
+    return convert.metadata(name, FORMATS[name], raw, tables), tables
 
 
-def _name(about: Mapping[str, Any]) -> str:
-    return dataset.label(about["settings"]["task"], about["settings"]["preset"])
+def _name(metadata: Mapping[str, Any]) -> str:
+    return dataset.label(metadata["settings"]["task"], metadata["settings"]["preset"])

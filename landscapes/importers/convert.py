@@ -44,7 +44,7 @@ def tables(raw: RawLandscape) -> dict[str, pd.DataFrame]:
     }
 
 
-def about(name: str, form: Format, raw: RawLandscape, tables: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
+def metadata(name: str, form: Format, raw: RawLandscape, tables: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
     """Return what `landscape.json` says: the task's settings, the space, the seeds, and where the files come from.
 
     Raises:
