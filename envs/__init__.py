@@ -1,6 +1,6 @@
-"""Environments: by name, in the gymnax 1.0 interface, stepped side by side."""
+"""Environments: by name, behind one contract, stepped side by side."""
 
 from arl.errors import InputError
-from envs.registry import EnvSpec, make, names, spec
+from envs.registry import EnvSpec, full_name, is_name, make, names, spec
 
-__all__ = ["EnvSpec", "InputError", "make", "names", "spec"]
+__all__ = ["EnvSpec", "InputError", "full_name", "is_name", "make", "names", "spec"]

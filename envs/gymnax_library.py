@@ -8,8 +8,11 @@ import jax
 import numpy as np
 from jaxtyping import Array, PRNGKeyArray
 
-from arl.errors import InputError
+from arl.errors import InputError, unknown
 from envs.base import EnvState, Obs, Params, Transition
+from envs.registry import checked_limit, checked_range
+
+MEMBERS = ("default_params", "reset_env", "step_env", "is_truncated", "action_space")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -37,37 +40,60 @@ class GymnaxEnv:
         return Transition(obs, state, reward, terminated, self.raw.is_truncated(state, params))
 
 
-def make(name: str) -> GymnaxEnv:
-    """Return the environment of gymnax with that id."""
+def make(name: str, episode_limit: int | None = None, **arguments: Any) -> GymnaxEnv:
+    """Return the environment of gymnax with that id; the arguments are those of its class.
+
+    Raises:
+        InputError: no such id.
+    """
     import gymnax
 
-    raw, params = gymnax.make(name)
-    return adapt(raw, params)
+    if name not in gymnax.registered_envs:
+        raise unknown("gymnax environment", name, gymnax.registered_envs)
+    raw, _ = gymnax.make(name, **arguments)
+    return adapt(raw, f"gymnax/{name}", episode_limit)
 
 
-def adapt(raw: Any, params: Params, return_range: tuple[float, float] | None = None) -> GymnaxEnv:
-    """Return an environment in gymnax's style in the form of `envs.base.Env`."""
+def adapt(
+    raw: Any, name: str, episode_limit: int | None = None, return_range: tuple[float, float] | None = None
+) -> GymnaxEnv:
+    """Return an environment in gymnax's style in the form of `envs.base.Env`.
+
+    Args:
+        raw: the environment.
+        name: what errors call it.
+        episode_limit: env steps of an episode; by default that of its params.
+        return_range: worst and best episode return, if known.
+
+    Raises:
+        InputError: it has no episode limit, actions that are neither discrete nor a box, or a wrong return range.
+    """
+    limit = getattr(raw.default_params, "max_steps_in_episode", None) if episode_limit is None else episode_limit
+    limit = checked_limit(name, limit)
+    params = raw.default_params
+    if episode_limit is not None:
+        params = params.replace(max_steps_in_episode=limit)
     space = raw.action_space(params)
     num_actions = int(space.n) if hasattr(space, "n") else None
-    low, high = (None, None) if num_actions is not None else _bounds(space, type(raw).__name__)
+    low, high = (None, None) if num_actions is not None else _bounds(space, name)
     derived = _DERIVED.get(type(raw).__name__, {}) if type(raw).__module__.startswith("gymnax.") else {}
     return GymnaxEnv(
         raw=raw,
         params=params,
-        episode_limit=int(params.max_steps_in_episode),
-        return_range=return_range,
+        episode_limit=limit,
+        return_range=None if return_range is None else checked_range(name, return_range),
         num_actions=num_actions,
         action_low=low,
         action_high=high,
         fixed_params={"max_steps_in_episode": "is the episode limit"}
-        | {name: f"follows from {sources}" for name, (sources, _) in derived.items()},
-        derive=lambda params: params.replace(**{name: value(params) for name, (_, value) in derived.items()}),
+        | {param: f"follows from {sources}" for param, (sources, _) in derived.items()},
+        derive=lambda params: params.replace(**{param: value(params) for param, (_, value) in derived.items()}),
     )
 
 
 def _bounds(space: Any, name: str) -> tuple[np.ndarray, np.ndarray]:
     if not all(hasattr(space, attribute) for attribute in ("low", "high", "shape")):
-        raise InputError(f"environment class {name} must have an action space that is discrete or a box, got {space!r}")
+        raise InputError(f"environment {name!r} must have an action space that is discrete or a box, got {space!r}")
     with jax.ensure_compile_time_eval():  # the space may make its bounds of jax arrays
         low, high = (np.broadcast_to(np.asarray(bound, np.float32), space.shape) for bound in (space.low, space.high))
     return low, high

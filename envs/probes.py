@@ -17,6 +17,9 @@ import jax.numpy as jnp
 from flax import struct
 from gymnax.environments import environment, spaces
 
+from arl.errors import unknown
+from envs import gymnax_library
+
 
 @struct.dataclass
 class ProbeState:
@@ -117,3 +120,20 @@ class Matching(Observed):
 
     def action_space(self, params=None):
         return spaces.Box(-2.0, 2.0, (1,), jnp.float32)
+
+
+PROBES: dict[str, type[_Probe]] = {
+    probe.__name__: probe for probe in (Constant, Observed, Delayed, Endless, Choice, Matching)
+}
+
+
+def make(name: str, episode_limit: int | None = None) -> gymnax_library.GymnaxEnv:
+    """Return the probe of that name.
+
+    Raises:
+        InputError: no such probe.
+    """
+    if name not in PROBES:
+        raise unknown("probe", name, PROBES)
+    probe = PROBES[name]()
+    return gymnax_library.adapt(probe, f"probes/{name}", episode_limit, probe.return_range)

@@ -1,18 +1,59 @@
 """Environments by name, and what an environment does not say of itself.
 
+A name is one of
+
+    CartPole-v1                                      registered here
+    gymnax/Breakout-MinAtar                          library/env
+    my_module:Maze, maze.py:Maze                     a class of the user's
+
+and may end in arguments, as in a URL: `brax/ant?backend=spring&reset_pool=256`. Two arguments are common to all:
+`reset_pool`, the number of start states in a pool, and `return_range`, the scale of scores. All others reach the library.
+
 Importing this module imports no environment library: gymnax alone costs seconds, and `arl --help` must not pay them.
 """
 
+import ast
 import dataclasses
 import functools
+import importlib
 import math
 import numbers
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from arl.errors import InputError, first_line, load_object, unknown
+from arl.errors import InputError, first_line, unknown
 
 if TYPE_CHECKING:
     from envs.base import Env
+
+
+@dataclasses.dataclass(frozen=True)
+class Library:
+    """A source of environments.
+
+    Attributes:
+        adapter: `module:function` that makes an `envs.base.Env` of an environment's name and arguments.
+        extra: the optional dependency group that installs the library, if it is not in the base install.
+        family: the family of its environments; those of some suites, told by the end of their name, have another.
+    """
+
+    adapter: str
+    family: str
+    extra: str | None = None
+    suites: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+LIBRARIES: dict[str, Library] = {
+    "gymnax": Library(
+        "envs.gymnax_library:make",
+        family="classic_control",
+        suites={"-MinAtar": "minatar", "-bsuite": "bsuite", "-misc": "misc"},
+    ),
+    "brax": Library("envs.brax_library:make", family="brax", extra="brax"),
+    "xminigrid": Library("envs.xminigrid_library:make", family="minigrid", extra="minigrid"),
+    "probes": Library("envs.probes:make", family="probe"),
+}
+USER_CLASS = Library("envs.user_class:make", family="custom")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,125 +63,165 @@ class EnvSpec:
     Attributes:
         episode_limit: env steps after which an episode is truncated.
         return_range: worst and best episode return, the scale on which scores are normalised; the worst is also the
-            score of a diverged run.
+            score of a diverged run. None where it is neither documented nor given.
         family: group of environments that share a published search space.
-        source: where it is made: `gymnax`, or `module:Class` of a gymnax-style class.
+        source: where it is made: `library/env`, or `module:Class` of the user's.
         extra: the optional dependency group that installs it, if it is not in the base install.
     """
 
     name: str
     episode_limit: int
-    return_range: tuple[float, float]
+    return_range: tuple[float, float] | None
     family: str
     source: str
     extra: str | None = None
 
+    @property
+    def missing(self) -> str | None:
+        """What a task still needs, in one line that says how to give it; None if nothing is missing."""
+        if self.return_range is not None:
+            return None
+        separator = "&" if "?" in self.name else "?"
+        return (
+            f"environment {self.name!r} has no documented return range, and scores need a scale: "
+            f"give it as '{self.name}{separator}return_range=WORST,BEST'"
+        )
 
-def _classic(name: str, episode_limit: int, worst: float, best: float) -> EnvSpec:
-    return EnvSpec(name, episode_limit, (worst, best), "classic_control", "gymnax")
+
+def _row(name: str, source: str, episode_limit: int, worst: float, best: float) -> EnvSpec:
+    library, _, env = source.partition("/")
+    return EnvSpec(name, episode_limit, (worst, best), _family(library, env), source, LIBRARIES[library].extra)
 
 
-def _probe(name: str, episode_limit: int, worst: float, best: float) -> EnvSpec:
-    return EnvSpec(f"Probe{name}", episode_limit, (worst, best), "probe", f"envs.probes:{name}")
+def _family(library: str, env: str) -> str:
+    row = LIBRARIES[library]
+    return next((family for end, family in row.suites.items() if env.endswith(end)), row.family)
 
 
+# Ranges of MinAtar: no reward is negative, and the best are the returns of gymnax's own PPO agents (README of gymnax 1.0.1).
+# Of MiniGrid: 0 for an episode that does not reach its goal, else 1 - 0.9 time / limit.
 SPECS: dict[str, EnvSpec] = {
     spec.name: spec
     for spec in (
-        _classic("CartPole-v1", 500, 0.0, 500.0),
-        _classic("Acrobot-v1", 500, -500.0, -60.0),
-        _classic("MountainCar-v0", 200, -200.0, -90.0),
-        _classic("MountainCarContinuous-v0", 999, -99.9, 99.0),
-        _classic("Pendulum-v1", 200, -1800.0, -100.0),
-        _probe("Constant", 1, 0.0, 1.0),
-        _probe("Observed", 1, -1.0, 1.0),
-        _probe("Delayed", 2, 0.0, 1.0),
-        _probe("Endless", 5, 0.0, 5.0),
-        _probe("Choice", 1, -1.0, 1.0),
-        _probe("Matching", 1, -9.0, 0.0),
+        _row("CartPole-v1", "gymnax/CartPole-v1", 500, 0.0, 500.0),
+        _row("Acrobot-v1", "gymnax/Acrobot-v1", 500, -500.0, -60.0),
+        _row("MountainCar-v0", "gymnax/MountainCar-v0", 200, -200.0, -90.0),
+        _row("MountainCarContinuous-v0", "gymnax/MountainCarContinuous-v0", 999, -99.9, 99.0),
+        _row("Pendulum-v1", "gymnax/Pendulum-v1", 200, -1800.0, -100.0),
+        _row("gymnax/Asterix-MinAtar", "gymnax/Asterix-MinAtar", 1000, 0.0, 15.0),
+        _row("gymnax/Breakout-MinAtar", "gymnax/Breakout-MinAtar", 1000, 0.0, 28.0),
+        _row("gymnax/Freeway-MinAtar", "gymnax/Freeway-MinAtar", 2500, 0.0, 58.0),
+        _row("gymnax/SpaceInvaders-MinAtar", "gymnax/SpaceInvaders-MinAtar", 1000, 0.0, 131.0),
+        _row("xminigrid/MiniGrid-DoorKey-5x5", "xminigrid/MiniGrid-DoorKey-5x5", 250, 0.0, 1.0),
+        _row("xminigrid/MiniGrid-EmptyRandom-5x5", "xminigrid/MiniGrid-EmptyRandom-5x5", 100, 0.0, 1.0),
+        _row("xminigrid/MiniGrid-FourRooms", "xminigrid/MiniGrid-FourRooms", 100, 0.0, 1.0),
+        _row("xminigrid/MiniGrid-Unlock", "xminigrid/MiniGrid-Unlock", 288, 0.0, 1.0),
+        _row("ProbeConstant", "probes/Constant", 1, 0.0, 1.0),
+        _row("ProbeObserved", "probes/Observed", 1, -1.0, 1.0),
+        _row("ProbeDelayed", "probes/Delayed", 2, 0.0, 1.0),
+        _row("ProbeEndless", "probes/Endless", 5, 0.0, 5.0),
+        _row("ProbeChoice", "probes/Choice", 1, -1.0, 1.0),
+        _row("ProbeMatching", "probes/Matching", 1, -9.0, 0.0),
     )
 }
+_RANGES = {spec.source: spec.return_range for spec in SPECS.values()}
 
 
-_NEEDED = ("default_params", "reset_env", "step_env", "is_truncated", "action_space", "return_range")
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """A name taken apart.
+
+    Attributes:
+        base: the name without arguments.
+        source: `library/env`, or `module:Class` of the user's.
+        arguments: those for the library.
+        reset_pool: the number of start states in a pool; None is the default.
+        return_range: the scale of scores; None is the environment's own.
+    """
+
+    base: str
+    source: str
+    arguments: Mapping[str, Any]
+    reset_pool: int | None = None
+    return_range: tuple[float, float] | None = None
+
+    @property
+    def library(self) -> Library:
+        """The source of the environment."""
+        return USER_CLASS if ":" in self.source else LIBRARIES[self.source.partition("/")[0]]
+
+    @property
+    def env(self) -> str:
+        """The name of the environment within its library."""
+        return self.source if ":" in self.source else self.source.partition("/")[2]
+
+    @property
+    def family(self) -> str:
+        """The group of environments that share a published search space."""
+        return self.library.family if ":" in self.source else _family(*self.source.split("/", 1))
 
 
 def names() -> list[str]:
-    """The registered environments."""
+    """Return the registered environments."""
     return list(SPECS)
 
 
-def spec(name: str) -> EnvSpec:
-    """What is known of an environment, registered or the user's own (`module:Class`, `file.py:Class`).
+def is_name(text: str) -> bool:
+    """Return whether a text has the form of an environment's name: registered, `library/env` or `module:Class`."""
+    base = text.partition("?")[0]
+    return base in SPECS or ":" in base or base.partition("/")[0] in LIBRARIES
 
-    A class of the user's must have a class attribute `return_range = (worst, best)`.
+
+def full_name(name: str, **arguments: Any) -> str:
+    """Return the name with more arguments written behind its question mark."""
+    if not arguments:
+        return name
+    written = "&".join(f"{key}={_written(value)}" for key, value in arguments.items())
+    return f"{name}{'&' if '?' in name else '?'}{written}"
+
+
+def parse(name: str) -> Request:
+    """Return the parts of a name.
 
     Raises:
-        InputError: unknown name, or a class that lacks what a task needs.
+        InputError: an unknown environment or library, arguments that are not `key=value`, or given twice, or a common
+            argument out of range.
     """
     if not isinstance(name, str):
         raise InputError(f"environment must be a name, got {name!r}")
-    if name in SPECS:
-        return SPECS[name]
-    if ":" not in name:
-        raise unknown("environment", name, SPECS)
-    return _custom_spec(name)
+    base, _, query = name.partition("?")
+    arguments = _arguments(name, query)
+    pool, return_range = arguments.pop("reset_pool", None), arguments.pop("return_range", None)
+    if pool is not None and (not isinstance(pool, int) or isinstance(pool, bool) or pool < 0):
+        raise InputError(f"reset_pool of environment {name!r} must be an integer from 0 up, got {pool!r}")
+    scale = None if return_range is None else checked_range(name, return_range)
+    return Request(base, _source(base), arguments, pool, scale)
 
 
-def make(name: str) -> "Env":
-    """Return the environment of that name.
+def spec(name: str, **arguments: Any) -> EnvSpec:
+    """Return the facts of an environment: registered ones from here, others from their library or class.
 
     Raises:
-        InputError: unknown name, or the environment's library is not installed.
+        InputError: unknown name, its library is not installed, or a class that lacks what an environment needs.
     """
-    known = spec(name)
-    try:
-        return _make_gymnax(name) if known.source == "gymnax" else _make_class(known.source)
-    except ModuleNotFoundError as error:
-        hint = f"pip install 'arl[{known.extra}]'" if known.extra else f"pip install {error.name}"
-        raise InputError(f"environment {name!r} needs the package {error.name!r}: {hint}") from error
+    return _spec(full_name(name, **arguments))
 
 
-def _make_gymnax(name: str) -> "Env":
-    from envs import gymnax_library
+def make(name: str, **arguments: Any) -> "Env":
+    """Return the environment of that name; keywords are arguments as those behind its question mark.
 
-    return gymnax_library.make(name)
-
-
-def _make_class(source: str) -> "Env":
-    from envs import gymnax_library
-
-    raw, params = _make_raw(source)
-    return gymnax_library.adapt(raw, params, raw.return_range)
+    Raises:
+        InputError: unknown name or argument, its library is not installed, or it can't be made.
+    """
+    return _make(full_name(name, **arguments))
 
 
-def _make_raw(source: str) -> tuple[Any, Any]:
-    cls = load_object(source, "environment")
-    missing = [needed for needed in _NEEDED if not hasattr(cls, needed)]
-    if missing:
-        raise InputError(
-            f"environment {source!r} must be gymnax-style with a class attribute return_range = (worst, best); "
-            f"it lacks {', '.join(missing)}"
-        )
-    try:
-        env = cls()
-        return env, env.default_params
-    except Exception as error:  # the user's class can fail in any way
-        raise InputError(
-            f"environment {source!r} can't be made: {type(error).__name__}: {first_line(error)}"
-        ) from error
+def checked_range(name: str, given: Any) -> tuple[float, float]:
+    """Return a return range as two numbers.
 
-
-@functools.cache
-def _custom_spec(name: str) -> EnvSpec:
-    env, params = _make_raw(name)
-    limit = getattr(params, "max_steps_in_episode", None)
-    if not isinstance(limit, numbers.Integral) or limit < 1:
-        raise InputError(f"environment {name!r} must have params with max_steps_in_episode >= 1, got {limit!r}")
-    return EnvSpec(name, int(limit), _return_range(name, env.return_range), "custom", name)
-
-
-def _return_range(name: str, given: Any) -> tuple[float, float]:
+    Raises:
+        InputError: it is not two finite numbers, worst < best.
+    """
     try:
         worst, best = (float(value) for value in given)
         if -math.inf < worst < best < math.inf:
@@ -150,3 +231,102 @@ def _return_range(name: str, given: Any) -> tuple[float, float]:
     raise InputError(
         f"environment {name!r} must have a return_range of two finite numbers, worst < best, got {given!r}"
     )
+
+
+def checked_limit(name: str, given: Any) -> int:
+    """Return an episode limit as an integer.
+
+    Raises:
+        InputError: it is no integer from 1 up.
+    """
+    if isinstance(given, numbers.Integral) and given >= 1:
+        return int(given)
+    if isinstance(given, float) and given >= 1 and given.is_integer():
+        return int(given)
+    raise InputError(f"environment {name!r} must have an episode limit of at least 1 env step, got {given!r}")
+
+
+@functools.cache
+def _spec(name: str) -> EnvSpec:
+    request = parse(name)
+    row = SPECS.get(request.base)
+    if row is not None and not request.arguments:
+        return dataclasses.replace(row, name=name, return_range=request.return_range or row.return_range)
+    env = _make(name)
+    return EnvSpec(
+        name=name,
+        episode_limit=env.episode_limit,
+        return_range=request.return_range or env.return_range or _documented_range(request),
+        family=request.family,
+        source=request.source,
+        extra=request.library.extra,
+    )
+
+
+def _documented_range(request: Request) -> tuple[float, float] | None:
+    """That of the same environment under its registered name; arguments make it another environment."""
+    return None if request.arguments else _RANGES.get(request.source)
+
+
+def _make(name: str) -> "Env":
+    request = parse(name)
+    library = request.library
+    try:
+        return _adapter(library)(request.env, **request.arguments)
+    except InputError:
+        raise
+    except ModuleNotFoundError as error:
+        hint = f"pip install 'arl[{library.extra}]'" if library.extra else f"pip install {error.name}"
+        raise InputError(f"environment {name!r} needs the package {error.name!r}: {hint}") from error
+    except Exception as error:  # a library or a user's class can fail in any way
+        raise InputError(f"environment {name!r} can't be made: {type(error).__name__}: {first_line(error)}") from error
+
+
+def _adapter(library: Library) -> "Callable[..., Env]":
+    module, _, function = library.adapter.partition(":")
+    return getattr(importlib.import_module(module), function)
+
+
+def _source(base: str) -> str:
+    if base in SPECS:
+        return SPECS[base].source
+    library, slash, env = base.partition("/")
+    if ":" in base:
+        return base
+    if slash and library not in LIBRARIES:
+        raise unknown("environment library", library, LIBRARIES)
+    if slash and env:
+        return base
+    raise unknown("environment", base, SPECS)
+
+
+def _arguments(name: str, query: str) -> dict[str, Any]:
+    arguments: dict[str, Any] = {}
+    for pair in query.split("&") if query else []:
+        key, equals, text = pair.partition("=")
+        if not (key.isidentifier() and equals):
+            raise InputError(f"arguments of environment {name!r} must be key=value joined by &, got {pair!r}")
+        if key in arguments:
+            raise InputError(f"environment {name!r} must get each argument once, got {key} twice")
+        arguments[key] = _read(text)
+    return arguments
+
+
+def _read(text: str) -> Any:
+    """A Python literal, `true` or `false`, else the text itself."""
+    if text in ("true", "false"):
+        return text == "true"
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple | list):
+        return ",".join(_written(item) for item in value)
+    if isinstance(value, str | numbers.Number):
+        return str(value)
+    raise InputError(f"arguments of an environment must be numbers, texts or tuples of them, got {value!r}")

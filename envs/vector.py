@@ -17,9 +17,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Key, PRNGKeyArray, PyTree
 
-import envs.registry
 from arl.errors import InputError, first_line, unknown
-from envs import base
+from envs import base, registry
 from envs.base import Env, EnvState, Obs, Params
 
 Start = tuple[Obs, EnvState]
@@ -248,15 +247,19 @@ class VectorEnv:
 _ARTICLES = {bool: "true or false", int: "an integer", float: "a number"}
 
 
-def make(name: str) -> VectorEnv:
+def make(name: str, **arguments: Any) -> VectorEnv:
     """Return the environment of that name, ready to be stepped side by side.
 
+    Keywords are arguments as those behind the name's question mark.
+
     Raises:
-        InputError: unknown name, its library is not installed, or a class of the user's that can't be stepped.
+        InputError: unknown name or argument, its library is not installed, or a class of the user's that can't be stepped.
     """
-    spec, env = envs.registry.spec(name), envs.registry.make(name)
-    made = VectorEnv(env, env.params, name, DEFAULT_POOL if env.dear_reset else 0)
-    if spec.family == "custom":
+    name = registry.full_name(name, **arguments)
+    request, env = registry.parse(name), registry.make(name)
+    pool = request.reset_pool if request.reset_pool is not None else DEFAULT_POOL if env.dear_reset else 0
+    made = VectorEnv(env, env.params, name, pool)
+    if request.library is registry.USER_CLASS:
         _check(made, name)
     return made
 

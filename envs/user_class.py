@@ -1,0 +1,48 @@
+"""A class of the user's as an environment: in gymnax's style, or one that fulfils `envs.base.Env` itself."""
+
+import inspect
+from typing import Any
+
+from arl.errors import InputError, load_object, unknown
+from envs import gymnax_library
+from envs.base import MEMBERS, Env
+
+
+def make(path: str, **arguments: Any) -> Env:
+    """Return the environment that a class makes of the arguments.
+
+    Args:
+        path: `module:Class` or `file.py:Class`.
+        arguments: those of the class's constructor, and `episode_limit` for one in gymnax's style.
+
+    Raises:
+        InputError: there is no such class, it lacks what an environment needs, or it takes no such argument.
+    """
+    cls = load_object(path, "environment")
+    if not hasattr(cls, "step_env"):
+        env = _constructed(cls, path, arguments)
+        _check_members(env, MEMBERS, path)
+        return env
+    _check_members(cls, gymnax_library.MEMBERS, path)
+    limit = arguments.pop("episode_limit", None)
+    raw = _constructed(cls, path, arguments)
+    return gymnax_library.adapt(raw, path, limit, getattr(raw, "return_range", None))
+
+
+def _constructed(cls: Any, path: str, arguments: dict[str, Any]) -> Any:
+    parameters = inspect.signature(cls).parameters.values()
+    names = [parameter.name for parameter in parameters if parameter.kind is not parameter.VAR_KEYWORD]
+    takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
+    for argument in arguments:
+        if argument not in names and not takes_any:
+            raise unknown(f"argument of environment {path!r}", argument, names)
+    return cls(**arguments)
+
+
+def _check_members(candidate: Any, members: tuple[str, ...], path: str) -> None:
+    missing = [member for member in members if not hasattr(candidate, member)]
+    if missing:
+        raise InputError(
+            f"environment {path!r} must be in gymnax's style ({', '.join(gymnax_library.MEMBERS)}) "
+            f"or have what envs.base.Env names; it lacks {', '.join(missing)}"
+        )
