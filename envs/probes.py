@@ -30,14 +30,18 @@ class ProbeState:
 
 
 class _Probe(environment.Environment):
-    """The parts that probes share; each gives its limit, reward and observation."""
+    """The parts that probes share; each gives its length, reward and observation.
+
+    Those that terminate do so one step before the limit: an end at the limit could be either.
+    """
 
     length = 1
+    limit = 2
     return_range = (0.0, 1.0)
 
     @property
     def default_params(self) -> environment.EnvParams:
-        return environment.EnvParams(max_steps_in_episode=self.length)
+        return environment.EnvParams(max_steps_in_episode=self.limit)
 
     def reset_env(self, key, params):
         sign = jnp.where(jax.random.bernoulli(key), 1.0, -1.0)
@@ -85,6 +89,7 @@ class Delayed(_Probe):
     """Two steps, only the second is rewarded."""
 
     length = 2
+    limit = 3
 
     def get_obs(self, state, params=None, key=None):
         return state.time[None].astype(jnp.float32)
@@ -96,7 +101,7 @@ class Delayed(_Probe):
 class Endless(_Probe):
     """Reward 1 for ever: its episodes are only ever truncated."""
 
-    length = 5
+    limit = 5
     return_range = (0.0, 5.0)
 
     def is_terminated(self, state, params):

@@ -21,6 +21,8 @@ import numbers
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from arl.errors import InputError, first_line, unknown
 
 if TYPE_CHECKING:
@@ -116,12 +118,12 @@ SPECS: dict[str, EnvSpec] = {
         _row("xminigrid/MiniGrid-EmptyRandom-5x5", "xminigrid/MiniGrid-EmptyRandom-5x5", 100, 0.0, 1.0),
         _row("xminigrid/MiniGrid-FourRooms", "xminigrid/MiniGrid-FourRooms", 100, 0.0, 1.0),
         _row("xminigrid/MiniGrid-Unlock", "xminigrid/MiniGrid-Unlock", 288, 0.0, 1.0),
-        _row("ProbeConstant", "probes/Constant", 1, 0.0, 1.0),
-        _row("ProbeObserved", "probes/Observed", 1, -1.0, 1.0),
-        _row("ProbeDelayed", "probes/Delayed", 2, 0.0, 1.0),
+        _row("ProbeConstant", "probes/Constant", 2, 0.0, 1.0),
+        _row("ProbeObserved", "probes/Observed", 2, -1.0, 1.0),
+        _row("ProbeDelayed", "probes/Delayed", 3, 0.0, 1.0),
         _row("ProbeEndless", "probes/Endless", 5, 0.0, 5.0),
-        _row("ProbeChoice", "probes/Choice", 1, -1.0, 1.0),
-        _row("ProbeMatching", "probes/Matching", 1, -9.0, 0.0),
+        _row("ProbeChoice", "probes/Choice", 2, -1.0, 1.0),
+        _row("ProbeMatching", "probes/Matching", 2, -9.0, 0.0),
     )
 }
 _RANGES = {spec.source: spec.return_range for spec in SPECS.values()}
@@ -239,9 +241,12 @@ def checked_limit(name: str, given: Any) -> int:
     Raises:
         InputError: it is no integer from 1 up.
     """
-    if isinstance(given, numbers.Integral) and given >= 1:
-        return int(given)
-    if isinstance(given, float) and given >= 1 and given.is_integer():
+    if (
+        isinstance(given, int | np.integer | float)
+        and not isinstance(given, bool)
+        and given >= 1
+        and given == int(given)
+    ):
         return int(given)
     raise InputError(f"environment {name!r} must have an episode limit of at least 1 env step, got {given!r}")
 

@@ -18,7 +18,15 @@ def make(path: str, **arguments: Any) -> Env:
     Raises:
         InputError: there is no such class, it lacks what an environment needs, or it takes no such argument.
     """
-    cls = load_object(path, "environment")
+    return of_class(load_object(path, "environment"), path, **arguments)
+
+
+def of_class(cls: Any, path: str, **arguments: Any) -> Env:
+    """Return the environment that a class makes of the arguments; `path` is what errors call it.
+
+    Raises:
+        InputError: as `make`.
+    """
     if not hasattr(cls, "step_env"):
         env = _constructed(cls, path, arguments)
         _check_members(env, MEMBERS, path)

@@ -18,7 +18,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Key, PRNGKeyArray, PyTree
 
 from arl.errors import InputError, first_line, unknown
-from envs import base, registry
+from envs import base, checks, registry
 from envs.base import Env, EnvState, Obs, Params
 
 Start = tuple[Obs, EnvState]
@@ -86,7 +86,7 @@ class VectorEnv:
     @functools.cached_property
     def obs_spec(self) -> PyTree[jax.ShapeDtypeStruct]:
         """Shape and dtype of each array of one observation."""
-        obs, _ = jax.eval_shape(VectorEnv(self.env, self.env.params)._reset_one, jax.random.key(0))
+        obs, _ = jax.eval_shape(VectorEnv(self.env, self.env.params).reset_one, jax.random.key(0))
         return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), obs)
 
     @property
@@ -124,23 +124,24 @@ class VectorEnv:
             InputError: an unknown or a fixed name, a value that is no finite number of the param's type, or a param that
                 can't be traced or changes the shape of an observation.
         """
-        for name, value in values.items():
-            self._check_param(name, value)
         if not values:
             return
         defaults = self.param_defaults
+        for param, value in values.items():
+            self._check_param_name(param)
+            checks.check_number(self.name, param, value, defaults[param])
         traced = {name: jax.ShapeDtypeStruct((), _dtype(defaults[name])) for name in values}
         try:
-            start = jax.eval_shape(lambda params: self.with_params(params)._first_step(jax.random.key(0))[0], traced)
+            start = jax.eval_shape(lambda params: self.with_params(params).first_step(jax.random.key(0))[0], traced)
         except Exception as error:  # the library or the user's class can fail in any way
             raise InputError(
                 f"parameters {', '.join(values)} of environment {self.name!r} can't vary: "
                 f"{type(error).__name__}: {first_line(error)}"
             ) from error
-        if described(start[0]) != described(self.obs_spec):
+        if checks.described(start[0]) != checks.described(self.obs_spec):
             raise InputError(
                 f"parameters {', '.join(values)} of environment {self.name!r} must leave observations as they are, "
-                f"got {described(start[0])} instead of {described(self.obs_spec)}"
+                f"got {checks.described(start[0])} instead of {checks.described(self.obs_spec)}"
             )
 
     def with_params(self, values: Mapping[str, Array | float]) -> "VectorEnv":
@@ -165,7 +166,7 @@ class VectorEnv:
 
     def reset(self, key: PRNGKeyArray, shape: tuple[int, ...]) -> Start:
         """Return fresh start states, with leading axes `shape`: observations and states."""
-        reset = self._reset_one
+        reset = self.reset_one
         for _ in shape:
             reset = jax.vmap(reset)
         return reset(jax.random.split(key, shape))
@@ -191,7 +192,7 @@ class VectorEnv:
 
         Actions are `(env,)` if discrete, else `(env, action)` in the env's own units; they are clipped to its bounds.
         """
-        next_obs, next_state, reward, terminated, truncated = jax.vmap(self._step_one)(keys, state, action)
+        next_obs, next_state, reward, terminated, truncated = jax.vmap(self.step_one)(keys, state, action)
         done = terminated | truncated
         obs, state = jax.tree.map(
             lambda new, old: jnp.where(done.reshape(done.shape + (1,) * (old.ndim - 1)), new, old),
@@ -200,20 +201,22 @@ class VectorEnv:
         )
         return Step(state, obs, next_obs, reward, terminated, truncated)
 
-    def _reset_one(self, key: PRNGKeyArray) -> Start:
+    def reset_one(self, key: PRNGKeyArray) -> Start:
+        """Return a start of one env."""
         return strong(self.env.reset(key, self.params))
 
-    def _step_one(self, key: PRNGKeyArray, state: EnvState, action: Array) -> base.Transition:
+    def step_one(self, key: PRNGKeyArray, state: EnvState, action: Array) -> base.Transition:
+        """Return what an action of one env leads to; never both terminated and truncated."""
         obs, state, reward, terminated, truncated = self.env.step(key, state, self._native(action), self.params)
         terminated = jnp.asarray(terminated, bool)
         truncated = jnp.asarray(truncated, bool) & ~terminated
         return base.Transition(strong(obs), strong(state), jnp.asarray(reward, jnp.float32), terminated, truncated)
 
-    def _first_step(self, key: PRNGKeyArray) -> tuple[Start, base.Transition]:
-        """A start, and where one action leads to."""
-        start = self._reset_one(key)
+    def first_step(self, key: PRNGKeyArray) -> tuple[Start, base.Transition]:
+        """Return a start of one env, and what one action leads to."""
+        start = self.reset_one(key)
         action = jnp.zeros((), jnp.int32) if self.discrete else self.scaled(jnp.zeros(self.action_size))
-        return start, self._step_one(key, start[1], action)
+        return start, self.step_one(key, start[1], action)
 
     @functools.cached_property
     def _bounds(self) -> np.ndarray:
@@ -233,19 +236,6 @@ class VectorEnv:
         if name not in self.param_defaults:
             raise unknown(f"parameter of environment {self.name!r}", name, self.param_defaults)
 
-    def _check_param(self, name: str, value: Any) -> None:
-        self._check_param_name(name)
-        default = self.param_defaults[name]
-        if not _is_of_type(value, type(default)):
-            raise InputError(
-                f"parameter {name!r} of environment {self.name!r} must be {_ARTICLES[type(default)]}, got {value!r}"
-            )
-        if not math.isfinite(value):
-            raise InputError(f"parameter {name!r} of environment {self.name!r} must be finite, got {value!r}")
-
-
-_ARTICLES = {bool: "true or false", int: "an integer", float: "a number"}
-
 
 def make(name: str, **arguments: Any) -> VectorEnv:
     """Return the environment of that name, ready to be stepped side by side.
@@ -260,31 +250,8 @@ def make(name: str, **arguments: Any) -> VectorEnv:
     pool = request.reset_pool if request.reset_pool is not None else DEFAULT_POOL if env.dear_reset else 0
     made = VectorEnv(env, env.params, name, pool)
     if request.library is registry.USER_CLASS:
-        _check(made, name)
+        checks.check(made)
     return made
-
-
-def _check(env: VectorEnv, name: str) -> None:
-    """Refuse an env that can't be traced, or whose steps give other shapes and types than its resets."""
-    try:
-        start, after = jax.eval_shape(env._first_step, jax.random.key(0))
-    except Exception as error:  # the user's class can fail in any way
-        raise InputError(
-            f"environment {name!r} can't be stepped: {type(error).__name__}: {first_line(error)}"
-        ) from error
-    by_reset, by_step = described(start), described((after.obs, after.state))
-    if by_reset != by_step:
-        raise InputError(
-            f"environment {name!r} must give the same shapes and types by reset_env and step_env, "
-            f"got {by_reset} and {by_step}"
-        )
-    if after.reward.shape:
-        raise InputError(f"environment {name!r} must give one number as reward, got shape {after.reward.shape}")
-
-
-def described(tree: PyTree) -> PyTree[str]:
-    """Return a pytree of arrays with each array's dtype and shape in words: `float32(4,)`."""
-    return jax.tree.map(lambda x: f"{x.dtype}{x.shape}", tree)
 
 
 def strong(tree: PyTree) -> PyTree[Array]:
@@ -297,13 +264,6 @@ def _strong(leaf: Any) -> Array:
     if jnp.issubdtype(leaf.dtype, jax.dtypes.extended):  # random keys
         return leaf
     return jax.lax.convert_element_type(leaf, leaf.dtype)
-
-
-def _is_of_type(value: Any, wanted: type) -> bool:
-    """Whether a value is a truth value, an integer or a number, none of which counts as another but integers as numbers."""
-    if wanted is bool or isinstance(value, bool | np.bool_):
-        return wanted is bool and isinstance(value, bool | np.bool_)
-    return isinstance(value, numbers.Integral if wanted is int else numbers.Real)
 
 
 def _dtype(default: bool | int | float) -> np.dtype:

@@ -53,8 +53,8 @@ def _envs() -> Rows:
             "env": spec.name,
             "family": spec.family,
             "episode limit": spec.episode_limit,
-            "worst return": spec.return_range[0],
-            "best return": spec.return_range[1],
+            "worst return": spec.return_range[0] if spec.return_range else None,
+            "best return": spec.return_range[1] if spec.return_range else None,
             "extra": spec.extra or "",
         }
         for spec in specs

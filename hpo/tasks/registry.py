@@ -110,7 +110,7 @@ def get(name: str, preset: str = "published", fidelity: int | None = None) -> Ta
         return _of_imported(name, preset, fidelity)
     if algorithm not in MODULES or not env:
         raise unknown("task", name, names())
-    if env not in of_algorithm(algorithm).SETTINGS and env not in envs.names() and ":" not in env:
+    if env not in of_algorithm(algorithm).SETTINGS and not envs.is_name(env):
         raise unknown("task", name, names())
     if preset not in PRESETS:
         raise unknown("space", preset, PRESETS)
@@ -167,6 +167,8 @@ def _task(name: str, algorithm: str, env: str, preset: str, fidelity: int | None
     from arl import algorithms, config
 
     spec, tasks = envs.spec(env), of_algorithm(algorithm)
+    if spec.return_range is None:
+        raise InputError(f"{spec.missing}")
     settings = tasks.SETTINGS.get(env, EnvSettings())
     usual = settings.fidelity(preset)
     steps = fidelity or usual

@@ -152,7 +152,7 @@ def _return_range(env: str, returns: pd.Series) -> list[float]:
     """Return the env's range, if the env is one of ours, widened to the returns of the files."""
     if not returns.notna().any():
         raise InputError(f"files of {env} must hold at least one finite return, got none")
-    bounds = list(SPECS[env].return_range) if env in SPECS else []
+    bounds = list(SPECS[env].return_range or ()) if env in SPECS else []
     return [min([float(returns.min()), *bounds]), max([float(returns.max()), *bounds])]
 
 

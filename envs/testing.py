@@ -1,0 +1,161 @@
+"""The conformance suite for environments: what every environment must do, checked by playing it.
+
+>>> from envs.testing import check_env
+>>> check_env(Maze)                   # a class, an object, or a name: registered, library/env, `file.py:Class`
+>>> check_env("brax/ant", num_steps=20, backend="spring")
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from arl.errors import InputError
+from envs import checks, user_class, vector
+from envs.base import Env
+from envs.vector import VectorEnv
+
+NUM_ENVS = 4
+NUM_LOOP_STEPS = 3
+
+
+def check_env(env: str | type | Env, num_steps: int | None = None, **arguments: Any) -> None:
+    """Check that an environment keeps the contract of `docs/environments.md`.
+
+    Resets and steps give the same shapes and types, a scalar reward and finite numbers. Episodes end by the limit, are
+    truncated only there, and the limit is no part of `terminated`. Steps side by side in a compiled program are those of a
+    loop, and the same key gives the same bits. Params that may vary can be traced, and given their defaults change nothing.
+
+    Args:
+        env: the environment, its class, or its name.
+        num_steps: env steps to play; by default two more than the limit.
+        arguments: those of the class's constructor, or of the name.
+
+    Raises:
+        AssertionError: the first promise that is broken, in one line with the name of the environment.
+    """
+    try:
+        made = _made(env, arguments)
+        checks.check(made)
+        made.check_params(made.param_defaults)
+    except InputError as error:
+        raise AssertionError(str(error)) from error
+    where = f"environment {made.name!r}"
+    play = _play(made, made.episode_limit + 2 if num_steps is None else num_steps)
+    _check_numbers(play, where)
+    _check_ends(play, made, where)
+    _check_loop(made, where)
+    _check_default_params(made, where)
+    _check_drawing(made, where)
+
+
+class Play(NamedTuple):
+    """Random actions in a few envs; leaves have axes `(time, env)`. `at_limit`: the episode has reached the limit."""
+
+    obs: Any
+    reward: np.ndarray
+    terminated: np.ndarray
+    truncated: np.ndarray
+    at_limit: np.ndarray
+
+
+def _made(env: str | type | Env, arguments: dict[str, Any]) -> VectorEnv:
+    if isinstance(env, str):
+        return vector.make(env, **arguments)
+    name = env.__name__ if isinstance(env, type) else type(env).__name__
+    made = user_class.of_class(env if isinstance(env, type) else lambda: env, name, **arguments)
+    return VectorEnv(made, made.params, name)
+
+
+def _play(env: VectorEnv, num_steps: int) -> Play:
+    program = jax.jit(_rollout, static_argnums=(0, 2))
+    steps, again = (jax.device_get(program(env, jax.random.key(0), num_steps)) for _ in range(2))
+    same = all(x.tobytes() == y.tobytes() for x, y in zip(jax.tree.leaves(steps), jax.tree.leaves(again), strict=True))
+    assert same, f"environment {env.name!r} must give the same bits for the same key, got others"
+    done = steps.terminated | steps.truncated
+    return Play(steps.next_obs, steps.reward, steps.terminated, steps.truncated, _lengths(done) >= env.episode_limit)
+
+
+def _rollout(env: VectorEnv, key: jax.Array, num_steps: int) -> vector.Step:
+    shape = (num_steps, NUM_ENVS)
+    key_start, key_fresh, key_action, key_step = jax.random.split(key, 4)
+    starts = env.starts(key_fresh, shape)
+    actions = jax.vmap(jax.vmap(lambda key: checks.random_action(env, key)))(jax.random.split(key_action, shape))
+
+    def step(state: Any, drawn: Any) -> tuple[Any, vector.Step]:
+        keys, action, picks = drawn
+        after = env.step(keys, state, action, env.fresh(starts.pool, picks))
+        return after.state, after
+
+    _, start = env.reset(key_start, (NUM_ENVS,))
+    _, steps = jax.lax.scan(step, start, (jax.random.split(key_step, shape), actions, starts.picks))
+    return steps
+
+
+def _lengths(done: np.ndarray) -> np.ndarray:
+    """How long each env's episode is after each step."""
+    lengths, length = np.zeros(done.shape, int), np.zeros(done.shape[1], int)
+    for t, ended in enumerate(done):
+        lengths[t] = length = length + 1
+        length = np.where(ended, 0, length)
+    return lengths
+
+
+def _check_numbers(play: Play, where: str) -> None:
+    assert np.isfinite(play.reward).all(), f"{where} must give finite rewards, got {_first_not_finite(play.reward)}"
+    for leaf in jax.tree.leaves(play.obs):
+        if np.issubdtype(leaf.dtype, np.floating):
+            assert np.isfinite(leaf).all(), f"{where} must give finite observations, got {_first_not_finite(leaf)}"
+
+
+def _first_not_finite(values: np.ndarray) -> float:
+    return float(values[~np.isfinite(values)][0])
+
+
+def _check_ends(play: Play, env: VectorEnv, where: str) -> None:
+    early = int((play.truncated & ~play.at_limit).sum())
+    assert not early, f"{where} must truncate episodes at its limit of {env.episode_limit} only, got {early} before it"
+    missed = int((play.at_limit & ~play.terminated & ~play.truncated).sum())
+    assert not missed, f"{where} must end episodes by its limit of {env.episode_limit}, got {missed} that went on"
+    if not checks.has_clock(env) and play.at_limit.any():
+        only_there = (play.terminated == play.at_limit).all()
+        assert not only_there, (
+            f"{where} must leave its time limit of {env.episode_limit} env steps out of terminated, got episodes that "
+            "all terminate just there (if that is their natural end, give a limit beyond it)"
+        )
+
+
+def _check_loop(env: VectorEnv, where: str) -> None:
+    """Start and step one env alone, and compare with the same side by side with others."""
+
+    def play(key: jax.Array) -> Any:
+        def step(state: Any, key: jax.Array) -> tuple[Any, Any]:
+            key_action, key_step = jax.random.split(key)
+            after = env.step_one(key_step, state, checks.random_action(env, key_action))
+            return after.state, (after.obs, after.reward, after.terminated)
+
+        obs, state = env.reset_one(key)
+        return obs, jax.lax.scan(step, state, jax.random.split(key, NUM_LOOP_STEPS))[1]
+
+    keys = jax.random.split(jax.random.key(2), NUM_ENVS)
+    together, alone = jax.device_get((jax.jit(jax.vmap(play))(keys), jax.jit(play)(keys[0])))
+    for one, other in zip(jax.tree.leaves(together), jax.tree.leaves(alone), strict=True):
+        assert np.allclose(one[0], other, rtol=1e-3, atol=1e-4), (
+            f"{where} must give the same alone and side by side, got {other!r} and {one[0]!r}"
+        )
+
+
+def _check_default_params(env: VectorEnv, where: str) -> None:
+    given = env.with_params(env.param_defaults).params
+    same = jax.tree.map(lambda one, other: bool(np.allclose(one, other)), given, env.params)
+    assert all(jax.tree.leaves(same)), f"{where} must keep its params if given their defaults, got {given}"
+
+
+def _check_drawing(env: VectorEnv, where: str) -> None:
+    if not hasattr(env.env, "draw"):
+        return
+    _, state = env.reset_one(jax.random.key(0))
+    picture = np.asarray(env.env.draw(state, env.params))
+    assert picture.ndim == 3, f"{where} must draw a picture (height, width, 3), got shape {picture.shape}"
+    assert picture.shape[2] == 3, f"{where} must draw a picture (height, width, 3), got shape {picture.shape}"
+    assert picture.dtype == np.uint8, f"{where} must draw a picture of uint8, got {picture.dtype}"
