@@ -1,8 +1,10 @@
 """Environments of Brax: its raw environments, without the wrappers for episodes and resets."""
 
+import contextlib
 import dataclasses
 import inspect
 import warnings
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import jax
@@ -13,6 +15,8 @@ from jaxtyping import Array, Int, PRNGKeyArray
 from arl.errors import unknown
 from envs.base import EnvState, Obs, Params, Transition
 from envs.registry import checked_limit
+
+BACKENDS = ("mjx", "generalized", "spring", "positional")
 
 
 class BraxState(NamedTuple):
@@ -55,10 +59,8 @@ def make(name: str, episode_limit: int = 1000, backend: str = "mjx", **arguments
     Raises:
         InputError: no such environment, backend or argument.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # that its environments move to another package
+    with _quiet():
         from brax import envs as brax_envs
-
     classes = brax_envs._envs
     if name not in classes:
         raise unknown("brax environment", name, classes)
@@ -68,15 +70,21 @@ def make(name: str, episode_limit: int = 1000, backend: str = "mjx", **arguments
     for argument in arguments:
         if argument not in allowed:
             raise unknown(f"argument of environment 'brax/{name}'", argument, allowed)
-    raw = brax_envs.get_environment(name, backend=backend, **arguments)
+    with _quiet():
+        raw = brax_envs.get_environment(name, backend=backend, **arguments)
     bound = np.ones(raw.action_size, np.float32)
     return BraxEnv(raw, checked_limit(f"brax/{name}", episode_limit), -bound, bound)
-
-
-BACKENDS = ("mjx", "generalized", "spring", "positional")
 
 
 def _argument_names(*classes: type) -> list[str]:
     """Arguments of an environment's class and of the class that gets the rest."""
     names = dict.fromkeys(name for cls in classes for name in inspect.signature(cls).parameters)
     return ["episode_limit", *(name for name in names if name not in ("sys", "kwargs", "debug"))]
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep what MuJoCo prints about Warp, and what Brax warns about its successor, out of the output of a command."""
+    with warnings.catch_warnings(), contextlib.redirect_stdout(None):
+        warnings.simplefilter("ignore")
+        yield

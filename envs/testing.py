@@ -62,9 +62,11 @@ class Play(NamedTuple):
 def _made(env: str | type | Env, arguments: dict[str, Any]) -> VectorEnv:
     if isinstance(env, str):
         return vector.make(env, **arguments)
-    name = env.__name__ if isinstance(env, type) else type(env).__name__
-    made = user_class.of_class(env if isinstance(env, type) else lambda: env, name, **arguments)
-    return VectorEnv(made, made.params, name)
+    if isinstance(env, type):
+        made = user_class.of_class(env, env.__name__, **arguments)
+        return VectorEnv(made, made.params, env.__name__)
+    made = user_class.of_object(env, type(env).__name__, **arguments)
+    return VectorEnv(made, made.params, type(env).__name__)
 
 
 def _play(env: VectorEnv, num_steps: int) -> Play:

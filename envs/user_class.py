@@ -27,14 +27,29 @@ def of_class(cls: Any, path: str, **arguments: Any) -> Env:
     Raises:
         InputError: as `make`.
     """
-    if not hasattr(cls, "step_env"):
-        env = _constructed(cls, path, arguments)
-        _check_members(env, MEMBERS, path)
-        return env
+    if _fulfils_contract(cls):
+        return of_object(_constructed(cls, path, arguments), path)
     _check_members(cls, gymnax_library.MEMBERS, path)
     limit = arguments.pop("episode_limit", None)
-    raw = _constructed(cls, path, arguments)
-    return gymnax_library.adapt(raw, path, limit, getattr(raw, "return_range", None))
+    return of_object(_constructed(cls, path, arguments), path, limit)
+
+
+def of_object(env: Any, path: str, episode_limit: int | None = None) -> Env:
+    """Return an object as an environment; the limit is for one in gymnax's style.
+
+    Raises:
+        InputError: it lacks what an environment needs.
+    """
+    if _fulfils_contract(env):
+        _check_members(env, MEMBERS, path)
+        return env
+    _check_members(env, gymnax_library.MEMBERS, path)
+    return gymnax_library.adapt(env, path, episode_limit, getattr(env, "return_range", None))
+
+
+def _fulfils_contract(candidate: Any) -> bool:
+    """Whether it means to fulfil `envs.base.Env` itself; classes in gymnax's style have `reset` and `step` as well."""
+    return not hasattr(candidate, "step_env") and (hasattr(candidate, "reset") or hasattr(candidate, "step"))
 
 
 def _constructed(cls: Any, path: str, arguments: dict[str, Any]) -> Any:

@@ -5,4 +5,6 @@ What there is stands in `__init__.pyi`; it is imported at first use, so that `ar
 
 import lazy_loader
 
+import arl  # noqa: F401  refuses a folder that hides the package envs
+
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -65,7 +65,10 @@ def first_returns(play):
     return np.sum(play.step.reward * (ended_before == 0), axis=0, dtype=np.float64)
 
 
-@pytest.fixture(scope="module", params=envs.names())
+SHORT = [name for name in envs.names() if "/" not in name]
+
+
+@pytest.fixture(scope="module", params=SHORT)
 def play(request):
     return play_randomly(request.param, registry.spec(request.param).episode_limit + 2)
 
@@ -263,6 +266,11 @@ class ManyRewards(Fine):
         obs, state, reward, done, info = super().step_env(key, state, action, params)
         return obs, state, jnp.stack([reward, reward]), done, info
 
+class LimitInDone(Fine):
+    def step_env(self, key, state, action, params):
+        obs, state, reward, done, info = super().step_env(key, state, action, params)
+        return obs, state, reward, done | (state.time >= params.max_steps_in_episode), info
+
 class NoActions(Fine):
     def action_space(self, params=None):
         return None
@@ -284,13 +292,14 @@ class TwoAxes(Fine):
         ("Words", "must have a return_range of two finite numbers"),
         ("Reversed", "must have a return_range of two finite numbers"),
         ("Infinite", "must have a return_range of two finite numbers"),
-        ("NoLimit", "must have params with max_steps_in_episode >= 1, got None"),
-        ("NoTime", "must have params with max_steps_in_episode >= 1, got 0"),
-        ("OtherObs", r"must give the same shapes and types by reset_env and step_env, got .*float32\(2,\)"),
-        ("OtherState", "must give the same shapes and types by reset_env and step_env, got .*int32"),
+        ("NoLimit", "must have an episode limit of at least 1 env step, got None"),
+        ("NoTime", "must have an episode limit of at least 1 env step, got 0"),
+        ("OtherObs", r"must give the same shapes and types by a reset and by a step, got .*float32\(2,\)"),
+        ("OtherState", "must give the same shapes and types by a reset and by a step, got .*int32"),
         ("Six", "can't be stepped: ValueError"),
         ("ManyRewards", r"must give one number as reward, got shape \(2,\)"),
-        ("NoActions", "class NoActions must have an action space that is discrete or a box, got None"),
+        ("NoActions", "must have an action space that is discrete or a box, got None"),
+        ("LimitInDone", r"must leave its time limit of 200 env steps out of terminated \(of done\)"),
     ],
 )
 def test_own_environment_that_is_wrong_is_refused(tmp_path, name, reason):
@@ -322,6 +331,15 @@ def test_own_environment(own):
     assert obs.shape == (5, 3)
 
 
+def test_own_environment_without_a_range_is_told_how_to_give_one(own):
+    name = own("NoRange")
+    spec = envs.spec(name)
+    assert spec.return_range is None
+    assert f"give it as '{name}?return_range=WORST,BEST'" in spec.missing
+    given = envs.spec(name, return_range=(-5, 0))
+    assert (given.return_range, given.missing) == ((-5.0, 0.0), None)
+
+
 def test_own_environment_of_an_importable_module():
     name = "envs.probes:Endless"
     assert envs.spec(name) == envs.EnvSpec(name, 5, (0.0, 5.0), "custom", name)
@@ -330,7 +348,6 @@ def test_own_environment_of_an_importable_module():
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("NoRange", "it lacks return_range"),
         ("NoParams", "it lacks .*default_params"),
         ("NeedsArguments", "length"),
         ("Slo", "did you mean 'Slow'"),

@@ -1,0 +1,352 @@
+"""Environments of libraries by name, with arguments; what a name says wrongly is one line."""
+
+import sys
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import envs
+from arl.errors import InputError
+from envs import registry, vector
+from envs.testing import check_env
+
+KEY = jax.random.key(0)
+MINATAR = [name for name in envs.names() if "MinAtar" in name]
+MINIGRID = [name for name in envs.names() if "MiniGrid" in name]
+
+
+def installed(library):
+    return pytest.mark.skipif(not _installed(library), reason=f"{library} is not installed")
+
+
+def _installed(library):
+    import importlib.util
+
+    return importlib.util.find_spec(library) is not None
+
+
+@pytest.mark.parametrize("name", [name for name in envs.names() if "/" not in name])
+def test_registered_envs_keep_the_contract(name):
+    check_env(name)
+
+
+@pytest.mark.parametrize("name", ["gymnax/Breakout-MinAtar", "gymnax/FourRooms-misc"])
+def test_envs_of_gymnax_keep_the_contract(name):
+    check_env(name, num_steps=50)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", MINATAR)
+def test_minatar_keeps_the_contract(name):
+    check_env(name)
+
+
+@pytest.mark.slow
+@installed("xminigrid")
+@pytest.mark.parametrize("name", MINIGRID)
+def test_minigrid_keeps_the_contract(name):
+    check_env(name)
+
+
+@pytest.mark.parametrize("name", MINATAR)
+def test_minatar_is_observed_as_an_image(name):
+    env = vector.make(name)
+    assert env.obs_spec.shape[:2] == (10, 10)
+    assert (env.discrete, env.reset_pool) == (True, 0)
+    assert env.episode_limit == envs.spec(name).episode_limit, "the row says what the library says"
+
+
+@installed("xminigrid")
+@pytest.mark.parametrize("name", MINIGRID)
+def test_minigrid_is_observed_as_tiles(name):
+    env = vector.make(name)
+    assert env.obs_spec == jax.ShapeDtypeStruct((7, 7, 2), jnp.uint8)
+    assert (env.action_size, env.reset_pool) == (6, 64)
+    assert env.episode_limit == envs.spec(name).episode_limit, "the row says what the library says"
+
+
+@installed("xminigrid")
+def test_minigrid_steps_and_starts_from_a_pool():
+    env = vector.make("xminigrid/MiniGrid-Empty-5x5?reset_pool=2")
+    assert envs.spec(env.name).return_range == (0.0, 1.0)
+
+    @jax.jit
+    def play(key):
+        starts = env.starts(key, (5, 3))
+        _, state = env.reset(key, (3,))
+        return env.step(jax.random.split(key, 3), state, jnp.zeros(3, int), env.fresh(starts.pool, starts.picks[0]))
+
+    step = play(KEY)
+    assert step.obs.shape == (3, 7, 7, 2)
+    assert step.obs.dtype == np.uint8
+
+
+@pytest.mark.slow
+@installed("brax")
+def test_brax_steps_and_compiles_once():
+    env = vector.make("brax/ant")
+    assert (env.obs_size, env.action_size, env.bounded, env.episode_limit) == (27, 8, True, 1000)
+    traces = []
+
+    @jax.jit
+    def step(state):
+        traces.append(0)
+        return env.step(jax.random.split(KEY, 2), state, jnp.zeros((2, 8)), start)
+
+    start = jax.jit(lambda key: env.reset(key, (2,)))(KEY)
+    state = start[1]
+    for _ in range(3):
+        after = step(state)
+        state = after.state
+    assert state.time.tolist() == [3, 3]
+    assert np.isfinite(after.reward).all()
+    assert traces == [0]
+
+
+@pytest.mark.parametrize(
+    ("name", "family"),
+    [
+        ("gymnax/Reacher-misc", "misc"),
+        ("gymnax/Catch-bsuite", "bsuite"),
+        ("gymnax/Seaquest-MinAtar", "minatar"),
+        ("gymnax/CartPole-v1", "classic_control"),
+    ],
+)
+def test_facts_are_taken_from_the_library(name, family):
+    spec = envs.spec(name)
+    assert (spec.family, spec.source, spec.extra) == (family, name, None)
+    assert spec.episode_limit == envs.make(name).params.max_steps_in_episode
+
+
+def test_a_range_is_documented_under_either_name():
+    assert envs.spec("gymnax/CartPole-v1").return_range == (0.0, 500.0)
+
+
+def test_a_range_of_other_arguments_is_not_known():
+    spec = envs.spec("CartPole-v1?episode_limit=100")
+    assert (spec.episode_limit, spec.return_range) == (100, None)
+    assert spec.missing.endswith("give it as 'CartPole-v1?episode_limit=100&return_range=WORST,BEST'")
+
+
+def test_arguments_reach_the_library():
+    env = envs.make("gymnax/DeepSea-bsuite?size=5")
+    assert vector.make("gymnax/DeepSea-bsuite?size=5").obs_spec.shape == (5, 5)
+    assert env.episode_limit == 5
+
+
+def test_keywords_are_arguments():
+    env = vector.make("CartPole-v1", episode_limit=100, reset_pool=8)
+    assert (env.name, env.episode_limit, env.reset_pool) == ("CartPole-v1?episode_limit=100&reset_pool=8", 100, 8)
+
+
+def test_common_arguments_are_read():
+    request = registry.parse("gymnax/Reacher-misc?return_range=-10,0.5&reset_pool=0&text=a-b&flag=true")
+    assert (request.return_range, request.reset_pool) == ((-10.0, 0.5), 0)
+    assert request.arguments == {"text": "a-b", "flag": True}
+
+
+def test_names_round_trip():
+    name = envs.full_name("gymnax/X", flag=False, return_range=(0, 1.5), backend="spring")
+    assert name == "gymnax/X?flag=false&return_range=0,1.5&backend=spring"
+    assert registry.parse(name).arguments == {"flag": False, "backend": "spring"}
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("gimnax/CartPole-v1", "unknown environment library 'gimnax': did you mean 'gymnax'"),
+        ("gymnax/CartPol-v1", "unknown gymnax environment 'CartPol-v1': did you mean 'CartPole-v1'"),
+        ("gymnax/", "unknown environment 'gymnax/'"),
+        ("probes/Constan", "unknown probe 'Constan': did you mean 'Constant'"),
+        ("CartPole-v1?limit", "must be key=value joined by &, got 'limit'"),
+        ("CartPole-v1?a=1&a=2", "must get each argument once, got a twice"),
+        ("CartPole-v1?reset_pool=-1", "reset_pool of environment .* must be an integer from 0 up, got -1"),
+        ("CartPole-v1?reset_pool=many", "reset_pool of environment .* must be an integer from 0 up, got 'many'"),
+        ("CartPole-v1?return_range=1,0", r"must have a return_range of two finite numbers.* got \(1, 0\)"),
+        ("CartPole-v1?episode_limit=0", "must have an episode limit of at least 1 env step, got 0"),
+        ("CartPole-v1?lenth=2", "can't be made: TypeError.*'lenth'"),
+    ],
+)
+def test_wrong_names_are_refused_in_one_line(name, reason):
+    with pytest.raises(InputError, match=reason) as error:
+        envs.make(name)
+    assert "\n" not in str(error.value)
+
+
+@installed("brax")
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("brax/an", "unknown brax environment 'an': did you mean 'ant'"),
+        ("brax/ant?backend=sprng", "unknown backend of brax 'sprng': did you mean 'spring'"),
+        ("brax/ant?bakend=spring", "unknown argument of environment 'brax/ant' 'bakend': did you mean 'backend'"),
+    ],
+)
+def test_wrong_names_of_brax_are_refused(name, reason):
+    with pytest.raises(InputError, match=reason):
+        envs.make(name)
+
+
+@installed("xminigrid")
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("xminigrid/MiniGrid-Empt-5x5", "unknown xminigrid environment .*: did you mean 'MiniGrid-Empty-5x5'"),
+        ("xminigrid/MiniGrid-Empty-5x5?hight=7", "unknown argument of environment .* 'hight': did you mean 'height'"),
+    ],
+)
+def test_wrong_names_of_minigrid_are_refused(name, reason):
+    with pytest.raises(InputError, match=reason):
+        envs.make(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "package", "extra"), [("brax/ant", "brax", "brax"), (MINIGRID[0], "xminigrid", "minigrid")]
+)
+def test_the_extra_of_a_missing_library_is_named(monkeypatch, name, package, extra):
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(InputError, match=rf"needs the package '{package}': pip install 'arl\[{extra}\]'"):
+        envs.make(name)
+
+
+def test_registered_names_need_no_library(monkeypatch):
+    monkeypatch.setitem(sys.modules, "xminigrid", None)
+    assert envs.spec(MINIGRID[0]).extra == "minigrid"
+
+
+OWN = """
+import jax
+import jax.numpy as jnp
+import numpy as np
+from envs.base import Transition
+
+class Walk:
+    '''A walk of +1 and -1 to the end of a corridor.'''
+
+    return_range = (0.0, 1.0)
+    dear_reset = False
+    num_actions = 2
+    action_low = action_high = None
+
+    def __init__(self, length=3, episode_limit=20):
+        self.params = {"slip": 0.1}
+        self.length, self.episode_limit = length, episode_limit
+
+    def reset(self, key, params):
+        state = {"place": jnp.int32(0), "time": jnp.int32(0)}
+        return self.observed(state), state
+
+    def step(self, key, state, action, params):
+        slips = jax.random.bernoulli(key, params["slip"])
+        place = jnp.maximum(state["place"] + jnp.where(slips, 0, 2 * action - 1), 0)
+        state = {"place": place, "time": state["time"] + 1}
+        there = place >= self.length
+        return Transition(self.observed(state), state, there * 1.0, there, state["time"] >= self.episode_limit)
+
+    def observed(self, state):
+        return {"place": jax.nn.one_hot(state["place"], self.length + 1), "time": state["time"]}
+
+class Wide(Walk):
+    num_actions = 0
+
+class Unbounded(Walk):
+    num_actions = None
+
+class Swapped(Walk):
+    num_actions = None
+    action_low, action_high = np.ones(1), -np.ones(1)
+
+class Bare:
+    def reset(self, key, params):
+        pass
+
+class Early(Walk):
+    def step(self, key, state, action, params):
+        after = super().step(key, state, action, params)
+        return after._replace(truncated=after.state["time"] >= 5)
+
+class Late(Walk):
+    def step(self, key, state, action, params):
+        return super().step(key, state, 0, params)._replace(truncated=False)
+
+class Infinite(Walk):
+    def step(self, key, state, action, params):
+        return super().step(key, state, action, params)._replace(reward=jnp.inf)
+
+class NoClock(Walk):
+    def reset(self, key, params):
+        obs, state = super().reset(key, params)
+        return obs, {"place": state["place"], "clock": state["time"]}
+
+    def step(self, key, state, action, params):
+        after = super().step(key, {"place": state["place"], "time": state["clock"]}, 0, params)
+        ended = after.state["time"] >= self.episode_limit
+        return after._replace(state={"place": after.state["place"], "clock": after.state["time"]}, terminated=ended)
+
+class Dull(Walk):
+    def draw(self, state, params):
+        return np.zeros((3, 3))
+"""
+
+
+@pytest.fixture
+def own(tmp_path):
+    file = tmp_path / "walks.py"
+    file.write_text(OWN)
+    return lambda name: f"{file}:{name}"
+
+
+def test_a_class_may_fulfil_the_contract_itself(own):
+    name = own("Walk") + "?length=4"
+    env = vector.make(name)
+    assert {key: spec.shape for key, spec in env.obs_spec.items()} == {"place": (5,), "time": ()}
+    assert env.obs_spec["time"].dtype == jnp.int32
+    assert (env.obs_size, env.action_size, env.param_defaults) == (6, 2, {"slip": 0.1})
+    assert envs.spec(name) == envs.EnvSpec(name, 20, (0.0, 1.0), "custom", own("Walk"))
+    check_env(name)
+
+
+def test_a_class_and_an_object_can_be_checked(own):
+    cls = type(envs.make(own("Walk")))
+    check_env(cls, length=2)
+    check_env(cls(length=2))
+
+
+@pytest.mark.parametrize(
+    ("name", "rule"),
+    [
+        ("Wide", "must have a num_actions from 1 up or None, got 0"),
+        ("Unbounded", "must have num_actions, or action_low and action_high, got neither"),
+        ("Swapped", "must have action_low below action_high in each component"),
+        ("Bare", "it lacks params, episode_limit, return_range"),
+    ],
+)
+def test_a_class_that_breaks_the_contract_is_refused_before_training(own, name, rule):
+    with pytest.raises(InputError, match=rule) as error:
+        vector.make(own(name))
+    assert "\n" not in str(error.value)
+    assert name in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "promise"),
+    [
+        ("Early", "must truncate episodes at its limit of 20 only"),
+        ("Late", "must end episodes by its limit of 20"),
+        ("Infinite", "must give finite rewards, got inf"),
+        ("NoClock", "must leave its time limit of 20 env steps out of terminated"),
+        ("Dull", "must draw a picture"),
+        ("Bare", "it lacks"),
+    ],
+)
+def test_the_suite_finds_a_broken_promise(own, name, promise):
+    with pytest.raises(AssertionError, match=promise) as error:
+        check_env(own(name))
+    assert name in str(error.value)
+
+
+def test_an_argument_that_a_class_does_not_take_is_refused(own):
+    with pytest.raises(InputError, match=r"unknown argument of environment .* 'lenght': did you mean 'length'"):
+        vector.make(own("Walk"), lenght=3)
