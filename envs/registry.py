@@ -21,8 +21,6 @@ import numbers
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from arl.errors import InputError, first_line, unknown
 
 if TYPE_CHECKING:
@@ -241,13 +239,10 @@ def checked_limit(name: str, given: Any) -> int:
     Raises:
         InputError: it is no integer from 1 up.
     """
-    if (
-        isinstance(given, int | np.integer | float)
-        and not isinstance(given, bool)
-        and given >= 1
-        and given == int(given)
-    ):
-        return int(given)
+    if isinstance(given, numbers.Real) and not isinstance(given, bool):
+        steps = float(given)
+        if steps >= 1 and steps.is_integer():
+            return int(steps)
     raise InputError(f"environment {name!r} must have an episode limit of at least 1 env step, got {given!r}")
 
 

@@ -141,15 +141,15 @@ def _check_loop(env: VectorEnv, where: str) -> None:
 
     keys = jax.random.split(jax.random.key(2), NUM_ENVS)
     together, alone = jax.device_get((jax.jit(jax.vmap(play))(keys), jax.jit(play)(keys[0])))
-    for one, other in zip(jax.tree.leaves(together), jax.tree.leaves(alone), strict=True):
-        assert np.allclose(one[0], other, rtol=1e-3, atol=1e-4), (
-            f"{where} must give the same alone and side by side, got {other!r} and {one[0]!r}"
+    for batched, single in zip(jax.tree.leaves(together), jax.tree.leaves(alone), strict=True):
+        assert np.allclose(batched[0], single, rtol=1e-3, atol=1e-4), (
+            f"{where} must give the same alone and side by side, got {single!r} and {batched[0]!r}"
         )
 
 
 def _check_default_params(env: VectorEnv, where: str) -> None:
     given = env.with_params(env.param_defaults).params
-    same = jax.tree.map(lambda one, other: bool(np.allclose(one, other)), given, env.params)
+    same = jax.tree.map(lambda new, default: bool(np.allclose(new, default)), given, env.params)
     assert all(jax.tree.leaves(same)), f"{where} must keep its params if given their defaults, got {given}"
 
 

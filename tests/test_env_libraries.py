@@ -216,7 +216,7 @@ def test_registered_names_need_no_library(monkeypatch):
     assert envs.spec(MINIGRID[0]).extra == "minigrid"
 
 
-OWN = """
+CLASSES = """
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -242,8 +242,8 @@ class Walk:
         slips = jax.random.bernoulli(key, params["slip"])
         place = jnp.maximum(state["place"] + jnp.where(slips, 0, 2 * action - 1), 0)
         state = {"place": place, "time": state["time"] + 1}
-        there = place >= self.length
-        return Transition(self.observed(state), state, there * 1.0, there, state["time"] >= self.episode_limit)
+        arrived = place >= self.length
+        return Transition(self.observed(state), state, arrived * 1.0, arrived, state["time"] >= self.episode_limit)
 
     def observed(self, state):
         return {"place": jax.nn.one_hot(state["place"], self.length + 1), "time": state["time"]}
@@ -292,24 +292,24 @@ class Dull(Walk):
 
 
 @pytest.fixture
-def own(tmp_path):
+def class_name(tmp_path):
     file = tmp_path / "walks.py"
-    file.write_text(OWN)
+    file.write_text(CLASSES)
     return lambda name: f"{file}:{name}"
 
 
-def test_a_class_may_fulfil_the_contract_itself(own):
-    name = own("Walk") + "?length=4"
+def test_a_class_may_fulfil_the_contract_itself(class_name):
+    name = class_name("Walk") + "?length=4"
     env = vector.make(name)
     assert {key: spec.shape for key, spec in env.obs_spec.items()} == {"place": (5,), "time": ()}
     assert env.obs_spec["time"].dtype == jnp.int32
     assert (env.obs_size, env.action_size, env.param_defaults) == (6, 2, {"slip": 0.1})
-    assert envs.spec(name) == envs.EnvSpec(name, 20, (0.0, 1.0), "custom", own("Walk"))
+    assert envs.spec(name) == envs.EnvSpec(name, 20, (0.0, 1.0), "custom", class_name("Walk"))
     check_env(name)
 
 
-def test_a_class_and_an_object_can_be_checked(own):
-    cls = type(envs.make(own("Walk")))
+def test_a_class_and_an_object_can_be_checked(class_name):
+    cls = type(envs.make(class_name("Walk")))
     check_env(cls, length=2)
     check_env(cls(length=2))
 
@@ -323,9 +323,9 @@ def test_a_class_and_an_object_can_be_checked(own):
         ("Bare", "it lacks params, episode_limit, return_range"),
     ],
 )
-def test_a_class_that_breaks_the_contract_is_refused_before_training(own, name, rule):
+def test_a_class_that_breaks_the_contract_is_refused_before_training(class_name, name, rule):
     with pytest.raises(InputError, match=rule) as error:
-        vector.make(own(name))
+        vector.make(class_name(name))
     assert "\n" not in str(error.value)
     assert name in str(error.value)
 
@@ -341,12 +341,12 @@ def test_a_class_that_breaks_the_contract_is_refused_before_training(own, name, 
         ("Bare", "it lacks"),
     ],
 )
-def test_the_suite_finds_a_broken_promise(own, name, promise):
+def test_the_suite_finds_a_broken_promise(class_name, name, promise):
     with pytest.raises(AssertionError, match=promise) as error:
-        check_env(own(name))
+        check_env(class_name(name))
     assert name in str(error.value)
 
 
-def test_an_argument_that_a_class_does_not_take_is_refused(own):
+def test_an_argument_that_a_class_does_not_take_is_refused(class_name):
     with pytest.raises(InputError, match=r"unknown argument of environment .* 'lenght': did you mean 'length'"):
-        vector.make(own("Walk"), lenght=3)
+        vector.make(class_name("Walk"), lenght=3)

@@ -111,9 +111,9 @@ def test_mean_return_of_random_actions_is_within_the_range(play):
 
 def test_start_states_depend_on_the_key_alone():
     env = vector.make("CartPole-v1")
-    one, same, other = (jax.device_get(env.reset(jax.random.key(seed), (2, 3))[0]) for seed in (0, 0, 1))
-    np.testing.assert_array_equal(one, same)
-    assert not np.isin(one, other).any()
+    first, again, other = (jax.device_get(env.reset(jax.random.key(seed), (2, 3))[0]) for seed in (0, 0, 1))
+    np.testing.assert_array_equal(first, again)
+    assert not np.isin(first, other).any()
 
 
 @pytest.fixture(scope="module")
@@ -203,7 +203,7 @@ def test_unknown_name_like_none_is_refused_with_all():
         envs.make("xyzzy")
 
 
-OWN = """
+CLASSES = """
 from gymnax.environments.classic_control.pendulum import Pendulum
 
 class Slow(Pendulum):
@@ -302,7 +302,7 @@ class TwoAxes(Fine):
         ("LimitInDone", r"must leave its time limit of 200 env steps out of terminated \(of done\)"),
     ],
 )
-def test_own_environment_that_is_wrong_is_refused(tmp_path, name, reason):
+def test_environment_of_the_users_that_is_wrong_is_refused(tmp_path, name, reason):
     (tmp_path / "wrong_envs.py").write_text(WRONG)
     with pytest.raises(InputError, match=reason) as error:
         vector.make(f"{tmp_path / 'wrong_envs.py'}:{name}")
@@ -318,21 +318,21 @@ def test_actions_may_have_two_axes(tmp_path):
 
 
 @pytest.fixture
-def own(tmp_path):
-    file = tmp_path / "own_envs.py"
-    file.write_text(OWN)
+def class_name(tmp_path):
+    file = tmp_path / "users_envs.py"
+    file.write_text(CLASSES)
     return lambda name: f"{file}:{name}"
 
 
-def test_own_environment(own):
-    name = own("Slow")
+def test_environment_of_the_users(class_name):
+    name = class_name("Slow")
     assert envs.spec(name) == envs.EnvSpec(name, 200, (-2000.0, 0.0), "custom", name)
     obs, _ = vector.make(name).reset(jax.random.key(0), (5,))
     assert obs.shape == (5, 3)
 
 
-def test_own_environment_without_a_range_is_told_how_to_give_one(own):
-    name = own("NoRange")
+def test_environment_of_the_users_without_a_range_is_told_how_to_give_one(class_name):
+    name = class_name("NoRange")
     spec = envs.spec(name)
     assert spec.return_range is None
     assert f"give it as '{name}?return_range=WORST,BEST'" in spec.missing
@@ -340,7 +340,7 @@ def test_own_environment_without_a_range_is_told_how_to_give_one(own):
     assert (given.return_range, given.missing) == ((-5.0, 0.0), None)
 
 
-def test_own_environment_of_an_importable_module():
+def test_environment_of_the_users_of_an_importable_module():
     name = "envs.probes:Endless"
     assert envs.spec(name) == envs.EnvSpec(name, 5, (0.0, 5.0), "custom", name)
 
@@ -353,9 +353,9 @@ def test_own_environment_of_an_importable_module():
         ("Slo", "did you mean 'Slow'"),
     ],
 )
-def test_own_environment_that_lacks_something_is_refused(own, name, reason):
+def test_environment_of_the_users_that_lacks_something_is_refused(class_name, name, reason):
     with pytest.raises(InputError, match=reason):
-        vector.make(own(name))
+        vector.make(class_name(name))
 
 
 @pytest.mark.parametrize(
@@ -367,12 +367,12 @@ def test_own_environment_that_lacks_something_is_refused(own, name, reason):
         ("module:", "must be given as"),
     ],
 )
-def test_own_environment_that_is_not_there_is_refused(name, reason):
+def test_environment_of_the_users_that_is_not_there_is_refused(name, reason):
     with pytest.raises(InputError, match=reason):
         envs.make(name)
 
 
-def test_own_environment_that_does_not_import_is_refused(tmp_path):
+def test_environment_of_the_users_that_does_not_import_is_refused(tmp_path):
     file = tmp_path / "broken.py"
     file.write_text("1 / 0")
     with pytest.raises(InputError, match="does not import: ZeroDivisionError: division by zero"):
