@@ -1,10 +1,11 @@
-"""The conformance suite for tuners: what every tuner must do, checked on small spaces with a made-up objective.
+"""The conformance suite for tuners: the promises that every tuner must keep, checked on small spaces.
 
     >>> from hpo.testing import check_tuner
     >>> check_tuner(MyTuner)              # a class, a registered name, `module:Class` or `file.py:Class`
     >>> check_tuner("mytuner.py:Mine", depth=3)
 
-Nothing is trained. It raises an `AssertionError` that says which promise was broken, on which space, by which trial.
+Nothing is trained: the objectives are made up. An `AssertionError` says which promise is broken, on which space, by which
+trial.
 """
 
 import dataclasses
@@ -22,7 +23,7 @@ from ConfigSpace.hyperparameters import Constant, FloatHyperparameter, OrdinalHy
 from arl import spaces
 from arl.errors import InputError
 from hpo import tuners
-from hpo.trial import Cost, Result, Trial, TunerContext, as_dict
+from hpo.trial import Cost, Result, Trial, Tuner, TunerContext, as_dict
 
 FIDELITY = 900
 BUDGET = 12.0
@@ -47,7 +48,11 @@ def check_tuner(tuner: str | type, **options: Any) -> None:
 
 
 def check_here(tuner: str | type, options: Mapping[str, Any]) -> None:
-    """What can be checked in this process."""
+    """Check the promises that can be checked in this process.
+
+    Raises:
+        AssertionError: the first promise that is broken.
+    """
     for kind, space in SPACES.items():
         if not (kind == "constant" and _refuses(tuner, options, space())):
             _check_contract(tuner, options, kind, space)
@@ -57,13 +62,20 @@ def check_here(tuner: str | type, options: Mapping[str, Any]) -> None:
     _check_resumes(tuner, options)
 
 
-def check_elsewhere(makings: Sequence[tuple[str | type, Mapping[str, Any]]]) -> None:
-    """Tuners with their options answer in another process, whose hashes differ, as they do in this one."""
+def check_elsewhere(pairs: Sequence[tuple[str | type, Mapping[str, Any]]]) -> None:
+    """Check that tuners answer in another process, whose hashes differ, as they do in this one.
+
+    Args:
+        pairs: tuners with their options.
+
+    Raises:
+        AssertionError: the first difference.
+    """
     import cloudpickle
 
     code = (
-        "import cloudpickle, json, sys; from hpo import testing; makings = cloudpickle.loads(sys.stdin.buffer.read()); "
-        "print(json.dumps([testing.transcript(*making) for making in makings]))"
+        "import cloudpickle, json, sys; from hpo import testing; pairs = cloudpickle.loads(sys.stdin.buffer.read()); "
+        "print(json.dumps([testing.transcript(*pair) for pair in pairs]))"
     )
     seed = "1" if os.environ.get("PYTHONHASHSEED") != "1" else "2"
     env = {
@@ -72,24 +84,24 @@ def check_elsewhere(makings: Sequence[tuple[str | type, Mapping[str, Any]]]) -> 
         "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path),
     }
     command = [sys.executable, "-c", code]
-    done = subprocess.run(command, input=cloudpickle.dumps(list(makings)), env=env, capture_output=True, timeout=600)
-    assert done.returncode == 0, f"the tuner must run in another process, got: {done.stderr.decode()[-2000:]}"
-    for making, there in zip(makings, json.loads(done.stdout.splitlines()[-1]), strict=True):
-        _check_same(transcript(*making), there, f"tuner {making[0]!r} in another process, whose hashes differ")
+    done = subprocess.run(command, input=cloudpickle.dumps(list(pairs)), env=env, capture_output=True, timeout=600)
+    _require(done.returncode == 0, f"the tuner must run in another process, got: {done.stderr.decode()[-2000:]}")
+    for pair, answers in zip(pairs, json.loads(done.stdout.splitlines()[-1]), strict=True):
+        _check_same(transcript(*pair), answers, f"tuner {pair[0]!r} in another process, whose hashes differ")
 
 
 def continuous() -> ConfigurationSpace:
-    """Two axes, one of them logarithmic."""
+    """Return a space of two floats, one of them logarithmic."""
     return ConfigurationSpace(name="continuous", space=[Float("rate", (1e-6, 0.1), log=True), Float("x", (-1.0, 1.0))])
 
 
 def integers() -> ConfigurationSpace:
-    """An integer axis and a logarithmic one."""
+    """Return a space of two integers, one of them logarithmic."""
     return ConfigurationSpace(name="integers", space=[Integer("size", (8, 512), log=True), Integer("i", (-3, 300))])
 
 
 def choices() -> ConfigurationSpace:
-    """Values to choose from: bools, strings, ints, floats, and ordered ones."""
+    """Return a space of choices: bools, strings, ints, floats, and ordered ints."""
     kinds: dict[str, list[Any]] = {
         "flag": [True, False],
         "name": ["tanh", "relu", "elu"],
@@ -102,7 +114,7 @@ def choices() -> ConfigurationSpace:
 
 
 def conditional() -> ConfigurationSpace:
-    """`decay` for adam only, `steps` and `power` for schedules, `power` for long ones only; and a constant."""
+    """Return a space with conditions: `decay` for adam only, `steps` for schedules, `power` for long ones; and a constant."""
     optimiser, schedule = Categorical("optimiser", ["sgd", "adam"]), Categorical("schedule", [True, False])
     decay, steps, power = Float("decay", (0.0, 1.0)), Integer("steps", (1, 100)), Float("power", (1.0, 3.0))
     space = ConfigurationSpace(
@@ -115,7 +127,7 @@ def conditional() -> ConfigurationSpace:
 
 
 def constant() -> ConfigurationSpace:
-    """One config only."""
+    """Return a space of a single config."""
     return ConfigurationSpace(name="constant", space=[Constant("rate", 0.5), Constant("name", "a")])
 
 
@@ -125,12 +137,12 @@ SPACES: dict[str, Callable[[], ConfigurationSpace]] = {
 
 
 def result(trial: Trial, score: float, status: str = "completed") -> Result:
-    """What a tuner is told of a trial, with a curve of one point."""
+    """Return a result with a curve of one point."""
     return Result(trial, score, {0: score}, [(trial.fidelity, score)], {}, Cost(trial.fidelity, 0.1), status)
 
 
 def hashed(trial: Trial) -> Result:
-    """An objective without structure: a number in [0, 1) that the config decides, a little better at higher fidelity."""
+    """Return a score in [0, 1) that is a hash of the config, a little better at higher fidelity: nothing can be learnt."""
     noise = zlib.crc32(json.dumps(dict(trial.config), sort_keys=True).encode()) / 2**32
     return result(trial, noise + trial.fidelity / FIDELITY / 10)
 
@@ -144,7 +156,7 @@ def _failing(trial: Trial) -> Result:
 
 
 def _failed(trial: Trial) -> Result:
-    """The worst score, and no curve."""
+    """Return the worst score, and no curve."""
     return dataclasses.replace(result(trial, -1e4, "failed"), curve=[])
 
 
@@ -156,16 +168,16 @@ TROUBLES: dict[str, Objective] = {
 }
 
 
-def make(tuner: str | type, options: Mapping[str, Any], space: ConfigurationSpace, seed: int = 0) -> Any:
-    """The tuner as a sweep makes it."""
+def make(tuner: str | type, options: Mapping[str, Any], space: ConfigurationSpace, seed: int = 0) -> Tuner:
+    """Return the tuner as a sweep makes it."""
     context = TunerContext(
         space=space, fidelity=FIDELITY, seed=seed, budget=BUDGET, mutable=frozenset(space), scores=("final",)
     )
     return tuners.make(tuner, context, options)
 
 
-def play(tuner: Any, objective: Objective = hashed, batches: Sequence[int] = BATCHES) -> Iterator[list[Trial]]:
-    """The batches that a tuner asks for; each is told before the next. It ends when the tuner is done."""
+def play(tuner: Tuner, objective: Objective = hashed, batches: Sequence[int] = BATCHES) -> Iterator[list[Trial]]:
+    """Yield the batches that a tuner asks for, each told before the next, until the tuner is done."""
     for size in batches:
         trials = tuner.ask(size)
         if not trials:
@@ -175,7 +187,7 @@ def play(tuner: Any, objective: Objective = hashed, batches: Sequence[int] = BAT
 
 
 def _refuses(tuner: str | type, options: Mapping[str, Any], space: ConfigurationSpace) -> bool:
-    """Whether the tuner says by an InputError that it can't tune the space, as it may where there is nothing to tune."""
+    """Return whether the tuner refuses the space by an InputError, as it may where there is nothing to tune."""
     try:
         make(tuner, options, space)
     except InputError:
@@ -183,35 +195,35 @@ def _refuses(tuner: str | type, options: Mapping[str, Any], space: Configuration
     return False
 
 
-def _check_contract(tuner: str | type, options: Mapping[str, Any], kind: str, space: Callable) -> None:
-    given = space()
-    asked: dict[int, Trial] = {}
-    made = make(tuner, options, given)
-    for size, trials in zip(BATCHES, play(made), strict=False):
-        _check_batch(trials, size, asked, space(), f"space {kind!r}")
+def _check_contract(
+    tuner: str | type, options: Mapping[str, Any], kind: str, make_space: Callable[[], ConfigurationSpace]
+) -> None:
+    space, asked = make_space(), dict[int, Trial]()
+    for size, trials in zip(BATCHES, play(make(tuner, options, space)), strict=False):
+        _check_batch(trials, size, asked, make_space(), f"space {kind!r}")
         asked.update({trial.id: trial for trial in trials})
-    assert asked, f"space {kind!r}: the tuner must ask for at least one trial"
-    assert given == space(), f"space {kind!r}: the tuner must leave the space as it was"
+    _require(asked, f"space {kind!r}: the tuner must ask for at least one trial")
+    _require(space == make_space(), f"space {kind!r}: the tuner must leave the space as it was")
 
 
 def _check_batch(trials: Any, size: int, asked: Mapping[int, Trial], space: ConfigurationSpace, where: str) -> None:
-    assert isinstance(trials, Sequence), f"{where}: ask must give a list, got {trials!r}"
-    assert len(trials) <= size, f"{where}: ask({size}) must give at most {size} trials, got {len(trials)}"
+    _require(isinstance(trials, Sequence), f"{where}: ask must give a list, got {trials!r}")
+    _require(len(trials) <= size, f"{where}: ask({size}) must give at most {size} trials, got {len(trials)}")
     for trial in trials:
-        assert isinstance(trial, Trial), f"{where}: ask must give hpo.Trial objects, got {trial!r}"
-        assert type(trial.id) is int, f"{where}: id must be an int, got {trial.id!r}"
+        _require(isinstance(trial, Trial), f"{where}: ask must give hpo.Trial objects, got {trial!r}")
+        _require(type(trial.id) is int, f"{where}: id must be an int, got {trial.id!r}")
         _check_config(trial, space, f"{where}, trial {trial.id}")
         _check_fidelity(trial, asked, f"{where}, trial {trial.id}")
     ids = [trial.id for trial in trials]
-    assert len({*ids, *asked}) == len(ids) + len(asked), f"{where}: each trial must have an id of its own, got {ids}"
+    _require(len({*ids, *asked}) == len(ids) + len(asked), f"{where}: each trial must have an id of its own, got {ids}")
     work = [(json.dumps(dict(trial.config)), trial.fidelity, trial.parent) for trial in trials]
     if any(isinstance(space[name], FloatHyperparameter) for name in space):  # else there may not be enough configs
-        assert len(set(work)) == len(work), f"{where}: the trials of a batch must differ, got {work}"
+        _require(len(set(work)) == len(work), f"{where}: the trials of a batch must differ, got {work}")
 
 
 def _check_config(trial: Trial, space: ConfigurationSpace, where: str) -> None:
     types = {name: type(value) for name, value in trial.config.items() if type(value) not in (bool, int, float, str)}
-    assert not types, f"{where}: config must hold plain Python scalars (hpo.plain makes them so), got {types}"
+    _require(not types, f"{where}: config must hold plain Python scalars (hpo.plain makes them so), got {types}")
     try:
         spaces.check(space, trial.config)
     except InputError as error:
@@ -219,13 +231,13 @@ def _check_config(trial: Trial, space: ConfigurationSpace, where: str) -> None:
 
 
 def _check_fidelity(trial: Trial, asked: Mapping[int, Trial], where: str) -> None:
-    assert type(trial.fidelity) is int, f"{where}: fidelity must be an int, got {trial.fidelity!r}"
-    assert 1 <= trial.fidelity <= FIDELITY, f"{where}: fidelity must be in [1, {FIDELITY}], got {trial.fidelity}"
-    assert trial.seeds is None or set(trial.seeds) <= {0}, f"{where}: seeds must be tuning seeds, got {trial.seeds}"
+    _require(type(trial.fidelity) is int, f"{where}: fidelity must be an int, got {trial.fidelity!r}")
+    _require(1 <= trial.fidelity <= FIDELITY, f"{where}: fidelity must be in [1, {FIDELITY}], got {trial.fidelity}")
+    _require(trial.seeds is None or set(trial.seeds) <= {0}, f"{where}: seeds must be tuning seeds, got {trial.seeds}")
     if trial.parent is not None:
-        assert trial.parent in asked, f"{where}: parent must be a finished trial, got {trial.parent!r}"
+        _require(trial.parent in asked, f"{where}: parent must be a finished trial, got {trial.parent!r}")
         below = asked[trial.parent].fidelity
-        assert below < trial.fidelity, f"{where}: fidelity must exceed its parent's {below}, got {trial.fidelity}"
+        _require(below < trial.fidelity, f"{where}: fidelity must exceed its parent's {below}, got {trial.fidelity}")
 
 
 def _check_survives(tuner: str | type, options: Mapping[str, Any], name: str, objective: Objective) -> None:
@@ -235,31 +247,30 @@ def _check_survives(tuner: str | type, options: Mapping[str, Any], name: str, ob
             _check_batch(trials, size, asked, conditional(), name)
             parents = [asked[trial.parent] for trial in trials if trial.parent is not None]
             failed = [parent.id for parent in parents if objective(parent).status == "failed"]
-            assert not failed, f"{name}: parent must not be a trial that failed, got {failed[0]}"
+            _require(not failed, f"{name}: parent must not be a trial that failed, got {failed}")
             asked.update({trial.id: trial for trial in trials})
     except AssertionError:
         raise
     except Exception as error:
         raise AssertionError(f"{name}: the tuner must go on, got {type(error).__name__}: {error}") from error
-    assert asked, f"{name}: the tuner must ask for at least one trial"
+    _require(asked, f"{name}: the tuner must ask for at least one trial")
 
 
 def _check_waits(tuner: str | type, options: Mapping[str, Any]) -> None:
-    """A tuner that is asked again before it is told may give nothing, but it must not repeat itself or hang."""
-    made = make(tuner, options, continuous())
-    asked: dict[int, Trial] = {}
+    """Check that a tuner that is asked again before it is told does not repeat itself or hang; it may give nothing."""
+    waiting, asked = make(tuner, options, continuous()), dict[int, Trial]()
     for _ in range(3):
-        trials = made.ask(2)
+        trials = waiting.ask(2)
         _check_batch(trials, 2, asked, continuous(), "asked again before it is told")
         asked.update({trial.id: trial for trial in trials})
-    made.tell([hashed(trial) for trial in asked.values()])
-    made.ask(1)
+    waiting.tell([hashed(trial) for trial in asked.values()])
+    waiting.ask(1)
 
 
 def _check_resumes(tuner: str | type, options: Mapping[str, Any]) -> None:
-    """A sweep that stops after any ask, its results lost, is asked the same by a new tuner while the old one lives."""
+    """Check that a new tuner asks the same after a stop at any batch, while the old one lives."""
     whole = transcript(tuner, options)
-    stopped = []
+    stopped = []  # keeps the old tuners alive
     for num in range(1, len(whole) + 1):
         batches = play(make(tuner, options, conditional(), seed=1))
         seen = [_as_json(next(batches, [])) for _ in range(num)]
@@ -268,7 +279,7 @@ def _check_resumes(tuner: str | type, options: Mapping[str, Any]) -> None:
 
 
 def transcript(tuner: str | type, options: Mapping[str, Any]) -> list[list[dict[str, Any]]]:
-    """The batches that a tuner asks for on the conditional space, as JSON has them."""
+    """Return the batches that a tuner asks for on the conditional space, as JSON has them."""
     return [_as_json(trials) for trials in play(make(tuner, options, conditional(), seed=1))]
 
 
@@ -276,10 +287,16 @@ def _as_json(trials: Sequence[Trial]) -> list[dict[str, Any]]:
     return json.loads(json.dumps([as_dict(trial) for trial in trials]))
 
 
-def _check_same(one: Sequence[list[Any]], other: Sequence[list[Any]], where: str) -> None:
-    before, after = ([trial for trials in batches for trial in trials] for batches in (one, other))
+def _check_same(expected: Sequence[list[Any]], answers: Sequence[list[Any]], where: str) -> None:
+    before, after = ([trial for trials in batches for trial in trials] for batches in (expected, answers))
     for a, b in zip(before, after, strict=False):
-        assert repr(a) == repr(b), f"{where}: the tuner must ask the same, got {b}, not {a}"
-    assert len(before) == len(after), (
-        f"{where}: the tuner must ask the same, got {len(after)} trials, not {len(before)}"
+        _require(repr(a) == repr(b), f"{where}: the tuner must ask the same, got {b}, not {a}")
+    _require(
+        len(before) == len(after), f"{where}: the tuner must ask the same, got {len(after)} trials, not {len(before)}"
     )
+
+
+def _require(kept: Any, message: str) -> None:
+    """Raise an AssertionError unless a promise is kept; an `assert` would vanish under `python -O`."""
+    if not kept:
+        raise AssertionError(message)
