@@ -74,6 +74,11 @@ class Landscape:
         return self.directory.parent == PACKAGED
 
     @property
+    def num_bytes(self) -> int:
+        """The size of its tables on disk."""
+        return sum((self.directory / file).stat().st_size for file in self.metadata["files"])
+
+    @property
     def version(self) -> str:
         """The name and the first digits of a checksum over the checksums of the files."""
         digest = hashlib.sha256(json.dumps(self.metadata["files"], sort_keys=True).encode()).hexdigest()

@@ -31,7 +31,7 @@ OutOption = Annotated[Path | None, typer.Option(help="Directory of landscapes.",
 
 @app.command("list")
 def list_(as_json: JsonOption = False) -> None:
-    """The landscapes there are: your own under results/landscapes, and those that come with the package."""
+    """List the landscapes: your own under results/landscapes, and those that come with the package."""
     from landscapes import catalogue
 
     rows = [
@@ -42,9 +42,7 @@ def list_(as_json: JsonOption = False) -> None:
             "points": landscape.metadata["settings"]["num_points"],
             "env steps": landscape.metadata["settings"]["fidelity"],
             **{status: landscape.metadata["status"].get(status, 0) for status in ("diverged", "failed", "missing")},
-            "MiB": round(
-                sum((landscape.directory / file).stat().st_size for file in landscape.metadata["files"]) / 2**20, 2
-            ),
+            "MiB": round(landscape.num_bytes / 2**20, 2),
             "made with": landscape.made_with,
             "from": "the package" if landscape.ships else str(landscape.directory.parent),
         }
@@ -67,7 +65,7 @@ def query(
     as_json: JsonOption = False,
     parquet: Annotated[Path | None, typer.Option(help="Write a Parquet file instead.")] = None,
 ) -> None:
-    """The configs of a landscape that meet a condition, best first, with their scores over the seeds."""
+    """Print the configs of a landscape that meet a condition, best first, with their scores over the seeds."""
     from landscapes import catalogue
 
     landscape = catalogue.get(name)
@@ -109,7 +107,10 @@ def importance(
     out: PictureOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Which hyperparameters matter, at each evaluation point; the picture has both methods, or the largest interactions."""
+    """Print which hyperparameters matter, at each evaluation point.
+
+    The picture shows both methods, or the largest interactions.
+    """
     from hpo.reports import plots
     from landscapes import analysis, catalogue
 
@@ -117,8 +118,8 @@ def importance(
     if out is not None:
         plots.check(out)
     method = "fanova" if fanova else "ped-anova"
-    found = analysis.interactions(landscape) if interactions else analysis.importance(landscape, method=method)
-    _print_frame(found, as_json)
+    table = analysis.interactions(landscape) if interactions else analysis.importance(landscape, method=method)
+    _print_frame(table, as_json)
     _print_caveats([landscape], as_json)
     if out is not None and interactions:
         plots.interactions(landscape, analysis.fanova(landscape, -1, pairs=True), out)
@@ -128,7 +129,7 @@ def importance(
 
 @app.command()
 def ablation(name: NameArgument, out: PictureOption = None, as_json: JsonOption = False) -> None:
-    """Which of the changes from the default config to the best make the difference, as a surrogate predicts."""
+    """Print which of the changes from the default config to the best account for the gain, as a surrogate predicts."""
     from hpo.reports import plots
     from landscapes import ablation, catalogue, surrogate
 
@@ -150,9 +151,9 @@ def ablation(name: NameArgument, out: PictureOption = None, as_json: JsonOption 
 def analyse(
     name: NameArgument, out: DirectoryOption = None, form: FormOption = "png", as_json: JsonOption = False
 ) -> None:
-    """What fewer seeds and lower fidelities are worth, how rare good configs are, and how much tuning overfits its seeds.
+    """Print what fewer seeds and lower fidelities are worth, how rare good configs are, and how much tuning overfits seeds.
 
-    With --out, pictures of these and of importance, interactions and ablation too.
+    With --out, draw these, importance, interactions and ablation.
     """
     from hpo.reports import gallery
     from landscapes import analysis, catalogue
@@ -181,7 +182,7 @@ def tasks(
     form: FormOption = "png",
     as_json: JsonOption = False,
 ) -> None:
-    """How alike tasks rank the same configs, and which few tasks stand for all."""
+    """Print how alike tasks rank the same configs, and which few tasks predict the mean over all."""
     from hpo.reports import gallery
     from landscapes import catalogue, task_similarity
 
@@ -202,7 +203,7 @@ def explore(
     out: Annotated[Path, typer.Option("--out", "-o", help="HTML file to write.")] = Path("explore.html"),
     open_: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
 ) -> None:
-    """Write a page on which landscapes are looked at: axes, fidelities, learning curves, filters. One file, offline."""
+    """Write a page to explore landscapes on: axes, fidelities, learning curves, filters. One file that works offline."""
     from hpo.reports.explorer import write_page
     from landscapes import catalogue
 
@@ -214,7 +215,7 @@ def explore(
 
 @app.command()
 def verify(
-    name: Annotated[str | None, typer.Argument(help="A landscape's name.", show_default="all there are")] = None,
+    name: Annotated[str | None, typer.Argument(help="A landscape's name.", show_default="all")] = None,
 ) -> None:
     """Check the files of landscapes against their checksums."""
     from landscapes import catalogue, dataset
@@ -253,7 +254,7 @@ def import_(
     files: Annotated[list[Path], typer.Argument(help="Its files; of hporlbench folders, too.", show_default=False)],
     out: OutOption = None,
 ) -> None:
-    """Read the files of another benchmark's dataset; what they hold is a landscape such as arlbench:ppo/CartPole-v1."""
+    """Import the files of another benchmark's dataset as landscapes such as arlbench:ppo/CartPole-v1."""
     from landscapes import catalogue, importers
 
     imported, left_out = importers.write(form, files, out or catalogue.directories()[0])
@@ -283,7 +284,7 @@ def _print_frame(frame: "pd.DataFrame", as_json: bool) -> None:
 
 
 def _print_parts(parts: Mapping[str, "pd.DataFrame"], pictures: Iterable[Path], as_json: bool) -> None:
-    """Tables under their titles, then the paths of the pictures, which are drawn meanwhile."""
+    """Print tables under their titles, then the path of each picture as it is drawn."""
     if as_json:
         print_json({title: _rows(frame) for title, frame in parts.items()})
     else:
@@ -295,7 +296,7 @@ def _print_parts(parts: Mapping[str, "pd.DataFrame"], pictures: Iterable[Path], 
 
 
 def _print_caveats(chosen: Iterable["Landscape"], as_json: bool) -> None:
-    """What to keep in mind; beside a JSON document, on the standard error."""
+    """Print the caveats of landscapes; beside a JSON document, on the standard error."""
     for landscape in chosen:
         for caveat in landscape.caveats:
             print(f"{landscape.name}: {caveat}", file=sys.stderr if as_json else sys.stdout)

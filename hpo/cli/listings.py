@@ -1,16 +1,20 @@
-"""What there is, as rows of a table: tasks, envs, tuners, algorithms, spaces, and the sweeps of a store."""
+"""The rows of `arl list`: tasks, envs, tuners, algorithms, spaces, and the sweeps of a store."""
 
+import inspect
 import sys
+from collections import Counter
 from collections.abc import Callable
+from importlib.metadata import EntryPoint
 from typing import Any
 
 from arl.errors import unknown
+from arl.scalars import plain_value
 
 Rows = list[dict[str, Any]]
 
 
 def rows(what: str, store: str | None) -> Rows:
-    """The rows of a listing.
+    """Return the rows of a listing.
 
     Raises:
         InputError: no such listing.
@@ -62,20 +66,21 @@ def _envs() -> Rows:
 
 
 def _tuners() -> Rows:
-    import collections
-    import inspect
-
     from hpo import tuners
 
     entries = tuners.registered()
-    num_in = collections.Counter(entry.module for entry in entries.values())
+    num_in = Counter(entry.module for entry in entries.values())
+    return [
+        {"tuner": name, "class": entry.value, "what": _summary(entry, is_alone=num_in[entry.module] == 1)}
+        for name, entry in entries.items()
+    ]
 
-    def what(entry: Any) -> str:
-        """A module of several tuners says nothing of each."""
-        cls = entry.load()
-        return _first_line(cls) if num_in[entry.module] == 1 else (inspect.getdoc(cls) or "").partition("\n")[0]
 
-    return [{"tuner": name, "class": entry.value, "what": what(entry)} for name, entry in entries.items()]
+def _summary(entry: EntryPoint, is_alone: bool) -> str:
+    """Return the first line of a tuner's module, or of its class if the module has several tuners or no docstring."""
+    tuner = entry.load()
+    text = inspect.getdoc(sys.modules[entry.module]) if is_alone else None
+    return (text or inspect.getdoc(tuner) or "").partition("\n")[0]
 
 
 def _algorithms() -> Rows:
@@ -93,25 +98,25 @@ def _spaces() -> Rows:
     from arl import spaces
     from hpo import tasks
 
-    rows = [(name, preset, tasks.get(name, preset).space) for name in tasks.names() for preset in tasks.PRESETS]
     return [
         {
             "task": name,
             "space": preset,
-            "hyperparameter": key,
-            "values": spaces.describe(space[key]),
-            "default": spaces.plain({key: space[key].default_value})[key],  # of inactive ones as well
+            "hyperparameter": hyperparameter.name,
+            "values": spaces.describe(hyperparameter),
+            "default": plain_value(hyperparameter.default_value),  # of inactive ones as well
         }
-        for name, preset, space in rows
-        for key in space
+        for name in tasks.names()
+        for preset in tasks.PRESETS
+        for hyperparameter in tasks.get(name, preset).space.values()
     ]
 
 
 def _sweeps(store: str | None) -> Rows:
     from hpo.records import Store, load_sweep
 
-    opened = Store(store)
-    records = [load_sweep(name, opened) for name in opened.names()]
+    runs = Store(store)
+    records = [load_sweep(name, runs) for name in runs.names()]
     return [
         {
             "sweep": record.name,
@@ -122,10 +127,3 @@ def _sweeps(store: str | None) -> Rows:
         }
         for record in records
     ]
-
-
-def _first_line(documented: Any) -> str:
-    import inspect
-
-    module = sys.modules.get(getattr(documented, "__module__", ""))
-    return ((inspect.getdoc(module) or inspect.getdoc(documented) or "").splitlines() or [""])[0]
