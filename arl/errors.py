@@ -4,7 +4,7 @@ import difflib
 import importlib
 import importlib.util
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,12 @@ def load_object(path: str, kind: str) -> Any:
     return getattr(module, name)
 
 
+def object_path(cls: type) -> str:
+    """Return what `load_object` takes for a class: `module:Class`, or `file.py:Class` if a script defines it."""
+    file = getattr(sys.modules.get(cls.__module__), "__file__", None) if cls.__module__ == "__main__" else None
+    return f"{Path(file).name if file else cls.__module__}:{cls.__qualname__}"
+
+
 def _import_file(file: Path) -> Any:
     if not file.is_file():
         raise FileNotFoundError(f"no file {str(file)!r}")
@@ -50,6 +56,15 @@ def _import_file(file: Path) -> Any:
     sys.modules.setdefault(file.stem, module)
     spec.loader.exec_module(module)
     return module
+
+
+def refusal(check: Callable[[], object]) -> str | None:
+    """Return why a check refuses something, in one line; None if it does not."""
+    try:
+        check()
+    except InputError as error:
+        return " ".join(str(error).split())
+    return None
 
 
 def first_line(error: BaseException) -> str:

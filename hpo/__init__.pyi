@@ -9,7 +9,8 @@ from .autorl.schedules import schedule_of as schedule_of
 from .comparisons.compare import compare as compare
 from .errors import InputError as InputError
 from .errors import TunerError as TunerError
-from .objectives.tabular import objective as objective
+from .objectives import Objective as Objective
+from .objectives import objective as objective
 from .records import Store as Store
 from .records import SweepRecord as SweepRecord
 from .records import load_sweep as load_sweep

@@ -4,12 +4,14 @@ import dataclasses
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from arl import spaces
 from arl.errors import InputError
-from arl.records.store import Store
+from arl.records.store import TRAINED, Store, TrialRecord
 from arl.scalars import Scalar
 from hpo import plans, sweeps, tasks
+from hpo.objectives import tabular
 from hpo.tasks import Task
 from hpo.trial import Trial
 from hpo.tuners.sobol import Sobol
@@ -63,17 +65,26 @@ def build(
     label = catalogue.directory_name(chosen.landscape)
     directory = Path(out or catalogue.directories()[0]) / label
     names = [f"landscape-{label}-seed{seed}" for seed in range(seeds)]
-    own = _at(directory)
-    _check_grows(own, chosen, configs, seeds, store, names)
-    written = [own, *(_at(parent / label) for parent in catalogue.directories())]
-    known = [landscape for landscape in written if landscape and _can_restore(landscape, chosen)]
+    before = _at(directory)
+    _check_grows(before, chosen, configs, seeds, store, names)
+    written = [before, *(_at(parent / label) for parent in catalogue.directories())]
+    restorable = [landscape for landscape in written if landscape and _can_restore(landscape, chosen)]
     for seed, name in enumerate(names):
-        _restore(store, name, chosen, seed, configs, known)
+        _restore(store, name, chosen, seed, configs, restorable)
     records = []
     for seed, name in enumerate(names):
-        settings = {"trials": configs + 1, "seeds": [seed], "batch": BATCH}
-        records.append(sweeps.sweep(chosen, DefaultThenSobol, name=name, store=store, view=make_view(), **settings))
-        if own and seed + 1 < len(own.seeds):  # what is written already is not to shrink meanwhile
+        record = sweeps.sweep(
+            chosen,
+            DefaultThenSobol,
+            trials=configs + 1,
+            seeds=[seed],
+            batch=BATCH,
+            name=name,
+            store=store,
+            view=make_view(),
+        )
+        records.append(record)
+        if before and seed + 1 < len(before.seeds):  # what is written already is not to shrink meanwhile
             continue
         metadata = {"name": chosen.landscape, **collect.metadata(records)}
         if alike := train_alike(chosen, [trial.config for trial in records[0].records.values()]):
@@ -107,21 +118,19 @@ def _equal_choices(task: Task, configs: Sequence[Mapping[str, Scalar]], name: st
 
 
 def _check_grows(
-    own: Landscape | None, task: Task, configs: int, seeds: int, store: Store, names: Sequence[str]
+    before: Landscape | None, task: Task, configs: int, seeds: int, store: Store, names: Sequence[str]
 ) -> None:
     """Refuse a build that would lose what there is: fewer configs or seeds, or another task's."""
-    from hpo.objectives import tabular
-
     recorded = [len(store.trials(name)) - 1 for name in names if name in store]
-    there = {store.location: max(recorded, default=0)}
-    if own is not None:
-        directory = str(own.directory)
-        if tabular.difference(own, task):
+    num_configs = {store.location: max(recorded, default=0)}
+    if before is not None:
+        directory = str(before.directory)
+        if tabular.difference(before, task):
             raise InputError(f"directory {directory!r} holds a landscape with other settings: choose another --out")
-        if seeds < len(own.seeds):
-            raise InputError(f"seeds must be at least the {len(own.seeds)} that {directory} holds, got {seeds}")
-        there[directory] = own.metadata["num_configs"] - 1
-    for place, num in there.items():
+        if seeds < len(before.seeds):
+            raise InputError(f"seeds must be at least the {len(before.seeds)} that {directory} holds, got {seeds}")
+        num_configs[directory] = before.metadata["num_configs"] - 1
+    for place, num in num_configs.items():
         if configs < num:
             raise InputError(f"configs must be at least the {num} that {place} holds of this landscape, got {configs}")
 
@@ -133,28 +142,25 @@ def _at(directory: Path) -> Landscape | None:
 
 def _can_restore(landscape: Landscape, task: Task) -> bool:
     """Whether a landscape's runs can be taken over: of the task as it is, and made in one width of lanes."""
-    from hpo.objectives import tabular
-
     return isinstance(landscape.metadata["lanes"], Mapping) and tabular.difference(landscape, task) is None
 
 
 def _restore(store: Store, name: str, task: Task, seed: int, configs: int, written: Sequence[Landscape]) -> None:
     """Take a seed's runs from a landscape of the task into a store that has none."""
-    from hpo.objectives import tabular
-
-    landscape = next((known for known in written if seed in known.seeds), None)
+    landscape = next((landscape for landscape in written if seed in landscape.seeds), None)
     if landscape is None or (name in store and store.trials(name)):
         return
-    found = landscape.plain_configs[: configs + 1]
-    trials = [Trial(i, config, task.fidelity) for i, config in enumerate(found)]
+    trials = [Trial(i, config, task.fidelity) for i, config in enumerate(landscape.plain_configs[: configs + 1])]
     made_with = landscape.metadata["provenance"]
-    records = [
-        dataclasses.replace(
-            record, runs=[dataclasses.replace(record.runs[0], provenance={**made_with, **landscape.metadata["lanes"]})]
-        )
-        for record in tabular.Table(task, [seed], landscape, "exact").evaluate(trials)
-    ]
+    exact = tabular.Exact(task, [seed], len(trials), landscape)
+    records = [_as_trained(record, {**made_with, **landscape.metadata["lanes"]}) for record in exact.evaluate(trials)]
     plan = plans.plan(task, DefaultThenSobol, trials=len(trials), seeds=[seed], batch=BATCH)
     if name not in store:
-        store.add_sweep(name, plan.settings(), made_with, task.space.to_serialized_dict())
+        store.add_sweep(name, plan.settings.to_json(), made_with, task.space.to_serialized_dict())
     store.add_trials(name, records)
+
+
+def _as_trained(record: TrialRecord, provenance: Mapping[str, Any]) -> TrialRecord:
+    """A landscape's answer as the record of the training that it came from."""
+    runs = [dataclasses.replace(run, provenance=provenance, outcome=TRAINED) for run in record.runs]
+    return dataclasses.replace(record, runs=runs)

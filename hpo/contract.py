@@ -1,29 +1,37 @@
-"""What a tuner may ask for. Whatever breaks the contract is refused before anything of it is trained."""
+"""What a tuner may ask for, and what an objective may answer.
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+Trials that break the contract are refused before anything of them is trained, records before they are written.
+"""
+
+import math
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from arl import spaces
 from arl.errors import InputError
-from arl.records.store import FAILED, TrialRecord
+from arl.records.store import COMPLETED, DIVERGED, FAILED, RunRecord, TrialRecord
 from hpo import scores
+from hpo.objectives import Objective
+from hpo.plans import Plan
 from hpo.trial import Trial, TunerError, copied
 
-if TYPE_CHECKING:
-    from hpo.plans import Plan
 
-
-def check(
-    answer: Any, room: int, plan: "Plan", asked: Collection[int], finished: Mapping[int, TrialRecord]
+def check_trials(
+    answer: Any, room: int, plan: Plan, asked: Collection[int], finished: Mapping[int, TrialRecord]
 ) -> list[Trial]:
-    """The trials of a tuner's answer, if it keeps the contract; copies, as a tuner may go on changing its own.
+    """Return the trials of a tuner's answer, if it keeps the contract; copies, as a tuner may go on changing its own.
 
-    `room`: how many trials were asked for; `asked`: the ids of those before; `finished`: the trials with a result, by id.
+    Args:
+        answer: what `ask` gave.
+        room: how many trials were asked for.
+        plan: of the sweep.
+        asked: the ids of the trials before.
+        finished: the trials with a result, by id.
 
     Raises:
         TunerError: a breach; the line names the tuner and the trial.
     """
-    who = f"tuner {plan.tuner!r}"
+    who = f"tuner {plan.settings.tuner!r}"
     if not isinstance(answer, Sequence):
         raise TunerError(f"{who} must give a list of trials, got {answer!r}")
     trials = list(answer)
@@ -55,9 +63,9 @@ def _check_types(trial: Trial) -> None:
         raise InputError(f"parent must be an int or None, got {trial.parent!r}")
     if not isinstance(trial.config, Mapping):
         raise InputError(f"config must be a mapping, got {trial.config!r}")
-    stray = [name for name in trial.config if not isinstance(name, str)]
-    if stray:
-        raise InputError(f"config must have names of hyperparameters for its keys, got {stray[0]!r}")
+    strays = [name for name in trial.config if not isinstance(name, str)]
+    if strays:
+        raise InputError(f"config must have names of hyperparameters for its keys, got {strays[0]!r}")
     for name, value in trial.config.items():
         if type(value) not in (bool, int, float, str):
             raise InputError(f"{name} must be a plain Python scalar (hpo.plain makes it one), got {value!r}")
@@ -66,8 +74,8 @@ def _check_types(trial: Trial) -> None:
         raise InputError(f"seeds must be a list of int or None, got {trial.seeds!r}")
 
 
-def _check_values(trial: Trial, plan: "Plan", finished: Mapping[int, TrialRecord]) -> None:
-    most, seeds = plan.task.fidelity, plan.seeds
+def _check_values(trial: Trial, plan: Plan, finished: Mapping[int, TrialRecord]) -> None:
+    most, seeds = plan.task.fidelity, plan.settings.seeds
     spaces.check(plan.task.space, trial.config)
     if not 1 <= trial.fidelity <= most:
         raise InputError(f"fidelity must be in [1, {most}], got {trial.fidelity}")
@@ -75,7 +83,7 @@ def _check_values(trial: Trial, plan: "Plan", finished: Mapping[int, TrialRecord
         trial.seeds and set(trial.seeds) <= set(seeds) and len(set(trial.seeds)) == len(trial.seeds)
     ):
         raise InputError(f"seeds must be among the tuning seeds {seeds}, got {trial.seeds}")
-    scores.check_seeds(plan.scores, len(trial.seeds or seeds))
+    scores.check_seeds(plan.settings.scores, len(trial.seeds or seeds))
     if trial.parent is not None:
         _check_parent(trial, finished.get(trial.parent), trial.seeds or seeds)
 
@@ -89,3 +97,58 @@ def _check_parent(trial: Trial, parent: TrialRecord | None, seeds: tuple[int, ..
         raise InputError(f"fidelity must exceed its parent's {parent.fidelity}, got {trial.fidelity}")
     if not set(seeds) <= set(parent.seeds):
         raise InputError(f"seeds must be among its parent's {tuple(parent.seeds)}, got {seeds}")
+
+
+def checked_records(
+    records: Iterable[TrialRecord], trials: Sequence[Trial], objective: Objective, name: str
+) -> Iterator[TrialRecord]:
+    """Yield an objective's records as they come, if each keeps the contract and every trial has one.
+
+    Args:
+        records: what `evaluate` gave.
+        trials: what it was asked.
+        objective, name: which answers, and its name in messages.
+
+    Raises:
+        InputError: a breach; the line names the objective and the trial.
+    """
+    who = f"objective {name!r}"
+    waiting = {trial.id: trial for trial in trials}
+    for record in records:
+        if not isinstance(record, TrialRecord):
+            raise InputError(f"{who} must give records of trials, got {record!r}")
+        if record.trial not in waiting:
+            raise InputError(f"{who} must give one record of each trial that it is asked, got one of {record.trial}")
+        trial = waiting.pop(record.trial)
+        try:
+            _check_record(record, trial, objective.seeds_of(trial))
+        except InputError as error:
+            raise InputError(f"{who}, trial {trial.id}: {error}") from error
+        yield record
+    if waiting:
+        raise InputError(f"{who} must give a record of each trial that it is asked, got none of {next(iter(waiting))}")
+
+
+def _check_record(record: TrialRecord, trial: Trial, seeds: Sequence[int]) -> None:
+    given = {"config": dict(record.config), "fidelity": record.fidelity, "parent": record.parent}
+    asked = {"config": dict(trial.config), "fidelity": trial.fidelity, "parent": trial.parent}
+    for key, value in asked.items():
+        if given[key] != value:
+            raise InputError(f"{key} must be that of the trial, {value!r}, got {given[key]!r}")
+    if [run.seed for run in record.runs] != sorted(seeds) or sorted(record.seeds) != sorted(seeds):
+        raise InputError(f"runs must be those of the seeds {tuple(seeds)}, got {[run.seed for run in record.runs]}")
+    for score in (record.score, *(run.score for run in record.runs)):
+        if not (isinstance(score, int | float) and math.isfinite(score)):
+            raise InputError(f"score must be a finite number, got {score!r}")
+    for run in record.runs:
+        _check_run(run, trial.fidelity)
+
+
+def _check_run(run: RunRecord, fidelity: int) -> None:
+    if run.status not in (COMPLETED, DIVERGED, FAILED):
+        raise InputError(f"status must be completed, diverged or failed, got {run.status!r}")
+    if not run.points and run.status != FAILED:
+        raise InputError(f"points must be at least one unless the run has failed, got none under seed {run.seed}")
+    steps = [point.env_steps for point in run.points]
+    if steps != sorted(steps) or (steps and steps[-1] > fidelity):
+        raise InputError(f"points must be in the order of their env steps, at most {fidelity}, got {steps}")

@@ -1,13 +1,17 @@
 """What a sweep asks and trains, checked before anything is made."""
 
+import copy
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from arl.errors import InputError
-from hpo import scores, tasks, tuners
-from landscapes import catalogue
+from arl.records.settings import DEFAULT_OBJECTIVE, DEFAULT_SCORE, SweepSettings
+from arl.records.store import dumps
+from hpo import objectives, scores, tasks, tuners
+from hpo.objectives import Objective, ObjectiveLike
+from hpo.trial import TunerContext
 
 FIRST_TEST_SEED = 1000
 MAX_BATCH = 64
@@ -16,45 +20,33 @@ NUM_ROUNDS = 8  # in which a tuner that learns spends its budget, unless the bat
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """All that decides what a sweep asks and trains.
-
-    Attributes:
-        tuner: a registered name, `module:Class` or `file.py:Class`.
-        trials, budget: the sweep ends with the one that is reached first; budget is in equivalent full runs of a config
-            under all seeds, a continued trial charged only for the difference.
-        seeds: tuning seeds, all below 1000: test seeds begin there.
-        batch: how many trials are asked for at a time; by default an eighth of the budget, or all (at most 64) where the
-            tuner's class says `any_batch = True`.
-        objective: `training`, or how a landscape answers instead (see `hpo.objectives.tabular`).
-        landscape: the version of its files, if a landscape answers.
-        scores: what a trial is given (see `hpo.scores`), the first one to maximise; of several, a tuner finds each among a
-            result's metrics.
-    """
+    """A task, and what is asked of a sweep on it."""
 
     task: tasks.Task
-    tuner: str
-    tuner_seed: int
-    options: Mapping[str, Any]
-    trials: int | None
-    budget: float | None
-    seeds: tuple[int, ...]
-    batch: int
-    scores: tuple[str, ...] = (scores.DEFAULT,)
-    objective: str = "training"
-    landscape: str | None = None
-
-    def settings(self) -> dict[str, Any]:
-        """The plan as JSON-ready values; two sweeps are the same if these and their spaces are."""
-        names = ("tuner", "tuner_seed", "trials", "budget", "batch", "objective")
-        own = {name: getattr(self, name) for name in names}
-        lists = {"seeds": list(self.seeds), "scores": list(self.scores)}
-        version = {"landscape": self.landscape} if self.landscape else {}
-        return {**self.task.settings(), **own, "options": dict(self.options), **lists, **version}
+    settings: SweepSettings
 
     @property
     def full_runs(self) -> float:
         """What the sweep may spend at most, in equivalent full runs."""
-        return float(min((limit for limit in (self.budget, self.trials) if limit is not None), default=0))
+        return _least(self.settings.budget, self.settings.trials)
+
+    @property
+    def planned_full_runs(self) -> float:
+        """What it might spend as it was begun: a sweep that is prolonged asks its tuner the same questions again."""
+        planned = self.settings.planned_trials
+        return _least(self.settings.budget, self.settings.trials if planned is None else planned)
+
+    def context(self, objective: Objective) -> TunerContext:
+        """Return what the tuner of the sweep may be made with."""
+        return TunerContext(
+            space=copy.deepcopy(self.task.space),  # a tuner's own: some reseed the space they are given
+            fidelity=self.task.fidelity,
+            seed=self.settings.tuner_seed,
+            budget=self.planned_full_runs,
+            scores=self.settings.scores,
+            mutable=objective.mutable,
+            min_fidelity=objective.min_fidelity,
+        )
 
 
 def plan(
@@ -63,16 +55,32 @@ def plan(
     *,
     trials: int | None = None,
     budget: float | None = None,
-    seeds: int | Sequence[int] = 1,
+    seeds: int | Sequence[int] | None = None,
     tuner_seed: int = 0,
     space: str = "published",
     fidelity: int | None = None,
     batch: int | None = None,
     options: Mapping[str, Any] | None = None,
-    score: str | Sequence[str] = scores.DEFAULT,
-    objective: str = "training",
+    score: str | Sequence[str] = DEFAULT_SCORE,
+    objective: ObjectiveLike = DEFAULT_OBJECTIVE,
 ) -> Plan:
-    """A checked plan.
+    """Return a checked plan.
+
+    Args:
+        task: a task or its name, `algorithm/env`.
+        tuner: a registered name, `module:Class`, `file.py:Class`, or a class.
+        trials, budget: the sweep ends with the one that is reached first; at least one is given. Budget is in equivalent
+            full runs of a config under all seeds, a continued trial charged only for the difference.
+        seeds: how many tuning seeds, or the seeds themselves, all below 1000, where test seeds begin; by default one, or
+            those of an objective that is given ready-made.
+        tuner_seed: the seed of the tuner.
+        space, fidelity: of a task that is given by name: its space preset, and env steps of a full run if not the task's.
+        batch: how many trials are asked for at a time; by default an eighth of the budget, or all (at most 64) where the
+            tuner's class says `any_batch = True`.
+        options: of the tuner.
+        score: what a trial is given (see `hpo.scores`), the first one to maximise; of several, a tuner finds each among a
+            result's metrics.
+        objective: a registered name, `module:Class`, `file.py:Class`, a class, or an instance.
 
     Raises:
         InputError: unknown names, or numbers that make no sense.
@@ -82,8 +90,8 @@ def plan(
             f"fidelity must be given with a task's name; a Task has its own, {task.fidelity}, got {fidelity}"
         )
     task = tasks.get(task, space, fidelity) if isinstance(task, str) else task
-    if task.imported and objective == "training":
-        raise InputError(f"task {task.name} is imported: objective must be table, exact or surrogate, got {objective}")
+    kind = objectives.get(objective)
+    kind.check_task(task)
     if trials is None and budget is None:
         raise InputError("a sweep needs trials or a budget (in equivalent full runs), got neither")
     for name, value in {"trials": trials, "budget": budget, "batch": batch}.items():
@@ -91,43 +99,62 @@ def plan(
             raise InputError(f"{name} must be positive and finite, got {value}")
     if tuner_seed < 0:
         raise InputError(f"tuner_seed must be at least 0, got {tuner_seed}")
-    name = tuners.path(tuner)
     most = trials if trials is not None else max(1, int(budget or 0))
-    known, names = tuning_seeds(seeds), scores.chosen(score)
-    scores.check(names, task.settings(), task.space, len(known))
-    scores.check_objective(names, objective)
-    return Plan(
-        task,
-        name,
-        tuner_seed,
-        dict(options or {}),
-        trials,
-        budget,
-        known,
-        batch or (min(most, MAX_BATCH) if tuners.takes_any_batch(tuner) else batch_of_learner(most)),
-        names,
-        objective,
-        version_of_landscape(task, objective),
+    given = seeds if seeds is not None else 1 if isinstance(kind, type) else kind.seeds
+    settings = SweepSettings(
+        task=task.settings(),
+        tuner=tuners.path(tuner),
+        seeds=tuning_seeds(given),
+        batch=batch or (min(most, MAX_BATCH) if tuners.takes_any_batch(tuner) else batch_of_learner(most)),
+        tuner_seed=tuner_seed,
+        options=dict(options or {}),
+        trials=trials,
+        budget=None if budget is None else float(budget),
+        scores=scores.chosen(score),
+        objective=objectives.path(objective),
     )
+    scores.check(settings.scores, settings.task, task.space, len(settings.seeds))
+    scores.check_sources(settings.scores, kind.sources)
+    return Plan(task, settings)
 
 
-def version_of_landscape(task: tasks.Task, objective: str) -> str | None:
-    """By what a sweep knows the landscape again that answers it; None where it trains."""
-    if objective == "training":
-        return None
-    from hpo.objectives.tabular import check_mode
+def on_record(plan: Plan, name: str, recorded: SweepSettings | None, space: Mapping[str, Any]) -> Plan:
+    """Return the plan of a sweep that goes on from its record; it may have more trials than that.
 
-    check_mode(objective)
-    return catalogue.get(task.landscape).version
+    Args:
+        plan: what is asked now.
+        name: the sweep's name.
+        recorded: what was asked then; None of a new sweep.
+        space: the space on record, in ConfigSpace's own JSON form.
+
+    Raises:
+        InputError: the name is taken by a sweep with other settings or another space.
+    """
+    if recorded is None:
+        return plan
+    now, then = plan.settings.to_json(), recorded.to_json()
+    for key, value in now.items():
+        other = then.get(key)
+        prolonged = key == "trials" and value is not None and other is not None and value > other
+        if dumps(value) != dumps(other) and not prolonged:
+            raise _taken(name, f"{key} is {other!r}, not {value!r}")
+    if dumps(space) != dumps(plan.task.space.to_serialized_dict()):
+        raise _taken(name, "space is another")
+    planned = recorded.trials if recorded.planned_trials is None else recorded.planned_trials
+    return dataclasses.replace(plan, settings=dataclasses.replace(plan.settings, planned_trials=planned))
+
+
+def _taken(name: str, detail: str) -> InputError:
+    return InputError(f"sweep name {name!r} is taken by a sweep whose {detail}: choose another --name")
 
 
 def batch_of_learner(budget: float) -> int:
-    """How many trials to ask a tuner for at a time that needs results to learn from."""
+    """Return how many trials to ask a tuner for at a time that needs results to learn from."""
     return min(MAX_BATCH, max(1, math.ceil(budget / NUM_ROUNDS)))
 
 
 def tuning_seeds(seeds: int | Sequence[int]) -> tuple[int, ...]:
-    """A number of seeds, or the seeds themselves, as tuning seeds.
+    """Return a number of seeds, or the seeds themselves, as tuning seeds.
 
     Raises:
         InputError: none, one twice, a negative one, or one that is a test seed.
@@ -145,8 +172,14 @@ def tuning_seeds(seeds: int | Sequence[int]) -> tuple[int, ...]:
     return chosen
 
 
-def default_name(plan: Plan) -> str:
-    """`ppo-CartPole-v1-random-0`: task, tuner and tuner seed; the objective, if it is not training."""
-    objective = [] if plan.objective == "training" else [plan.objective]
-    parts = (*plan.task.name.split("/"), plan.tuner, *objective, str(plan.tuner_seed))
-    return "-".join(parts).replace(":", ".").replace("/", ".")
+def default_name(plan: Plan, label: str) -> str:
+    """Return a sweep's name unless it is given one: `ppo-CartPole-v1-random-0`, of task, tuner and tuner seed.
+
+    `label`: of its objective, which stands before the tuner seed unless it is empty.
+    """
+    parts = (*plan.task.name.split("/"), plan.settings.tuner, *([label] if label else []))
+    return "-".join((*parts, str(plan.settings.tuner_seed))).replace(":", ".").replace("/", ".")
+
+
+def _least(*limits: float | None) -> float:
+    return float(min((limit for limit in limits if limit is not None), default=0))

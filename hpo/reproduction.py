@@ -17,7 +17,7 @@ from arl.training import backend, provenance
 from arl.training.provenance import SAME
 from arl.training.runner import Runner
 from hpo import tasks
-from hpo.objectives import tabular
+from hpo.objectives.tabular import Exact
 from hpo.objectives.training import Training
 from hpo.tasks import Task
 from hpo.trial import Trial
@@ -29,7 +29,7 @@ class Reproduction:
     """A recorded run and the same run trained again.
 
     Attributes:
-        before, now: with what each was trained, see `SAME`.
+        before, now: versions and device that each was trained with, by the names in `SAME`.
         tolerance: what mean returns may differ by at each point, as a part of the task's return range, where the two were
             not trained alike.
     """
@@ -70,7 +70,7 @@ class Reproduction:
         return self.same or (not self.alike and self.difference <= self.tolerance)
 
     def summary(self) -> dict[str, Any]:
-        """JSON-ready."""
+        """Return what was compared, as JSON values."""
         return {
             "trial": self.trial,
             "seed": self.recorded.seed,
@@ -85,7 +85,7 @@ class Reproduction:
         }
 
     def lines(self) -> list[str]:
-        """For people."""
+        """Return what was compared, as lines to be read."""
         run = self.recorded
         changed = [
             f"{key} {self.before[key]}, now {self.now[key]}" for key in SAME if self.before[key] != self.now[key]
@@ -113,18 +113,23 @@ def reproduce(
 ) -> Reproduction:
     """Train one run of a sweep, or of a landscape (its trials are the configs), again.
 
-    `trial`: the best by default; `seed`: the trial's first by default.
+    Args:
+        name: of the sweep or the landscape.
+        trial: its number; the best by default.
+        seed: the trial's first by default.
+        store: where the sweep is recorded.
+        tolerance: see `Reproduction`.
 
     Raises:
         InputError: no such sweep, landscape, trial or seed; a run that was not trained; a tolerance outside [0, 1].
     """
     if not 0 <= tolerance <= 1:
         raise InputError(f"tolerance must be in [0, 1], got {tolerance}")
-    known = _of_landscape(name) if "/" in name else _of_sweep(name, store)
-    number = known.best if trial is None else trial
-    if number not in known.records:
-        raise InputError(f"trial must be one of the {len(known.records)} of {name!r}, got {number}")
-    record = known.records[number]
+    source = _of_landscape(name) if "/" in name else _of_sweep(name, store)
+    number = source.best if trial is None else trial
+    if number not in source.records:
+        raise InputError(f"trial must be one of the {len(source.records)} of {name!r}, got {number}")
+    record = source.records[number]
     runs = {run.seed: run for run in record.runs}
     chosen = record.seeds[0] if seed is None else seed
     if chosen not in runs:
@@ -132,25 +137,27 @@ def reproduce(
     run = runs[chosen]
     if not run.points:
         raise InputError(f"trial {number} of {name!r} must have been trained, got status {run.status!r}")
-    if known.lanes is None and "width" not in run.provenance:
+    if source.lanes is None and "width" not in run.provenance:
         raise InputError(f"trial {number} of {name!r} must have been trained, got an answer of a landscape")
-    lanes = known.lanes or run.provenance
-    trained = _train(known.task, record, chosen, (lanes["width"], lanes["rows"]), known.records)
+    lanes = source.lanes or run.provenance
+    trained = _train(source.task, record, chosen, (lanes["width"], lanes["rows"]), source.records)
     now = provenance.now()
-    before = {**known.provenance, **run.provenance}
+    before = {**source.provenance, **run.provenance}
     return Reproduction(
         number,
         run,
         trained,
         {key: before.get(key) for key in SAME},
         {key: now.get(key) for key in SAME},
-        known.task.return_range,
+        source.task.return_range,
         tolerance,
     )
 
 
 @dataclasses.dataclass(frozen=True)
-class _Known:
+class _Source:
+    """What a run is taken from: `lanes` are those of all runs, None where each run has its own."""
+
     task: Task
     records: Mapping[int, TrialRecord]
     best: int
@@ -158,27 +165,27 @@ class _Known:
     lanes: Mapping[str, int] | None = None
 
 
-def _of_sweep(name: str, store: Store | str | Path | None) -> _Known:
+def _of_sweep(name: str, store: Store | str | Path | None) -> _Source:
     record = load_sweep(name, store)
     if not record.records:
         raise InputError(f"sweep {name!r} must have a finished trial, got none")
     best = max(record.records.values(), key=lambda trial: (trial.status == "completed", trial.rank))
-    return _Known(tasks.of_record(record.settings, record.space), record.records, best.trial, record.provenance)
+    return _Source(tasks.of_record(record.settings.task, record.space), record.records, best.trial, record.provenance)
 
 
-def _of_landscape(name: str) -> _Known:
+def _of_landscape(name: str) -> _Source:
     landscape = catalogue.get(name)
     if landscape.source is not None:
         raise InputError(f"landscape {name} must have been made here to be reproduced, got one {landscape.made_with}")
     lanes = landscape.metadata["lanes"]
     if not isinstance(lanes, Mapping):
         raise InputError(f"landscape {name!r} must have been trained in one width of lanes, got {lanes}")
-    table = tabular.objective("exact", landscape)
+    table = Exact.on(landscape)
     trials = [Trial(i, config, table.task.fidelity) for i, config in enumerate(landscape.plain_configs)]
     records = {record.trial: record for record in table.evaluate(trials)}
     best = max(records.values(), key=lambda trial: trial.score)
-    task = tasks.of_record(landscape.metadata["settings"], landscape.metadata["space"])
-    return _Known(task, records, best.trial, landscape.metadata["provenance"], lanes)
+    task = tasks.of_record(landscape.settings, landscape.metadata["space"])
+    return _Source(task, records, best.trial, landscape.metadata["provenance"], lanes)
 
 
 def _train(
@@ -188,7 +195,7 @@ def _train(
     backend.setup()
     runner = Runner(task.algorithm, task.env, 1, 1, task.num_episodes, lanes=lanes)
     objective = Training(task, [seed], 1, runner)
-    trials = [Trial(one.trial, one.config, one.fidelity, one.parent) for one in lineage(record, records)]
+    trials = [Trial(link.trial, link.config, link.fidelity, link.parent) for link in lineage(record, records)]
     objective.remember(trials)
     (trained,) = objective.evaluate(trials[-1:])
     return trained.runs[0]

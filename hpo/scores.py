@@ -17,7 +17,7 @@ a trial has that of its seeds together. A run that diverged or failed has the wo
 
 import dataclasses
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -25,18 +25,17 @@ import pandas as pd
 
 from arl import statistics
 from arl.errors import InputError, unknown
+from arl.records.settings import DEFAULT_SCORE, TaskSettings
 from arl.records.store import RunRecord, TrialRecord, lineage
 from arl.records.sweep import SweepRecord
 
 if TYPE_CHECKING:
     from ConfigSpace import ConfigurationSpace
 
-DEFAULT = "final"
 CVAR_SHARE = 0.25
 LONGEST_SECONDS = 1e6
 MOST_PARAMETERS = 1e9
 
-Settings = Mapping[str, Any]  # of a task, as its sweeps record them
 Records = Mapping[int, TrialRecord]
 
 
@@ -104,7 +103,7 @@ def chosen(names: str | Sequence[str]) -> tuple[str, ...]:
     return known
 
 
-def check(names: Sequence[str], settings: Settings, space: "ConfigurationSpace", num_seeds: int) -> None:
+def check(names: Sequence[str], settings: TaskSettings, space: "ConfigurationSpace", num_seeds: int) -> None:
     """Refuse scores that a task can't give.
 
     Raises:
@@ -115,17 +114,20 @@ def check(names: Sequence[str], settings: Settings, space: "ConfigurationSpace",
         raise InputError(f"score 'parameters' must differ in the space, got {numbers.pop():,} for every config")
 
 
-def check_objective(names: Sequence[str], objective: str) -> None:
+def check_sources(names: Sequence[str], sources: Collection[str]) -> None:
     """Refuse scores that a landscape can't answer: it takes no time, and what answers may be an agent of another size.
+
+    `sources`: how runs are answered, as their outcomes say; none where every run is trained.
 
     Raises:
         InputError: `runtime`, or `parameters` where not just recorded configs are answered.
     """
-    if "runtime" in names and objective != "training":
-        raise InputError(f"score 'runtime' must be measured in training, got objective {objective!r}")
-    if "parameters" in names and objective not in ("training", "exact"):
+    answered = ", ".join(sorted(sources))
+    if "runtime" in names and sources:
+        raise InputError(f"score 'runtime' must be measured in training, got answers of a landscape ({answered})")
+    if "parameters" in names and not set(sources) <= {"exact"}:
         raise InputError(
-            f"score 'parameters' must be of the config itself, trained or exact, got objective {objective!r}"
+            f"score 'parameters' must be of the config itself, got answers of a landscape for others ({answered})"
         )
 
 
@@ -136,37 +138,38 @@ def check_seeds(names: Sequence[str], num_seeds: int) -> None:
             raise InputError(f"score {name!r} must have at least {SCORES[name].min_seeds} seeds, got {num_seeds}")
 
 
-def score(record: TrialRecord, names: Sequence[str], settings: Settings, finished: Records) -> TrialRecord:
+def score(record: TrialRecord, names: Sequence[str], settings: TaskSettings, finished: Records) -> TrialRecord:
     """The record with the first of the scores as its own; `finished` holds its ancestors."""
-    if names[0] == DEFAULT:  # it is what training gives
+    if names[0] == DEFAULT_SCORE:  # it is what training gives
         return record
     runs = [dataclasses.replace(run, score=_of_run(names[0], run, record, settings, finished)) for run in record.runs]
     together = SCORES[names[0]].of_seeds(np.array([run.score for run in runs]))
     return dataclasses.replace(record, score=float(together), runs=runs)
 
 
-def several(record: TrialRecord, names: Sequence[str], settings: Settings, finished: Records) -> dict[str, float]:
+def several(record: TrialRecord, names: Sequence[str], settings: TaskSettings, finished: Records) -> dict[str, float]:
     """Scores of a trial by name."""
     return {name: _of_trial(name, record, settings, finished) for name in names}
 
 
 def table(record: SweepRecord, names: str | Sequence[str], metrics: Sequence[str] = ()) -> pd.DataFrame:
     """A row per trial of a sweep: its status, scores and training metrics (means over seeds, of the last segment)."""
-    known = chosen(names)
-    check_objective(known, record.settings.get("objective", "training"))
+    columns = chosen(names)
+    runs = [run for trial in record.records.values() for run in trial.runs]
+    check_sources(columns, {run.outcome.source for run in runs if run.outcome.source is not None})
     rows = [
         {
             "trial": trial.trial,
             "fidelity": trial.fidelity,
             "num_seeds": len(trial.seeds),
             "status": trial.status,
-            **several(trial, known, record.settings, record.records),
+            **several(trial, columns, record.settings.task, record.records),
             **_last_metrics(trial, metrics),
         }
         for trial in record.records.values()
     ]
     return pd.DataFrame(
-        rows, columns=["trial", "fidelity", "num_seeds", "status", *known, *(m for m in metrics if m not in known)]
+        rows, columns=["trial", "fidelity", "num_seeds", "status", *columns, *(m for m in metrics if m not in columns)]
     )
 
 
@@ -227,35 +230,35 @@ def curve(record: TrialRecord, seed: int, finished: Records) -> list[tuple[int, 
     return [(point.env_steps, point.return_mean) for run in runs for point in run.points]
 
 
-def _of_trial(name: str, record: TrialRecord, settings: Settings, finished: Records) -> float:
+def _of_trial(name: str, record: TrialRecord, settings: TaskSettings, finished: Records) -> float:
     values = [_of_run(name, run, record, settings, finished) for run in record.runs]
     return float(SCORES[name].of_seeds(np.array(values)))
 
 
-def _of_run(name: str, run: RunRecord, record: TrialRecord, settings: Settings, finished: Records) -> float:
-    known = SCORES[name]
-    worst = known.worst if known.worst is not None else float(settings["return_range"][0])
+def _of_run(name: str, run: RunRecord, record: TrialRecord, settings: TaskSettings, finished: Records) -> float:
+    measure = SCORES[name]
+    worst = measure.worst if measure.worst is not None else settings.return_range[0]
     if run.status != "completed":
         return worst
     steps, returns = zip(*curve(record, run.seed, finished), strict=True)
-    runs = [each for trial in lineage(record, finished) for each in trial.runs if each.seed == run.seed]
+    seconds = sum(part.seconds for trial in lineage(record, finished) for part in trial.runs if part.seed == run.seed)
     size = num_parameters(settings, record.config) if name == "parameters" else 0
-    value = known.of_run(History(np.array(steps), np.array(returns), sum(each.seconds for each in runs), size))
+    value = measure.of_run(History(np.array(steps), np.array(returns), seconds, size))
     return float(value) if math.isfinite(value) else worst
 
 
-def num_parameters(settings: Settings, config: Mapping[str, Any]) -> int:
+def num_parameters(settings: TaskSettings, config: Mapping[str, Any]) -> int:
     """How many parameters an agent of a config trains: targets, statistics and replay are none."""
     from arl import algorithms
     from arl import config as configs
     from envs import vector
 
-    algorithm = algorithms.get(settings["algorithm"])
-    full: Any = configs.make(algorithm.config, {**settings["fixed"], **config})
-    return algorithms.num_parameters(algorithm, full, vector.make(settings["env"]))
+    algorithm = algorithms.get(settings.algorithm)
+    full: Any = configs.make(algorithm.config, {**settings.fixed, **config})
+    return algorithms.num_parameters(algorithm, full, vector.make(settings.env))
 
 
-def _numbers_of_parameters(settings: Settings, space: "ConfigurationSpace") -> set[int]:
+def _numbers_of_parameters(settings: TaskSettings, space: "ConfigurationSpace") -> set[int]:
     """Of the default config and its neighbours."""
     from arl import spaces
 

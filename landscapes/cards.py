@@ -86,7 +86,7 @@ def card(landscape: Landscape) -> str:
     return template.render(
         name=landscape.name,
         licence=_licence(landscape),
-        size=_size(num_runs * metadata["settings"]["num_points"]),
+        size=_size(num_runs * landscape.settings.num_points),
         settings=metadata["settings"],
         num_configs=metadata["num_configs"],
         num_runs=num_runs,
@@ -123,7 +123,7 @@ def croissant(landscape: Landscape) -> dict[str, Any]:
         "conformsTo": "http://mlcommons.org/croissant/1.0",
         "name": catalogue.directory_name(landscape.name),
         "description": f"Scores of {landscape.name} over configs, seeds and env steps: {metadata['num_configs']} configs x "
-        f"{text.plural(len(landscape.seeds), 'seed')} x {metadata['settings']['num_points']} points.",
+        f"{text.plural(len(landscape.seeds), 'seed')} x {landscape.settings.num_points} points.",
         "license": LICENCE_URLS.get(licence, licence),
         "version": f"{file_format.FORMAT}.0.0",
         **urls,
@@ -195,14 +195,14 @@ def _hyperparameter(landscape: Landscape, name: str) -> str:
 
 def _rows(landscape: Landscape) -> Iterator[tuple[str, Any]]:
     """Yield the settings and the provenance, a row each."""
-    settings, provenance = landscape.metadata["settings"], landscape.metadata["provenance"]
-    yield "task", settings["task"]
-    yield "space", settings["preset"]
-    yield "env steps of a run", settings["fidelity"]
-    yield "return range", f"{settings['return_range'][0]:g} to {settings['return_range'][1]:g}"
+    settings, provenance = landscape.settings, landscape.metadata["provenance"]
+    yield "task", settings.name
+    yield "space", settings.preset
+    yield "env steps of a run", settings.fidelity
+    yield "return range", f"{settings.return_range[0]:g} to {settings.return_range[1]:g}"
     yield (
         "fixed hyperparameters",
-        ", ".join(f"{key} {value}" for key, value in settings["fixed"].items()) or "not recorded",
+        ", ".join(f"{key} {value}" for key, value in settings.fixed.items()) or "not recorded",
     )
     yield "seeds", ", ".join(map(str, landscape.seeds))
     for key, value in provenance.items():

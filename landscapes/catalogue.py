@@ -79,9 +79,9 @@ def of_algorithm(algorithm: str) -> list[Landscape]:
     published = [
         landscape for name, landscape in available().items() if name == landscape.task and not landscape.source
     ]
-    matches = [landscape for landscape in published if landscape.metadata["settings"]["algorithm"] == algorithm]
+    matches = [landscape for landscape in published if landscape.settings.algorithm == algorithm]
     if not matches:
-        algorithms = sorted({landscape.metadata["settings"]["algorithm"] for landscape in published})
+        algorithms = sorted({landscape.settings.algorithm for landscape in published})
         raise unknown("algorithm of landscapes", algorithm, algorithms)
     return matches
 

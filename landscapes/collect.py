@@ -34,9 +34,9 @@ def metadata(records: Sequence[SweepRecord]) -> dict[str, Any]:
     first = records[0]
     runs = [run for record in records for trial in record.records.values() for run in trial.runs]
     return {
-        "settings": _of_task(first.settings),
+        "settings": first.settings.task.to_json(),
         "space": first.space,
-        "seeds": [record.settings["seeds"][0] for record in records],
+        "seeds": [record.settings.seeds[0] for record in records],
         "num_configs": len(first.records),
         "provenance": {key: one(record.made_with.get(key) for record in records) for key in first.provenance},
         "lanes": one({key: run.provenance[key] for key in ("width", "rows")} for run in runs),
@@ -48,22 +48,6 @@ def build(records: Sequence[SweepRecord]) -> dict[str, Any]:
     """Return what the build took: seconds by phase, and when each sweep ended."""
     ended = {record.name: max(trial.finished_at for trial in record.records.values()) for record in records}
     return {"timing": {record.name: record.timing for record in records}, "ended": ended}
-
-
-def _of_task(settings: Mapping[str, Any]) -> dict[str, Any]:
-    of_sweep = {
-        "tuner",
-        "tuner_seed",
-        "trials",
-        "planned_trials",
-        "budget",
-        "batch",
-        "options",
-        "seeds",
-        "scores",
-        "objective",
-    }
-    return {key: value for key, value in settings.items() if key not in of_sweep}
 
 
 def _configs(configs: Mapping[int, Mapping[str, Any]], names: Sequence[str]) -> pd.DataFrame:

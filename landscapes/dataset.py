@@ -17,6 +17,8 @@ import pandas as pd
 
 from arl import statistics
 from arl.errors import InputError, first_line
+from arl.records import migrations
+from arl.records.settings import TaskSettings
 from landscapes import caveats, file_format
 
 if TYPE_CHECKING:
@@ -40,15 +42,20 @@ class Landscape:
     metadata: Mapping[str, Any]
     directory: Path
 
+    @cached_property
+    def settings(self) -> TaskSettings:
+        """The settings of the task that it is of."""
+        return TaskSettings.from_json(self.metadata["settings"])
+
     @property
     def task(self) -> str:
         """The task, `algorithm/env`."""
-        return self.metadata["settings"]["task"]
+        return self.settings.name
 
     @property
     def name(self) -> str:
         """The task, with the preset of its space if that is not the published one, and env steps if not the task's."""
-        return self.metadata.get("name") or label(self.task, self.metadata["settings"]["preset"])
+        return self.metadata.get("name") or label(self.task, self.settings.preset)
 
     @property
     def source(self) -> str | None:
@@ -114,8 +121,7 @@ class Landscape:
     @property
     def return_range(self) -> tuple[float, float]:
         """Worst and best episode return of the env."""
-        worst, best = self.metadata["settings"]["return_range"]
-        return worst, best
+        return self.settings.return_range
 
     @property
     def caveats(self) -> list[str]:
@@ -125,7 +131,8 @@ class Landscape:
     @cached_property
     def configs(self) -> pd.DataFrame:
         """A row per config, by its number; see `has_default`."""
-        return self._table("configs").set_index("config")
+        names = migrations.RENAMED_HYPERPARAMETERS.get(self.settings.algorithm, {})
+        return self._table("configs").rename(columns=names).set_index("config")
 
     def config(self, number: int) -> dict[str, Any]:
         """Return the config of a number as plain scalars, active hyperparameters only.
@@ -173,7 +180,7 @@ class Landscape:
         Raises:
             InputError: the tables do not hold what `landscape.json` says.
         """
-        shape = (len(self.configs), len(self.seeds), self.metadata["settings"]["num_points"])
+        shape = (len(self.configs), len(self.seeds), self.settings.num_points)
         by_run = self._curves["return_mean"].to_numpy(np.float64)  # rows are sorted by config, seed and point
         if len(by_run) != np.prod(shape) or len(self.runs) != shape[0] * shape[1]:
             raise InputError(f"landscape {self.name} must have a row for each of {shape} points, got {len(by_run)}")
@@ -189,7 +196,7 @@ class Landscape:
     def steps(self) -> list[int]:
         """Env steps of the evaluation points; of one that no run has reached, as planned."""
         reached = self.curves().groupby("point")["env_steps"].max()
-        planned = [self.metadata["settings"]["fidelity"] * (i + 1) // len(reached) for i in range(len(reached))]
+        planned = [self.settings.fidelity * (i + 1) // len(reached) for i in range(len(reached))]
         return [int(plan if pd.isna(steps) else steps) for plan, steps in zip(planned, reached, strict=True)]
 
     @property

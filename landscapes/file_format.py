@@ -22,23 +22,15 @@ import pyarrow.parquet as pq
 
 from arl.errors import InputError, first_line
 from arl.files import write_json
+from arl.records import migrations
+from arl.records.settings import TaskSettings
 
 FORMAT = 1
 METADATA = "landscape.json"
 TABLES = ("configs", "runs", "curves")
 
-# What `landscape.json` must hold, and of what type.
+# What `landscape.json` must hold besides the settings of a task, and of what type.
 _REQUIRED: dict[str, type] = {
-    "settings": dict,
-    "settings.task": str,
-    "settings.preset": str,
-    "settings.fidelity": int,
-    "settings.num_points": int,
-    "settings.algorithm": str,
-    "settings.env": str,
-    "settings.fixed": dict,
-    "settings.num_episodes": int,
-    "settings.return_range": list,
     "space": dict,
     "space.hyperparameters": list,
     "seeds": list,
@@ -86,7 +78,7 @@ def _write_table(frame: pd.DataFrame, path: Path) -> None:
 
 
 def read_metadata(directory: Path) -> dict[str, Any]:
-    """Return what the `landscape.json` of a directory holds.
+    """Return what the `landscape.json` of a directory holds, as of today (see `arl.records.migrations`).
 
     Raises:
         InputError: no such file, one of another format, or one without what every landscape must have.
@@ -99,12 +91,26 @@ def read_metadata(directory: Path) -> dict[str, Any]:
     if version != FORMAT:
         newer = ", made by a newer version of arl" if isinstance(version, int) and version > FORMAT else ""
         raise InputError(f"landscape {str(directory)!r} must have format {FORMAT}, got {version!r}{newer}")
+    settings = _task_settings(metadata.get("settings"), directory)
     for name, kind in _REQUIRED.items():
         parent, _, key = name.rpartition(".")
         value = (metadata[parent] if parent else metadata).get(key)
         if not isinstance(value, kind):
             raise InputError(f"landscape {str(directory)!r} must have a {kind.__name__} {name}, got {value!r}")
-    return metadata
+    return {
+        **metadata,
+        "settings": settings.to_json(),
+        "space": migrations.space(settings.algorithm, metadata["space"]),
+    }
+
+
+def _task_settings(recorded: Any, directory: Path) -> TaskSettings:
+    if not isinstance(recorded, dict):
+        raise InputError(f"landscape {str(directory)!r} must have a dict settings, got {recorded!r}")
+    try:
+        return TaskSettings.from_json(recorded)
+    except InputError as error:
+        raise InputError(f"landscape {str(directory)!r}: {error}") from error
 
 
 def read_table(path: Path, sha256: str | None) -> pd.DataFrame:

@@ -37,7 +37,7 @@ def landscape_of(score, noise=0.0, num_seeds=10):
     early = 100 * draw.random((NUM_CONFIGS, 1, 1)) * (1 - share)
     cube = full * share + early + noise * draw.normal(size=(NUM_CONFIGS, num_seeds, TASK.num_points))
     about = {
-        "settings": {**TASK.settings()},
+        "settings": TASK.settings().to_json(),
         "space": TASK.space.to_serialized_dict(),
         "seeds": list(range(num_seeds)),
         "provenance": {},

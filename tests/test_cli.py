@@ -23,7 +23,7 @@ import hpo
 import landscapes
 from arl.training import saved_agents
 from hpo import plans, tasks
-from hpo.cli import training
+from hpo.cli import commands, training
 from hpo.cli.main import main
 
 ARL = Path(sys.executable).with_name("arl")
@@ -179,7 +179,7 @@ def test_export_writes_parquet(home):
 def test_the_command_on_record_gives_the_same_sweep(home):
     store = home / "results" / "store.sqlite"
     before = landscapes.load("first", store)
-    words = shlex.split(shlex.join(before.command))
+    words = shlex.split(shlex.join(commands.of_sweep(before)))
     assert words[0] == "arl"
     done = arl(home, *words[1:])
     assert done.status == 0, done.err
@@ -190,7 +190,7 @@ def test_the_command_on_record_holds_the_options(tmp_path):
     store = tmp_path / "store.sqlite"
     settings = {"trials": 2, "fidelity": FIDELITY, "options": {"pause": 0.0}, "space": "full", "batch": 2, "name": "a"}
     record = hpo.sweep(TASK, f"{tiny.__file__}:Halving", store=store, **settings)
-    done = arl(tmp_path, *record.command[1:], "--store", store, "--json")
+    done = arl(tmp_path, *commands.of_sweep(record)[1:], "--store", store, "--json")
     assert done.status == 0, done.err
     assert landscapes.load("a", store) == record
 
@@ -218,8 +218,8 @@ def test_train_draws_its_curve_and_saves_its_agents(trained):
     assert "agents:  results/agents/mine (2 files)" in done.out
     record = landscapes.load("mine", directory / "results" / "store.sqlite")
     assert record.runs.seed.tolist() == [0, 3]
-    assert record.settings["fixed"]["learning_rate"] == 3e-3
-    assert record.settings["fixed"]["hidden_size"] == tiny.STATICS["hidden_size"]
+    assert record.settings.task.fixed["learning_rate"] == 3e-3
+    assert record.settings.task.fixed["hidden_size"] == tiny.STATICS["hidden_size"]
 
 
 def test_a_saved_agent_can_be_loaded(trained):
@@ -241,7 +241,7 @@ def test_the_command_on_record_trains_the_same(trained):
     directory, _ = trained
     store = directory / "results" / "store.sqlite"
     before = landscapes.load("mine", store)
-    done = arl(directory, *before.command[1:], "--json")
+    done = arl(directory, *commands.of_sweep(before)[1:], "--json")
     assert done.status == 0, done.err
     assert landscapes.load("mine", store) == before
 

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 import pytest
 import tiny
 from test_report import Page, figures_of, painted
-from tiny import Halving, Parabola
+from tiny import Halving
 
 import hpo
 from arl import statistics
@@ -28,7 +28,7 @@ def make(tmp_path_factory):
     def make(num_tasks=3, repeats=3, baselines=True):
         tasks = [dataclasses.replace(tiny.task(), name=f"ppo/<b>Task{i}") for i in range(num_tasks)]
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("hpo.objectives.training.Training", functools.partial(Parabola, []))
+            patch.setattr("hpo.objectives.training.Training", tiny.counting([]))
             return hpo.compare(
                 ["sobol", Halving],
                 tasks,

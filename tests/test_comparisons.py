@@ -1,7 +1,6 @@
 """Comparisons: equal budgets, one rule for incumbents, test seeds apart, each run trained once."""
 
 import contextlib
-import functools
 import json
 import math
 
@@ -18,6 +17,7 @@ from arl.errors import InputError
 from arl.records.store import Store
 from arl.records.sweep import SweepRecord
 from hpo import plans, scores, sweeps, testing
+from hpo.cli import commands
 from hpo.comparisons import compare as comparing
 from hpo.comparisons import incumbents
 from hpo.comparisons.results import NUM_POINTS
@@ -71,7 +71,7 @@ def test_a_tuner_that_can_not_be_made_again_is_left_out(tmp_path, trained):
     comparison = compare(tmp_path / "store.sqlite", ["sobol", Late])
     assert comparison.tuners == ["sobol", "random", "random-2x", "default"]
     assert "can't be made: ValueError: not now" in comparison.broken["Late"]
-    assert f"{__name__}:Late" in " ".join(comparison.command)
+    assert f"{__name__}:Late" in " ".join(commands.of_comparison(comparison.name, comparison.settings))
 
 
 def test_one_test_seed_shows_no_spread(tmp_path, trained):
@@ -104,7 +104,7 @@ class Stops(comparing.View):
 def trained(monkeypatch):
     """The ids of the trials that were trained, by the parabola."""
     ids = []
-    monkeypatch.setattr("hpo.objectives.training.Training", functools.partial(Parabola, ids))
+    monkeypatch.setattr("hpo.objectives.training.Training", tiny.counting(ids))
     return ids
 
 
@@ -136,8 +136,8 @@ def test_baselines_are_added_and_budgets_are_equal(straight):
         twice = 2 if swept.tuner == "random-2x" else 1
         assert swept.budget == 2.0 * twice
         assert swept.spent <= swept.budget + 1e-9
-        assert swept.record.settings["batch"] == 2
-        assert swept.record.settings["tuner_seed"] == swept.repeat
+        assert swept.record.settings.batch == 2
+        assert swept.record.settings.tuner_seed == swept.repeat
     spent = comparison.costs.set_index("tuner").full_runs
     assert spent["sobol"] == spent["random"] == 2.0
     assert (spent["random-2x"], spent["default"], spent["Halving"]) == (4.0, 1.0, pytest.approx(1.8))
@@ -197,9 +197,7 @@ def test_shared_runs_are_those_that_training_gives(straight, tmp_path):
     shared = comparison.runs.query("phase == 'tuning'").groupby("tuner").shared.count()
     assert (shared["random"], shared["random-2x"], shared["default"]) == (0, 2 * 2 * 2, 2)
     swept = next(swept for swept in comparison.swept if (swept.tuner, swept.repeat) == ("random-2x", 0))
-    assert {run.provenance["shared"] for run in swept.record.records[0].runs} == {
-        "comparison-ppo-ProbeMatching-random-0"
-    }
+    assert {run.outcome.shared for run in swept.record.records[0].runs} == {"comparison-ppo-ProbeMatching-random-0"}
     alone = hpo.sweep(
         tiny.task(), "random", budget=4.0, seeds=2, batch=2, name="alone", store=tmp_path / "store.sqlite"
     )
@@ -310,7 +308,7 @@ def test_tasks_may_have_their_own_fidelities():
     on = ["ppo/CartPole-v1", "dqn/CartPole-v1"]
     design = comparing.design(["sobol"], on, fidelity=[25_000, 20_000])
     assert [task.fidelity for task in design.tasks] == [25_000, 20_000]
-    words = comparing.command(design)
+    words = commands.of_comparison(design.name, design.settings())
     assert words[words.index("--fidelity") + 1] == "25000,20000"
 
 
@@ -319,7 +317,7 @@ def test_tuners_are_judged_by_the_score_they_maximise(tmp_path):
     record = comparison.tests["ppo/ProbeMatching"]
     last = scores.table(record, "final,auc")
     assert [trial.score for trial in record.records.values()] == last.auc.tolist() != last.final.tolist()
-    words = comparison.command
+    words = commands.of_comparison(comparison.name, comparison.settings)
     assert words[words.index("--score") + 1] == "auc"
 
 
@@ -370,7 +368,7 @@ def test_seeds_of_a_comparison_are_those_that_there_are(monkeypatch, there, give
 def test_no_comparison_on_a_single_seed(monkeypatch):
     known = landscape_of(by_learning_rate, num_seeds=1)
     monkeypatch.setattr(catalogue, "available", lambda: {known.name: known})
-    with pytest.raises(InputError, match="landscape dqn/CartPole-v1 must have at least 2 seeds for a comparison"):
+    with pytest.raises(InputError, match="surrogate of dqn/CartPole-v1 must have at least 2 seeds for a comparison"):
         comparing.design(["sobol"], [known.task], objective="surrogate")
 
 
@@ -422,12 +420,14 @@ def test_three_tasks_have_a_rank_test(tmp_path, trained):
 
 
 def test_a_task_on_which_all_diverges_scores_the_worst(tmp_path, trained, monkeypatch):
-    def diverged(trial, runs):
-        return tiny.trial_record(
-            trial.id, config=dict(trial.config), fidelity=trial.fidelity, parent=trial.parent, status="diverged"
-        )
+    def diverged(trial, seeds):
+        asked = {"config": dict(trial.config), "fidelity": trial.fidelity, "parent": trial.parent}
+        return tiny.trial_record(trial.id, seeds=seeds, status="diverged", **asked)
 
-    monkeypatch.setattr(Parabola, "evaluate", lambda self, trials, _: (diverged(trial, ()) for trial in trials))
+    def evaluate(self, trials, on_segment):
+        return (diverged(trial, self.seeds_of(trial)) for trial in trials)
+
+    monkeypatch.setattr(Parabola, "evaluate", evaluate)
     comparison = compare(tmp_path / "store.sqlite", ["random"], baselines=False)
     assert comparison.final.tolist() == [[[0.0, 0.0]]]
     assert comparison.tests == {"ppo/ProbeMatching": None}
@@ -445,7 +445,7 @@ def test_records_are_exported_as_parquet(straight, tmp_path):
 
 
 def record_of(*trials, seeds=(0,)):
-    settings = {"fidelity": 10, "seeds": list(seeds)}
+    settings = tiny.sweep_settings(task={"fidelity": 10}, seeds=seeds)
     return SweepRecord("a", settings, {}, {}, {"hyperparameters": []}, {trial.trial: trial for trial in trials})
 
 

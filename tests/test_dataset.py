@@ -51,7 +51,7 @@ def records(tmp_path_factory):
     store = Store(tmp_path_factory.mktemp("store") / "store.sqlite")
     trials = DefaultThenSobol(TASK.space, TASK.fidelity).ask(NUM_CONFIGS)
     for seed in SEEDS:
-        settings = {**TASK.settings(), "tuner": "sequence", "seeds": [seed], "objective": "training"}
+        settings = {**TASK.settings().to_json(), "tuner": "sequence", "seeds": [seed], "batch": 1}
         store.add_sweep(f"seed{seed}", settings, {"arl": "1", "device": "cpu"}, TASK.space.to_serialized_dict())
         for trial in trials:
             store.add_trial(f"seed{seed}", record_of(trial, seed))
@@ -191,7 +191,7 @@ def test_files_that_are_cut_or_missing_are_refused(copy):
         ('{"format": 99}', "must have format 1, got 99, made by a newer version of arl"),
         ('{"format": "1"}', "must have format 1, got '1'$"),
         ('{"format": 1}', "must have a dict settings, got None"),
-        ('{"format": 1, "settings": {"task": 7}}', "must have a str settings.task, got 7"),
+        ('{"format": 1, "settings": {"task": 7}}', "settings can't be read: Expected `str`, got `int`"),
     ],
 )
 def test_what_is_no_landscape_is_refused(tmp_path, text, message):
@@ -243,7 +243,7 @@ def test_pictures_of_the_unknown_are_refused(tmp_path, landscape):
 
 
 def table(landscape, mode="table", seeds=SEEDS):
-    return tabular.objective(mode, landscape, seeds)
+    return hpo.objective(mode, landscape, seeds)
 
 
 def test_the_table_gives_what_was_trained(landscape, records):
@@ -328,15 +328,15 @@ def test_a_surrogates_seeds_do_not_oppose_each_other(landscape):
 def test_a_sweep_is_of_one_version_of_a_landscape(found, landscape, tmp_path, monkeypatch):
     settings = {"objective": "table", "name": "a", "store": tmp_path / "store.sqlite"}
     record = hpo.sweep("dqn/CartPole-v1", "random", trials=3, **settings)
-    assert record.settings["landscape"] == landscape.version
+    assert record.settings.objective_version == landscape.version
     assert record.answers == f"nothing was trained, landscape {landscape.version} answered: 3 by the nearest config"
     monkeypatch.setattr(dataset.Landscape, "version", "dqn/CartPole-v1 another")
-    with pytest.raises(InputError, match="taken by a sweep whose landscape is"):
+    with pytest.raises(InputError, match="taken by a sweep whose objective_version is"):
         hpo.sweep("dqn/CartPole-v1", "random", trials=4, **settings)
 
 
 def test_seconds_of_training_are_no_score_of_a_table(found):
-    with pytest.raises(InputError, match="score 'runtime' must be measured in training, got objective 'table'"):
+    with pytest.raises(InputError, match="score 'runtime' must be measured in training, got answers of a landscape"):
         hpo.sweep("dqn/CartPole-v1", "random", trials=3, objective="table", score="runtime")
 
 
@@ -384,12 +384,10 @@ def test_tuners_are_compared_on_a_table(found, tmp_path):
     comparison = hpo.compare(["sobol", Mutating], ["dqn/CartPole-v1"], store=store, **settings)
     assert comparison.tuners == ["sobol", "random", "random-2x", "default"]
     assert "a table can't answer that" in comparison.broken["Mutating"]
-    assert comparison.tests["dqn/CartPole-v1"].settings["seeds"] == [2]
+    assert comparison.tests["dqn/CartPole-v1"].settings.seeds == (2,)
     default = comparison.incumbents.query("tuner == 'default'").iloc[0]
     assert default.test_score == pytest.approx(made_up_return(0, 2, 9))
-    with pytest.raises(
-        InputError, match=r"among those that the landscapes have in common, \[0, 1, 2\], got 2 tuning seeds"
-    ):
+    with pytest.raises(InputError, match=r"among those that the tasks have in common, \[0, 1, 2\], got 2 tuning seeds"):
         hpo.compare(["tpe"], ["dqn/CartPole-v1"], store=Store(tmp_path / "new"), **{**settings, "test_seeds": 2})
     assert not (tmp_path / "new").exists(), "refused before anything is swept"
     with pytest.raises(InputError, match="test seeds must not be tuning seeds, got 1 as both"):
@@ -399,10 +397,10 @@ def test_tuners_are_compared_on_a_table(found, tmp_path):
 def test_tables_that_do_not_fit_are_refused(landscape):
     with pytest.raises(InputError, match=r"seeds must be among those of landscape dqn/CartPole-v1, \[0, 1, 2\], got 7"):
         table(landscape, seeds=[7])
-    with pytest.raises(InputError, match="objective must be one of training, table, exact, surrogate"):
+    with pytest.raises(InputError, match="unknown objective 'tables': did you mean 'table'"):
         table(landscape, "tables")
     with pytest.raises(InputError, match="must have fidelity 100"):
-        tabular.Table(tasks.get("dqn/CartPole-v1", fidelity=100), [0], landscape)
+        tabular.Table(tasks.get("dqn/CartPole-v1", fidelity=100), [0], 1, landscape)
 
 
 def test_landscape_json_says_how_it_was_made(landscape):

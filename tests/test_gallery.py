@@ -57,7 +57,9 @@ def test_one_seed_and_a_default_that_is_best_leave_less_to_draw(tmp_path):
 def test_what_tasks_have_in_common_is_drawn(tmp_path):
     def task_of(name, score):
         made = landscape_of(score, num_seeds=2)
-        return dataclasses.replace(made, metadata={**made.metadata, "settings": {**TASK.settings(), "task": name}})
+        return dataclasses.replace(
+            made, metadata={**made.metadata, "settings": {**TASK.settings().to_json(), "task": name}}
+        )
 
     two = [task_of("dqn/A-v0", by_learning_rate), task_of("dqn/B-v0", lambda config: config["final_epsilon"])]
     correlation, subsets = gallery.of_tasks(two, tmp_path, "svg")

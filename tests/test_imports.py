@@ -12,7 +12,6 @@ import hpo
 import landscapes
 from arl.errors import InputError
 from arl.records.store import Store
-from hpo.objectives import tabular
 from hpo.reports import plots
 from hpo.trial import Trial
 from landscapes import ablation, importers
@@ -149,7 +148,7 @@ def test_what_is_missing_is_filled_in_from_the_tables_own_seeds(tmp_path):
     table = hpo.objective("exact", landscape, [0, 1])
     (record,) = table.evaluate([Trial(0, landscape.config(3), 8_000)])
     assert [run.score for run in record.runs] == [performance(3, 1, 3)] * 2
-    assert [run.provenance.get("filled", False) for run in record.runs] == [True, False]
+    assert [run.outcome.filled for run in record.runs] == [True, False]
     assert table.scores(np.array([3]))[0] == performance(3, 1, 3)
     (alone,) = hpo.objective("exact", landscape, [0])([Trial(0, landscape.config(3), 8_000)])
     assert alone.status == "diverged", "nothing is known under this seed"
@@ -203,7 +202,7 @@ def test_hporlbench(tmp_path):
 def test_objectives_answer_from_imported_landscapes(tmp_path, monkeypatch, arlbench):
     configs = arlbench.plain_configs
     exact, nearest = (
-        tabular.objective(mode, arlbench)([Trial(i, config, 8_000) for i, config in enumerate(configs)])
+        hpo.objective(mode, arlbench)([Trial(i, config, 8_000) for i, config in enumerate(configs)])
         for mode in ("exact", "table")
     )
     assert [got.seed_scores for got in exact] == [got.seed_scores for got in nearest]

@@ -18,7 +18,7 @@ def known(monkeypatch):
     """Two landscapes of DQN, one of which knows the learning rate only."""
     one = landscape_of(by_learning_rate, noise=1.0, num_seeds=4)
     one.metadata["cube"] = one.cube[:, :, [0, 9]]
-    settings = {**TASK.settings(), "task": "dqn/Acrobot-v1"}
+    settings = {**TASK.settings().to_json(), "task": "dqn/Acrobot-v1"}
     other = dataclasses.replace(one, metadata={**one.metadata, "settings": settings, "cube": -one.cube})
     monkeypatch.setattr(catalogue, "available", lambda: {one.name: one, other.name: other})
 

@@ -196,7 +196,7 @@ def test_a_trial_that_can_not_be_trained_fails_and_the_others_go_on(shared, stra
     assert (failed.status, failed.score, failed.error) == ("failed", WORST, reason)
     for run in failed.runs:
         assert (run.status, run.score, run.env_steps, run.seconds, run.points) == ("failed", WORST, 0, 0.0, [])
-        assert run.provenance["error"] == reason
+        assert run.outcome.error == reason
     assert [run.seed for run in failed.runs] == list(SEEDS)
     assert (neighbour.status, neighbour.score, neighbour.error) == ("completed", straight.score, None)
     told = result(trial, failed)

@@ -8,12 +8,12 @@ import sys
 
 import pandas as pd
 import pytest
-from tiny import run_record, trial_record
+from tiny import run_record, sweep_settings, trial_record
 
 import hpo
 from arl.errors import InputError
 
-SETTINGS = {"task": "ppo/X", "tuner": "random", "seeds": [0, 1], "return_range": [-4.0, 0.0], "num_points": 10}
+SETTINGS = sweep_settings(task={"name": "ppo/X", "return_range": (-4.0, 0.0), "num_points": 10}).to_json()
 SPACE = {
     "hyperparameters": [
         {"name": "learning_rate", "log": True},

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import pandas as pd
 import plotly.graph_objects as go
 import pytest
+import tiny
 
 from arl.records.sweep import SweepRecord
 from hpo.reports import pages, sweep_report
@@ -54,8 +55,8 @@ def make_record(scores=(10.0, 30.0, 20.0), seeds=(0, 1), **changes):
         answers=None,
         name="demo",
         task="ppo/CartPole-v1",
-        settings={"tuner": "random", "seeds": list(seeds), "space": {"gamma": {"low": 0.9, "high": 0.99}}},
-        command=["arl", "sweep", "ppo/CartPole-v1"],
+        settings=settings_of({"tuner": "random", "seeds": list(seeds), "space": {"gamma": {"low": 0.9, "high": 0.99}}}),
+        scores=("final",),
         made_with={"version": "1.0", "created": "2026-01-01T00:00:00+00:00"},
         timing={"compile": 30.0, "train": 60.0},
         return_range=(0.0, 100.0),
@@ -68,6 +69,11 @@ def make_record(scores=(10.0, 30.0, 20.0), seeds=(0, 1), **changes):
         incumbent=make_incumbent(trials),
     )
     return SimpleNamespace(**{**vars(record), **changes})
+
+
+def settings_of(values):
+    """Settings that are shown as these values."""
+    return SimpleNamespace(tuner=values.get("tuner", ""), to_json=lambda: values)
 
 
 def make_curve(trial, seed, score, diverges):
@@ -155,7 +161,7 @@ def text():
         make_record((42.0,)),
         make_record((None, None)),
         make_record((10.0, 20.0), seeds=(3,)),
-        make_record((10.0, None, 30.0), timing={}, settings={}, made_with={}),
+        make_record((10.0, None, 30.0), timing={}, settings=settings_of({}), made_with={}),
         make_record((10.0, 20.0), return_range=(-500.0, -60.0), points=1),
     ],
     ids=["plain", "one trial", "all diverged", "one seed", "bare", "negative scores"],
@@ -194,8 +200,7 @@ def test_names_are_text_and_never_markup():
     record = make_record(
         name=nasty,
         task=nasty,
-        settings={nasty: {nasty: nasty}, "tuner": nasty},
-        command=[nasty],
+        settings=settings_of({nasty: {nasty: nasty}, "tuner": nasty}),
         made_with={"device": nasty},
         timing={nasty: 1.0},
         hyperparameters=[nasty, *HYPERPARAMETERS],
@@ -254,21 +259,9 @@ def test_incumbent_is_of_the_highest_fidelity_so_far():
 
 def test_sweep_that_has_only_begun_has_a_page():
     space = {"hyperparameters": [{"name": "learning_rate", "log": True}]}
-    settings = {
-        "task": "ppo/CartPole-v1",
-        "return_range": [0.0, 500.0],
-        "num_points": 10,
-        "preset": "full",
-        "fidelity": 400,
-        "tuner": "random",
-        "tuner_seed": 0,
-        "options": {},
-        "trials": 3,
-        "budget": None,
-        "batch": 3,
-        "seeds": [0],
-    }
-    record = SweepRecord("demo", settings, provenance={}, timing={}, space=space, records={})
+    record = SweepRecord(
+        "demo", tiny.sweep_settings(trials=3, seeds=(0,)), provenance={}, timing={}, space=space, records={}
+    )
     assert "no trial completed" in Page(sweep_report.render(record)).visible()
 
 
@@ -383,7 +376,7 @@ def test_parents_get_a_column_where_there_are_any(text):
 
 def test_settings_are_shown_whatever_they_hold():
     settings = {"fixed": {}, "space": {"gamma": {"low": 0.9, "log": True}}, "seeds": [0, 1], "budget": None}
-    page = Page(sweep_report.render(make_record(settings=settings)))
+    page = Page(sweep_report.render(make_record(settings=settings_of(settings))))
     for term, value in (
         ("fixed", pages.MISSING),
         ("gamma", "low 0.9, log true"),

@@ -14,6 +14,7 @@ from arl.training import saved_agents
 from hpo import testing
 from hpo.autorl import schedules
 from hpo.autorl.schedules import Schedule, Stretch
+from hpo.cli import commands
 from hpo.trial import Trial
 
 RATES = [1e-3, 1e-2, 1e-2, 1e-6]
@@ -86,8 +87,8 @@ def test_a_schedule_is_trained_from_the_command_line(trained):
     assert record.trials.learning_rate.tolist() == [1e-3, 1e-2, 1e-6]
     assert record.trials.parent.fillna(-1).tolist() == [-1, 0, 1]
     assert record.trials.env_steps.tolist() == [2 * steps for steps in (40, 100, 60)]  # whole iterations
-    assert record.settings["fixed"]["gamma"] == 0.9
-    assert "learning_rate" not in record.settings["fixed"]
+    assert record.settings.task.fixed["gamma"] == 0.9
+    assert "learning_rate" not in record.settings.task.fixed
     saved = saved_agents.load(directory / "results" / "agents" / "mine" / "seed3.agent")
     assert (saved.env_steps, saved.config.learning_rate) == (tiny.FIDELITY, pytest.approx(1e-6))
 
@@ -95,7 +96,7 @@ def test_a_schedule_is_trained_from_the_command_line(trained):
 def test_the_command_on_record_is_the_same_schedule(trained):
     directory, _ = trained
     before = landscapes.load("mine", directory / "s.sqlite")
-    words = before.command[1:]
+    words = commands.of_sweep(before)[1:]
     assert f"learning_rate={json.dumps(RATES)}" in words
     done = test_cli.arl(directory, *words, "--store", "s.sqlite")
     assert done.status == 0, done.err

@@ -1,22 +1,23 @@
 """Scores: known values of known curves, what a sweep records and tells, Pareto fronts and hypervolumes."""
 
-import functools
+import dataclasses
 import math
 
 import numpy as np
 import pandas as pd
 import pytest
 import tiny
-from tiny import WORST, Listed, Parabola, parabola, run_record, trial_record
+from tiny import WORST, Listed, parabola, run_record, trial_record
 
 import hpo
 from arl.errors import InputError
 from arl.records.store import PointRecord
 from arl.records.sweep import SweepRecord
 from hpo import scores
+from hpo.cli import commands
 from hpo.trial import Trial
 
-SETTINGS = {**tiny.task().settings(), "scores": ["final"]}
+SETTINGS = tiny.task().settings()
 
 
 def run(seed, *returns, seconds=1.0, status="completed", unit=10, start=0):
@@ -92,7 +93,7 @@ def test_a_curve_holds_that_of_the_parents():
 
 @pytest.mark.parametrize(("size", "layers"), [(32, 1), (64, 2)])
 def test_parameters_are_those_of_the_networks(size, layers):
-    settings = {**SETTINGS, "fixed": {**SETTINGS["fixed"], "hidden_size": size, "num_layers": layers}}
+    settings = dataclasses.replace(SETTINGS, fixed={**SETTINGS.fixed, "hidden_size": size, "num_layers": layers})
     hidden = (layers - 1) * (size * size + size)
     network = 1 * size + size + hidden + size * 1 + 1
     assert scores.num_parameters(settings, {}) == 2 * network + 1, "actor, critic, and the spread of the one action"
@@ -113,7 +114,7 @@ class Three(Listed):
 
 @pytest.fixture
 def sweep(monkeypatch, tmp_path):
-    monkeypatch.setattr("hpo.objectives.training.Training", functools.partial(Parabola, []))
+    monkeypatch.setattr("hpo.objectives.training.Training", tiny.counting([]))
 
     def sweep(score, seeds=4, name="a"):
         return hpo.sweep(tiny.task(), Three, trials=3, seeds=seeds, score=score, name=name, store=tmp_path / "s.sqlite")
@@ -126,9 +127,9 @@ def test_a_sweep_records_and_tells_the_score_it_maximises(sweep):
     expected = [parabola(trial.config) - 3 for trial in record.records.values()]
     assert record.trials.score.tolist() == pytest.approx(expected)
     assert [result.score for result in Three.told] == record.trials.score.tolist()
-    assert record.settings["scores"] == ["worst"]
+    assert record.settings.scores == ("worst",)
     assert record.incumbent["trial"] == 1
-    assert record.command[-2:] == ["--score", "worst"]
+    assert commands.of_sweep(record)[-2:] == ["--score", "worst"]
     told = [result.metrics for result in Three.told]
     assert sweep("worst").trials.score.tolist() == record.trials.score.tolist()
     assert [result.metrics for result in Three.told] == told == [{"entropy": 0.25}] * 3
@@ -186,7 +187,9 @@ def test_a_score_that_the_task_can_not_give_is_one_line(sweep, tmp_path, score, 
 
 
 def swept(*trials):
-    return SweepRecord("a", SETTINGS, {}, {}, tiny.task().space.to_serialized_dict(), {t.trial: t for t in trials})
+    return SweepRecord(
+        "a", tiny.sweep_settings(), {}, {}, tiny.task().space.to_serialized_dict(), {t.trial: t for t in trials}
+    )
 
 
 def test_the_front_holds_what_no_other_beats():

@@ -23,6 +23,7 @@ import hpo
 import landscapes
 from arl import spaces
 from arl.errors import InputError
+from arl.records.store import Outcome
 from arl.records.sweep import SweepRecord
 from hpo import tasks
 from hpo.reports import optuna_study
@@ -63,7 +64,7 @@ DISTRIBUTIONS = {
 
 
 def swept(*trials, scores=("final",), space=None):
-    settings = {**tiny.task().settings(), "tuner": "random", "tuner_seed": 0, "seeds": [0, 1], "scores": list(scores)}
+    settings = tiny.sweep_settings(scores=tuple(scores))
     return SweepRecord("mine", settings, {}, {}, (space or SPACE).to_serialized_dict(), {t.trial: t for t in trials})
 
 
@@ -115,7 +116,7 @@ def test_curves_statuses_and_costs_come_back(tmp_path):
             status="failed",
             runs=[
                 tiny.dataclasses.replace(
-                    run_record(0, tiny.WORST, "failed"), points=[], provenance={"error": "too short"}
+                    run_record(0, tiny.WORST, "failed"), points=[], outcome=Outcome(error="too short")
                 )
             ],
         ),

@@ -42,14 +42,14 @@ def test_smac_under_hyperband_continues_agents_and_resumes(store, tmp_path):
 
 @pytest.mark.parametrize("tuner", ["tpe", "smac"])
 def test_they_tune_without_training(tuner, store, monkeypatch):
-    monkeypatch.setattr("hpo.objectives.training.Training", lambda *args: tiny.Parabola([], *args))
+    monkeypatch.setattr("hpo.objectives.training.Training", tiny.counting([]))
     record = sweeps.sweep(tiny.task(), tuner, name=tuner, store=store, trials=24, batch=4)
     assert len(record.trials) == 24
     assert record.trials.score.max() > -0.05
 
 
 def test_a_process_that_dies_leaves_the_records(store, tmp_path, monkeypatch):
-    monkeypatch.setattr("hpo.objectives.training.Training", lambda *args: tiny.Parabola([], *args))
+    monkeypatch.setattr("hpo.objectives.training.Training", tiny.counting([]))
     dies = tmp_path / "dies"
     file = tmp_path / "mine.py"
     file.write_text(EXAMPLE.read_text().replace("        ids =", f"        open({str(dies)!r})\n        ids ="))

@@ -4,7 +4,6 @@ Where training itself does not matter, a parabola of the learning rate stands in
 """
 
 import dataclasses
-import functools
 import io
 
 import numpy as np
@@ -31,7 +30,7 @@ CONFIG = {"learning_rate": 1e-3}
 def trained(monkeypatch):
     """The ids of the trials that were trained, by the parabola."""
     ids = []
-    monkeypatch.setattr("hpo.objectives.training.Training", functools.partial(Parabola, ids))
+    monkeypatch.setattr("hpo.objectives.training.Training", tiny.counting(ids))
     return ids
 
 
@@ -216,7 +215,7 @@ def test_trials_are_asked_for_in_batches(sweep, trained, settings, sizes):
     ("settings", "batch"), [({"trials": 9}, 2), ({"budget": 4.0}, 1), ({"trials": 9, "batch": 5}, 5)]
 )
 def test_a_tuner_that_learns_is_asked_for_an_eighth_at_a_time(settings, batch):
-    assert plans.plan(tiny.task(), "tpe", **settings).batch == batch
+    assert plans.plan(tiny.task(), "tpe", **settings).settings.batch == batch
 
 
 def test_of_two_limits_the_lower_one_is_what_a_tuner_may_spend():
@@ -454,7 +453,7 @@ def test_a_sweep_is_prolonged(sweep, trained):
     sweep(trials=3, batch=2)
     longer = sweep(trials=5, batch=2)
     assert len(trained) == 5
-    assert longer.settings["trials"] == 5
+    assert longer.settings.trials == 5
     whole = sweep(name="whole", trials=5, batch=2)
     assert [trial.config for trial in longer.records.values()] == [trial.config for trial in whole.records.values()]
 
@@ -464,7 +463,7 @@ def test_a_sweep_is_prolonged_with_the_batch_and_the_questions_that_it_began_wit
     for trials in (8, 12, 16):
         record = sweep(tuner, trials=trials)
     assert len(trained) == len(record.trials) == 16
-    assert record.settings["batch"] == (8 if tuner == "random" else 1)
+    assert record.settings.batch == (8 if tuner == "random" else 1)
 
 
 def test_a_task_by_name_in_the_default_store(trained, tmp_path, monkeypatch):
@@ -472,7 +471,7 @@ def test_a_task_by_name_in_the_default_store(trained, tmp_path, monkeypatch):
     monkeypatch.delenv("ARL_STORE", raising=False)
     record = hpo.sweep("ppo/ProbeChoice", "default", trials=1, space="full", fidelity=50)
     assert record.name == "ppo-ProbeChoice-default-0"
-    assert landscapes.load(record.name).settings["preset"] == "full"
+    assert landscapes.load(record.name).settings.task.preset == "full"
     assert record.trials.fidelity.tolist() == [50]
     assert (tmp_path / "results" / "store.sqlite").is_file()
 

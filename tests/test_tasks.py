@@ -189,10 +189,10 @@ def test_landscapes_are_named_after_what_differs(preset, fidelity, name):
 
 def test_settings_are_plain_and_tell_tasks_apart():
     settings = tasks.get("ppo/MountainCarContinuous-v0").settings()
-    assert settings["task"] == "ppo/MountainCarContinuous-v0"
-    assert (settings["algorithm"], settings["env"]) == ("ppo", "MountainCarContinuous-v0")
-    assert settings["fixed"]["num_steps"] == 1
-    assert settings["return_range"] == [-99.9, 99.0]
+    assert settings.name == "ppo/MountainCarContinuous-v0"
+    assert (settings.algorithm, settings.env) == ("ppo", "MountainCarContinuous-v0")
+    assert settings.fixed["num_steps"] == 1
+    assert settings.return_range == (-99.9, 99.0)
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,15 @@ import dataclasses
 import math
 import time
 from datetime import UTC, datetime
+from typing import ClassVar
 
 from ConfigSpace import ConfigurationSpace, Float
 
 from arl import spaces
+from arl.records.settings import SweepSettings
 from arl.records.store import PointRecord, RunRecord, TrialRecord
 from hpo import tasks
+from hpo.objectives import Objective
 from hpo.trial import Trial
 
 STATICS = {"num_envs": 4, "num_steps": 5, "num_epochs": 1, "minibatch_size": 16, "hidden_size": 32, "num_layers": 1}
@@ -87,30 +90,32 @@ class Fickle(Listed):
         super().__init__([Trial(0, config(space, 1e-3 + datetime.now(UTC).microsecond * 1e-9), fidelity)])
 
 
-class Parabola:
+class Parabola(Objective):
     """Stands in for training: under seed s, a trial scores -(log10(learning_rate) + 2)^2 - s, and results come last first.
 
-    `trained`: the ids of the trials it was given, for all instances.
+    `trained`: the ids of the trials it was given, for all instances of a class; see `counting`.
     """
 
-    def __init__(self, trained, task, seeds, batch, runner=None):
-        self.trained, self.task, self.seeds = trained, task, seeds
-        self.runner, self.compiled = runner, 0.0
+    shares_runs = True
+    trained: ClassVar[list[int]] = []
 
-    def check(self):
-        pass
+    def __init__(self, task, seeds, batch=1):
+        super().__init__(task, seeds, batch)
+        self.compiled = 0.0
 
-    def remember(self, trials):
-        pass
+    @property
+    def min_fidelity(self):
+        return self.task.min_fidelity
+
+    @property
+    def mutable(self):
+        return self.task.mutable
 
     def provenance(self):
         return {"jax": "0"}
 
     def costs(self):
         return {"compile": self.compiled, "train": 2 * self.compiled}
-
-    def seeds_of(self, trial):
-        return self.seeds if trial.seeds is None else trial.seeds
 
     def evaluate(self, trials, on_segment):
         self.compiled = 1.0
@@ -121,9 +126,21 @@ class Parabola:
             yield trial_record(trial.id, seeds=self.seeds_of(trial), runs=runs, **asked)
 
 
+def counting(trained):
+    """A `Parabola` whose instances note what they are given in this list."""
+    return type("Counting", (Parabola,), {"trained": trained})
+
+
 def parabola(config):
     """The score that `Parabola` gives a config under seed 0."""
     return -((math.log10(config["learning_rate"]) + 2) ** 2)
+
+
+def sweep_settings(**changes) -> SweepSettings:
+    """The settings of a sweep on the tiny task, with changes; `task` may be a dict of changes to the task's."""
+    task_settings = dataclasses.replace(task().settings(), **changes.pop("task", {}))
+    made = SweepSettings(task=task_settings, tuner="random", seeds=(0, 1), batch=1)
+    return dataclasses.replace(made, **changes)
 
 
 def outcome(record):

@@ -9,7 +9,7 @@ import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -17,8 +17,9 @@ from typing import Any, Protocol, TypeVar
 import sqlalchemy as sa
 
 from arl.errors import InputError, unknown
+from arl.records import migrations
+from arl.records.migrations import READABLE_VERSIONS, SCHEMA_VERSION
 
-SCHEMA_VERSION = 1
 DEFAULT_STORE = "results/store.sqlite"
 COMPLETED, DIVERGED, FAILED = "completed", "diverged", "failed"
 LOCK_SECONDS = 30
@@ -66,6 +67,7 @@ _runs = sa.Table(
     sa.Column("env_steps", sa.BigInteger, nullable=False),
     sa.Column("seconds", sa.Float, nullable=False),
     sa.Column("provenance", sa.JSON, nullable=False),
+    sa.Column("outcome", sa.JSON),
     sa.ForeignKeyConstraint(["sweep", "trial"], ["trials.sweep", "trials.trial"], ondelete="CASCADE"),
 )
 
@@ -97,10 +99,35 @@ class PointRecord:
 
 
 @dataclass(frozen=True)
-class RunRecord:
-    """One trial under one seed. `env_steps` counts what this trial trained, without its parent's.
+class Outcome:
+    """How the numbers of a run came about, where there is more to say than that it was trained.
 
-    A run that could not be trained has the status `failed`, no points, and the reason under `error` in its provenance.
+    Attributes:
+        error: why it could not be trained.
+        source: how a landscape answered: `exact`, `nearest` or `surrogate`.
+        config: the number of the landscape's config that the answer rests on.
+        filled: whether points that the landscape lacks were filled in from other seeds.
+        shared: the sweep that trained it, if the run was taken over from there.
+    """
+
+    error: str | None = None
+    source: str | None = None
+    config: int | None = None
+    filled: bool = False
+    shared: str | None = None
+
+
+TRAINED = Outcome()
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One trial under one seed.
+
+    Attributes:
+        env_steps: what this trial trained, without its parent's.
+        provenance: versions, device and lanes that it was trained with.
+        points: none of a run that could not be trained, whose status is `failed`.
     """
 
     seed: int
@@ -110,6 +137,7 @@ class RunRecord:
     seconds: float
     provenance: Mapping[str, Any]
     points: Sequence[PointRecord]
+    outcome: Outcome = TRAINED
 
 
 @dataclass(frozen=True)
@@ -138,7 +166,7 @@ class TrialRecord:
     @property
     def error(self) -> str | None:
         """Why a failed trial could not be trained; None of any other."""
-        return next((run.provenance["error"] for run in self.runs if "error" in run.provenance), None)
+        return next((run.outcome.error for run in self.runs if run.outcome.error is not None), None)
 
 
 class Asked(Protocol):
@@ -155,22 +183,25 @@ class Asked(Protocol):
 AnyTrial = TypeVar("AnyTrial", bound=Asked)
 
 
-def lineage(trial: AnyTrial, known: Mapping[int, AnyTrial]) -> list[AnyTrial]:
-    """A trial's ancestors, eldest first, and itself."""
-    found = [trial]
-    while (parent := found[-1].parent) is not None:
-        found.append(known[parent])
-    return found[::-1]
+def lineage(trial: AnyTrial, trials: Mapping[int, AnyTrial]) -> list[AnyTrial]:
+    """Return a trial's ancestors, eldest first, and itself; `trials`: by id."""
+    line = [trial]
+    while (parent := line[-1].parent) is not None:
+        line.append(trials[parent])
+    return line[::-1]
 
 
-def full_runs(trial: AnyTrial, known: Mapping[int, AnyTrial], full: Mapping[str, Any]) -> float:
-    """What a trial costs in equivalent full runs; going on from a parent costs the difference.
+def full_runs(trial: AnyTrial, trials: Mapping[int, AnyTrial], fidelity: int, num_seeds: int) -> float:
+    """Return what a trial costs in equivalent full runs; going on from a parent costs the difference.
 
-    `full`: `fidelity` and `seeds` of a full run, as in the settings of a sweep.
+    Args:
+        trials: its parent among them, by id.
+        fidelity: env steps of a full run.
+        num_seeds: how many seeds a full run has.
     """
-    start = 0 if trial.parent is None else known[trial.parent].fidelity
-    num_seeds = len(full["seeds"] if trial.seeds is None else trial.seeds)
-    return (trial.fidelity - start) / full["fidelity"] * num_seeds / len(full["seeds"])
+    start = 0 if trial.parent is None else trials[trial.parent].fidelity
+    num = num_seeds if trial.seeds is None else len(trial.seeds)
+    return (trial.fidelity - start) / fidelity * num / num_seeds
 
 
 def now() -> str:
@@ -182,8 +213,8 @@ class Store:
     """A store at a path or SQLAlchemy URL; made at the first write, so that reading never creates one.
 
     Raises:
-        InputError: the file is there and is no store of ours, or of another schema version. Every method raises it where
-            the database can't be read or written: it is locked for too long, full or read-only.
+        InputError: the file exists and is no store of ours, or of a schema version that can't be read. Every method raises
+            it where the database can't be read or written: it is locked for too long, full or read-only.
     """
 
     def __init__(self, location: str | Path | None = None):
@@ -204,6 +235,7 @@ class Store:
             sa.event.listen(self._engine, "begin", _begin_sqlite)
         self._writer = self._engine.execution_options(**{_WRITES: True})
         self._made = False
+        self._version = SCHEMA_VERSION
         self._open: sa.Connection | None = None
         if self.exists():
             self._check()
@@ -243,15 +275,16 @@ class Store:
             connection.execute(_sweeps.insert(), {**row, "created_at": now()})
 
     def sweep(self, name: str) -> dict[str, Any]:
-        """The settings, provenance, space and timing of a sweep.
+        """Return the settings, provenance, space and timing of a sweep as JSON values, as of today.
 
         Raises:
             InputError: no such sweep.
         """
-        found = self._find(name)
-        if found is None:
+        row = self._find(name)
+        if row is None:
             raise unknown(f"sweep in {self.location}", name, self.names())
-        return found
+        space = migrations.space(row["settings"].get("algorithm"), row["space"])
+        return {**row, "settings": migrations.settings(row["settings"]), "space": space}
 
     def _find(self, name: str) -> dict[str, Any] | None:
         if not self.exists():
@@ -307,7 +340,9 @@ class Store:
                     connection.execute(table.insert(), [{"sweep": sweep, **row} for row in of_table])
 
     def trials(self, sweep: str) -> dict[int, TrialRecord]:
-        """The finished trials of a sweep by id, with their runs and points."""
+        """Return the finished trials of a sweep by id, with their runs and points."""
+        row = self._find(sweep)
+        algorithm = row["settings"].get("algorithm") if row else None
         tables = {table: self._rows(table, sweep) for table in (_trials, _runs, _points)}
         points: dict[tuple[int, int], list[PointRecord]] = {}
         for row in tables[_points]:
@@ -315,11 +350,16 @@ class Store:
         runs: dict[int, list[RunRecord]] = {}
         for row in tables[_runs]:
             runs.setdefault(row["trial"], []).append(_run_record(row, points.get((row["trial"], row["seed"]), [])))
+        for row in tables[_trials]:
+            row["config"] = migrations.config(algorithm, row["config"])
         return {row["trial"]: _trial_record(row, runs[row["trial"]]) for row in tables[_trials]}
 
     def _rows(self, table: sa.Table, sweep: str) -> list[dict[str, Any]]:
         with self._reading() as connection:
-            chosen = sa.select(table).where(table.c.sweep == sweep).order_by(*table.primary_key.columns)
+            if self._version < SCHEMA_VERSION:  # unless another process has brought the store up to date meanwhile
+                self._version = connection.scalar(sa.select(_about.c.schema_version)) or SCHEMA_VERSION
+            columns = [column for column in table.columns if self._version >= 2 or column is not _runs.c.outcome]
+            chosen = sa.select(*columns).where(table.c.sweep == sweep).order_by(*table.primary_key.columns)
             return [dict(row) for row in connection.execute(chosen).mappings()]
 
     @contextmanager
@@ -350,15 +390,23 @@ class Store:
         try:
             with nullcontext(self._open) if self._open else self._writer.begin() as connection:
                 if not self._made:
-                    _metadata.create_all(connection)
-                    if connection.scalar(sa.select(_about.c.schema_version)) is None:
-                        connection.execute(_about.insert(), {"schema_version": SCHEMA_VERSION})
+                    self._make(connection)
                 yield connection
-            self._made = True
+            self._made, self._version = True, SCHEMA_VERSION
         except sa.exc.IntegrityError as error:
             raise InputError(conflict or _cause(error)) from error
         except sa.exc.OperationalError as error:
             raise InputError(f"store {self.location!r} can't be written: {_cause(error)}") from error
+
+    def _make(self, connection: sa.Connection) -> None:
+        """Make the tables that are missing, and the column that a store of schema version 1 lacks."""
+        _metadata.create_all(connection)
+        version = connection.scalar(sa.select(_about.c.schema_version))
+        if version is None:
+            connection.execute(_about.insert(), {"schema_version": SCHEMA_VERSION})
+        elif version < SCHEMA_VERSION:
+            connection.execute(sa.text("ALTER TABLE runs ADD COLUMN outcome JSON"))
+            connection.execute(_about.update(), {"schema_version": SCHEMA_VERSION})
 
     def _check(self) -> None:
         """Refuse a database that is not ours, before anything is written to it."""
@@ -371,8 +419,10 @@ class Store:
         foreign = [table for table in tables if table not in _metadata.tables]
         if version is None and foreign:
             raise InputError(f"store {self.location!r} is no arl store: it holds the tables {', '.join(foreign)}")
-        if version not in (None, SCHEMA_VERSION):
-            raise InputError(f"store {self.location!r} must have schema version {SCHEMA_VERSION}, got {version}")
+        if version not in (None, *READABLE_VERSIONS):
+            newer = ", made by a newer version of arl" if version > SCHEMA_VERSION else ""
+            raise InputError(f"store {self.location!r} must have schema version {SCHEMA_VERSION}, got {version}{newer}")
+        self._version = version or SCHEMA_VERSION
 
 
 def _patient(url: sa.URL) -> sa.URL:
@@ -421,6 +471,7 @@ def _run_row(run: RunRecord) -> dict[str, Any]:
         "env_steps": run.env_steps,
         "seconds": run.seconds,
         "provenance": dict(run.provenance),
+        "outcome": {name: value for name, value in asdict(run.outcome).items() if value != getattr(TRAINED, name)},
     }
 
 
@@ -440,8 +491,11 @@ def _trial_record(row: Mapping[str, Any], runs: Sequence[RunRecord]) -> TrialRec
 
 
 def _run_record(row: Mapping[str, Any], points: Sequence[PointRecord]) -> RunRecord:
-    names = ("seed", "status", "score", "env_steps", "seconds", "provenance")
-    return RunRecord(**{name: row[name] for name in names}, points=points)
+    provenance, outcome = row["provenance"], row.get("outcome")
+    if outcome is None:  # recorded by schema version 1
+        provenance, outcome = migrations.provenance_and_outcome(provenance)
+    numbers = {name: row[name] for name in ("seed", "status", "score", "env_steps", "seconds")}
+    return RunRecord(**numbers, provenance=provenance, points=points, outcome=Outcome(**outcome))
 
 
 def _point_record(row: Mapping[str, Any]) -> PointRecord:

@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from arl.errors import InputError
+from arl.records.settings import SweepSettings
 from arl.records.store import Store, TrialRecord
 
 _SOURCES = {"exact": "recorded", "nearest": "by the nearest config", "surrogate": "predicted"}
@@ -22,12 +23,15 @@ class SweepRecord:
     """A sweep's records.
 
     Attributes:
-        settings: what was asked for; provenance: with what it was begun; timing: seconds by phase.
+        settings: what was asked for.
+        provenance: versions and device that it was begun with.
+        timing: seconds by phase.
         space: the search space in ConfigSpace's own JSON form.
+        records: the finished trials by id.
     """
 
     name: str
-    settings: dict[str, Any]
+    settings: SweepSettings
     provenance: dict[str, Any]
     timing: dict[str, float]
     space: dict[str, Any]
@@ -35,23 +39,23 @@ class SweepRecord:
 
     @property
     def task(self) -> str:
-        return self.settings["task"]
+        """The name of the task, `algorithm/env`."""
+        return self.settings.task.name
 
     @property
     def return_range(self) -> tuple[float, float]:
         """Worst and best episode return of the env."""
-        worst, best = self.settings["return_range"]
-        return worst, best
+        return self.settings.task.return_range
 
     @property
     def points(self) -> int:
         """Evaluation points of a full run."""
-        return self.settings["num_points"]
+        return self.settings.task.num_points
 
     @property
-    def scores(self) -> list[str]:
+    def scores(self) -> tuple[str, ...]:
         """Names of the scores, the one that is maximised first."""
-        return self.settings.get("scores", ["final"])
+        return self.settings.scores
 
     @cached_property
     def made_with(self) -> dict[str, Any]:
@@ -64,37 +68,15 @@ class SweepRecord:
     @property
     def answers(self) -> str | None:
         """How a landscape answered, in words; None where agents were trained."""
-        if self.settings.get("objective", "training") == "training":
+        sources = [record.runs[0].outcome.source for record in self.records.values()]
+        counts = Counter(_SOURCES[source] for source in sources if source is not None)
+        if not counts:
             return None
-        counts = Counter(_SOURCES[record.runs[0].provenance["source"]] for record in self.records.values())
         counts["with points filled in from other seeds"] = sum(
-            any("filled" in run.provenance for run in record.runs) for record in self.records.values()
+            any(run.outcome.filled for run in record.runs) for record in self.records.values()
         )
         listed = ", ".join(f"{num} {source}" for source, num in counts.items() if num)
-        return f"nothing was trained, landscape {self.settings.get('landscape', self.task)} answered: {listed}"
-
-    @property
-    def command(self) -> list[str]:
-        """The words of the command that gives the same sweep."""
-        settings = self.settings
-        words = ["arl", "sweep", self.task, "--name", self.name, "--tuner", settings["tuner"]]
-        for option in ("trials", "budget", "tuner_seed", "batch", "fidelity", "objective"):
-            if settings.get(option) is not None:  # older records have no objective
-                words += [f"--{option.replace('_', '-')}", str(settings[option])]
-        words += ["--space", settings["preset"], "--seeds", ",".join(map(str, settings["seeds"])) + ","]
-        for name, value in settings["options"].items():
-            words += ["--option", f"{name}={json.dumps(value)}"]
-        if self.scores != ["final"]:
-            words += ["--score", ",".join(self.scores)]
-        return words if settings["preset"] != "fixed" else self._train_command()
-
-    def _train_command(self) -> list[str]:
-        settings = self.settings
-        words = ["arl", "train", self.task, "--name", self.name, "--fidelity", str(settings["fidelity"])]
-        words += ["--seeds", ",".join(map(str, settings["seeds"])) + ","]
-        for name, value in {**settings["fixed"], **settings["options"].get("schedule", {})}.items():
-            words += ["--set", f"{name}={json.dumps(value)}"]
-        return words
+        return f"nothing was trained, landscape {self.settings.objective_version or self.task} answered: {listed}"
 
     @property
     def hyperparameters(self) -> list[str]:
@@ -104,7 +86,7 @@ class SweepRecord:
     @property
     def log_hyperparameters(self) -> set[str]:
         """Those on a logarithmic scale."""
-        return {known["name"] for known in self.space["hyperparameters"] if known.get("log")}
+        return {row["name"] for row in self.space["hyperparameters"] if row.get("log")}
 
     @cached_property
     def trials(self) -> pd.DataFrame:
@@ -206,9 +188,14 @@ class SweepRecord:
         directory.mkdir(parents=True, exist_ok=True)
         for name in ("trials", "runs", "curves"):
             getattr(self, name).to_parquet(directory / f"{name}.parquet", compression="zstd", index=False)
-        about = {"name": self.name, "settings": self.settings, "provenance": self.made_with, "timing": self.timing}
+        head = {
+            "name": self.name,
+            "settings": self.settings.to_json(),
+            "provenance": self.made_with,
+            "timing": self.timing,
+        }
         (directory / "space.json").write_text(json.dumps(self.space, indent=2) + "\n")
-        (directory / "sweep.json").write_text(json.dumps(about, indent=2) + "\n")
+        (directory / "sweep.json").write_text(json.dumps(head, indent=2) + "\n")
         return directory
 
     def _config_row(self, record: TrialRecord) -> dict[str, Any]:
@@ -230,15 +217,16 @@ def one(values: Iterable[Any]) -> Any:
 
 
 def load_sweep(name: str, store: Store | str | Path | None = None) -> SweepRecord:
-    """The records of a sweep, finished or not.
+    """Return the records of a sweep, finished or not.
 
-    `store`: a file, URL or Store; by default `$ARL_STORE`, else `results/store.sqlite`.
+    Args:
+        name: the sweep's name.
+        store: a file, URL or Store; by default `$ARL_STORE`, else `results/store.sqlite`.
 
     Raises:
         InputError: no such sweep, or no such store.
     """
     store = store if isinstance(store, Store) else Store(store)
-    about = store.sweep(name)
-    return SweepRecord(
-        name, about["settings"], about["provenance"], about["timing"], about["space"], store.trials(name)
-    )
+    head = store.sweep(name)
+    settings = SweepSettings.from_json(head["settings"])
+    return SweepRecord(name, settings, head["provenance"], head["timing"], head["space"], store.trials(name))

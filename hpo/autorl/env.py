@@ -256,7 +256,7 @@ class _Course:
         """What defines the environment, as JSON-ready values."""
         names = ("num_intervals", "num_envs", "flat", "reward", "fixed")
         own = {name: getattr(self, name) for name in names}
-        return {**self.task.settings(), **own, "seeds": list(self.seeds), "space": _json(self.task.space)}
+        return {**self.task.settings().to_json(), **own, "seeds": list(self.seeds), "space": _json(self.task.space)}
 
     def save(self, path: Path, episodes: Sequence[Episode], generators: Sequence[np.random.Generator]) -> Path:
         """Write where all agents stand, and all random states; the file appears whole or not at all."""

@@ -39,8 +39,8 @@ def list_(as_json: JsonOption = False) -> None:
             "landscape": name,
             "configs": landscape.metadata["num_configs"],
             "seeds": len(landscape.seeds),
-            "points": landscape.metadata["settings"]["num_points"],
-            "env steps": landscape.metadata["settings"]["fidelity"],
+            "points": landscape.settings.num_points,
+            "env steps": landscape.settings.fidelity,
             **{status: landscape.metadata["status"].get(status, 0) for status in ("diverged", "failed", "missing")},
             "MiB": round(landscape.num_bytes / 2**20, 2),
             "made with": landscape.made_with,
@@ -69,7 +69,7 @@ def query(
     from landscapes import catalogue
 
     landscape = catalogue.get(name)
-    last = landscape.metadata["settings"]["num_points"]
+    last = landscape.settings.num_points
     point = last if point is None else point
     if not 1 <= point <= last:
         raise InputError(f"point must be in [1, {last}], got {point}")

@@ -121,7 +121,7 @@ def _sweeps(store: str | None) -> Rows:
         {
             "sweep": record.name,
             "task": record.task,
-            "tuner": record.settings["tuner"],
+            "tuner": record.settings.tuner,
             "trials": len(record.records),
             "score": record.incumbent and round(record.incumbent["score"], 2),
         }

@@ -2,14 +2,14 @@
 
 import collections
 import time
-from typing import Any
 
+from rich import progress as bars
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from arl.records.store import TrialRecord
 from arl.text import plural
 from hpo.comparisons import compare
+from hpo.objectives import Progress
 from hpo.plans import Plan
 from hpo.sweeps import View
 
@@ -22,15 +22,15 @@ class SweepView(View):
     def __init__(self, console: Console):
         self.console = console
         columns = (
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            TextColumn("{task.fields[state]}"),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(elapsed_when_finished=False),
+            bars.SpinnerColumn(),
+            bars.TextColumn("{task.description}"),
+            bars.BarColumn(bar_width=24),
+            bars.TextColumn("{task.fields[state]}"),
+            bars.TimeElapsedColumn(),
+            bars.TextColumn("left"),
+            bars.TimeRemainingColumn(elapsed_when_finished=False),
         )
-        self.live = Progress(*columns, console=console, transient=True) if console.is_terminal else None
+        self.live = bars.Progress(*columns, console=console, transient=True) if console.is_terminal else None
         self.best: TrialRecord | None = None
         self.num_done = self.env_steps = 0
         self.num_by_status: collections.Counter[str] = collections.Counter()
@@ -39,19 +39,22 @@ class SweepView(View):
 
     def started(self, plan: Plan, name: str, num_recorded: int) -> None:
         self.plan, self.begun = plan, time.perf_counter()
-        self.total = int(plan.full_runs * plan.task.fidelity * len(plan.seeds))
-        trials = f"{plan.trials} trials" if plan.trials is not None else f"a budget of {plan.budget:g} full runs"
+        settings = plan.settings
+        self.total = int(plan.full_runs * plan.task.fidelity * len(settings.seeds))
+        trials = (
+            f"a budget of {settings.budget:g} full runs" if settings.trials is None else f"{settings.trials} trials"
+        )
         recorded = f", {num_recorded} trials on record already" if num_recorded else ""
         self.console.print(
-            f"sweep {name}: {plan.task.name} ({plan.task.preset} space), tuner {plan.tuner}, "
-            f"{trials} x {plural(len(plan.seeds), 'seed')}{recorded}"
+            f"sweep {name}: {plan.task.name} ({plan.task.preset} space), tuner {settings.tuner}, "
+            f"{trials} x {plural(len(settings.seeds), 'seed')}{recorded}"
         )
         if self.live:
             self.live.start()
             self.bar = self.live.add_task(name, total=self.total, state="compiling")
 
-    def segment(self, report: Any) -> None:
-        self.env_steps = report.env_steps
+    def segment(self, progress: Progress) -> None:
+        self.env_steps = progress.env_steps
         self._show()
 
     def trial(self, record: TrialRecord) -> None:
@@ -78,9 +81,10 @@ class SweepView(View):
             self.console.print(self._state())
 
     def _state(self) -> str:
-        trials = f"{self.num_done}/{self.plan.trials}" if self.plan.trials is not None else str(self.num_done)
+        planned = self.plan.settings.trials
+        trials = str(self.num_done) if planned is None else f"{self.num_done}/{planned}"
         rate = self.env_steps / max(time.perf_counter() - self.begun, 1e-9)
-        parts = [f"{trials} trials", *([f"{rate:,.0f} env steps/s"] if self.plan.objective == "training" else [])]
+        parts = [f"{trials} trials", *([f"{rate:,.0f} env steps/s"] if self.env_steps else [])]
         if self.best is not None:
             parts.append(f"incumbent {self.best.score:.1f} (trial {self.best.trial})")
         parts += [f"{num} {status}" for status in ("diverged", "failed") if (num := self.num_by_status[status])]
@@ -104,7 +108,7 @@ class ComparisonView(compare.View):
 
 
 class _OneLine(SweepView):
-    """Nothing while the sweep runs but, on a terminal, that it does; its outcome when it ends."""
+    """Shows a spinner on a terminal, nothing elsewhere, while the sweep runs; its outcome when it ends."""
 
     def __init__(self, console: Console, what: str):
         super().__init__(console)
@@ -116,7 +120,7 @@ class _OneLine(SweepView):
         if self.status:
             self.status.start()
 
-    def segment(self, report: Any) -> None:
+    def segment(self, progress: Progress) -> None:
         if self.status:
             self.status.update(f"{self.what}: {self._outcome()}")
 

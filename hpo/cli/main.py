@@ -39,7 +39,10 @@ SeedsOption = Annotated[
 SpaceOption = Annotated[str, typer.Option(help="Space preset: published or full.")]
 FidelityOption = Annotated[int | None, typer.Option(help="Env steps of a full run.", show_default="the task's")]
 ObjectiveOption = Annotated[
-    str, typer.Option(help="training, or how a landscape answers instead: table, exact or surrogate.")
+    str,
+    typer.Option(
+        help="training; how a landscape answers instead: table, exact or surrogate; file.py:Class or module:Class."
+    ),
 ]
 ScoreOption = Annotated[
     str,
@@ -123,22 +126,24 @@ def sweep(
     """Run a sweep, or finish one that was begun."""
     from hpo import sweeps
 
-    if trials is None and budget is None:
-        trials = 64
-    plan = {
-        "trials": trials,
-        "budget": budget,
-        "seeds": parsing.seeds(seeds),
-        "tuner_seed": tuner_seed,
-        "space": space,
-        "fidelity": fidelity,
-        "batch": batch,
-        "options": parsing.assignments(option or [], "option"),
-        "score": score,
-        "objective": objective,
-    }
     with printing.one_document(as_json):
-        record = sweeps.sweep(task, tuner, name=name, store=store, view=None if as_json else _view(), **plan)
+        record = sweeps.sweep(
+            task,
+            tuner,
+            trials=64 if trials is None and budget is None else trials,
+            budget=budget,
+            seeds=parsing.seeds(seeds),
+            tuner_seed=tuner_seed,
+            space=space,
+            fidelity=fidelity,
+            batch=batch,
+            options=parsing.assignments(option or [], "option"),
+            score=score,
+            objective=objective,
+            name=name,
+            store=store,
+            view=None if as_json else _view(),
+        )
     printing.print_sweep(record, 5, as_json)
     if not as_json:
         print(f"more: arl show {record.name}    report: arl report {record.name}")
@@ -195,13 +200,13 @@ def compare(
     as_json: JsonOption = False,
 ) -> None:
     """Compare tuners on tasks with equal budgets; their incumbents are trained again under test seeds."""
+    from hpo.cli import commands
     from hpo.comparisons import compare
     from hpo.reports.comparison_report import write_report
 
     directory = out or Path("results") / name
     if any(folder.is_file() for folder in (directory, *directory.parents)):
         raise InputError(f"out must be a directory, got {str(directory)!r}")
-    given = {"seeds": seeds, "test_seeds": test_seeds}
     with printing.one_document(as_json):
         comparison = compare.compare(
             parsing.listed(tuners),
@@ -210,7 +215,8 @@ def compare(
             budget=budget,
             space=space,
             batch=batch,
-            **{which: parsing.seeds(text) for which, text in given.items() if text is not None},
+            seeds=None if seeds is None else parsing.seeds(seeds),
+            test_seeds=None if test_seeds is None else parsing.seeds(test_seeds),
             fidelity=parsing.fidelities(fidelity),
             options=parsing.tuner_options(option or []),
             baselines=baselines,
@@ -220,9 +226,10 @@ def compare(
             store=store,
             view=None if as_json else _comparison_view(),
         )
-    files = [write_report(comparison, directory / "report.html"), *comparison.export(directory)]
+    command = commands.of_comparison(comparison.name, comparison.settings)
+    files = [write_report(comparison, directory / "report.html", command), *comparison.export(directory)]
     if as_json:
-        printing.print_json(printing.comparison_summary(comparison, files))
+        printing.print_json(printing.comparison_summary(comparison, files, command))
     else:
         printing.print_comparison(comparison, files)
     if comparison.broken:
@@ -318,12 +325,12 @@ def reproduce(
     """Train one recorded run again, and say whether the numbers are the same; exit status 1 if they are not."""
     from hpo import reproduction
 
-    found = reproduction.reproduce(name, trial, seed, store, tolerance)
+    result = reproduction.reproduce(name, trial, seed, store, tolerance)
     if as_json:
-        printing.print_json(found.summary())
+        printing.print_json(result.summary())
     else:
-        print("\n".join(found.lines()))
-    if not found.agrees:
+        print("\n".join(result.lines()))
+    if not result.agrees:
         raise typer.Exit(1)
 
 
@@ -334,13 +341,14 @@ def report(
     store: StoreOption = None,
 ) -> None:
     """Write the report of a sweep: one self-contained HTML file."""
+    from hpo.cli import commands
     from hpo.records import load_sweep
     from hpo.reports.sweep_report import write_report
 
     record = load_sweep(name, store)
     if not record.records:
         raise InputError(f"sweep {name!r} must have a finished trial before it can be reported, got none")
-    print(write_report(record, out or _report_path(name)))
+    print(write_report(record, out or _report_path(name), commands.of_sweep(record)))
 
 
 @app.command()
@@ -375,15 +383,15 @@ def delete(
 
     from arl.records.store import Store
 
-    known = Store(store)
-    there = known.names()
-    found = {name: [name] if name in there else fnmatch.filter(there, name) for name in names}
-    for pattern, matches in found.items():
-        if not matches:
-            raise unknown(f"sweep in {known.location}", pattern, there)
-    chosen = sorted({name for matches in found.values() for name in matches})
+    opened = Store(store)
+    recorded = opened.names()
+    matches = {name: [name] if name in recorded else fnmatch.filter(recorded, name) for name in names}
+    for pattern, sweeps in matches.items():
+        if not sweeps:
+            raise unknown(f"sweep in {opened.location}", pattern, recorded)
+    chosen = sorted({name for sweeps in matches.values() for name in sweeps})
     if yes:
-        known.delete(chosen)
+        opened.delete(chosen)
     print("\n".join(chosen))
     print("deleted" if yes else "not deleted: say --yes")
 
@@ -397,11 +405,11 @@ def list_(
     """List what there is."""
     from hpo.cli import listings
 
-    found = listings.rows(what, store)
+    rows = listings.rows(what, store)
     if as_json:
-        printing.print_json(found)
+        printing.print_json(rows)
     else:
-        printing.print_table(found)
+        printing.print_table(rows)
 
 
 def _view() -> Any:

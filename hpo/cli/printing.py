@@ -42,7 +42,7 @@ def _cell(value: Any) -> str:
 
 
 def one_document(as_json: bool) -> contextlib.AbstractContextManager[Any]:
-    """What a user's tuner prints goes to the standard error where the output is to be one JSON document."""
+    """Send what a user's tuner prints to the standard error, so that the output is one JSON document."""
     return contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext()
 
 
@@ -57,8 +57,8 @@ def summary(record: "SweepRecord") -> dict[str, Any]:
     return {
         "sweep": record.name,
         "task": record.task,
-        "tuner": record.settings["tuner"],
-        "seeds": record.settings["seeds"],
+        "tuner": record.settings.tuner,
+        "seeds": list(record.settings.seeds),
         "trials": len(trials),
         **{status: int((trials.status == status).sum()) for status in ("diverged", "failed")},
         "env_steps": int(trials.env_steps.sum()),
@@ -101,18 +101,18 @@ def print_front(record: "SweepRecord", front: str, bounds: list[str], as_json: b
     return print_json(rows) if as_json else print_table(rows)
 
 
-def comparison_summary(comparison: "Comparison", files: list[Path]) -> dict[str, Any]:
+def comparison_summary(comparison: "Comparison", files: list[Path], command: list[str]) -> dict[str, Any]:
     """A comparison, JSON-ready."""
     ranks = comparison.ranks
     return {
         "comparison": comparison.name,
-        "settings": comparison.settings,
+        "settings": comparison.settings.to_json(),
         "broken": comparison.broken,
         "tuners": json.loads(comparison.summary.to_json(orient="records")),
         "by_task": json.loads(comparison.by_task.to_json(orient="records")),
         "costs": json.loads(comparison.costs.to_json(orient="records")),
         "rank_test": {"reason": ranks.reason, "friedman": ranks.statistic, "p": ranks.p},
-        "command": comparison.command,
+        "command": command,
         "files": [str(path) for path in files],
     }
 
@@ -137,9 +137,9 @@ def print_comparison(comparison: "Comparison", files: list[Path]) -> None:
     ]
     print_table(rows)
     settings = comparison.settings
-    name = settings["scores"][0]
+    name = settings.scores[0]
     what = f"test {'returns' if name == 'final' else name}, 0 the worst and 1 the best of the env"
-    how = f"over {len(comparison.tasks)} tasks x {settings['repeats']} repeats; costs: means of a sweep"
+    how = f"over {len(comparison.tasks)} tasks x {settings.repeats} repeats; costs: means of a sweep"
     print(f"score: interquartile mean of {what}, {how}")
     ranks = comparison.ranks
     print(ranks.reason or f"Friedman: chi2 {ranks.statistic:.2f}, p {ranks.p:.3g}")
@@ -152,6 +152,6 @@ def _range(low: float, high: float) -> str:
 
 def _print_failures(record: "SweepRecord") -> None:
     """The commonest reasons why trials failed."""
-    reasons = Counter(known.error for known in record.records.values() if known.error is not None)
+    reasons = Counter(trial.error for trial in record.records.values() if trial.error is not None)
     for reason, num in reasons.most_common(3):
         print(f"{num} failed: {reason}")

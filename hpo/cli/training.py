@@ -19,12 +19,13 @@ from hpo.autorl import schedules
 from hpo.autorl.schedules import Schedule
 from hpo.objectives.training import Training
 
+CHAIN = "hpo.autorl.schedules:Chain"
 _LONGEST_LIST = 40
 
 
 @dataclasses.dataclass(frozen=True)
 class Trained:
-    """Where everything is."""
+    """The record of a training, and the paths of its picture and of its agents, one per seed."""
 
     record: SweepRecord
     picture: Path
@@ -54,30 +55,36 @@ def train(
     full = tasks.get(task, "full", fidelity)
     schedule = _checked(Schedule(changes), full)
     fixed = _fixed(full, schedule)
-    if schedule.varying:
-        _check_intervals(schedule, fixed)
-        tuner, num_trials = "hpo.autorl.schedules:Chain", len(schedule.stretches(fixed.fidelity))
-    else:
-        tuner, num_trials = "default", 1
-    options = {"schedule": schedule.varying} if schedule.varying else {}
-    plan = plans.plan(fixed, tuner, trials=num_trials, seeds=seeds, options=options)
+    plan = _plan(fixed, schedule, seeds)
     chosen = name or default_name(plan, changes)
-    sweep = sweeps.Sweep(plan, chosen, Store(store), tuner, view or sweeps.View())
+    objective = Training(fixed, plan.settings.seeds, plan.settings.batch)
+    sweep = sweeps.make(plan, plan.settings.tuner, objective, chosen, Store(store), view or sweeps.View())
     record = sweep.run()
-    return Trained(record, _draw(record, out / f"{chosen}.png"), _save_agents(sweep, out / "agents" / chosen))
+    agents = _save_agents(sweep, objective, out / "agents" / chosen)
+    return Trained(record, _draw(record, out / f"{chosen}.png"), agents)
+
+
+def _plan(task: tasks.Task, schedule: Schedule, seeds: int | Sequence[int]) -> plans.Plan:
+    """The sweep that trains a schedule, or a single config."""
+    if not schedule.varying:
+        return plans.plan(task, "default", trials=1, seeds=seeds)
+    _check_intervals(schedule, task)
+    num_trials, options = len(schedule.stretches(task.fidelity)), {"schedule": schedule.varying}
+    return plans.plan(task, CHAIN, trials=num_trials, seeds=seeds, options=options)
 
 
 def default_name(plan: plans.Plan, changes: Mapping[str, Any]) -> str:
-    """`train-ppo-CartPole-v1-learning_rate=0.001-seeds=10`: the task and all in which two commands on it may differ.
+    """Return `train-ppo-CartPole-v1-learning_rate=0.001-seeds=10`: the task and all in which two commands on it may differ.
 
     Seeds are written as on the command line, their number or the seeds themselves; the fidelity if it is not the task's.
     """
-    first, seeds = tuple(range(len(plan.seeds))), plan.seeds
+    task, seeds = plan.task, plan.settings.seeds
+    first = tuple(range(len(seeds)))
     listed = str(len(seeds)) if seeds == first else ",".join(map(str, seeds)) + "," * (len(seeds) == 1)
-    differs = plan.task.fidelity != tasks.get(plan.task.name, "full").fidelity
-    named = {key: _short(value) for key, value in changes.items()}
-    settings = {**named, "seeds": listed, **({"fidelity": plan.task.fidelity} if differs else {})}
-    return "-".join(("train", *plan.task.name.split("/"), *(f"{key}={value}" for key, value in settings.items())))
+    named = {key: _short(value) for key, value in changes.items()} | {"seeds": listed}
+    if task.fidelity != task.usual_fidelity:
+        named["fidelity"] = str(task.fidelity)
+    return "-".join(("train", *task.name.split("/"), *(f"{key}={value}" for key, value in named.items())))
 
 
 def _short(value: Any) -> str:
@@ -92,8 +99,7 @@ def _short(value: Any) -> str:
 
 def _fixed(task: tasks.Task, schedule: Schedule) -> tasks.Task:
     """The task with every hyperparameter fixed but those of the schedule's lists, whose space is what the lists hold."""
-    cls: Any = task.algorithm.config
-    full: Any = config.make(cls, {**task.fixed, **spaces.default(task.space), **schedule.config(0)})
+    full = task.full({**spaces.default(task.space), **schedule.config(0)})
     lists = [Categorical(name, list(dict.fromkeys(values))) for name, values in schedule.varying.items()]
     fixed = {name: value for name, value in config.values(full).items() if name not in schedule.varying}
     return dataclasses.replace(task, fixed=fixed, space=ConfigurationSpace(name="fixed", space=lists), preset="fixed")
@@ -107,9 +113,9 @@ def _checked(schedule: Schedule, task: tasks.Task) -> Schedule:
         return getattr(config.make(cls, {name: value}), name)
 
     lists = {name: [checked(name, value) for value in values] for name, values in schedule.varying.items()}
-    fixed = [name for name in lists if name not in config.mutable(cls)]
-    if fixed:
-        raise InputError(f"{fixed[0]} can't change while an agent is trained: it must be one value, got a list")
+    immutable = [name for name in lists if name not in config.mutable(cls)]
+    if immutable:
+        raise InputError(f"{immutable[0]} can't change while an agent is trained: it must be one value, got a list")
     return Schedule(
         {name: lists[name] if name in lists else checked(name, value) for name, value in schedule.values.items()}
     )
@@ -117,27 +123,23 @@ def _checked(schedule: Schedule, task: tasks.Task) -> Schedule:
 
 def _check_intervals(schedule: Schedule, task: tasks.Task) -> None:
     """Refuse intervals in which an agent can't be trained."""
-    algorithm = task.algorithm
-    each: list[Any] = [
-        config.make(algorithm.config, {**task.fixed, **schedule.config(i)}) for i in range(schedule.num_intervals)
-    ]
-    schedules.check_intervals(algorithm, each, task.fidelity, schedule.num_intervals)
+    configs = [task.full(schedule.config(i)) for i in range(schedule.num_intervals)]
+    schedules.check_intervals(task.algorithm, configs, task.fidelity, schedule.num_intervals)
 
 
-def _save_agents(sweep: sweeps.Sweep, directory: Path) -> list[Path]:
-    """One file per seed; those of a trial on record are not made again if they are there."""
-    paths = {seed: directory / f"seed{seed}.agent" for seed in sweep.plan.seeds}
+def _save_agents(sweep: sweeps.Sweep, objective: Training, directory: Path) -> list[Path]:
+    """One file per seed; those of a trial on record are not made again if there are files."""
+    paths = {seed: directory / f"seed{seed}.agent" for seed in objective.seeds}
     if not (len(sweep.recorded) == len(sweep.finished) and all(path.is_file() for path in paths.values())):
-        task, last = sweep.plan.task, sweep.asked[max(sweep.asked)]
-        assert isinstance(sweep.objective, Training)
-        full: Any = sweep.objective.config(last)
-        for seed, agent in sweep.objective.agents_of(last.id).items():
+        task, last = objective.task, sweep.asked[max(sweep.asked)]
+        full = task.full(last.config)
+        for seed, agent in objective.agents_of(last.id).items():
             saved_agents.save(paths[seed], task.algorithm_name, task.env_name, full, seed, agent.env_steps, agent.state)
     return list(paths.values())
 
 
 def print_curve(record: SweepRecord) -> None:
-    """The learning curve in the terminal: the mean over seeds, and the worst and best seed."""
+    """Print the learning curve in the terminal: the mean over seeds, and the worst and best seed."""
     import plotext
 
     curve = record.curves.groupby("env_steps").return_mean.agg(["mean", "min", "max"])
@@ -145,7 +147,7 @@ def print_curve(record: SweepRecord) -> None:
     plotext.clear_figure()
     plotext.theme("clear")
     plotext.plot_size(80, 18)
-    if len(record.settings["seeds"]) > 1:
+    if len(record.settings.seeds) > 1:
         plotext.plot(steps, curve["max"].to_list(), label="best seed", marker="dot")
         plotext.plot(steps, curve["min"].to_list(), label="worst seed", marker="dot")
     plotext.plot(steps, curve["mean"].to_list(), label="mean", marker="braille")

@@ -13,30 +13,34 @@ from pathlib import Path
 from typing import Any
 
 from arl.errors import InputError, unknown
+from arl.records.settings import DEFAULT_OBJECTIVE, DEFAULT_SCORE, ComparisonSettings, SweepSettings
 from arl.records.store import Store, TrialRecord
+from arl.records.sweep import SweepRecord
 from arl.training import provenance
-from hpo import plans, scores, sweeps, tasks, tuners
+from hpo import objectives, plans, scores, sweeps, tasks, tuners
 from hpo.comparisons import incumbents
 from hpo.comparisons.incumbents import Chain
 from hpo.comparisons.results import REFERENCE, Comparison, Swept
-from hpo.shared_runs import Pool
+from hpo.objectives import Objective
+from hpo.shared_runs import SharedRuns
 from hpo.tasks import Task
 from hpo.trial import Trial, TunerError
 from hpo.tuners.given import Given
-from landscapes import catalogue
 
 NUM_SEEDS, NUM_TEST_SEEDS = 3, 5
+
+Seeds = int | Sequence[int] | None
 
 
 class View:
     """What a comparison shows of its progress; this one shows nothing."""
 
     def sweep(self, name: str, number: int, total: int) -> sweeps.View:
-        """The view of the next sweep, the `number`-th of `total`."""
+        """Return the view of the next sweep, the `number`-th of `total`."""
         return sweeps.View()
 
     def test(self, name: str, num_incumbents: int) -> sweeps.View:
-        """The view of the sweep that trains a task's incumbents under the test seeds."""
+        """Return the view of the sweep that trains a task's incumbents under the test seeds."""
         return sweeps.View()
 
     def broken(self, reason: str) -> None:
@@ -55,7 +59,12 @@ class Entry:
 
 @dataclasses.dataclass(frozen=True)
 class Design:
-    """All that decides what a comparison trains."""
+    """All that decides what a comparison trains.
+
+    Attributes:
+        objective: a registered name, `module:Class`, `file.py:Class`, or a class.
+        scores: what a tuner maximises and is judged by; of several, it is judged by the first.
+    """
 
     name: str
     entries: tuple[Entry, ...]
@@ -65,23 +74,26 @@ class Design:
     seeds: tuple[int, ...]
     test_seeds: tuple[int, ...]
     batch: int
-    objective: str = "training"
-    score: tuple[str, ...] = (scores.DEFAULT,)
+    objective: str | type[Objective] = DEFAULT_OBJECTIVE
+    scores: tuple[str, ...] = (DEFAULT_SCORE,)
 
-    def settings(self) -> dict[str, Any]:
-        """The design as JSON-ready values."""
-        own = {key: getattr(self, key) for key in ("repeats", "budget", "batch", "objective")}
-        return {
-            "tuners": {entry.label: dict(entry.options) for entry in self.entries},
-            "tasks": {task.name: task.settings() for task in self.tasks},
-            **own,
-            "scores": list(self.score),
-            "seeds": list(self.seeds),
-            "test_seeds": list(self.test_seeds),
-        }
+    def settings(self) -> ComparisonSettings:
+        """Return the design as it is recorded."""
+        return ComparisonSettings(
+            tuners={entry.label: dict(entry.options) for entry in self.entries},
+            tasks={task.name: task.settings() for task in self.tasks},
+            repeats=self.repeats,
+            budget=self.budget,
+            seeds=self.seeds,
+            test_seeds=self.test_seeds,
+            batch=self.batch,
+            objective=objectives.path(self.objective),
+            scores=self.scores,
+            classes={e.label: tuners.path(e.tuner) for e in self.entries if not isinstance(e.tuner, str)},
+        )
 
     def plan(self, task: Task, entry: Entry, repeat: int) -> plans.Plan:
-        """The sweep of a tuner on a task under a repeat, which is the tuner's seed."""
+        """Return the sweep of a tuner on a task under a repeat, which is the tuner's seed."""
         return plans.plan(
             task,
             entry.tuner,
@@ -91,15 +103,27 @@ class Design:
             batch=self.batch,
             options=entry.options,
             objective=self.objective,
-            score=self.score,
+            score=self.scores,
         )
 
+    def test_plan(self, task: Task) -> plans.Plan:
+        """Return the sweep of a task's incumbents under the test seeds, which ends when all are trained."""
+        settings = SweepSettings(
+            task=task.settings(),
+            tuner="given",
+            seeds=self.test_seeds,
+            batch=plans.MAX_BATCH,
+            scores=self.scores,
+            objective=objectives.path(self.objective),
+        )
+        return plans.Plan(task, settings)
+
     def sweep_name(self, task: Task, entry: Entry, repeat: int) -> str:
-        """`comparison-ppo-CartPole-v1-random-0`."""
+        """Return a sweep's name, such as `comparison-ppo-CartPole-v1-random-0`."""
         return _plain(self.name, task.name, entry.label, str(repeat))
 
     def test_name(self, task: Task) -> str:
-        """`comparison-ppo-CartPole-v1-test-5`, or with the test seeds themselves if they are not the first ones."""
+        """Return the test's name: `comparison-ppo-CartPole-v1-test-5`, or with the test seeds if they are not the first."""
         num = len(self.test_seeds)
         first = tuple(range(plans.FIRST_TEST_SEED, plans.FIRST_TEST_SEED + num))
         listed = str(num) if self.test_seeds == first else ",".join(map(str, self.test_seeds)) + "," * (num == 1)
@@ -112,26 +136,37 @@ def design(
     *,
     repeats: int = 10,
     budget: float = 32.0,
-    seeds: int | Sequence[int] | None = None,
-    test_seeds: int | Sequence[int] | None = None,
+    seeds: Seeds = None,
+    test_seeds: Seeds = None,
     space: str = "published",
     fidelity: int | Sequence[int] | None = None,
     batch: int | None = None,
     options: Mapping[str, Mapping[str, Any]] | None = None,
     baselines: bool = True,
-    objective: str = "training",
-    score: str | Sequence[str] = scores.DEFAULT,
+    objective: str | type[Objective] = DEFAULT_OBJECTIVE,
+    score: str | Sequence[str] = DEFAULT_SCORE,
     name: str = "comparison",
 ) -> Design:
-    """A checked design; `fidelity`: of all tasks, or one per task; `options`: of tuners, by label; `score`: what a tuner
-    maximises and is judged by; of several, it is judged by the first.
+    """Return a checked design.
 
-    By default there are 3 tuning and 5 test seeds. Landscapes answer under the seeds they have: by default half of them, up
-    to 3, are tuning seeds, and up to 5 others test seeds.
+    Args:
+        tuners: registered names, `module:Class`, `file.py:Class`, or classes.
+        on: tasks or their names.
+        repeats: sweeps of each tuner on each task.
+        budget: equivalent full runs that each sweep may spend.
+        seeds, test_seeds: how many, or the seeds themselves; by default 3 tuning and 5 test seeds. Where an objective has
+            certain seeds only, as a landscape has, half of them, up to 3, are tuning seeds, and up to 5 others test seeds.
+        space, fidelity: of tasks that are given by name; the fidelity of all tasks, or one per task.
+        batch: how many trials are asked for at a time.
+        options: of tuners, by label.
+        baselines: whether random search, random search with twice the budget, and the default config are added.
+        objective: a registered name, `module:Class`, `file.py:Class`, or a class.
+        score: what a tuner maximises and is judged by; of several, it is judged by the first.
+        name: of the comparison; the same call with the same name goes on with it.
 
     Raises:
-        InputError: unknown names, one twice, numbers that make no sense, test seeds that are tuning seeds, or a landscape
-            of a single seed.
+        InputError: unknown names, one twice, numbers that make no sense, test seeds that are tuning seeds, or an objective
+            with a single seed.
     """
     if repeats < 1:
         raise InputError(f"repeats must be at least 1, got {repeats}")
@@ -148,23 +183,56 @@ def design(
         for task, steps in zip(on, fidelities, strict=True)
     )
     _check_distinct("tasks", [task.name for task in chosen])
-    tuning, tests = _seeds(objective, chosen, seeds, test_seeds)
-    each = batch or plans.batch_of_learner(budget)
+    kind = objectives.get(objective)
+    if not isinstance(kind, type):
+        raise InputError(f"objective of a comparison must be a name or a class, got {objective!r}")
+    for task in chosen:
+        kind.check_task(task)
+    tuning, tests = _seeds(kind, chosen, seeds, test_seeds)
     names = scores.chosen(score)
+    scores.check_sources(names, kind.sources)
     if scores.SCORES[names[0]].worst is not None:
         raise InputError(f"score of a comparison must be one of returns, which tasks have a scale of, got {names[0]!r}")
-    return Design(name, entries, chosen, repeats, float(budget), tuning, tests, each, objective, names)
+    return Design(
+        name,
+        entries,
+        chosen,
+        repeats,
+        float(budget),
+        tuning,
+        tests,
+        batch or plans.batch_of_learner(budget),
+        objective,
+        names,
+    )
 
 
 def compare(
     tuners: Sequence[str | type],
     on: Sequence[str | Task],
     *,
+    repeats: int = 10,
+    budget: float = 32.0,
+    seeds: Seeds = None,
+    test_seeds: Seeds = None,
+    space: str = "published",
+    fidelity: int | Sequence[int] | None = None,
+    batch: int | None = None,
+    options: Mapping[str, Mapping[str, Any]] | None = None,
+    baselines: bool = True,
+    objective: str | type[Objective] = DEFAULT_OBJECTIVE,
+    score: str | Sequence[str] = DEFAULT_SCORE,
+    name: str = "comparison",
     store: Store | str | Path | None = None,
     view: View | None = None,
-    **settings: Any,
 ) -> Comparison:
-    """Compare tuners on tasks, or finish a comparison that was begun; `settings` are those of `design`.
+    """Compare tuners on tasks, or finish a comparison that was begun.
+
+    Args:
+        tuners, on, repeats, budget, seeds, test_seeds, space, fidelity, batch, options, baselines, objective, score, name:
+            see `design`.
+        store: a file, URL or Store; by default `$ARL_STORE`, else `results/store.sqlite`.
+        view: what shows its progress; nothing by default.
 
     Example:
         >>> comparison = hpo.compare(["sobol"], ["ppo/CartPole-v1", "ppo/Acrobot-v1"], repeats=5, budget=16)
@@ -173,8 +241,32 @@ def compare(
     Raises:
         InputError: bad settings, or no tuner that keeps its contract.
     """
-    chosen = design(tuners, on, **settings)
-    return _Comparing(chosen, store if isinstance(store, Store) else Store(store), view or View()).run()
+    chosen = design(
+        tuners,
+        on,
+        repeats=repeats,
+        budget=budget,
+        seeds=seeds,
+        test_seeds=test_seeds,
+        space=space,
+        fidelity=fidelity,
+        batch=batch,
+        options=options,
+        baselines=baselines,
+        objective=objective,
+        score=score,
+        name=name,
+    )
+    return run(chosen, store if isinstance(store, Store) else Store(store), view or View())
+
+
+def run(design: Design, store: Store, view: View) -> Comparison:
+    """Run a comparison, or finish it.
+
+    Raises:
+        InputError: a name that is taken by another sweep, or no tuner that keeps its contract.
+    """
+    return _Comparing(design, store, view).run()
 
 
 class _Comparing:
@@ -187,74 +279,63 @@ class _Comparing:
 
     def run(self) -> Comparison:
         design = self.design
+        kind = design.objective
+        tuning = {task.name: objectives.make(kind, task, design.seeds, design.batch) for task in design.tasks}
+        testing = {task.name: objectives.make(kind, task, design.test_seeds, plans.MAX_BATCH) for task in design.tasks}
         for task in design.tasks:
-            self._check(task)
-        pairs = [(task, list(self._tune(task))) for task in design.tasks]
-        swept = [known for _, known_of_task in pairs for known in known_of_task if known.tuner not in self.broken]
+            self._check(task, tuning[task.name], testing[task.name])
+        swept = [done for task in design.tasks for done in list(self._tune(task, tuning[task.name]))]
+        swept = [done for done in swept if done.tuner not in self.broken]
         if not swept:
             raise InputError(next(iter(self.broken.values())))
         tests = {
-            task.name: self._test(task, [known for known in swept if known.task == task.name]) for task in design.tasks
+            task.name: self._test(task, [done for done in swept if done.task == task.name], testing[task.name])
+            for task in design.tasks
         }
-        return Comparison(design.name, design.settings(), provenance.now(), swept, tests, self.broken, command(design))
+        return Comparison(design.name, design.settings(), provenance.now(), swept, tests, self.broken)
 
-    def _check(self, task: Task) -> None:
-        """Refuse what can't be, before anything is trained: by making each tuner's first sweep, and that of the tests."""
-        pool = Pool()
-        for entry in self.design.entries:
-            self._sweep(task, entry, 0, sweeps.View(), pool).objective.check()
-        scores.check(self.design.score, task.settings(), task.space, len(self.design.test_seeds))
-        self._test_sweep(task, [], sweeps.View())
+    def _check(self, task: Task, tuning: Objective, testing: Objective) -> None:
+        """Refuse what can't be, before anything is trained: every tuner is made, every name on record is of this design."""
+        design = self.design
+        tuning.check()
+        for entry in design.entries:
+            plan = design.plan(task, entry, 0)
+            plan = sweeps.continued(plan, tuning, design.sweep_name(task, entry, 0), self.store)
+            tuners.make(entry.tuner, plan.context(tuning), entry.options)
+        scores.check(design.scores, task.settings(), task.space, len(design.test_seeds))
+        sweeps.continued(design.test_plan(task), testing, design.test_name(task), self.store)
 
-    def _tune(self, task: Task) -> Iterator[Swept]:
+    def _tune(self, task: Task, objective: Objective) -> Iterator[Swept]:
         """The sweeps of a task. The first repeat of every tuner comes first: what breaks, breaks early."""
-        pool, total = Pool(), len(self.design.tasks) * self.design.repeats * len(self.design.entries)
-        for repeat, entry in itertools.product(range(self.design.repeats), self.design.entries):
+        design, shared = self.design, SharedRuns()
+        total = len(design.tasks) * design.repeats * len(design.entries)
+        for repeat, entry in itertools.product(range(design.repeats), design.entries):
             self.number += 1
             if entry.label in self.broken:
                 continue
-            name = self.design.sweep_name(task, entry, repeat)
+            name = design.sweep_name(task, entry, repeat)
+            view = self.view.sweep(name, self.number, total)
             try:
-                sweep = self._sweep(task, entry, repeat, self.view.sweep(name, self.number, total), pool)
+                plan = design.plan(task, entry, repeat)
+                sweep = sweeps.make(plan, entry.tuner, objective.fresh(), name, self.store, view, shared)
                 record = sweep.run()
             except TunerError as error:
                 self.broken[entry.label] = f"sweep {name!r}: {error}"
                 self.view.broken(self.broken[entry.label])
                 continue
-            yield Swept(entry.label, repeat, self.design.budget * entry.factor, record, list(sweep.asked))
+            yield Swept(entry.label, repeat, design.budget * entry.factor, record, list(sweep.asked))
 
-    def _sweep(self, task: Task, entry: Entry, repeat: int, view: sweeps.View, pool: Pool | None) -> sweeps.Sweep:
-        plan, name = self.design.plan(task, entry, repeat), self.design.sweep_name(task, entry, repeat)
-        return sweeps.Sweep(plan, name, self.store, entry.tuner, view, pool)
-
-    def _test(self, task: Task, swept: Sequence[Swept]) -> Any:
+    def _test(self, task: Task, swept: Sequence[Swept], objective: Objective) -> SweepRecord | None:
         """The record of the task's incumbents under the test seeds, each trained once; None if there are none."""
-        stood = (incumbent for known in swept for incumbent in known.at_points if incumbent is not None)
+        stood = (incumbent for done in swept for incumbent in done.at_points if incumbent is not None)
         chains = list(dict.fromkeys(incumbent.chain for incumbent in stood))
         if not chains:
             return None
         name = self.design.test_name(task)
-        recorded = self.store.trials(name) if name in self.store else {}
-        trials = test_trials(chains, recorded)
-        return self._test_sweep(task, trials, self.view.test(name, len(trials))).run()
-
-    def _test_sweep(self, task: Task, trials: Sequence[Trial], view: sweeps.View) -> sweeps.Sweep:
-        """The sweep of the task's incumbents under the test seeds."""
-        plan = plans.Plan(
-            task,
-            "given",
-            0,
-            {},
-            None,
-            None,
-            self.design.test_seeds,
-            plans.MAX_BATCH,
-            self.design.score,
-            self.design.objective,
-            plans.version_of_landscape(task, self.design.objective),
-        )
-        given = type("given", (Given,), {"__init__": lambda tuner: Given.__init__(tuner, trials)})
-        return sweeps.Sweep(plan, self.design.test_name(task), self.store, given, view)
+        trials = test_trials(chains, self.store.trials(name) if name in self.store else {})
+        plan = sweeps.continued(self.design.test_plan(task), objective, name, self.store)
+        view = self.view.test(name, len(trials))
+        return sweeps.Sweep(plan, Given(trials), objective.fresh(), name, self.store, view).run()
 
 
 def test_trials(chains: Sequence[Chain], recorded: Mapping[int, TrialRecord]) -> list[Trial]:
@@ -277,26 +358,6 @@ def _trial(chain: Chain, ids: Mapping[Chain, int]) -> Trial:
     return Trial(ids[chain], json.loads(config), steps, ids[chain[:-1]] if len(chain) > 1 else None)
 
 
-def command(design: Design) -> list[str]:
-    """The words of the command that gives the same comparison."""
-    given = [tuners.path(entry.tuner) for entry in design.entries if entry.factor == 1]
-    with_baselines = len(given) < len(design.entries)
-    first = design.tasks[0]
-    words = ["arl", "compare", "--tuners", ",".join(given), "--tasks", ",".join(task.name for task in design.tasks)]
-    words += ["--name", design.name, "--repeats", str(design.repeats), "--budget", f"{design.budget:g}"]
-    words += ["--seeds", ",".join(map(str, design.seeds)) + ",", "--test-seeds"]
-    words += [",".join(map(str, design.test_seeds)) + ",", "--space", first.preset, "--batch", str(design.batch)]
-    words += [] if with_baselines else ["--no-baselines"]
-    words += [] if design.objective == "training" else ["--objective", design.objective]
-    words += [] if design.score == (scores.DEFAULT,) else ["--score", ",".join(design.score)]
-    fidelities = [str(task.fidelity) for task in design.tasks]
-    words += ["--fidelity", ",".join(fidelities if len(set(fidelities)) > 1 else fidelities[:1])]
-    for entry in design.entries:
-        for option, value in entry.options.items():
-            words += ["--option", f"{tuners.path(entry.tuner)}.{option}={json.dumps(value)}"]
-    return words
-
-
 def _entries(
     given: Sequence[str | type], options: Mapping[str, Mapping[str, Any]], baselines: bool
 ) -> tuple[Entry, ...]:
@@ -305,9 +366,9 @@ def _entries(
     _check_distinct("tuners", labels)
     entries = [Entry(label, tuner, options.get(label, {})) for label, tuner in zip(labels, given, strict=True)]
     added = [entry for entry in _baselines() if entry.label not in labels] if baselines else []
-    stray = [label for label in options if label not in labels]
-    if stray:
-        raise unknown("tuner with options", stray[0], labels)
+    strays = [label for label in options if label not in labels]
+    if strays:
+        raise unknown("tuner with options", strays[0], labels)
     return (*entries, *added)
 
 
@@ -316,55 +377,56 @@ def _baselines() -> list[Entry]:
     return [Entry(REFERENCE, "random", {}), Entry(f"{REFERENCE}-2x", "random", {}, 2), Entry("default", "default", {})]
 
 
-Seeds = int | Sequence[int] | None
-
-
 def _seeds(
-    objective: str, on: Sequence[Task], seeds: Seeds, test_seeds: Seeds
+    kind: type[Objective], on: Sequence[Task], seeds: Seeds, test_seeds: Seeds
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Tuning and test seeds, of which numbers or the seeds themselves are given."""
-    if objective == "training":
+    available = _seeds_in_common(kind, on)
+    if available is None:
         tuning = plans.tuning_seeds(NUM_SEEDS if seeds is None else seeds)
         tests = NUM_TEST_SEEDS if test_seeds is None else test_seeds
         first = plans.FIRST_TEST_SEED
         chosen = tuple(range(first, first + tests)) if isinstance(tests, int) else tuple(tests)
     else:
-        tuning, chosen = _seeds_of_landscapes(_seeds_in_common(on), seeds, test_seeds)
+        tuning, chosen = _shared_out(available, seeds, test_seeds)
     if not chosen or len(set(chosen)) < len(chosen):
         raise InputError(f"test seeds must be at least one, and differ, got {test_seeds!r}")
-    shared = [seed for seed in chosen if seed in tuning]
-    if shared:
-        raise InputError(f"test seeds must not be tuning seeds, got {shared[0]} as both")
+    both = [seed for seed in chosen if seed in tuning]
+    if both:
+        raise InputError(f"test seeds must not be tuning seeds, got {both[0]} as both")
     low = [seed for seed in chosen if seed < plans.FIRST_TEST_SEED]
-    if low and objective == "training":
+    if low and available is None:
         raise InputError(f"test seeds must be at least {plans.FIRST_TEST_SEED}, below are tuning seeds, got {low[0]}")
     return tuning, chosen
 
 
-def _seeds_in_common(on: Sequence[Task]) -> list[int]:
-    """The seeds that the landscapes of all tasks have, two at least."""
-    known = [catalogue.get(task.landscape) for task in on]
-    fewest = min(known, key=lambda landscape: len(landscape.seeds))
-    if len(fewest.seeds) < 2:
+def _seeds_in_common(kind: type[Objective], on: Sequence[Task]) -> list[int] | None:
+    """The seeds under which all tasks can be answered, each under two at least; None if under any."""
+    by_task = {task.name: seeds for task in on if (seeds := kind.available_seeds(task)) is not None}
+    if not by_task:
+        return None
+    fewest = min(by_task, key=lambda name: len(by_task[name]))
+    if len(by_task[fewest]) < 2:
         raise InputError(
-            f"landscape {fewest.name} must have at least 2 seeds for a comparison, to tune and to test under, got 1"
+            f"{objectives.path(kind)} of {fewest} must have at least 2 seeds for a comparison, to tune and to test under, "
+            f"got {len(by_task[fewest])}"
         )
-    return [seed for seed in fewest.seeds if all(seed in landscape.seeds for landscape in known)]
+    return [seed for seed in by_task[fewest] if all(seed in seeds for seeds in by_task.values())]
 
 
-def _seeds_of_landscapes(known: list[int], seeds: Seeds, test_seeds: Seeds) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def _shared_out(available: list[int], seeds: Seeds, test_seeds: Seeds) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Of the seeds that there are, tuning seeds come first; those that are named are used for nothing else."""
     named = () if test_seeds is None or isinstance(test_seeds, int) else tuple(test_seeds)
-    free = [seed for seed in known if seed not in named]
+    free = [seed for seed in available if seed not in named]
     num_tests = test_seeds if isinstance(test_seeds, int) else len(named)
     if seeds is None:
-        seeds = max(1, min(NUM_SEEDS, len(known) // 2, len(known) - num_tests))
+        seeds = max(1, min(NUM_SEEDS, len(available) // 2, len(available) - num_tests))
     tuning = plans.tuning_seeds(free[:seeds] if isinstance(seeds, int) else seeds)
-    left = [seed for seed in free if seed not in tuning]
-    tests = named or tuple(left[:NUM_TEST_SEEDS] if test_seeds is None else left[:num_tests])
+    others = [seed for seed in free if seed not in tuning]
+    tests = named or tuple(others[:NUM_TEST_SEEDS] if test_seeds is None else others[:num_tests])
     if len(tests) < (1 if test_seeds is None else num_tests) or (isinstance(seeds, int) and len(tuning) < seeds):
         raise InputError(
-            f"seeds must be among those that the landscapes have in common, {known}, got {len(tuning)} tuning seeds and too "
+            f"seeds must be among those that the tasks have in common, {available}, got {len(tuning)} tuning seeds and too "
             "few others to test under"
         )
     return tuning, tests

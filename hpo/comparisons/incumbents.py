@@ -26,31 +26,32 @@ class Incumbent(NamedTuple):
 
 
 def incumbents(record: SweepRecord, order: Sequence[int]) -> list[Incumbent]:
-    """The incumbents of a sweep, each from when it was paid for; `order`: its trials as they were asked for.
+    """Return the incumbents of a sweep, each from when it was paid for; `order`: its trials as they were asked for.
 
     The incumbent is the completed trial of the highest fidelity so far with the best mean over tuning seeds; one under
     fewer of them counts as one of lower fidelity, since its mean is the luckier the fewer they are. Among equals it is
     the first.
     """
-    found: list[Incumbent] = []
+    stood: list[Incumbent] = []
     spent, best = 0.0, None
+    fidelity, num_seeds = record.settings.task.fidelity, len(record.settings.seeds)
     for trial in (record.records[i] for i in order):
-        spent += full_runs(trial, record.records, record.settings)
+        spent += full_runs(trial, record.records, fidelity, num_seeds)
         rank = trial.rank
         if trial.status == "completed" and (best is None or rank > best):
             best = rank
-            found.append(Incumbent(spent, trial.trial, trial.score, chain(record.records, trial.trial)))
-    return found
+            stood.append(Incumbent(spent, trial.trial, trial.score, chain(record.records, trial.trial)))
+    return stood
 
 
-def at(found: Sequence[Incumbent], budget: float) -> Incumbent | None:
-    """The incumbent once a budget is spent; None if it does not pay for any trial that completed."""
-    num = bisect.bisect_right([incumbent.spent for incumbent in found], budget + 1e-9)
-    return found[num - 1] if num else None
+def at(stood: Sequence[Incumbent], budget: float) -> Incumbent | None:
+    """Return the incumbent once a budget is spent; None if it does not pay for any trial that completed."""
+    num = bisect.bisect_right([incumbent.spent for incumbent in stood], budget + 1e-9)
+    return stood[num - 1] if num else None
 
 
 def chain(records: Mapping[int, TrialRecord], trial: int) -> Chain:
-    """How the agent of a trial was trained, its parents' configs first.
+    """Return how the agent of a trial was trained, its parents' configs first.
 
     A parent of the same config is the same link: going on with a config is the same as never having stopped.
     """

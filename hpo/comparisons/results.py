@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from arl import statistics
+from arl.records.settings import ComparisonSettings
 from arl.records.store import TrialRecord, full_runs
 from arl.records.sweep import SweepRecord
 from arl.statistics import RankTest
@@ -45,13 +46,15 @@ class Swept:
     @cached_property
     def at_points(self) -> list[Incumbent | None]:
         """The incumbent at each budget point: after 1/32, 2/32, ... of the budget."""
-        found = incumbents.incumbents(self.record, self.order)
-        return [incumbents.at(found, self.budget * i / NUM_POINTS) for i in range(1, NUM_POINTS + 1)]
+        stood = incumbents.incumbents(self.record, self.order)
+        return [incumbents.at(stood, self.budget * i / NUM_POINTS) for i in range(1, NUM_POINTS + 1)]
 
     @property
     def spent(self) -> float:
         """Equivalent full runs that it did spend."""
-        return sum(full_runs(self.record.records[i], self.record.records, self.record.settings) for i in self.order)
+        records, settings = self.record.records, self.record.settings
+        fidelity, num_seeds = settings.task.fidelity, len(settings.seeds)
+        return sum(full_runs(records[i], records, fidelity, num_seeds) for i in self.order)
 
 
 @dataclass(frozen=True)
@@ -62,20 +65,19 @@ class Comparison:
     the score. Before a tuner's first completed trial the worst return stands for its incumbent's.
 
     Attributes:
-        settings: what was asked for; provenance: with what it was done.
+        settings: what was asked for.
+        provenance: versions and device that it was done with.
         swept: the sweeps of the tuners that kept their contract.
         tests: by task, the incumbents trained under the test seeds; None where no trial of the task completed.
         broken: a line for each tuner that broke its contract; it is in no statistic.
-        command: the words of the command that gives the same comparison.
     """
 
     name: str
-    settings: dict[str, Any]
+    settings: ComparisonSettings
     provenance: dict[str, Any]
     swept: list[Swept]
     tests: Mapping[str, SweepRecord | None]
     broken: Mapping[str, str]
-    command: list[str]
 
     @property
     def tuners(self) -> list[str]:
@@ -84,7 +86,14 @@ class Comparison:
 
     @property
     def tasks(self) -> list[str]:
+        """Names of the tasks, in the order given."""
         return list(dict.fromkeys(swept.task for swept in self.swept))
+
+    @cached_property
+    def is_trained(self) -> bool:
+        """Whether every run was trained; False where a landscape answered."""
+        records = (record for swept in self.swept for record in swept.record.records.values())
+        return all(run.outcome.source is None for record in records for run in record.runs)
 
     @cached_property
     def curves(self) -> pd.DataFrame:
@@ -95,7 +104,7 @@ class Comparison:
                 "tuner": swept.tuner,
                 "repeat": swept.repeat,
                 "point": i,
-                "budget": self.settings["budget"] * (i + 1) / NUM_POINTS,
+                "budget": self.settings.budget * (i + 1) / NUM_POINTS,
                 "spent": swept.budget * (i + 1) / NUM_POINTS,
                 **self._scores(swept, incumbent),
             }
@@ -185,7 +194,7 @@ class Comparison:
         num = len(self.tasks)
         slices: list[tuple[str | None, slice]] = [(None, slice(num))] if num > 1 else []
         slices += [(task, slice(i, i + 1)) for i, task in enumerate(self.tasks)]
-        budgets = [self.settings["budget"] * (i + 1) / NUM_POINTS for i in range(NUM_POINTS)]
+        budgets = [self.settings.budget * (i + 1) / NUM_POINTS for i in range(NUM_POINTS)]
         rows = [
             {"task": task, "tuner": tuner, "budget": budget, "score": mean, "low": low, "high": high}
             for task, chosen in slices
@@ -260,7 +269,7 @@ class Comparison:
         return dict(zip(names, (float(statistics.improvement(final, others)), low, high), strict=True))
 
     def _array(self, column: str) -> np.ndarray:
-        shape = (len(self.tuners), len(self.tasks), self.settings["repeats"], NUM_POINTS)
+        shape = (len(self.tuners), len(self.tasks), self.settings.repeats, NUM_POINTS)
         ordered = self.curves.assign(
             tuner=self.curves.tuner.map(self.tuners.index), task=self.curves.task.map(self.tasks.index)
         ).sort_values(["tuner", "task", "repeat", "point"])
@@ -298,8 +307,8 @@ class Comparison:
 
     def _tested(self, task: str, chain: Chain) -> TrialRecord:
         """The chain under the test seeds, or as far as it could be trained under them."""
-        known = self._by_chain[task]
-        return next(known[chain[:num]] for num in range(len(chain), 0, -1) if chain[:num] in known)
+        tested = self._by_chain[task]
+        return next(tested[chain[:num]] for num in range(len(chain), 0, -1) if chain[:num] in tested)
 
     @cached_property
     def _by_chain(self) -> dict[str, dict[Chain, TrialRecord]]:
@@ -311,7 +320,7 @@ _TIMES = {"wall": "total", "compile": "compile", "tuner_seconds": "tuner", "tune
 
 def by_chain(record: SweepRecord) -> dict[Chain, TrialRecord]:
     """The trials of a sweep by how their agents were trained."""
-    return {incumbents.chain(record.records, trial): known for trial, known in record.records.items()}
+    return {incumbents.chain(record.records, number): trial for number, trial in record.records.items()}
 
 
 def _run_rows(record: SweepRecord, phase: str, tuner: str | None, repeat: int | None) -> list[dict[str, Any]]:
@@ -330,7 +339,7 @@ def _run_rows(record: SweepRecord, phase: str, tuner: str | None, repeat: int | 
             "score": run.score,
             "env_steps": run.env_steps,
             "seconds": run.seconds,
-            "shared": run.provenance.get("shared"),
+            "shared": run.outcome.shared,
             "config": json.dumps(dict(trial.config)),
         }
         for trial in record.records.values()

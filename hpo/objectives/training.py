@@ -1,51 +1,92 @@
-"""Objectives: trials in, results out. This one trains."""
+"""The objective that trains: trials are lanes of few compiled programs."""
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar
 
 import jax
 
 from arl import config as configs
 from arl import spaces
-from arl.errors import InputError
-from arl.records.store import COMPLETED, DIVERGED, FAILED, PointRecord, RunRecord, TrialRecord
+from arl.errors import InputError, refusal
+from arl.records.store import COMPLETED, DIVERGED, FAILED, Outcome, PointRecord, RunRecord, TrialRecord
 from arl.training import backend, provenance
-from arl.training.runner import Agent, Curve, Report, Run, Runner, lane_bytes
+from arl.training.runner import Agent, Curve, Run, Runner, lane_bytes
+from hpo.objectives.base import Objective, OnSegment, ignore
 from hpo.results import trial_record
 from hpo.tasks import Task
 from hpo.trial import Trial, TunerError
 
 
-class Training:
-    """Trains trials of a task under the given seeds, as lanes of few programs.
-
-    `runner`: that of another objective of the same task, seeds and batch, whose programs need not be compiled again.
+class Training(Objective):
+    """Trains trials of a task under the given seeds.
 
     Agents stay in memory while there is room, for trials that go on from them; one that was dropped, or whose process
     ended, is trained again from its lineage, which gives the same agent.
+
+    Args:
+        batch: how many trials are asked for at a time; lanes are as many as these need.
+        runner: that of another objective of the same task, seeds and batch, whose programs need not be compiled again.
+        agent_memory: bytes of agents that are kept.
     """
 
+    shares_runs: ClassVar[bool] = True
+
     def __init__(
-        self, task: Task, seeds: Sequence[int], batch: int, runner: Runner | None = None, agent_memory: int = 1 << 30
+        self,
+        task: Task,
+        seeds: Sequence[int],
+        batch: int = 1,
+        runner: Runner | None = None,
+        agent_memory: int = 1 << 30,
     ):
+        super().__init__(task, seeds, batch)
+        self.check_task(task)
         backend.setup()
-        self.task, self.seeds = task, tuple(seeds)
         self.algorithm = task.algorithm
         self.runner = runner or self._runner(batch)
         self.agent_memory = agent_memory
         self.trials: dict[int, Trial] = {}
-        self.agents: dict[tuple[int, int], Agent] = {}
+        self.agents: dict[tuple[int, int], Agent] = {}  # by trial and seed
         self.needed: set[int] = set()
-        self.known_shapes: dict[Any, list[Any]] = {}
+        self.shapes: dict[Any, list[Any]] = {}  # of agents, by the structure of their config
+
+    @classmethod
+    def check_task(cls, task: Task) -> None:
+        """Refuse the task of an imported landscape.
+
+        Raises:
+            InputError: the task is imported.
+        """
+        if task.imported:
+            raise InputError(f"task {task.name} is imported: objective must be table, exact or surrogate, got training")
+
+    @property
+    def min_fidelity(self) -> int:
+        """Env steps within which every config of the space has an iteration."""
+        return self.task.min_fidelity
+
+    @property
+    def mutable(self) -> frozenset[str]:
+        """The tuned hyperparameters that may change while an agent is trained."""
+        return self.task.mutable
+
+    def fresh(self) -> "Training":
+        """Return an objective with the same compiled programs that has seen no trial."""
+        return type(self)(self.task, self.seeds, self.batch, self.runner, self.agent_memory)
 
     def _runner(self, batch: int) -> Runner:
-        task = self.task
-        env, alike = task.env, max(1, batch // self._num_structures())
-        default = self.config(Trial(-1, spaces.default(task.space), task.fidelity))
-        each = lane_bytes(self.algorithm, default, env)
-        return Runner(self.algorithm, env, alike, len(self.seeds), task.num_episodes, each)
+        task, num_alike = self.task, max(1, batch // self._num_structures())
+        default = task.full(spaces.default(task.space))
+        return Runner(
+            self.algorithm,
+            task.env,
+            num_alike,
+            len(self.seeds),
+            task.num_episodes,
+            lane_bytes(self.algorithm, default, task.env),
+        )
 
     def _num_structures(self) -> int:
         """How many programs or batches the configs of the space need at most: runs of one are not lanes of another."""
@@ -54,7 +95,7 @@ class Training:
         return math.prod(int(hyperparameter.size) for hyperparameter in apart)
 
     def remember(self, trials: Sequence[Trial]) -> None:
-        """Take note of trials whose results are known already, so that others can go on from them."""
+        """Take note of trials whose records there are already, so that others can go on from them."""
         self.trials.update({trial.id: trial for trial in trials})
 
     def check(self) -> None:
@@ -63,16 +104,14 @@ class Training:
         Raises:
             InputError: the default config can't be trained, for a reason that no tuned hyperparameter changes.
         """
-        configs_near = spaces.near_default(self.task.space)
-        reasons = (self._failure(Trial(-1, config, self.task.fidelity)) for config in configs_near)
+        near_default = spaces.near_default(self.task.space)
+        reasons = (self._failure(Trial(-1, config, self.task.fidelity)) for config in near_default)
         reason = next(reasons)
         if reason is not None and all(other == reason for other in reasons):
             raise InputError(reason)
 
-    def evaluate(
-        self, trials: Sequence[Trial], on_segment: Callable[[Report], None] = lambda report: None
-    ) -> Iterator[TrialRecord]:
-        """Train the trials; give each one's record as soon as all its seeds are done.
+    def evaluate(self, trials: Sequence[Trial], on_segment: OnSegment = ignore) -> Iterator[TrialRecord]:
+        """Train the trials; yield each one's record as soon as all its seeds are done.
 
         A trial whose config can't be trained, or not at its fidelity, fails: that is a result, and the others go on.
 
@@ -92,27 +131,21 @@ class Training:
             if len(waiting[trial.id]) == len(self.seeds_of(trial)):
                 yield self._record(trial, waiting.pop(trial.id))
 
-    def seeds_of(self, trial: Trial) -> tuple[int, ...]:
-        """The seeds a trial runs under."""
-        return self.seeds if trial.seeds is None else trial.seeds
-
     def costs(self) -> dict[str, float]:
-        """Seconds spent so far by phase, per worker."""
+        """Return the seconds spent so far by phase, per worker."""
         report, num_workers = self.runner.report, len(self.runner.workers)
         return {"compile": report.compile_seconds / num_workers, "train": report.train_seconds / num_workers}
 
+    def provenance(self) -> dict[str, Any]:
+        """Return the versions, the device and the lanes that a run is trained with."""
+        return {**provenance.now(), "width": self.runner.width, "rows": self.runner.rows}
+
     def agents_of(self, trial_id: int) -> dict[int, Agent]:
-        """The agents of a trial by seed."""
-        self._revive([trial_id], lambda report: None)
+        """Return the agents of a trial by seed."""
+        self._revive([trial_id], ignore)
         return {seed: self.agents[trial_id, seed] for seed in self.seeds_of(self.trials[trial_id])}
 
-    def config(self, trial: Trial) -> Any:
-        """The trial's full config, fixed hyperparameters included."""
-        return configs.make(self.algorithm.config, {**self.task.fixed, **trial.config})
-
-    def _train(
-        self, trials: Sequence[Trial], on_segment: Callable[[Report], None]
-    ) -> Iterator[tuple[Trial, int, Curve]]:
+    def _train(self, trials: Sequence[Trial], on_segment: OnSegment) -> Iterator[tuple[Trial, int, Curve]]:
         pairs = [(trial, seed) for trial in trials for seed in self.seeds_of(trial)]
         for block in self.runner.train([self._run(trial, seed) for trial, seed in pairs], on_segment):
             of_block = [(*pairs[i], curve) for i, curve in block]
@@ -121,17 +154,13 @@ class Training:
 
     def _run(self, trial: Trial, seed: int) -> Run:
         if trial.parent is None:
-            return Run(self.config(trial), seed, self.task.points(trial.fidelity))
+            return Run(self.task.full(trial.config), seed, self.task.points(trial.fidelity))
         points = self.task.points(trial.fidelity, self.trials[trial.parent].fidelity)
-        return Run(self.config(trial), seed, points, self.agents[trial.parent, seed])
+        return Run(self.task.full(trial.config), seed, points, self.agents[trial.parent, seed])
 
     def _failure(self, trial: Trial) -> str | None:
         """Why a trial can't be trained, in one line; None if it can."""
-        try:
-            self.runner.check(self._run(trial, self.seeds_of(trial)[0]))
-        except InputError as error:
-            return " ".join(str(error).split())
-        return None
+        return refusal(lambda: self.runner.check(self._run(trial, self.seeds_of(trial)[0])))
 
     def _check_fit(self, trials: Sequence[Trial]) -> None:
         for trial in trials:
@@ -150,7 +179,11 @@ class Training:
         """Hyperparameters that may not change in mid-run and that the trial changes, beside those that shape the agent."""
         if trial.parent is None:
             return []
-        cls, before, now = self.algorithm.config, self.config(self.trials[trial.parent]), self.config(trial)
+        cls, before, now = (
+            self.algorithm.config,
+            self.task.full(self.trials[trial.parent].config),
+            self.task.full(trial.config),
+        )
         fixed = [
             name for name, kind in configs.kinds(cls).items() if kind == "traced" and name not in configs.mutable(cls)
         ]
@@ -162,14 +195,14 @@ class Training:
         return parent is None or parent.shapes == self._shapes_of(run.config)
 
     def _shapes_of(self, config: Any) -> list[Any]:
-        """The shapes of a config's agents; found once per structure, for tracing takes as long as a short interval."""
+        """The shapes of a config's agents; traced once per structure, for it takes as long as a short interval."""
         structure, env, key = configs.structure(config), self.runner.env, jax.random.key(0)
-        if structure not in self.known_shapes:
+        if structure not in self.shapes:
             state = jax.eval_shape(lambda: self.algorithm.init(key, config, env))
-            self.known_shapes[structure] = [(x.shape, x.dtype) for x in jax.tree.leaves(state)]
-        return self.known_shapes[structure]
+            self.shapes[structure] = [(x.shape, x.dtype) for x in jax.tree.leaves(state)]
+        return self.shapes[structure]
 
-    def _revive(self, parents: Sequence[int], on_segment: Callable[[Report], None]) -> None:
+    def _revive(self, parents: Sequence[int], on_segment: OnSegment) -> None:
         """Train again the parents whose agents are gone, eldest first."""
         self.needed.update(parents)
         lost = [
@@ -185,18 +218,20 @@ class Training:
     def _keep(self, agents: Mapping[tuple[int, int], Agent]) -> None:
         """Keep the agents of a block, and drop the oldest that no trial in hand goes on from while there are too many.
 
-        A block is held as a whole as long as one of its agents is.
+        Agents of one block share its memory: it is free when the last of them is dropped. With room for one block of two
+        agents, (0, 0) and (0, 1), a block with (1, 0) and (1, 1) drops both of the first.
         """
         droppable = [key for key in self.agents if key[0] not in self.needed and key not in agents]
         self.agents.update(agents)
-        held = Counter(id(agent.block) for agent in self.agents.values())
+        num_kept = Counter(id(agent.block) for agent in self.agents.values())  # by block
         used = sum({id(agent.block): agent.block_bytes for agent in self.agents.values()}.values())
         for key in droppable:
             if used <= self.agent_memory:
                 break
             agent = self.agents.pop(key)
-            held[id(agent.block)] -= 1
-            used -= agent.block_bytes * (held[id(agent.block)] == 0)
+            num_kept[id(agent.block)] -= 1
+            if num_kept[id(agent.block)] == 0:
+                used -= agent.block_bytes
 
     def _record(self, trial: Trial, curves: dict[int, Curve]) -> TrialRecord:
         return trial_record(trial, [self._run_record(trial, seed, curves[seed]) for seed in self.seeds_of(trial)])
@@ -226,10 +261,6 @@ class Training:
 
     def _failed(self, trial: Trial, reason: str) -> TrialRecord:
         """The record of a trial that can't be trained: the worst score, at no cost."""
-        worst, about = self.task.return_range[0], {**self.provenance(), "error": reason}
-        runs = [RunRecord(seed, FAILED, worst, 0, 0.0, about, []) for seed in self.seeds_of(trial)]
+        worst, made_with, outcome = self.task.return_range[0], self.provenance(), Outcome(error=reason)
+        runs = [RunRecord(seed, FAILED, worst, 0, 0.0, made_with, [], outcome) for seed in self.seeds_of(trial)]
         return trial_record(trial, runs)
-
-    def provenance(self) -> dict[str, Any]:
-        """With what a run is trained here."""
-        return {**provenance.now(), "width": self.runner.width, "rows": self.runner.rows}

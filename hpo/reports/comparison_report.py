@@ -46,15 +46,15 @@ LEAST_REGRET = 1e-3
 NUM_SEEDS_ADVISED, NUM_REPEATS_ADVISED = 5, 10
 
 
-def write_report(comparison: Comparison, path: Path) -> Path:
-    """Write the report of a comparison to `path`, folders included, and return `path`."""
+def write_report(comparison: Comparison, path: Path, command: Sequence[str] = ()) -> Path:
+    """Write the report of a comparison to `path`, folders included, and return `path`; `command`: gives the same again."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(render(comparison), encoding="utf-8")
+    path.write_text(render(comparison, command), encoding="utf-8")
     return path
 
 
-def render(comparison: Comparison) -> str:
+def render(comparison: Comparison, command: Sequence[str] = ()) -> str:
     """The report as HTML. One task, one repeat or two tuners only still give every section they can."""
     settings = comparison.settings
     return pages.template("comparison.html").render(
@@ -66,7 +66,7 @@ def render(comparison: Comparison) -> str:
         key_figures=_key_figures(comparison),
         broken=list(comparison.broken.values()),
         keys=_keys(comparison),
-        has_intervals=settings["repeats"] > 1,
+        has_intervals=settings.repeats > 1,
         has_reference=REFERENCE in comparison.tuners,
         has_double=f"{REFERENCE}-2x" in comparison.tuners,
         rank_reason=comparison.ranks.reason,
@@ -79,20 +79,20 @@ def render(comparison: Comparison) -> str:
         costs=_costs(comparison),
         incumbents=_incumbents(comparison),
         spaces=[(task, _space(comparison, task)) for task in comparison.tasks],
-        settings=pages.definitions({key: value for key, value in settings.items() if key != "tasks"}),
+        settings=pages.definitions({key: value for key, value in settings.to_json().items() if key != "tasks"}),
         provenance=pages.definitions(comparison.provenance),
         checklist=checklist(comparison),
-        command=comparison.command,
+        command=list(command),
         plotly_js=Markup(get_plotlyjs()),
     )
 
 
 def _subtitle(comparison: Comparison) -> str:
     settings = comparison.settings
-    repeats, tests = plural(settings["repeats"], "repeat"), plural(len(settings["test_seeds"]), "test seed")
-    scores = "scores" if settings["scores"][0] == "final" else f"{settings['scores'][0]} scores"
-    answered = "" if settings["objective"] == "training" else " · nothing was trained: landscapes answered"
-    return f"budget {settings['budget']:g} equivalent full runs · {repeats} · {scores} on {tests}{answered}"
+    repeats, tests = plural(settings.repeats, "repeat"), plural(len(settings.test_seeds), "test seed")
+    scores = "scores" if settings.scores[0] == "final" else f"{settings.scores[0]} scores"
+    answered = "" if comparison.is_trained else " · nothing was trained: landscapes answered"
+    return f"budget {settings.budget:g} equivalent full runs · {repeats} · {scores} on {tests}{answered}"
 
 
 def checklist(comparison: Comparison) -> list[tuple[bool, str, str]]:
@@ -102,9 +102,9 @@ def checklist(comparison: Comparison) -> list[tuple[bool, str, str]]:
     """
     settings, about = comparison.settings, comparison.provenance
     commit = about.get("commit")
-    seeds, tests = settings["seeds"], settings["test_seeds"]
+    seeds, tests = settings.seeds, settings.test_seeds
     left_out = ", ".join(f"{tuner} is left out" for tuner in comparison.broken)
-    options = {tuner: settings["tuners"].get(tuner) or {} for tuner in comparison.tuners}
+    options = {tuner: settings.tuners.get(tuner) or {} for tuner in comparison.tuners}
     used = "; ".join(f"{tuner} ({pages.inline(given)})" if given else tuner for tuner, given in options.items())
     return [
         (
@@ -112,20 +112,20 @@ def checklist(comparison: Comparison) -> list[tuple[bool, str, str]]:
             "Tuning and test seeds are apart",
             f"{pages.inline(seeds)} / {pages.inline(tests)}",
         ),
-        (True, "One score for all tuners", ", ".join(settings["scores"])),
+        (True, "One score for all tuners", ", ".join(settings.scores)),
         (True, "Tuners see tuning seeds only", "a trial's score is that of its tuning seeds together"),
         (
             True,
             "Results are on test seeds only",
             "incumbents are trained again from scratch, each config once"
-            if settings["objective"] == "training"
+            if comparison.is_trained
             else "incumbents are looked up under other seeds of the landscape",
         ),
         (len(tests) >= NUM_SEEDS_ADVISED, f"At least {NUM_SEEDS_ADVISED} test seeds", str(len(tests))),
         (
-            settings["repeats"] >= NUM_REPEATS_ADVISED,
+            settings.repeats >= NUM_REPEATS_ADVISED,
             f"At least {NUM_REPEATS_ADVISED} tuner seeds",
-            f"{settings['repeats']}: 0 to {settings['repeats'] - 1}",
+            f"{settings.repeats}: 0 to {settings.repeats - 1}",
         ),
         (
             len(comparison.tasks) >= NUM_REPEATS_ADVISED,
@@ -141,9 +141,9 @@ def checklist(comparison: Comparison) -> list[tuple[bool, str, str]]:
         (
             True,
             "One budget for all tuners",
-            f"{settings['budget']:g}" + (f", {REFERENCE}-2x twice" if f"{REFERENCE}-2x" in comparison.tuners else ""),
+            f"{settings.budget:g}" + (f", {REFERENCE}-2x twice" if f"{REFERENCE}-2x" in comparison.tuners else ""),
         ),
-        (True, "One batch for all tuners", f"{settings['batch']} trials are asked for at a time"),
+        (True, "One batch for all tuners", f"{settings.batch} trials are asked for at a time"),
         (True, "Tuners and their options", used),
         (not comparison.broken, "All tuners finished", left_out or "none broke its contract"),
         (True, "Final incumbents", "in the table of this page and in incumbents.parquet"),
@@ -174,14 +174,12 @@ def _key_figures(comparison: Comparison) -> list[dict[str, str]]:
             "label": "Sweeps",
             "value": str(len(comparison.swept)),
             "note": f"{plural(len(comparison.tuners), 'tuner')} x {plural(len(comparison.tasks), 'task')} x "
-            f"{plural(settings['repeats'], 'repeat')}",
+            f"{plural(settings.repeats, 'repeat')}",
         },
         {
             "label": "Env steps",
             "value": count(float(env_steps)),
-            "note": "shared runs once, tests included"
-            if settings["objective"] == "training"
-            else "looked up, none trained",
+            "note": "shared runs once, tests included" if comparison.is_trained else "looked up, none trained",
         },
         {"label": "Wall time", "value": duration(wall), "note": "all sweeps and tests"},
     ]
@@ -299,7 +297,7 @@ def _curve_traces(
         "line": {"width": 2, "color": color, "dash": dash},
         "hovertemplate": f"<b>{pages.escape(tuner)}</b>  %{{y:.3f}}<extra></extra>",
     }
-    return [band, line] if comparison.settings["repeats"] > 1 else [line]
+    return [band, line] if comparison.settings.repeats > 1 else [line]
 
 
 def _steps(x: Sequence[float], *values: list[float]) -> list[list[float]]:
@@ -467,7 +465,7 @@ def _by_task(comparison: Comparison) -> dict[str, Any]:
         row = [tuner]
         for task in comparison.tasks:
             write = _score_format(comparison, task)
-            spread = f" ± {write(known.test_std[task, tuner])}" if comparison.settings["repeats"] > 1 else ""
+            spread = f" ± {write(known.test_std[task, tuner])}" if comparison.settings.repeats > 1 else ""
             row.append(write(known.test[task, tuner]) + spread)
         rows.append(row)
     return _table(["tuner", *comparison.tasks], rows)
@@ -515,7 +513,7 @@ def _incumbents(comparison: Comparison) -> dict[str, Any]:
     for row in last.dropna(subset="trial").to_dict("records"):
         found = known.loc[tuple(row[key] for key in keys)]
         write = _score_format(comparison, row["task"])
-        spread = f" ± {write(found['test_std'])}" if len(comparison.settings["test_seeds"]) > 1 else ""
+        spread = f" ± {write(found['test_std'])}" if len(comparison.settings.test_seeds) > 1 else ""
         links = [f"to {grouped(steps)}: {_config(config)}" for steps, config in json.loads(found["config"])]
         rows.append(
             [
@@ -538,11 +536,11 @@ def _config(config: dict[str, Any]) -> str:
 
 def _scale(comparison: Comparison, task: str) -> str:
     record = next(swept.record for swept in comparison.swept if swept.task == task)
-    settings, (worst, best) = record.settings, record.return_range
+    settings, (worst, best) = record.settings.task, record.return_range
     return (
-        f"{task}: return {pages.text(worst)} is 0, {pages.text(best)} is 1; {settings['preset']} space, "
-        f"{grouped(settings['fidelity'])} env steps, {settings['num_points']} evaluations of "
-        f"{settings['num_episodes']} episodes"
+        f"{task}: return {pages.text(worst)} is 0, {pages.text(best)} is 1; {settings.preset} space, "
+        f"{grouped(settings.fidelity)} env steps, {settings.num_points} evaluations of "
+        f"{settings.num_episodes} episodes"
     )
 
 

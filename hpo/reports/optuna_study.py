@@ -37,7 +37,7 @@ def export(record: SweepRecord, path: str | Path) -> Path:
 
     path = Path(path)
     _check(path)
-    space = tasks.of_record(record.settings, record.space).space
+    space = tasks.of_record(record.settings.task, record.space).space
     trials = [_trial(record, trial, space) for trial in record.records.values()]
     path.parent.mkdir(parents=True, exist_ok=True)
     with _quiet():
@@ -49,9 +49,10 @@ def export(record: SweepRecord, path: str | Path) -> Path:
             )
         except optuna.exceptions.DuplicatedStudyError as error:
             raise InputError(f"study {record.name!r} is in {str(path)!r} already: choose another file") from error
-        study.set_metric_names(record.scores)
+        study.set_metric_names(list(record.scores))
+        settings = record.settings.to_json()
         for name in ("task", "tuner", "tuner_seed", "seeds", "fixed", "fidelity"):
-            study.set_user_attr(name, record.settings[name])
+            study.set_user_attr(name, settings[name])
         study.add_trials(trials)
     return path
 
@@ -106,7 +107,7 @@ def _trial(record: SweepRecord, trial: TrialRecord, space: ConfigurationSpace) -
 
 def _values(record: SweepRecord, trial: TrialRecord) -> list[float]:
     """The trial's score, and the others of its sweep."""
-    others = scores.several(trial, record.scores[1:], record.settings, record.records)
+    others = scores.several(trial, record.scores[1:], record.settings.task, record.records)
     return [trial.score, *others.values()]
 
 

@@ -6,7 +6,7 @@
 import itertools
 import json
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,15 +27,15 @@ HOVER_LINES = 12
 LABEL_SHARE = 0.035
 
 
-def write_report(record: SweepRecord, path: Path) -> Path:
-    """Write the report of a sweep to `path`, folders included, and return `path`."""
+def write_report(record: SweepRecord, path: Path, command: Sequence[str] = ()) -> Path:
+    """Write the report of a sweep to `path`, folders included, and return `path`; `command`: gives the same again."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(render(record), encoding="utf-8")
+    path.write_text(render(record, command), encoding="utf-8")
     return path
 
 
-def render(record: SweepRecord) -> str:
+def render(record: SweepRecord, command: Sequence[str] = ()) -> str:
     """The report as HTML. A sweep of one trial, one seed, or diverged trials only still gives every section it can."""
     trials = _drawable(_in_finish_order(record.trials), record.return_range)
     top = _top_trials(trials, record.incumbent)
@@ -59,9 +59,9 @@ def render(record: SweepRecord) -> str:
         figures=_figures(record, trials, top, score),
         table=_trial_table(record, trials, score),
         timing=_timing(record.timing),
-        settings=pages.definitions(record.settings),
+        settings=pages.definitions(record.settings.to_json()),
         provenance=pages.definitions(record.made_with),
-        command=record.command,
+        command=list(command),
         plotly_js=Markup(get_plotlyjs()),
     )
 
@@ -109,7 +109,7 @@ def _incumbent_scores(trials: pd.DataFrame) -> list[float | None]:
 
 def _subtitle(record: SweepRecord, seeds: str) -> str:
     parts = [
-        pages.inline(record.settings.get("tuner", "")),
+        pages.inline(record.settings.tuner),
         f"{seeds} a trial",
         record.answers or "",
     ]
@@ -551,7 +551,7 @@ def _category_axis(values: list[Any], trials: list[int]) -> tuple[list[float], d
 
 def _score_words(record: SweepRecord) -> str:
     """What the scores are."""
-    name = record.settings.get("scores", ["final"])[0]
+    name = record.scores[0]
     return f"score ({'episode return' if name == 'final' else name})"
 
 

@@ -19,6 +19,7 @@ from hpo.tasks.task import Task
 if TYPE_CHECKING:
     from ConfigSpace import ConfigurationSpace
 
+    from arl.records.settings import TaskSettings
     from landscapes.dataset import Landscape
 
 PRESETS = ("published", "full")
@@ -126,25 +127,28 @@ task = get  # as `hpo.task` for users
 
 def of_landscape(landscape: "Landscape") -> Task:
     """Return the task of a landscape; of an imported one, as its files say."""
-    settings = landscape.metadata["settings"]
+    settings = landscape.settings
     if landscape.source is None:
-        return get(settings["task"], settings["preset"], settings["fidelity"])
+        return get(settings.name, settings.preset, settings.fidelity)
     return of_record(settings, landscape.metadata["space"])
 
 
-def of_record(settings: Mapping[str, Any], space: Mapping[str, Any]) -> Task:
+def of_record(settings: "TaskSettings", space: Mapping[str, Any]) -> Task:
     """Return the task as it was when it was recorded, by its settings and its space in ConfigSpace's own form."""
     from arl import spaces
 
-    worst, best = settings["return_range"]
     return Task(
-        name=settings["task"],
-        algorithm_name=settings["algorithm"],
-        env_name=settings["env"],
+        name=settings.name,
+        algorithm_name=settings.algorithm,
+        env_name=settings.env,
+        preset=settings.preset,
+        fidelity=settings.fidelity,
+        fixed=settings.fixed,
         space=spaces.from_json(space),
-        return_range=(worst, best),
-        usual_fidelity=_usual_fidelity(settings["algorithm"], settings["env"], settings["preset"]),
-        **{name: settings[name] for name in ("preset", "fidelity", "fixed", "num_points", "num_episodes")},
+        return_range=settings.return_range,
+        num_points=settings.num_points,
+        num_episodes=settings.num_episodes,
+        usual_fidelity=_usual_fidelity(settings.algorithm, settings.env, settings.preset),
     )
 
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from ConfigSpace import ConfigurationSpace
 
     from arl.algorithms import Algorithm
+    from arl.records.settings import TaskSettings
     from envs.vector import VectorEnv
 
 ENV_PREFIX = "env."
@@ -118,16 +119,19 @@ class Task:
         full = (self.fidelity * i // self.num_points for i in range(1, self.num_points + 1))
         return (*(point for point in full if start < point < fidelity), fidelity)
 
-    def settings(self) -> dict[str, Any]:
-        """Return what defines the task as JSON-ready values; the space is recorded beside it."""
-        return {
-            "task": self.name,
-            "algorithm": self.algorithm_name,
-            "env": self.env_name,
-            "preset": self.preset,
-            "fidelity": self.fidelity,
-            "num_points": self.num_points,
-            "num_episodes": self.num_episodes,
-            "fixed": dict(self.fixed),
-            "return_range": list(self.return_range),
-        }
+    def settings(self) -> "TaskSettings":
+        """Return what defines the task; the space is recorded beside it."""
+        from arl.records.settings import TaskSettings
+
+        worst, best = self.return_range
+        return TaskSettings(
+            name=self.name,
+            algorithm=self.algorithm_name,
+            env=self.env_name,
+            preset=self.preset,
+            fidelity=self.fidelity,
+            num_points=self.num_points,
+            num_episodes=self.num_episodes,
+            fixed=dict(self.fixed),
+            return_range=(float(worst), float(best)),
+        )

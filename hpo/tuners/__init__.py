@@ -5,13 +5,11 @@
 
 import functools
 import inspect
-import sys
 from collections.abc import Iterable, Mapping
 from importlib.metadata import EntryPoint, entry_points
-from pathlib import Path
 from typing import Any
 
-from arl.errors import InputError, load_object, unknown
+from arl.errors import InputError, load_object, object_path, unknown
 from hpo.trial import Tuner, TunerContext, TunerError
 from hpo.tuners.optuna import from_optuna
 from hpo.tuners.smac import from_smac
@@ -81,8 +79,7 @@ def path(tuner: str | type) -> str:
         return tuner
     if not isinstance(tuner, type):
         raise InputError(f"tuner must be a name or a class, got {tuner!r}")
-    file = getattr(sys.modules.get(tuner.__module__), "__file__", None) if tuner.__module__ == "__main__" else None
-    return f"{Path(file).name if file else tuner.__module__}:{tuner.__qualname__}"
+    return object_path(tuner)
 
 
 def takes_any_batch(tuner: str | type) -> bool:

@@ -1,0 +1,80 @@
+"""Records of earlier versions, as this version reads them. Nothing here needs JAX.
+
+A store says the version of its tables (`SCHEMA_VERSION`); `arl.records.store` reads those of version 1 and adds the column
+that they lack when it first writes to them. What is inside a record is brought up to date whenever it is read, by what it
+holds: each function here leaves a record of today as it is.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from arl.scalars import Scalar
+
+SCHEMA_VERSION = 2  # 1: a run's outcome was among its provenance
+READABLE_VERSIONS = (1, SCHEMA_VERSION)
+
+# Classes that records name by their path, and where they are today.
+MOVED_CLASSES = {
+    "hpo.schedules:Chain": "hpo.autorl.schedules:Chain",
+    "hpo.building:DefaultThenSobol": "hpo.build_landscape:DefaultThenSobol",
+}
+
+# By algorithm: hyperparameters that were added, each with the value of today that trains as the algorithm did before.
+ADDED_HYPERPARAMETERS: dict[str, dict[str, Scalar]] = {"ppo": {}, "dqn": {}, "sac": {}}
+
+# By algorithm: hyperparameters whose name has changed.
+RENAMED_HYPERPARAMETERS: dict[str, dict[str, str]] = {"ppo": {}, "dqn": {}, "sac": {}}
+
+_OUTCOME = ("error", "source", "config", "filled", "shared")
+
+
+def settings(recorded: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of a task or a sweep as they would be recorded today."""
+    current = dict(recorded)
+    algorithm, name = current.get("algorithm"), current.get("task")
+    if "landscape" in current:
+        current["objective_version"] = current.pop("landscape")
+    if "tuner" in current:
+        current["tuner"] = MOVED_CLASSES.get(current["tuner"], current["tuner"])
+    if isinstance(current.get("fixed"), Mapping) and isinstance(name, str) and not _imported(name):
+        current["fixed"] = {**ADDED_HYPERPARAMETERS.get(algorithm or "", {}), **config(algorithm, current["fixed"])}
+    if isinstance(schedule := current.get("options", {}).get("schedule"), Mapping):
+        current["options"] = {**current["options"], "schedule": config(algorithm, schedule)}
+    return current
+
+
+def config(algorithm: str | None, recorded: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values by hyperparameter under the names of today."""
+    names = RENAMED_HYPERPARAMETERS.get(algorithm or "", {})
+    return {names.get(name, name): value for name, value in recorded.items()}
+
+
+def space(algorithm: str | None, recorded: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a space in ConfigSpace's own JSON form with the names of today; hyperparameters stay in their order."""
+    names = RENAMED_HYPERPARAMETERS.get(algorithm or "", {})
+    return _with_names(recorded, names) if names else dict(recorded)
+
+
+def provenance_and_outcome(provenance: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return a run's provenance of schema version 1 without its outcome, and its outcome."""
+    outcome = {name: provenance[name] for name in _OUTCOME if name in provenance}
+    return {name: value for name, value in provenance.items() if name not in _OUTCOME}, outcome
+
+
+def _imported(task: str) -> bool:
+    """Whether a task is that of an imported landscape, whose other hyperparameters its source may not say."""
+    return ":" in task.partition("/")[0]
+
+
+def _with_names(value: Any, names: Mapping[str, str]) -> Any:
+    """A JSON value with names replaced where it gives a hyperparameter's name: under `name`, `parent` and `child`."""
+    if isinstance(value, list):
+        return [_with_names(entry, names) for entry in value]
+    if not isinstance(value, Mapping):
+        return value
+    return {
+        key: names.get(entry, entry)
+        if key in ("name", "parent", "child") and isinstance(entry, str)
+        else _with_names(entry, names)
+        for key, entry in value.items()
+    }

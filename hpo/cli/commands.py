@@ -1,0 +1,79 @@
+"""The command that gives a sweep or a comparison again, from what is recorded of it."""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from arl.records.settings import DEFAULT_OBJECTIVE, DEFAULT_SCORE, ComparisonSettings
+from arl.records.sweep import SweepRecord
+from hpo.comparisons.results import REFERENCE
+
+DOUBLE = f"{REFERENCE}-2x"  # the baseline that no name of a tuner stands for
+
+
+def of_sweep(record: SweepRecord) -> list[str]:
+    """Return the words of the command that gives the same sweep: `arl sweep`, or `arl train` where nothing is tuned."""
+    settings = record.settings
+    if settings.task.preset == "fixed":
+        return _train(record)
+    limits = {"trials": settings.trials, "budget": settings.budget}
+    options = {
+        **{name: value for name, value in limits.items() if value is not None},
+        "tuner-seed": settings.tuner_seed,
+        "batch": settings.batch,
+        "fidelity": settings.task.fidelity,
+        "objective": settings.objective,
+        "space": settings.task.preset,
+        "seeds": _seeds(settings.seeds),
+    }
+    words = ["arl", "sweep", record.task, "--name", record.name, "--tuner", settings.tuner, *_flags(options)]
+    return [*words, *_assignments("--option", settings.options), *_scores(settings.scores)]
+
+
+def _train(record: SweepRecord) -> list[str]:
+    settings = record.settings
+    words = ["arl", "train", record.task, "--name", record.name, "--fidelity", str(settings.task.fidelity)]
+    values = {**settings.task.fixed, **settings.options.get("schedule", {})}
+    return [*words, "--seeds", _seeds(settings.seeds), *_assignments("--set", values)]
+
+
+def of_comparison(name: str, settings: ComparisonSettings) -> list[str]:
+    """Return the words of the command that gives the same comparison."""
+    tuners = {label: settings.classes.get(label, label) for label in settings.tuners if label != DOUBLE}
+    fidelities = [str(task.fidelity) for task in settings.tasks.values()]
+    options = {
+        "tuners": ",".join(tuners.values()),
+        "tasks": ",".join(settings.tasks),
+        "name": name,
+        "repeats": settings.repeats,
+        "budget": f"{settings.budget:g}",
+        "seeds": _seeds(settings.seeds),
+        "test-seeds": _seeds(settings.test_seeds),
+        "space": next(iter(settings.tasks.values())).preset,
+        "batch": settings.batch,
+        "fidelity": ",".join(fidelities if len(set(fidelities)) > 1 else fidelities[:1]),
+    }
+    words = ["arl", "compare", *_flags(options)]
+    words += [] if DOUBLE in settings.tuners else ["--no-baselines"]
+    words += [] if settings.objective == DEFAULT_OBJECTIVE else ["--objective", settings.objective]
+    words += _scores(settings.scores)
+    for label, path in tuners.items():
+        words += _assignments("--option", {f"{path}.{key}": value for key, value in settings.tuners[label].items()})
+    return words
+
+
+def _flags(options: Mapping[str, Any]) -> list[str]:
+    return [word for name, value in options.items() for word in (f"--{name}", str(value))]
+
+
+def _assignments(flag: str, values: Mapping[str, Any]) -> list[str]:
+    return [word for name, value in values.items() for word in (flag, f"{name}={json.dumps(value)}")]
+
+
+def _seeds(seeds: Iterable[int]) -> str:
+    """The seeds themselves; the comma at the end tells one seed from a number of seeds."""
+    return ",".join(map(str, seeds)) + ","
+
+
+def _scores(scores: tuple[str, ...]) -> list[str]:
+    return [] if scores == (DEFAULT_SCORE,) else ["--score", ",".join(scores)]

@@ -1,0 +1,169 @@
+"""What an objective is: trials of one task in, their records out, by training or otherwise.
+
+An objective of one's own is a class that derives from `Objective` and defines `evaluate`, given to the command line as
+`module:Class` or `file.py:Class`, and to `hpo.sweep` also as the class or an instance of it. `hpo.testing.check_objective`
+tells whether it keeps the contract.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, ClassVar, Protocol
+
+from arl import spaces
+from arl.errors import InputError
+from arl.records.store import TrialRecord
+from hpo import tasks
+from hpo.results import result
+from hpo.tasks import Task
+from hpo.trial import Result, Trial
+
+
+class Progress(Protocol):
+    """How far an objective is with the trials at hand."""
+
+    @property
+    def env_steps(self) -> int:
+        """Env steps trained so far, over all trials."""
+        ...
+
+
+OnSegment = Callable[[Progress], None]
+
+
+def ignore(progress: Progress) -> None:
+    """Do nothing; the default of `on_segment`."""
+
+
+class Objective(Protocol):
+    """Answers trials of one task under some seeds.
+
+    Class attributes:
+        label: part of the default name of a sweep; empty for none.
+        instant: whether answers take no time; they are then recorded a batch at a time instead of one by one.
+        shares_runs: whether a run is the same to the last bit whichever sweep of a process asks for it, given its config,
+            fidelity, seed and `provenance()`.
+        sources: the values that `outcome.source` of its runs may have; empty where every run is measured. Scores that
+            need a measured run are refused otherwise, see `hpo.scores.check_sources`.
+
+    Attributes:
+        task: what is answered.
+        seeds: under which a trial runs that names none.
+        batch: how many trials are asked for at a time.
+    """
+
+    label: ClassVar[str] = ""
+    instant: ClassVar[bool] = False
+    shares_runs: ClassVar[bool] = False
+    sources: ClassVar[frozenset[str]] = frozenset()
+
+    task: Task
+    seeds: tuple[int, ...]
+    batch: int
+
+    def __init__(self, task: Task, seeds: Sequence[int], batch: int = 1):
+        self.task, self.seeds, self.batch = task, tuple(seeds), batch
+
+    @classmethod
+    def check_task(cls, task: Task) -> None:
+        """Refuse a task that can't be answered, before anything is made.
+
+        Raises:
+            InputError: why not.
+        """
+        return
+
+    @classmethod
+    def available_seeds(cls, task: Task) -> list[int] | None:
+        """Return the seeds under which a task can be answered, None if under any."""
+        return None
+
+    @classmethod
+    def on(cls, subject: Any, seeds: Sequence[int] | None = None, batch: int = 1) -> "Objective":
+        """Return an objective on a task or a landscape, or on what a name says.
+
+        Args:
+            subject: a task, a landscape, or the name of one of these.
+            seeds: by default all that there are, or the one seed 0 if there may be any.
+            batch: how many trials it is asked for at a time.
+        """
+        task = tasks.get(subject) if isinstance(subject, str) else subject
+        available = cls.available_seeds(task)
+        return cls(task, seeds if seeds is not None else available if available is not None else [0], batch)
+
+    @property
+    def version(self) -> str | None:
+        """The version of what answers, None if it has none; a sweep goes on with the same one only."""
+        return None
+
+    @property
+    def min_fidelity(self) -> int:
+        """Env steps from which on every config of the space can be answered."""
+        return 1
+
+    @property
+    def mutable(self) -> frozenset[str]:
+        """The tuned hyperparameters that a trial may have otherwise than its parent."""
+        return frozenset()
+
+    def check(self) -> None:
+        """Refuse a task that no tuner can do anything about.
+
+        Raises:
+            InputError: why not.
+        """
+        return
+
+    def evaluate(self, trials: Sequence[Trial], on_segment: OnSegment = ignore) -> Iterator[TrialRecord]:
+        """Yield the record of each trial as soon as there is one, in any order.
+
+        A trial that can't be answered fails, which is a result: its status is `failed`, its score the worst return.
+
+        Args:
+            trials: checked against the space, the fidelity, the seeds and their parents.
+            on_segment: called now and then, from any thread.
+
+        Raises:
+            TunerError: a trial that a tuner must not ask for here.
+        """
+        ...
+
+    def remember(self, trials: Sequence[Trial]) -> None:
+        """Take note of trials whose records there are already, so that others can go on from them."""
+
+    def seeds_of(self, trial: Trial) -> tuple[int, ...]:
+        """Return the seeds that a trial runs under."""
+        return self.seeds if trial.seeds is None else tuple(trial.seeds)
+
+    def costs(self) -> dict[str, float]:
+        """Return the seconds spent so far, by phase."""
+        return {}
+
+    def provenance(self) -> dict[str, Any]:
+        """Return what a run is made with here, besides versions and device of the sweep, as JSON values."""
+        return {}
+
+    def fresh(self) -> "Objective":
+        """Return an objective of the same task, seeds and batch for another sweep, which has seen no trial.
+
+        What is costly and never changes, such as compiled programs, may be shared.
+        """
+        return type(self)(self.task, self.seeds, self.batch)
+
+    def __call__(self, trials: Sequence[Trial]) -> list[Result]:
+        """Return results in the order of the trials. A config may also be a row of a DataFrame, NaN where inactive.
+
+        Raises:
+            InputError: a config that is not in the space, or a fidelity, parent or seeds that can't be answered.
+        """
+        checked = [self._checked(trial) for trial in trials]
+        records = {record.trial: record for record in self.evaluate(checked)}
+        return [result(trial, records[trial.id]) for trial in checked]
+
+    def _checked(self, trial: Trial) -> Trial:
+        config = spaces.from_row(self.task.space, trial.config)
+        spaces.check(self.task.space, config)
+        if trial.fidelity > self.task.fidelity:
+            raise InputError(f"fidelity must be at most {self.task.fidelity}, got {trial.fidelity}")
+        strays = [seed for seed in trial.seeds or () if seed not in self.seeds]
+        if strays:
+            raise InputError(f"seeds must be among {self.seeds}, got {strays[0]}")
+        return Trial(trial.id, config, trial.fidelity, trial.parent, trial.seeds)
