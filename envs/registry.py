@@ -169,7 +169,7 @@ def names() -> list[str]:
 def is_name(text: str) -> bool:
     """Return whether a text has the form of an environment's name: registered, `library/env` or `module:Class`."""
     base = text.partition("?")[0]
-    return base in SPECS or ":" in base or base.partition("/")[0] in LIBRARIES
+    return base in SPECS or ":" in base or "/" in base
 
 
 def full_name(name: str, **arguments: Any) -> str:

@@ -11,6 +11,7 @@ import envs
 from arl.errors import InputError
 from envs import registry, vector
 from envs.testing import check_env
+from hpo import tasks
 
 KEY = jax.random.key(0)
 MINATAR = [name for name in envs.names() if "MinAtar" in name]
@@ -145,6 +146,24 @@ def test_common_arguments_are_read():
     request = registry.parse("gymnax/Reacher-misc?return_range=-10,0.5&reset_pool=0&text=a-b&flag=true")
     assert (request.return_range, request.reset_pool) == ((-10.0, 0.5), 0)
     assert request.arguments == {"text": "a-b", "flag": True}
+
+
+def test_a_task_may_be_on_any_env_with_a_range():
+    task = tasks.get("ppo/gymnax/Reacher-misc?return_range=-60,0")
+    assert (task.env_name, task.return_range) == ("gymnax/Reacher-misc?return_range=-60,0", (-60.0, 0.0))
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("ppo/gymnax/Reacher-misc", "give it as 'gymnax/Reacher-misc.return_range=WORST,BEST'"),
+        ("ppo/gymnx/Reacher-misc", "unknown environment library 'gymnx': did you mean 'gymnax'"),
+        ("ppo/gymnax/Reacher", "unknown gymnax environment 'Reacher': did you mean 'Reacher-misc'"),
+    ],
+)
+def test_a_task_on_no_env_is_refused(name, reason):
+    with pytest.raises(InputError, match=reason):
+        tasks.get(name)
 
 
 def test_names_round_trip():
