@@ -73,7 +73,7 @@ def _play(env: VectorEnv, num_steps: int) -> Play:
     program = jax.jit(_rollout, static_argnums=(0, 2))
     steps, again = (jax.device_get(program(env, jax.random.key(0), num_steps)) for _ in range(2))
     same = all(x.tobytes() == y.tobytes() for x, y in zip(jax.tree.leaves(steps), jax.tree.leaves(again), strict=True))
-    assert same, f"environment {env.name!r} must give the same bits for the same key, got others"
+    _require(same, f"environment {env.name!r} must give the same bits for the same key, got others")
     done = steps.terminated | steps.truncated
     return Play(steps.next_obs, steps.reward, steps.terminated, steps.truncated, _lengths(done) >= env.episode_limit)
 
@@ -87,7 +87,7 @@ def _rollout(env: VectorEnv, key: jax.Array, num_steps: int) -> vector.Step:
     def step(state: Any, drawn: Any) -> tuple[Any, vector.Step]:
         keys, action, picks = drawn
         after = env.step(keys, state, action, env.fresh(starts.pool, picks))
-        return after.state, after
+        return after.state, after._replace(state=None)
 
     _, start = env.reset(key_start, (NUM_ENVS,))
     _, steps = jax.lax.scan(step, start, (jax.random.split(key_step, shape), actions, starts.picks))
@@ -104,26 +104,30 @@ def _lengths(done: np.ndarray) -> np.ndarray:
 
 
 def _check_numbers(play: Play, where: str) -> None:
-    assert np.isfinite(play.reward).all(), f"{where} must give finite rewards, got {_first_not_finite(play.reward)}"
+    _require_finite(play.reward, f"{where} must give finite rewards")
     for leaf in jax.tree.leaves(play.obs):
         if np.issubdtype(leaf.dtype, np.floating):
-            assert np.isfinite(leaf).all(), f"{where} must give finite observations, got {_first_not_finite(leaf)}"
+            _require_finite(leaf, f"{where} must give finite observations")
 
 
-def _first_not_finite(values: np.ndarray) -> float:
-    return float(values[~np.isfinite(values)][0])
+def _require_finite(values: np.ndarray, rule: str) -> None:
+    wrong = values[~np.isfinite(values)]
+    _require(wrong.size == 0, f"{rule}, got {float(wrong[0]) if wrong.size else None}")
 
 
 def _check_ends(play: Play, env: VectorEnv, where: str) -> None:
     early = int((play.truncated & ~play.at_limit).sum())
-    assert not early, f"{where} must truncate episodes at its limit of {env.episode_limit} only, got {early} before it"
+    _require(
+        not early, f"{where} must truncate episodes at its limit of {env.episode_limit} only, got {early} before it"
+    )
     missed = int((play.at_limit & ~play.terminated & ~play.truncated).sum())
-    assert not missed, f"{where} must end episodes by its limit of {env.episode_limit}, got {missed} that went on"
+    _require(not missed, f"{where} must end episodes by its limit of {env.episode_limit}, got {missed} that went on")
     if not checks.has_clock(env) and play.at_limit.any():
-        only_there = (play.terminated == play.at_limit).all()
-        assert not only_there, (
+        only_at_limit = (play.terminated == play.at_limit).all()
+        _require(
+            not only_at_limit,
             f"{where} must leave its time limit of {env.episode_limit} env steps out of terminated, got episodes that "
-            "all terminate just there (if that is their natural end, give a limit beyond it)"
+            "all terminate at it (if that is their natural end, give a limit beyond it)",
         )
 
 
@@ -142,15 +146,16 @@ def _check_loop(env: VectorEnv, where: str) -> None:
     keys = jax.random.split(jax.random.key(2), NUM_ENVS)
     together, alone = jax.device_get((jax.jit(jax.vmap(play))(keys), jax.jit(play)(keys[0])))
     for batched, single in zip(jax.tree.leaves(together), jax.tree.leaves(alone), strict=True):
-        assert np.allclose(batched[0], single, rtol=1e-3, atol=1e-4), (
-            f"{where} must give the same alone and side by side, got {single!r} and {batched[0]!r}"
+        _require(
+            np.allclose(batched[0], single, rtol=1e-3, atol=1e-4),
+            f"{where} must give the same alone and side by side, got {single!r} and {batched[0]!r}",
         )
 
 
 def _check_default_params(env: VectorEnv, where: str) -> None:
     given = env.with_params(env.param_defaults).params
     same = jax.tree.map(lambda new, default: bool(np.allclose(new, default)), given, env.params)
-    assert all(jax.tree.leaves(same)), f"{where} must keep its params if given their defaults, got {given}"
+    _require(all(jax.tree.leaves(same)), f"{where} must keep its params if given their defaults, got {given}")
 
 
 def _check_drawing(env: VectorEnv, where: str) -> None:
@@ -158,6 +163,12 @@ def _check_drawing(env: VectorEnv, where: str) -> None:
         return
     _, state = env.reset_one(jax.random.key(0))
     picture = np.asarray(env.env.draw(state, env.params))
-    assert picture.ndim == 3, f"{where} must draw a picture (height, width, 3), got shape {picture.shape}"
-    assert picture.shape[2] == 3, f"{where} must draw a picture (height, width, 3), got shape {picture.shape}"
-    assert picture.dtype == np.uint8, f"{where} must draw a picture of uint8, got {picture.dtype}"
+    kind = f"{picture.dtype}{picture.shape}"
+    is_picture = picture.dtype == np.uint8 and picture.ndim == 3 and picture.shape[-1] == 3
+    _require(is_picture, f"{where} must draw a picture (height, width, 3) of uint8, got {kind}")
+
+
+def _require(kept: Any, message: str) -> None:
+    """Raise an AssertionError unless a promise is kept; an `assert` would vanish under `python -O`."""
+    if not kept:
+        raise AssertionError(message)

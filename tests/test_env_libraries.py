@@ -267,6 +267,17 @@ class Walk:
     def observed(self, state):
         return {"place": jax.nn.one_hot(state["place"], self.length + 1), "time": state["time"]}
 
+class Keyed(Walk):
+    dear_reset = True
+
+    def reset(self, key, params):
+        obs, state = super().reset(key, params)
+        return obs, {**state, "key": key}
+
+    def step(self, key, state, action, params):
+        after = super().step(state["key"], state, action, params)
+        return after._replace(state={**after.state, "key": key})
+
 class Wide(Walk):
     num_actions = 0
 
@@ -325,6 +336,11 @@ def test_a_class_may_fulfil_the_contract_itself(class_name):
     assert (env.obs_size, env.action_size, env.param_defaults) == (6, 2, {"slip": 0.1})
     assert envs.spec(name) == envs.EnvSpec(name, 20, (0.0, 1.0), "custom", class_name("Walk"))
     check_env(name)
+
+
+def test_a_state_may_hold_a_key_and_a_pool_be_the_default(class_name):
+    assert vector.make(class_name("Keyed")).reset_pool == 64
+    check_env(class_name("Keyed"), reset_pool=2)
 
 
 def test_a_class_and_an_object_can_be_checked(class_name):
