@@ -50,7 +50,7 @@ def main() -> None:
 def update_program(lanes: int, minibatch: int) -> tuple[Callable[[], Any], int]:
     """The update phase of `lanes` lanes at CartPole's published settings, and how many samples it goes through."""
     env, algorithm, key = vector.make("CartPole-v1"), algorithms.get("ppo"), jax.random.key(0)
-    config = configs.make(algorithm.config, {"num_steps": 32, "num_epochs": 20, "minibatch_size": minibatch})
+    config = configs.make(algorithm.Config, {"num_steps": 32, "num_epochs": 20, "minibatch_size": minibatch})
     stacked = jax.tree.map(lambda x: x[0] if x.ndim else x, configs.stack([[config] * lanes]))
     axes = configs.lane_axes(stacked)
 

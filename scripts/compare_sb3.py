@@ -102,7 +102,7 @@ def both(name: str, args: argparse.Namespace) -> pd.DataFrame:
 def our_curves(name: str, changes: dict[str, Any], points: list[int], num_seeds: int) -> list[tuple[int, int, float]]:
     algorithm_name, env_name = name.split("/")
     algorithm = algorithms.get(algorithm_name)
-    config: Any = configs.make(algorithm.config, changes)
+    config: Any = configs.make(algorithm.Config, changes)
     runs = [Run(config, seed, tuple(points)) for seed in range(num_seeds)]
     runner = Runner(algorithm, vector.make(env_name), num_configs=1, num_seeds=num_seeds)
     return [
@@ -117,7 +117,7 @@ def sb3_curves(
     name: str, changes: dict[str, Any], points: list[int], args: argparse.Namespace
 ) -> list[tuple[int, int, float]]:
     algorithm, env = name.split("/")
-    config: Any = configs.make(algorithms.get(algorithm).config, changes)
+    config: Any = configs.make(algorithms.get(algorithm).Config, changes)
     task = {
         "algorithm": algorithm,
         "env": env,

@@ -43,7 +43,7 @@ def check_configs(name: str, count: int) -> None:
         config = spaces.plain(drawn)
         spaces.check(task.space, config)
         try:
-            algorithm.check(configs.make(algorithm.config, {**task.fixed, **config}), env)
+            algorithm.check(configs.make(algorithm.Config, {**task.fixed, **config}), env)
         except InputError as error:
             refused[str(error).split(",")[0]] += 1
     seconds = time.perf_counter() - started

@@ -71,7 +71,7 @@ def scores(chosen: dict[int, dict[str, Any]], faults: list[str], num_seeds: int)
     task, algorithm = tasks.get("sac/Pendulum-v1"), algorithms.get("sac")
     points = (task.fidelity,)
     runs = [
-        Run(faulty(configs.make(algorithm.config, {**task.fixed, **config}), faults), seed, points)
+        Run(faulty(configs.make(algorithm.Config, {**task.fixed, **config}), faults), seed, points)
         for config in chosen.values()
         for seed in range(num_seeds)
     ]

@@ -25,7 +25,7 @@ SIZES = {("dqn", "max_buffer_size"), ("sac", "max_buffer_size"), ("sac", "schedu
 HYPERPARAMETERS = [
     (name, hyperparameter, kind)
     for name, algorithm in algorithms.ALGORITHMS.items()
-    for hyperparameter, kind in configs.kinds(algorithm.config).items()
+    for hyperparameter, kind in configs.kinds(algorithm.Config).items()
     if (name, hyperparameter) not in SIZES
 ]
 
@@ -38,7 +38,7 @@ class Program:
 
     def __init__(self, name):
         self.algorithm, self.env = algorithms.get(name), ENVS[name]
-        self.config = configs.make(self.algorithm.config, SMALL[name])
+        self.config = configs.make(self.algorithm.Config, SMALL[name])
         self.num_traces = 0
         self.jitted = jax.jit(self.trace, compiler_options=backend.compiler_options())
         self.outcome = self.train(self.config)
@@ -98,7 +98,7 @@ def moved(domain, value):
 @pytest.mark.parametrize(("name", "hyperparameter", "kind"), HYPERPARAMETERS)
 def test_every_hyperparameter_changes_training(programs, name, hyperparameter, kind):
     program = programs[name]
-    domain = configs.domains(program.algorithm.config)[hyperparameter]
+    domain = configs.domains(program.algorithm.Config)[hyperparameter]
     value = moved(domain, getattr(program.config, hyperparameter))
     num_traces = program.num_traces
     state, metrics = program.train(dataclasses.replace(program.config, **{hyperparameter: value}))
@@ -111,12 +111,12 @@ def test_every_hyperparameter_changes_training(programs, name, hyperparameter, k
 
 @pytest.mark.parametrize(
     ("name", "hyperparameter"),
-    [(name, known) for name, known, _ in HYPERPARAMETERS if known in configs.mutable(algorithms.get(name).config)],
+    [(name, known) for name, known, _ in HYPERPARAMETERS if known in configs.mutable(algorithms.get(name).Config)],
 )
 def test_every_hyperparameter_that_may_change_in_mid_run_changes_training_from_then_on(programs, name, hyperparameter):
     program = programs[name]
     unchanged = program.unchanged
-    domain, num_traces = configs.domains(program.algorithm.config)[hyperparameter], program.num_traces
+    domain, num_traces = configs.domains(program.algorithm.Config)[hyperparameter], program.num_traces
     value = MOVED_IN_MID_RUN.get(hyperparameter, moved(domain, getattr(program.config, hyperparameter)))
     state, metrics = program.go_on(dataclasses.replace(program.config, **{hyperparameter: value}))
     assert program.num_traces == num_traces, "nothing is compiled anew"
@@ -143,7 +143,7 @@ def test_sizes_change_nothing_that_is_learned(programs, name, size):
 @pytest.mark.parametrize("name", algorithms.ALGORITHMS)
 def test_metrics_are_those_it_names(programs, name):
     _, metrics = programs[name].outcome
-    assert tuple(sorted(metrics)) == tuple(sorted(programs[name].algorithm.metrics))
+    assert tuple(sorted(metrics)) == tuple(sorted(programs[name].algorithm.METRICS))
     assert all(np.isfinite(value) for value in metrics.values())
 
 

@@ -78,7 +78,7 @@ def assert_trainable(task, config):
     spaces.check(task.space, config)
     assert all(type(value) in SCALARS for value in config.values())
     assert repr(json.loads(json.dumps(config))) == repr(config)
-    configs.make(task.algorithm.config, {**task.fixed, **config})
+    configs.make(task.algorithm.Config, {**task.fixed, **config})
 
 
 @hypothesis.given(task=st.sampled_from(TASKS), seed=st.lists(st.integers(0, 2**64), min_size=1, max_size=3))

@@ -16,23 +16,31 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree
 
 from arl.algorithms import metrics, normalizer, replay
 from arl.algorithms.metrics import Metrics
+from arl.algorithms.off_policy_config import OffPolicyConfig
 from arl.errors import InputError
-from envs.vector import VectorEnv
+from envs.vector import Start, VectorEnv
 
 
 class OffPolicyState(NamedTuple):
-    """All that training goes on from; the key is the caller's. `learner` holds parameters, targets and optimizers."""
+    """All that training goes on from, but the key.
+
+    Attributes:
+        learner: parameters, targets and optimizers.
+        noise: what exploration remembers from step to step.
+        obs: the observations that the next actions are chosen from, arrays `(env, ...)`.
+    """
 
     learner: Any
     noise: Any
     replay: replay.Replay
     normalizer: normalizer.Normalizer
     env_state: Any
-    obs: Float[Array, "env feature"]
+    obs: PyTree[Array]
 
 
 class Progress(NamedTuple):
@@ -51,19 +59,18 @@ class Progress(NamedTuple):
 
 Explore = Callable[..., tuple[Array, Any]]
 Update = Callable[..., tuple[Any, Array, Metrics]]
+_Carry = tuple[OffPolicyState, metrics.Totals]
+
+_STEPS_PER_START = 16  # env steps for which each start state of a pool serves
+_POOLS = np.uint32(2**32 - 1)  # folded into the key of training for pools; iterations fold in env steps, below 2**31
 
 
-def iteration_steps(config: Any) -> Any:
-    """Env steps of one iteration, the unit in which training can stop."""
+def iteration_steps(config: OffPolicyConfig) -> int:
+    """Return the env steps of one iteration, the unit in which training can stop."""
     return config.num_envs * config.train_freq
 
 
-def canonical(config: Any) -> Any:
-    """The config that trains the same with the smallest values: itself."""
-    return config
-
-
-def check(config: Any) -> None:
+def check(config: OffPolicyConfig) -> None:
     """Refuse a config that can't learn.
 
     Raises:
@@ -87,19 +94,20 @@ def check(config: Any) -> None:
 def correlated(
     noise: Float[Array, "row env"], key: PRNGKeyArray, correlation: Float[Array, ""] | float
 ) -> Float[Array, "row env"]:
-    """The next of a series of standard normal numbers with the given correlation from one to the next."""
+    """Return the next of a series of standard normal numbers with the given correlation from one to the next."""
     return correlation * noise + jnp.sqrt(1.0 - jnp.square(correlation)) * jax.random.normal(key, noise.shape)
 
 
-def init(key: PRNGKeyArray, learner: Any, noise: Any, config: Any, env: VectorEnv) -> OffPolicyState:
-    """An untrained learner with an empty replay, at the start of its episodes."""
+def init(key: PRNGKeyArray, learner: Any, noise: Any, config: OffPolicyConfig, env: VectorEnv) -> OffPolicyState:
+    """Return an untrained learner with an empty replay, at the start of its episodes."""
     obs, env_state = env.reset(key, (config.num_envs,))
-    return OffPolicyState(learner, noise, replay.init(config, env), normalizer.init(env.obs_size), env_state, obs)
+    memory, moments = replay.init(config, env, obs), normalizer.init(env.obs_spec)
+    return OffPolicyState(learner, noise, memory, moments, env_state, obs)
 
 
 def train(
     state: OffPolicyState,
-    config: Any,
+    config: OffPolicyConfig,
     env: VectorEnv,
     key: PRNGKeyArray,
     env_steps: Int[Array, ""],
@@ -115,15 +123,14 @@ def train(
     """
     unit = iteration_steps(config)
 
-    def iteration(i: Array, carry: tuple[OffPolicyState, metrics.Totals]) -> tuple[OffPolicyState, metrics.Totals]:
-        before = env_steps + i * unit
+    def iteration(carry: _Carry, before: Array, pool: Start | None) -> _Carry:
         key_collect, key_update = jax.random.split(jax.random.fold_in(key, before))
 
-        def collect(j: Array, carry: tuple[OffPolicyState, metrics.Totals]) -> tuple[OffPolicyState, metrics.Totals]:
+        def collect(j: Array, carry: _Carry) -> _Carry:
             steps = before + j * config.num_envs
-            return _collect(*carry, config, env, jax.random.fold_in(key_collect, j), steps, explore)
+            return _collect(*carry, config, env, jax.random.fold_in(key_collect, j), steps, pool, explore)
 
-        def learn(j: Array, carry: tuple[OffPolicyState, metrics.Totals]) -> tuple[OffPolicyState, metrics.Totals]:
+        def learn(j: Array, carry: _Carry) -> _Carry:
             progress = Progress(
                 env_steps=(before, before + unit),
                 last=j == config.gradient_steps - 1,
@@ -135,8 +142,41 @@ def train(
         started = _in_any_lane(before + unit > config.learning_starts)
         return jax.lax.fori_loop(0, jnp.where(started, config.gradient_steps, 0), learn, carry)
 
-    state, totals = jax.lax.fori_loop(0, num_iterations, iteration, (state, metrics.init(metric_names)))
+    start = (state, metrics.init(metric_names))
+    state, totals = _iterations(iteration, start, env, key, env_steps, num_iterations, unit)
     return state, metrics.means(totals)
+
+
+def _iterations(
+    iteration: Callable[[_Carry, Array, Start | None], _Carry],
+    carry: _Carry,
+    env: VectorEnv,
+    key: PRNGKeyArray,
+    env_steps: Int[Array, ""],
+    num_iterations: Int[Array, ""],
+    unit: Any,
+) -> _Carry:
+    """Return what comes of iterations of `unit` env steps after `env_steps`.
+
+    Where resets are dear, the iterations of a stretch of `_STEPS_PER_START` env steps for each start state draw from one
+    pool; it depends on the stretch alone, wherever training was cut into calls.
+    """
+    if not env.reset_pool:
+        return jax.lax.fori_loop(
+            0, num_iterations, lambda i, carry: iteration(carry, env_steps + i * unit, None), carry
+        )
+    stretch, end = env.reset_pool * _STEPS_PER_START, env_steps + num_iterations * unit
+
+    def in_stretch(carry: tuple[_Carry, Array]) -> tuple[_Carry, Array]:
+        which = carry[1] // stretch
+        pool = env.reset(jax.random.fold_in(jax.random.fold_in(key, _POOLS), which), (env.reset_pool,))
+        return jax.lax.while_loop(
+            lambda inner: (inner[1] < end) & (inner[1] // stretch == which),
+            lambda inner: (iteration(inner[0], inner[1], pool), inner[1] + unit),
+            carry,
+        )
+
+    return jax.lax.while_loop(lambda outer: outer[1] < end, in_stretch, (carry, env_steps))[0]
 
 
 @jax.custom_batching.custom_vmap
@@ -153,44 +193,45 @@ def _in_any_of_these_lanes(axis_size: int, in_batched: list[bool], condition: Bo
 def _collect(
     state: OffPolicyState,
     totals: metrics.Totals,
-    config: Any,
+    config: OffPolicyConfig,
     env: VectorEnv,
     key: PRNGKeyArray,
     env_steps: Int[Array, ""],
+    pool: Start | None,
     explore: Explore,
-) -> tuple[OffPolicyState, metrics.Totals]:
-    """One step of every env, stored."""
+) -> _Carry:
+    """Make one step of every env and store it."""
     key_action, key_step, key_reset = jax.random.split(key, 3)
     obs = normalizer.normalize(state.normalizer, state.obs, config.normalize_observations)
     action, noise = explore(state.learner, state.noise, config, env, obs, key_action, env_steps)
-    keys, fresh = jax.random.split(key_step, config.num_envs), env.reset(key_reset, (config.num_envs,))
+    keys, fresh = jax.random.split(key_step, config.num_envs), _fresh(env, key_reset, config.num_envs, pool)
     after = env.step(keys, state.env_state, env.scaled(action), fresh)
-    done = after.terminated | after.truncated
+    columns = action.reshape(config.num_envs, -1).astype(jnp.float32)
     memory = replay.add(
-        state.replay,
-        config,
-        state.obs,
-        action.reshape(config.num_envs, -1).astype(jnp.float32),
-        after.reward,
-        after.next_obs,
-        after.terminated,
-        done,
+        state.replay, config, env, columns, after.reward, after.terminated, after.truncated, after.next_obs, after.obs
     )
     seen = normalizer.update(state.normalizer, state.obs)
     state = OffPolicyState(state.learner, noise, memory, seen, after.state, after.obs)
-    return state, metrics.add_steps(totals, after.reward, done)
+    return state, metrics.add_steps(totals, after.reward, after.terminated | after.truncated)
+
+
+def _fresh(env: VectorEnv, key: PRNGKeyArray, num_envs: int, pool: Start | None) -> Start:
+    """Return a start state for each env: from the pool, if there is one."""
+    if pool is None:
+        return env.reset(key, (num_envs,))
+    return env.fresh(pool, jax.random.randint(key, (num_envs,), 0, env.reset_pool))
 
 
 def _learn(
     state: OffPolicyState,
     totals: metrics.Totals,
-    config: Any,
+    config: OffPolicyConfig,
     env: VectorEnv,
     key: PRNGKeyArray,
     progress: Progress,
     update: Update,
-) -> tuple[OffPolicyState, metrics.Totals]:
-    """One update, without effect before learning starts."""
+) -> _Carry:
+    """Make one update, without effect before learning starts."""
     key_sample, key_update = jax.random.split(key)
     rows, weights = replay.sample(state.replay, config, key_sample)
     batch = replay.gather(state.replay, config, env, rows)
@@ -202,6 +243,6 @@ def _learn(
     started = progress.env_steps[1] > config.learning_starts
     learner = jax.tree.map(lambda new, old: jnp.where(started, new, old), learner, state.learner)
     # Weights are positive. It says that the old priorities are read before they are written: else XLA copies them all.
-    known = started & jnp.all(weights >= 0.0)
-    memory = replay.set_priorities(state.replay, config, rows, td_error, known)
+    after_reading = started & jnp.all(weights >= 0.0)
+    memory = replay.set_priorities(state.replay, config, rows, td_error, after_reading)
     return state._replace(learner=learner, replay=memory), metrics.add_update(totals, of_update, started)

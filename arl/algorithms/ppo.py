@@ -14,12 +14,13 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree
 
+from arl import networks
 from arl.algorithms import distributions, metrics, normalizer, optimizer
 from arl.algorithms.metrics import Metrics
 from arl.config import config, shared, static, traced
-from arl.networks import mlp
+from arl.networks import Network, layers
 from envs.vector import VectorEnv
 
 METRICS = (
@@ -39,8 +40,15 @@ _ADAM_EPS = 1e-5
 class PPOConfig:
     """Hyperparameters of PPO; the defaults are those of the reference system's space.
 
-    `anneal_steps`: env steps over which the learning rate falls linearly to zero; 0 keeps it constant.
-    `minibatch_size`: at most the rollout is used; if it does not divide the rollout, each epoch leaves out a random rest.
+    `learning_rate`: of Adam; `anneal_steps`: env steps over which it falls linearly to zero, 0 keeps it constant.
+    `gamma`: discount factor of a step; `gae_lambda`, `clip_eps`, `vf_clip_eps`, `ent_coef`, `vf_coef`: see the head of
+    `arl.algorithms.ppo`; `max_grad_norm`: longer gradients are scaled down to it.
+    `normalize_advantage`: to mean 0 and variance 1 in each minibatch.
+    `num_epochs`: passes over a rollout; `minibatch_size`: transitions of an update, at most the rollout; if it does not
+    divide the rollout, each epoch leaves out a random rest.
+    `num_steps`: steps of each env in a rollout; `num_envs`: envs stepped side by side.
+    `network`: a name of `arl.networks` or `module:Class`; `hidden_size`, `num_layers`, `activation`: of its hidden layers;
+    `critic_hidden_size`: of the critic's, 0 is `hidden_size`, which is then the actor's and its.
     """
 
     learning_rate: float = traced(3e-4, low=0.0)
@@ -58,34 +66,39 @@ class PPOConfig:
     minibatch_size: int = static(64, low=1)
     num_steps: int = static(128, low=1)
     num_envs: int = static(8, low=1)
+    network: str = static("auto")
     hidden_size: int = static(64, low=1)
+    critic_hidden_size: int = static(0, low=0)
     num_layers: int = static(2, low=1)
-    activation: str = static("tanh", choices=tuple(mlp.ACTIVATIONS))
+    activation: str = static("tanh", choices=tuple(layers.ACTIVATIONS))
+
+
+Config = PPOConfig
 
 
 class Params(NamedTuple):
     """Weights of the actor and of the critic, which share nothing."""
 
-    actor: list[mlp.Layer]
-    critic: list[mlp.Layer]
+    actor: Any
+    critic: Any
     log_std: Float[Array, " action"]
 
 
 class PPOState(NamedTuple):
-    """All that training goes on from; the key is the caller's."""
+    """All that training goes on from, but the key; `obs` are those that the next actions are chosen from."""
 
     params: Params
     opt_state: optax.OptState
     normalizer: normalizer.Normalizer
     env_state: Any
-    obs: Float[Array, "env feature"]
+    obs: PyTree[Array]
 
 
 class Rollout(NamedTuple):
-    """Transitions `(time, env)`."""
+    """Transitions `(time, env)`; `next_obs` is what an action led to, before any reset."""
 
-    obs: Float[Array, "time env feature"]
-    next_obs: Float[Array, "time env feature"]
+    obs: PyTree[Array]
+    next_obs: PyTree[Array]
     action: Array
     reward: Float[Array, "time env"]
     terminated: Bool[Array, "time env"]
@@ -98,7 +111,7 @@ _Carry = tuple[Params, optax.OptState, metrics.Totals]
 class Samples(NamedTuple):
     """What the loss needs of each transition, with time and env merged into one batch axis."""
 
-    obs: Float[Array, "batch feature"]
+    obs: PyTree[Array]
     action: Array
     log_prob: Float[Array, " batch"]
     value: Float[Array, " batch"]
@@ -107,31 +120,62 @@ class Samples(NamedTuple):
 
 
 def iteration_steps(config: PPOConfig) -> int:
-    """Env steps of one iteration, the unit in which training can stop."""
+    """Return the env steps of one iteration, the unit in which training can stop."""
     return config.num_envs * config.num_steps
 
 
 def check(config: PPOConfig, env: VectorEnv) -> None:
-    """Every config can be run on every env."""
+    """Refuse a config that can't be run on an env.
+
+    Raises:
+        InputError: a network that does not fit.
+    """
+    networks.check(config.network, env.obs_spec, env.action_size)
 
 
 def canonical(config: PPOConfig) -> PPOConfig:
-    """The config that trains the same with the smallest values: a minibatch holds at most the whole rollout."""
-    return dataclasses.replace(config, minibatch_size=min(config.minibatch_size, iteration_steps(config)))
+    """Return the config that trains the same with the smallest values.
+
+    A minibatch holds at most the whole rollout; a critic of the actor's width has none of its own.
+    """
+    width = 0 if config.critic_hidden_size == config.hidden_size else config.critic_hidden_size
+    size = min(config.minibatch_size, iteration_steps(config))
+    return dataclasses.replace(config, minibatch_size=size, critic_hidden_size=width)
 
 
 def init(key: PRNGKeyArray, config: PPOConfig, env: VectorEnv) -> PPOState:
-    """An untrained agent at the start of its episodes."""
+    """Return an untrained agent at the start of its episodes."""
     key_actor, key_critic, key_reset = jax.random.split(key, 3)
-    distribution = distributions.for_env(env)
-    hidden = [config.hidden_size] * config.num_layers
+    blank = networks.blank(env.obs_spec)
     params = Params(
-        actor=mlp.init_mlp(key_actor, [env.obs_size, *hidden, env.action_size], last_scale=0.01),
-        critic=mlp.init_mlp(key_critic, [env.obs_size, *hidden, 1], last_scale=1.0),
-        log_std=jnp.zeros(distribution.num_log_std),
+        actor=_actor(config, env).init(key_actor, blank),
+        critic=_critic(config, env).init(key_critic, blank),
+        log_std=jnp.zeros(distributions.for_env(env).num_log_std),
     )
     obs, env_state = env.reset(key_reset, (config.num_envs,))
-    return PPOState(params, optimizer.init(params), normalizer.init(env.obs_size), env_state, obs)
+    return PPOState(params, optimizer.init(params), normalizer.init(env.obs_spec), env_state, obs)
+
+
+def _actor(config: PPOConfig, env: VectorEnv) -> Network:
+    """Return the network that maps observations to logits, or to means of actions."""
+    return _network(config, env, env.action_size, config.hidden_size, last_scale=0.01)
+
+
+def _critic(config: PPOConfig, env: VectorEnv) -> Network:
+    """Return the network that maps observations to their value."""
+    return _network(config, env, 1, config.critic_hidden_size or config.hidden_size, last_scale=1.0)
+
+
+def _network(config: PPOConfig, env: VectorEnv, num_outputs: int, hidden_size: int, last_scale: float) -> Network:
+    return networks.make(
+        config.network,
+        env.obs_spec,
+        num_outputs,
+        hidden_size=hidden_size,
+        num_layers=config.num_layers,
+        activation=config.activation,
+        last_scale=last_scale,
+    )
 
 
 def train(
@@ -160,16 +204,17 @@ def act(
     state: PPOState,
     config: PPOConfig,
     env: VectorEnv,
-    obs: Float[Array, "env feature"],
+    obs: PyTree[Array],
     key: PRNGKeyArray,
     explore: bool,
 ) -> Array:
-    """Actions for a batch of observations: sampled if `explore`, else the most likely ones."""
+    """Return actions for observations `(env, ...)`: sampled if `explore`, else the most likely ones."""
     distribution = distributions.for_env(env)
-    output = _policy(state.params, config, normalizer.normalize(state.normalizer, obs, config.normalize_observations))
+    obs = normalizer.normalize(state.normalizer, obs, config.normalize_observations)
+    output = _policy(state.params, config, env, obs)
     if not explore:
         return distribution.mode(output)
-    return distribution.sample(output, state.params.log_std, distribution.noise(key, (obs.shape[0],)))
+    return distribution.sample(output, state.params.log_std, distribution.noise(key, (output.shape[1],)))
 
 
 def _iteration(
@@ -186,42 +231,41 @@ def _iteration(
     learning_rate = config.learning_rate * _remaining(env_steps, config.anneal_steps)
     totals = metrics.add_steps(totals, rollout.reward, rollout.done)
     params, opt_state, totals = _update(state, totals, config, env, samples, key_update, learning_rate)
-    seen = normalizer.update(state.normalizer, rollout.obs.reshape(-1, env.obs_size))
+    seen = normalizer.update(state.normalizer, _flat(rollout.obs))
     return state._replace(params=params, opt_state=opt_state, normalizer=seen), totals
 
 
 def _collect(state: PPOState, config: PPOConfig, env: VectorEnv, key: PRNGKeyArray) -> tuple[PPOState, Rollout]:
-    """One rollout. All its random numbers are drawn before it starts: they depend on the key alone."""
+    """Gather a rollout. All its random numbers are drawn before it starts: they depend on the key alone."""
     key_noise, key_reset, key_step = jax.random.split(key, 3)
     shape = (config.num_steps, config.num_envs)
     distribution = distributions.for_env(env)
     noise = distribution.noise(key_noise, shape)
-    fresh = env.reset(key_reset, shape)
+    starts = env.starts(key_reset, shape)
     step_keys = jax.random.split(key_step, shape)
 
     def step(carry: tuple[Any, Array], drawn: tuple[Array, Any, Array]) -> tuple[tuple[Any, Array], Rollout]:
         env_state, obs = carry
-        noise, fresh, keys = drawn
-        output = _policy(
-            state.params, config, normalizer.normalize(state.normalizer, obs, config.normalize_observations)
-        )
+        noise, picks, keys = drawn
+        normalized = normalizer.normalize(state.normalizer, obs, config.normalize_observations)
+        output = _policy(state.params, config, env, normalized)
         action = distribution.sample(output, state.params.log_std, noise)
-        after = env.step(keys, env_state, action, fresh)
+        after = env.step(keys, env_state, action, env.fresh(starts.pool, picks))
         done = after.terminated | after.truncated
         return (after.state, after.obs), Rollout(obs, after.next_obs, action, after.reward, after.terminated, done)
 
-    (env_state, obs), rollout = jax.lax.scan(step, (state.env_state, state.obs), (noise, fresh, step_keys))
+    (env_state, obs), rollout = jax.lax.scan(step, (state.env_state, state.obs), (noise, starts.picks, step_keys))
     return state._replace(env_state=env_state, obs=obs), rollout
 
 
 def _samples(state: PPOState, config: PPOConfig, env: VectorEnv, rollout: Rollout) -> Samples:
-    """Advantages, value targets and old log probabilities of a rollout."""
+    """Return the advantages, value targets and old log probabilities of a rollout."""
     distribution = distributions.for_env(env)
-    flat = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), rollout)
+    flat = _flat(rollout)
     obs, next_obs = (
         normalizer.normalize(state.normalizer, x, config.normalize_observations) for x in (flat.obs, flat.next_obs)
     )
-    value, next_value = _value(state.params, config, obs), _value(state.params, config, next_obs)
+    value, next_value = _value(state.params, config, env, obs), _value(state.params, config, env, next_obs)
     advantage = gae(
         rollout.reward,
         value.reshape(rollout.reward.shape),
@@ -231,8 +275,13 @@ def _samples(state: PPOState, config: PPOConfig, env: VectorEnv, rollout: Rollou
         config.gamma,
         config.gae_lambda,
     ).reshape(-1)
-    log_prob = distribution.log_prob(_policy(state.params, config, obs), state.params.log_std, flat.action)
+    log_prob = distribution.log_prob(_policy(state.params, config, env, obs), state.params.log_std, flat.action)
     return Samples(obs, flat.action, log_prob, value, advantage, target=advantage + value)
+
+
+def _flat(rollout: PyTree[Array]) -> PyTree[Array]:
+    """Return arrays `(time, env, ...)` as `(batch, ...)`."""
+    return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), rollout)
 
 
 def gae(
@@ -244,7 +293,7 @@ def gae(
     gamma: Float[Array, ""] | float,
     gae_lambda: Float[Array, ""] | float,
 ) -> Float[Array, "time *env"]:
-    """Generalised advantage estimates (Schulman et al. 2016, arXiv:1506.02438, eq. 16).
+    """Return generalised advantage estimates (Schulman et al. 2016, arXiv:1506.02438, eq. 16).
 
     `next_value` is that of the observation a step led to, before any reset: it is left out where the episode
     terminated and bootstrapped where it was only truncated. The sum of eq. 16 ends at `done` either way.
@@ -269,7 +318,7 @@ def _update(
     key: PRNGKeyArray,
     learning_rate: Float[Array, ""],
 ) -> tuple[Params, optax.OptState, metrics.Totals]:
-    """`num_epochs` passes over the samples, each in a new random order."""
+    """Make `num_epochs` passes over the samples, each in a new random order."""
     num_samples = samples.advantage.shape[0]
     size = canonical(config).minibatch_size
     num_minibatches = num_samples // size
@@ -299,19 +348,19 @@ def _update(
 
 
 def _explained_variance(samples: Samples) -> Float[Array, ""]:
-    """The share of the targets' variance that the values before the update explain; 1 is perfect."""
+    """Return the share of the targets' variance that the values before the update explain; 1 is perfect."""
     return 1.0 - jnp.var(samples.target - samples.value) / (jnp.var(samples.target) + 1e-8)
 
 
 def _loss(params: Params, config: PPOConfig, env: VectorEnv, samples: Samples) -> tuple[Float[Array, ""], Metrics]:
     distribution = distributions.for_env(env)
-    output = _policy(params, config, samples.obs)
+    output = _policy(params, config, env, samples.obs)
     log_ratio = distribution.log_prob(output, params.log_std, samples.action) - samples.log_prob
     entropy = jnp.mean(distribution.entropy(output, params.log_std))
     policy_loss = jnp.mean(
         policy_loss_of(log_ratio, _standardized(samples.advantage, config.normalize_advantage), config.clip_eps)
     )
-    value = _value(params, config, samples.obs)
+    value = _value(params, config, env, samples.obs)
     value_loss = jnp.mean(value_loss_of(value, samples.value, samples.target, config.vf_clip_eps))
     of_update = {
         "policy_loss": policy_loss,
@@ -327,7 +376,7 @@ def _loss(params: Params, config: PPOConfig, env: VectorEnv, samples: Samples) -
 def policy_loss_of(
     log_ratio: Float[Array, "*batch"], advantage: Float[Array, "*batch"], clip_eps: Array | float
 ) -> Float[Array, "*batch"]:
-    """The clipped surrogate objective (Schulman et al. 2017, eq. 7), negated."""
+    """Return the clipped surrogate objective (Schulman et al. 2017, eq. 7), negated."""
     ratio = jnp.exp(log_ratio)
     return -jnp.minimum(ratio * advantage, jnp.clip(ratio, 1.0 - clip_eps, 1.0 + clip_eps) * advantage)
 
@@ -338,7 +387,7 @@ def value_loss_of(
     target: Float[Array, "*batch"],
     vf_clip_eps: Array | float,
 ) -> Float[Array, "*batch"]:
-    """Half the larger of the squared errors of the value and of the value held near the old one."""
+    """Return half the larger of the squared errors of the value and of the value held near the old one."""
     near = old_value + jnp.clip(value - old_value, -vf_clip_eps, vf_clip_eps)
     return 0.5 * jnp.maximum(jnp.square(value - target), jnp.square(near - target))
 
@@ -351,13 +400,13 @@ def _standardized(advantage: Float[Array, " batch"], active: Bool[Array, ""] | b
 
 
 def _remaining(env_steps: Int[Array, ""], anneal_steps: Int[Array, ""] | int) -> Float[Array, ""]:
-    """The fraction of annealing that is left; 1 if there is none."""
+    """Return the fraction of annealing that is left; 1 if there is none."""
     return jnp.where(anneal_steps > 0, jnp.maximum(1.0 - env_steps / jnp.maximum(anneal_steps, 1), 0.0), 1.0)
 
 
-def _policy(params: Params, config: PPOConfig, obs: Float[Array, "batch feature"]) -> Float[Array, "action batch"]:
-    return mlp.apply_mlp(params.actor, obs.T, config.activation)
+def _policy(params: Params, config: PPOConfig, env: VectorEnv, obs: PyTree[Array]) -> Float[Array, "action batch"]:
+    return _actor(config, env).apply(params.actor, obs).T
 
 
-def _value(params: Params, config: PPOConfig, obs: Float[Array, "batch feature"]) -> Float[Array, " batch"]:
-    return mlp.apply_mlp(params.critic, obs.T, config.activation)[0]
+def _value(params: Params, config: PPOConfig, env: VectorEnv, obs: PyTree[Array]) -> Float[Array, " batch"]:
+    return _critic(config, env).apply(params.critic, obs)[:, 0]

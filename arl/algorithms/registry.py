@@ -1,64 +1,109 @@
-"""The algorithms by name. Adding one is one new module and one row here."""
+"""The algorithms by name. Adding one is its module and one row here."""
 
-import dataclasses
-from collections.abc import Callable
-from typing import Any
+import importlib
+from typing import Any, Protocol
 
 import jax
 import optax
+from jaxtyping import Array, Int, PRNGKeyArray, PyTree
 
-from arl.algorithms import dqn, ppo, sac
-from arl.errors import unknown
+from arl.algorithms.metrics import Metrics
+from arl.errors import InputError, unknown
+from envs.vector import VectorEnv
 
-
-@dataclasses.dataclass(frozen=True)
-class Algorithm:
-    """An algorithm as pure functions; `arl.algorithms.ppo` documents what each takes and gives.
-
-    Attributes:
-        check: refuses a config that the algorithm can't run on an env, with an InputError.
-        canonical: the config that trains the same and shares a program with all its equals.
-        iteration_steps: env steps of one iteration, the unit in which training can stop.
-        metrics: names of the training metrics that `train` gives.
-    """
-
-    name: str
-    config: type
-    check: Callable[[Any, Any], None]
-    canonical: Callable[[Any], Any]
-    iteration_steps: Callable[..., int]
-    init: Callable[..., Any]
-    train: Callable[..., Any]
-    act: Callable[..., Any]
-    metrics: tuple[str, ...]
-
-
-def _of_module(name: str, module: Any, config: type) -> Algorithm:
-    names = ("check", "canonical", "iteration_steps", "init", "train", "act")
-    functions = {function: getattr(module, function) for function in names}
-    return Algorithm(name, config, metrics=module.METRICS, **functions)
-
-
-ALGORITHMS: dict[str, Algorithm] = {
-    "ppo": _of_module("ppo", ppo, ppo.PPOConfig),
-    "dqn": _of_module("dqn", dqn, dqn.DQNConfig),
-    "sac": _of_module("sac", sac, sac.SACConfig),
+ALGORITHMS: dict[str, str] = {
+    "ppo": "arl.algorithms.ppo",
+    "dqn": "arl.algorithms.dqn",
+    "sac": "arl.algorithms.sac",
 }
 
+AgentConfig = Any  # an instance of the algorithm's `Config`
+AgentState = Any  # a pytree: all that training goes on from, but the key
 
-def num_parameters(algorithm: Algorithm, config: Any, env: Any) -> int:
-    """How many parameters an agent trains: those that an optimizer keeps moments of."""
-    state = jax.eval_shape(lambda key: algorithm.init(key, config, env), jax.random.key(0))
-    moments = [moment for _, moment in optax.tree_utils.tree_get_all_with_path(state, "mu")]
-    return sum(x.size for x in jax.tree.leaves(moments))
+
+class Algorithm(Protocol):
+    """An algorithm as pure functions over explicit state: a module with these names.
+
+    Attributes:
+        Config: its hyperparameters, a class decorated with `arl.config.config`.
+        METRICS: names of the training metrics that `train` gives.
+    """
+
+    Config: Any
+    METRICS: tuple[str, ...]
+
+    def check(self, config: AgentConfig, env: VectorEnv, /) -> None:
+        """Refuse a config that can't be run on an env.
+
+        Raises:
+            InputError: the rule, and what was given.
+        """
+        ...
+
+    def canonical(self, config: AgentConfig, /) -> AgentConfig:
+        """Return the config that trains the same and shares a program with all its equals."""
+        ...
+
+    def iteration_steps(self, config: AgentConfig, /) -> int:
+        """Return the env steps of one iteration, the unit in which training can stop."""
+        ...
+
+    def init(self, key: PRNGKeyArray, config: AgentConfig, env: VectorEnv, /) -> AgentState:
+        """Return an untrained agent at the start of its episodes."""
+        ...
+
+    def train(
+        self,
+        state: AgentState,
+        config: AgentConfig,
+        env: VectorEnv,
+        key: PRNGKeyArray,
+        env_steps: Int[Array, ""],
+        num_iterations: Int[Array, ""],
+        /,
+    ) -> tuple[AgentState, Metrics]:
+        """Train an agent that has seen `env_steps` env steps for `num_iterations` iterations.
+
+        What an iteration does depends on the state, the key and the env steps before it alone, so that training may be cut
+        into calls anywhere. How keys are split depends neither on the config nor on data: lanes of one key share all
+        random numbers. The metrics are means over the call.
+        """
+        ...
+
+    def act(
+        self,
+        state: AgentState,
+        config: AgentConfig,
+        env: VectorEnv,
+        obs: PyTree[Array],
+        key: PRNGKeyArray,
+        explore: bool,
+    ) -> Array:
+        """Return actions in the env's own units for observations `(env, ...)`: to explore with, or the best ones."""
+        ...
+
+
+MEMBERS = ("Config", "METRICS", "check", "canonical", "iteration_steps", "init", "train", "act")
 
 
 def get(name: str) -> Algorithm:
-    """The algorithm of that name.
+    """Return the algorithm of that name.
 
     Raises:
-        InputError: unknown name.
+        InputError: an unknown name, or a module that lacks a part of an algorithm.
     """
     if name not in ALGORITHMS:
         raise unknown("algorithm", name, ALGORITHMS)
-    return ALGORITHMS[name]
+    module: Any = importlib.import_module(ALGORITHMS[name])
+    missing = [member for member in MEMBERS if not hasattr(module, member)]
+    if missing:
+        raise InputError(f"algorithm {name!r} must have {', '.join(MEMBERS)}, it lacks {', '.join(missing)}")
+    algorithm: Algorithm = module
+    return algorithm
+
+
+def num_parameters(algorithm: Algorithm, config: AgentConfig, env: VectorEnv) -> int:
+    """Return how many parameters an agent trains: those that an optimizer keeps moments of."""
+    state = jax.eval_shape(lambda key: algorithm.init(key, config, env), jax.random.key(0))
+    moments = [moment for _, moment in optax.tree_utils.tree_get_all_with_path(state, "mu")]
+    return sum(x.size for x in jax.tree.leaves(moments))

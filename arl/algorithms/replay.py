@@ -1,17 +1,27 @@
 """A replay memory: a ring of transitions whose capacity is an array, with uniform or prioritized sampling.
 
-A transition is one row of numbers, so that a sample is a single gather. Rows stand in the order of time, the envs of one
-step side by side: `row = slot * num_envs + env`. The ring turns within the first `buffer_size` rows of memory that is
-allocated for more, so that lanes with other capacities share a program. Nothing passes over the whole memory.
+Rows stand in the order of time, the envs of one step side by side: `row = slot * num_envs + env`. The step of time t is in
+slot `t % slots`, where `slots` follows from `buffer_size`: less than memory is allocated for, so that lanes with other
+capacities share a program. Nothing passes over the whole memory.
+
+Each observation is stored once, in its own shape and dtype. The frames are a ring of one slot more: frame t is what was
+observed before step t, and frame t + 1 what the step led to, unless the episode ended. Where it was truncated, the agent
+bootstraps from its last observation, which is kept apart: a truncated episode has `episode_limit` steps, so that there is
+at most one in each stretch of as many steps.
+
+    time     0   1   2 | 3   4          an episode of 3 steps is truncated, the next one begins
+    frames   a   b   c | e   f   g      what step 2 led to is not e
+    finals               d              but d
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree
 
 from arl.algorithms import sum_tree
+from arl.algorithms.off_policy_config import OffPolicyConfig
 from envs.vector import VectorEnv
 
 _NOWHERE = 1 << 30
@@ -21,16 +31,17 @@ class Replay(NamedTuple):
     """The memory, and where it stands.
 
     Attributes:
-        position: the slot that is written next.
-        size: how many slots hold transitions, from the first on.
-        time: steps written so far; each row has its own, which tells whether two rows follow each other.
+        frames: observations, arrays `(row, ...)`.
+        finals: last observations of truncated episodes, arrays `(row, ...)`.
+        steps: a row per step: the action's components, the reward, and whether it terminated and truncated the episode.
+        time: how many steps were written in each env.
         priorities: of prioritized replay, each to the power `priority_alpha`; else None.
         max_priority: the largest so far; new transitions get it.
     """
 
-    rows: Float[Array, "row column"]
-    position: Int[Array, ""]
-    size: Int[Array, ""]
+    frames: PyTree[Array]
+    finals: PyTree[Array]
+    steps: Float[Array, "row column"]
     time: Int[Array, ""]
     priorities: sum_tree.SumTree | None
     max_priority: Float[Array, ""]
@@ -40,67 +51,93 @@ class Transitions(NamedTuple):
     """Transitions over one step, or over up to `n_step` steps of one episode.
 
     `reward` is the discounted sum over these steps, `next_obs` what they led to, and `discount` the factor of its value:
-    gamma to the number of steps, 0 where the episode terminated.
+    gamma to the number of steps, 0 where the episode terminated (`next_obs` is then any observation).
     """
 
-    obs: Float[Array, "batch feature"]
+    obs: PyTree[Array]
     action: Float[Array, "batch action"]
     reward: Float[Array, " batch"]
-    next_obs: Float[Array, "batch feature"]
+    next_obs: PyTree[Array]
     discount: Float[Array, " batch"]
 
 
-def init(config: Any, env: VectorEnv) -> Replay:
-    """An empty replay with memory for `config.max_buffer_size` transitions."""
-    num_rows = max(config.max_buffer_size // config.num_envs, 1) * config.num_envs
-    zero = jnp.zeros((), jnp.int32)
+def init(config: OffPolicyConfig, env: VectorEnv, obs: PyTree[Array]) -> Replay:
+    """Return an empty replay with memory for `config.max_buffer_size` transitions.
+
+    Args:
+        config: the agent's.
+        env: the env.
+        obs: the first observations, arrays `(env, ...)`.
+    """
+    num_slots = max(config.max_buffer_size // config.num_envs, 1)
+    num_rows = num_slots * config.num_envs
+    frames = _blank(obs, (num_slots + 1) * config.num_envs)
     return Replay(
-        rows=jnp.zeros((num_rows, _num_columns(env))),
-        position=zero,
-        size=zero,
-        time=zero,
+        frames=_written(frames, obs, jnp.zeros((), jnp.int32)),
+        finals=_blank(obs, _num_finals(config, env) * config.num_envs),
+        steps=jnp.zeros((num_rows, (1 if env.discrete else env.action_size) + 3)),
+        time=jnp.zeros((), jnp.int32),
         priorities=sum_tree.init(num_rows) if config.prioritized else None,
         max_priority=jnp.ones(()),
     )
 
 
+def size(replay: Replay, config: OffPolicyConfig) -> Int[Array, ""]:
+    """Return how many slots hold transitions, from the first on."""
+    return jnp.minimum(replay.time, _slots(config))
+
+
 def add(
     replay: Replay,
-    config: Any,
-    obs: Float[Array, "env feature"],
+    config: OffPolicyConfig,
+    env: VectorEnv,
     action: Float[Array, "env action"],
     reward: Float[Array, " env"],
-    next_obs: Float[Array, "env feature"],
     terminated: Bool[Array, " env"],
-    done: Bool[Array, " env"],
+    truncated: Bool[Array, " env"],
+    last_obs: PyTree[Array],
+    next_frame: PyTree[Array],
 ) -> Replay:
-    """The replay with one more step of every env, in place of the oldest if it is full."""
-    slots = jnp.maximum(config.buffer_size // config.num_envs, 1)
-    slot = replay.position % slots
-    first = slot * config.num_envs
-    time = jnp.full(reward.shape, replay.time, jnp.float32)
-    rest = jnp.stack([reward, terminated, done, time], axis=1)
-    rows = jnp.concatenate([obs, next_obs, action, rest], axis=1)
+    """Return the replay with a step of every env, in place of the oldest if it is full.
+
+    Args:
+        replay: the memory, whose newest frame is what the actions were chosen from.
+        config: the agent's.
+        env: the env.
+        action: the actions, discrete ones as a single component.
+        reward: the rewards.
+        terminated: whether the episodes terminated.
+        truncated: whether they were truncated.
+        last_obs: what the actions led to, arrays `(env, ...)`.
+        next_frame: where the next actions are taken: the same, or the start of a new episode.
+    """
+    slots = _slots(config)
+    first = replay.time % slots * config.num_envs
+    steps = jnp.concatenate([action, jnp.stack([reward, terminated, truncated], axis=1)], axis=1)
+    rows = jnp.arange(config.num_envs)
+    final_rows = jnp.where(truncated, _final_slot(replay.time, config, env) * config.num_envs + rows, _NOWHERE)
     priorities = replay.priorities
     if priorities is not None:
-        new = jnp.broadcast_to(replay.max_priority, reward.shape)
-        priorities = sum_tree.update(priorities, first + jnp.arange(config.num_envs), new)
+        newest = jnp.broadcast_to(replay.max_priority, reward.shape)
+        priorities = sum_tree.update(priorities, first + rows, newest)
     return replay._replace(
-        rows=jax.lax.dynamic_update_slice(replay.rows, rows, (first, 0)),
-        position=slot + 1,
-        size=jnp.maximum(replay.size, slot + 1),
+        frames=_written(replay.frames, next_frame, (replay.time + 1) % (slots + 1) * config.num_envs),
+        finals=jax.tree.map(lambda x, obs: x.at[final_rows].set(obs, mode="drop"), replay.finals, last_obs),
+        steps=jax.lax.dynamic_update_slice(replay.steps, steps, (first, 0)),
         time=replay.time + 1,
         priorities=priorities,
     )
 
 
-def sample(replay: Replay, config: Any, key: PRNGKeyArray) -> tuple[Int[Array, " batch"], Float[Array, " batch"]]:
-    """Rows drawn with replacement, and the weight of each in the loss.
+def sample(
+    replay: Replay, config: OffPolicyConfig, key: PRNGKeyArray
+) -> tuple[Int[Array, " batch"], Float[Array, " batch"]]:
+    """Return rows drawn with replacement, and the weight of each in the loss.
 
     Uniform, of weight 1; or prioritized (Schaul et al. 2016, arXiv:1511.05952): proportional to the priorities, one draw
     from each of `batch_size` equal parts of their sum, weighted by (N P(i))^-priority_beta over the batch's largest.
     """
-    num_rows = replay.size * config.num_envs
+    num_rows = size(replay, config) * config.num_envs
     uniform = jax.random.uniform(key, (config.batch_size,))
     if replay.priorities is None:
         return _within((uniform * num_rows).astype(jnp.int32), num_rows), jnp.ones(config.batch_size)
@@ -112,35 +149,41 @@ def sample(replay: Replay, config: Any, key: PRNGKeyArray) -> tuple[Int[Array, "
     return rows, weights / jnp.max(weights)
 
 
-def gather(replay: Replay, config: Any, env: VectorEnv, rows: Int[Array, " batch"]) -> Transitions:
-    """The transitions that begin at `rows`, over `config.n_step` steps.
+def gather(replay: Replay, config: OffPolicyConfig, env: VectorEnv, rows: Int[Array, " batch"]) -> Transitions:
+    """Return the transitions that begin at `rows`, over `config.n_step` steps.
 
-    They end sooner where the episode ended, and where the next row is of another time, at the newest step. What they led to
-    is then bootstrapped from there.
+    They end sooner where the episode ended, and at the newest step. What they led to is then bootstrapped from there.
     """
-    step = _unpacked(replay.rows[rows], env)
-    reward, next_obs, terminated = step.reward, step.next_obs, step.terminated
-    goes_on, gamma = ~step.done, jnp.full(reward.shape, config.gamma)
+    num_envs, slots = config.num_envs, _slots(config)
+    slot, lane = rows // num_envs, rows % num_envs
+    age = (replay.time - 1 - slot) % slots  # how many steps were written after this one
+    time = replay.time - 1 - age
+    action, reward, terminated, truncated = _unpacked(replay.steps[rows])
+    goes_on, gamma, last = ~(terminated | truncated), jnp.full(reward.shape, config.gamma), time
     for k in range(1, config.n_step):
-        after = (rows + k * config.num_envs) % (replay.size * config.num_envs)
-        later = _unpacked(replay.rows[after], env)
-        goes_on = goes_on & (later.time == step.time + k)
-        reward = reward + jnp.where(goes_on, gamma * later.reward, 0.0)
-        next_obs = jnp.where(goes_on[:, None], later.next_obs, next_obs)
-        terminated = jnp.where(goes_on, later.terminated, terminated)
-        gamma = jnp.where(goes_on, gamma * config.gamma, gamma)
-        goes_on = goes_on & ~later.done
-    return Transitions(step.obs, step.action, reward, next_obs, gamma * ~terminated)
+        _, *later = _unpacked(replay.steps[(slot + k) % slots * num_envs + lane])
+        goes_on = goes_on & (k <= age)
+        reward = reward + jnp.where(goes_on, gamma * later[0], 0.0)
+        terminated, truncated = jnp.where(goes_on, later[1], terminated), jnp.where(goes_on, later[2], truncated)
+        gamma, last = jnp.where(goes_on, gamma * config.gamma, gamma), jnp.where(goes_on, time + k, last)
+        goes_on = goes_on & ~(later[1] | later[2])
+    frame_rows, next_rows = (t % (slots + 1) * num_envs + lane for t in (time, last + 1))
+    final_rows = _final_slot(last, config, env) * num_envs + lane
+    next_obs = jax.tree.map(
+        lambda frames, finals: _where(truncated, finals[final_rows], frames[next_rows]), replay.frames, replay.finals
+    )
+    obs = jax.tree.map(lambda frames: frames[frame_rows], replay.frames)
+    return Transitions(obs, action, reward, next_obs, gamma * ~terminated)
 
 
 def set_priorities(
     replay: Replay,
-    config: Any,
+    config: OffPolicyConfig,
     rows: Int[Array, " batch"],
     td_error: Float[Array, " batch"],
     active: Bool[Array, ""],
 ) -> Replay:
-    """The replay with the priorities |td_error| + `priority_epsilon` at `rows`, if `active`."""
+    """Return the replay with the priorities |td_error| + `priority_epsilon` at `rows`, if `active`."""
     if replay.priorities is None:
         return replay
     priority = (jnp.abs(td_error) + config.priority_epsilon) ** config.priority_alpha
@@ -149,31 +192,40 @@ def set_priorities(
     return replay._replace(priorities=sum_tree.update(replay.priorities, rows, priority), max_priority=largest)
 
 
-class _Step(NamedTuple):
-    obs: Array
-    next_obs: Array
-    action: Array
-    reward: Array
-    terminated: Array
-    done: Array
-    time: Array
+def _slots(config: OffPolicyConfig) -> Int[Array, ""]:
+    """Return how many steps of every env the replay holds."""
+    return jnp.maximum(config.buffer_size // config.num_envs, 1)
 
 
-def _num_columns(env: VectorEnv) -> int:
-    return 2 * env.obs_size + _action_columns(env) + 4
+def _num_finals(config: OffPolicyConfig, env: VectorEnv) -> int:
+    """Return how many stretches of `episode_limit` steps the steps of a full replay touch at most."""
+    return max(config.max_buffer_size // config.num_envs, 1) // env.episode_limit + 2
 
 
-def _action_columns(env: VectorEnv) -> int:
-    return 1 if env.discrete else env.action_size
+def _final_slot(time: Int[Array, "*batch"], config: OffPolicyConfig, env: VectorEnv) -> Int[Array, "*batch"]:
+    """Return where the last observation of an episode is kept that was truncated by the step of this time."""
+    return time // env.episode_limit % _num_finals(config, env)
 
 
-def _unpacked(rows: Float[Array, "batch column"], env: VectorEnv) -> _Step:
-    size = env.obs_size
-    obs, next_obs = rows[:, :size], rows[:, size : 2 * size]
-    action, (reward, terminated, done, time) = rows[:, 2 * size : -4], rows[:, -4:].T
-    return _Step(obs, next_obs, action, reward, terminated > 0, done > 0, time)
+def _blank(obs: PyTree[Array], num_rows: int) -> PyTree[Array]:
+    return jax.tree.map(lambda x: jnp.zeros((num_rows, *x.shape[1:]), x.dtype), obs)
+
+
+def _written(rows: PyTree[Array], obs: PyTree[Array], first: Int[Array, ""]) -> PyTree[Array]:
+    """Return the rows with observations of all envs from `first` on."""
+    return jax.tree.map(lambda x, new: jax.lax.dynamic_update_slice(x, new, (first, *[0] * (x.ndim - 1))), rows, obs)
+
+
+def _unpacked(steps: Float[Array, "batch column"]) -> tuple[Array, Array, Array, Array]:
+    """Return actions `(batch, action)`, rewards, and whether episodes were terminated and truncated, `(batch,)`."""
+    reward, terminated, truncated = steps[:, -3:].T
+    return steps[:, :-3], reward, terminated > 0, truncated > 0
+
+
+def _where(condition: Bool[Array, " batch"], x: Array, y: Array) -> Array:
+    return jnp.where(condition.reshape(condition.shape + (1,) * (x.ndim - 1)), x, y)
 
 
 def _within(rows: Int[Array, " batch"], num_rows: Int[Array, ""]) -> Int[Array, " batch"]:
-    """Rows brought below `num_rows`: rounding may draw one beyond the last."""
+    """Return rows brought below `num_rows`: rounding may draw one beyond the last."""
     return rows % jnp.maximum(num_rows, 1)

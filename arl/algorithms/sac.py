@@ -12,72 +12,58 @@ them scaled to its own units. The expectations are over one sample; over discret
 (Christodoulou 2019, arXiv:1910.07207, eqs. 10 to 12).
 """
 
+import dataclasses
 import math
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
 
+from arl import networks
 from arl.algorithms import distributions, metrics, normalizer, off_policy, optimizer, replay
 from arl.algorithms.metrics import Metrics
-from arl.algorithms.off_policy import OffPolicyState, Progress, canonical, iteration_steps
-from arl.config import config, shared, static, traced
+from arl.algorithms.off_policy import OffPolicyState, Progress, iteration_steps
+from arl.algorithms.off_policy_config import OffPolicyConfig
+from arl.config import config, static, traced
 from arl.errors import InputError
-from arl.networks import mlp
+from arl.networks import Network
 from envs.vector import VectorEnv
 
-__all__ = ["act", "canonical", "check", "init", "iteration_steps", "train"]
+__all__ = ["METRICS", "Config", "act", "canonical", "check", "init", "iteration_steps", "train"]
 
 METRICS = ("policy_loss", "q_loss", "td_error", "q_value", "entropy", "alpha", *metrics.COMMON)
 
 
 @config
-class SACConfig:
-    """Hyperparameters of SAC.
+class SACConfig(OffPolicyConfig):
+    """Hyperparameters of SAC: those of `OffPolicyConfig`, and these.
 
-    `learning_rate`: of the actor; those of the critics and of the temperature are multiples of it.
-    `buffer_size`, `learning_starts`: in env steps. `train_freq`: steps of each env in an iteration; `gradient_steps`:
-    updates in an iteration; `target_update_interval`: in updates. The targets take over a share `tau` of the critics;
-    without a target network, the critics themselves are the targets.
-    `noise_correlation`: of the noise in real-valued actions from one step to the next while exploring. Its distribution at
-    each step stays the policy's own; 0 is the usual white noise, more reaches further (Eberhard et al. 2023, "Pink noise
-    is all you need").
+    `learning_rate`: of the actor; those of the critics and of the temperature are multiples of it,
+    `critic_learning_rate_scale` and `alpha_learning_rate_scale`.
     `alpha`: the temperature, to begin with if `alpha_auto`, else throughout. `target_entropy_scale`: in units of minus the
     number of action components (real-valued), or of 0.98 log(number of actions) (discrete).
-    `schedule_steps`: env steps of a full run. `max_buffer_size`: transitions for which memory is taken.
+    `reward_scale`: factor of rewards.
+    `noise_correlation`: of the noise in real-valued actions from one step to the next while exploring. Its distribution at
+    each step stays the policy's own; more than 0 reaches further (Eberhard et al. 2023, "Pink noise is all you need").
+    `updates_per_target_update`: updates from one blend of the target networks to the next.
+    `critic_hidden_size`: of the critics' hidden layers; 0 is `hidden_size`, which is then the actor's and theirs.
     """
 
-    learning_rate: float = traced(3e-4, low=0.0)
     critic_learning_rate_scale: float = traced(1.0, low=0.0)
     alpha_learning_rate_scale: float = traced(1.0, low=0.0)
-    gamma: float = traced(0.99, low=0.0, high=1.0)
     tau: float = traced(0.005, low=0.0, high=1.0)
     alpha: float = traced(1.0, low=0.0)
     alpha_auto: bool = traced(True)
     target_entropy_scale: float = traced(1.0)
     reward_scale: float = traced(1.0, low=0.0)
-    noise_correlation: float = traced(0.0, low=0.0, high=0.999)
-    buffer_size: int = traced(100_000, low=1, mutable=False)
-    learning_starts: int = traced(1_000, low=0)
-    use_target_network: bool = traced(True)
-    target_update_interval: int = traced(1, low=1)
-    normalize_observations: bool = traced(False)
-    priority_alpha: float = traced(0.6, low=0.0)
-    priority_beta: float = traced(0.4, low=0.0)
-    priority_epsilon: float = traced(1e-6, low=0.0)
-    schedule_steps: int = traced(100_000, low=1)
-    train_freq: int = shared(1, low=1)
-    gradient_steps: int = shared(1, low=1)
-    prioritized: bool = static(False)
-    n_step: int = static(1, low=1)
+    updates_per_target_update: int = traced(1, low=1)
     batch_size: int = static(256, low=1)
-    num_envs: int = static(1, low=1)
-    hidden_size: int = static(64, low=1)
-    num_layers: int = static(2, low=1)
-    activation: str = static("relu", choices=tuple(mlp.ACTIVATIONS))
-    max_buffer_size: int = static(100_000, low=1)
+    critic_hidden_size: int = static(0, low=0)
+
+
+Config = SACConfig
 
 
 class Learner(NamedTuple):
@@ -86,42 +72,84 @@ class Learner(NamedTuple):
     `critics` are two, along a leading axis.
     """
 
-    actor: list[mlp.Layer]
-    critics: list[mlp.Layer]
-    targets: list[mlp.Layer]
+    actor: Any
+    critics: Any
+    targets: Any
     log_alpha: Float[Array, ""]
     opt_actor: optax.OptState
     opt_critics: optax.OptState
     opt_alpha: optax.OptState
 
 
+def canonical(config: SACConfig) -> SACConfig:
+    """Return the config that trains the same with the smallest values: critics as wide as the actor state no width."""
+    same_width = config.critic_hidden_size == config.hidden_size
+    return dataclasses.replace(config, critic_hidden_size=0) if same_width else config
+
+
 def check(config: SACConfig, env: VectorEnv) -> None:
     """Refuse an env that it can't drive, and a config that can't learn.
 
     Raises:
-        InputError: real-valued actions without bounds, a temperature that can't grow, or what `off_policy.check` refuses.
+        InputError: real-valued actions without bounds, a temperature that can't grow, a network that does not fit, or
+            what `off_policy.check` refuses.
     """
     if not (env.discrete or env.bounded):
         raise InputError("sac must have an env with discrete or bounded actions, got unbounded ones")
     if config.alpha_auto and config.alpha == 0.0:
         raise InputError("alpha must be above 0 where alpha_auto adapts it, got 0.0")
+    networks.check(config.network, env.obs_spec, _actor_outputs(env))
+    networks.check(config.network, env.obs_spec, _critic_outputs(env), action_size=_critic_action_size(env))
     off_policy.check(config)
 
 
 def init(key: PRNGKeyArray, config: SACConfig, env: VectorEnv) -> OffPolicyState:
-    """An untrained agent at the start of its episodes."""
+    """Return an untrained agent at the start of its episodes."""
     key_actor, *keys_critic, key_reset, key_noise = jax.random.split(key, 5)
-    hidden = [config.hidden_size] * config.num_layers
-    num_inputs, num_outputs = (0, env.action_size) if env.discrete else (env.action_size, 1)
-    actor_outputs = env.action_size * (1 if env.discrete else 2)
-    actor = mlp.init_mlp(key_actor, [env.obs_size, *hidden, actor_outputs], last_scale=0.01)
-    sizes = [env.obs_size + num_inputs, *hidden, num_outputs]
-    both = [mlp.init_mlp(key, sizes, last_scale=1.0) for key in keys_critic]
+    obs = networks.blank(env.obs_spec)
+    action = [jnp.zeros((1, _critic_action_size(env)))] if _critic_action_size(env) else []
+    actor = _actor(config, env).init(key_actor, obs)
+    both = [_critic(config, env).init(key, obs, *action) for key in keys_critic]
     critics = jax.tree.map(lambda *x: jnp.stack(x), *both)
     log_alpha = jnp.zeros(())
     moments = (optimizer.init(tree) for tree in (actor, critics, log_alpha))
     noise = jax.random.normal(key_noise, (env.action_size, config.num_envs))
     return off_policy.init(key_reset, Learner(actor, critics, critics, log_alpha, *moments), noise, config, env)
+
+
+def _actor(config: SACConfig, env: VectorEnv) -> Network:
+    """Return the network that maps observations to logits, or to means and log standard deviations of actions."""
+    return _network(config, env, _actor_outputs(env), config.hidden_size, last_scale=0.01)
+
+
+def _critic(config: SACConfig, env: VectorEnv) -> Network:
+    """Return the network that maps observations to the values of all actions, or with an action to its value."""
+    return _network(config, env, _critic_outputs(env), config.critic_hidden_size or config.hidden_size, last_scale=1.0)
+
+
+def _network(config: SACConfig, env: VectorEnv, num_outputs: int, hidden_size: int, last_scale: float) -> Network:
+    return networks.make(
+        config.network,
+        env.obs_spec,
+        num_outputs,
+        hidden_size=hidden_size,
+        num_layers=config.num_layers,
+        activation=config.activation,
+        last_scale=last_scale,
+    )
+
+
+def _actor_outputs(env: VectorEnv) -> int:
+    return env.action_size * (1 if env.discrete else 2)
+
+
+def _critic_outputs(env: VectorEnv) -> int:
+    return env.action_size if env.discrete else 1
+
+
+def _critic_action_size(env: VectorEnv) -> int:
+    """Return how many components of an action the critics are given."""
+    return 0 if env.discrete else env.action_size
 
 
 def train(
@@ -132,7 +160,7 @@ def train(
     env_steps: Int[Array, ""],
     num_iterations: Int[Array, ""],
 ) -> tuple[OffPolicyState, Metrics]:
-    """Train for `num_iterations` iterations, from an agent that has seen `env_steps` env steps."""
+    """Train for `num_iterations` iterations an agent that has seen `env_steps` env steps, see `off_policy.train`."""
     return off_policy.train(state, config, env, key, env_steps, num_iterations, _explore, _update, METRICS)
 
 
@@ -140,13 +168,13 @@ def act(
     state: OffPolicyState,
     config: SACConfig,
     env: VectorEnv,
-    obs: Float[Array, "env feature"],
+    obs: PyTree[Array],
     key: PRNGKeyArray,
     explore: bool,
 ) -> Array:
-    """Actions for a batch of observations, in the env's own units: sampled if `explore`, else the policy's mode."""
+    """Return actions for observations `(env, ...)` in the env's own units: sampled if `explore`, else the policy's mode."""
     obs = normalizer.normalize(state.normalizer, obs, config.normalize_observations)
-    output = mlp.apply_mlp(state.learner.actor, obs.T, config.activation)
+    output = _actor(config, env).apply(state.learner.actor, obs).T
     if explore:
         return env.scaled(_sampled(output, env, key))
     if env.discrete:
@@ -159,12 +187,12 @@ def _explore(
     noise: Float[Array, "action env"],
     config: SACConfig,
     env: VectorEnv,
-    obs: Float[Array, "env feature"],
+    obs: PyTree[Array],
     key: PRNGKeyArray,
     env_steps: Int[Array, ""],
 ) -> tuple[Array, Float[Array, "action env"]]:
     """Actions of the policy, uniform ones until learning starts."""
-    output, random = mlp.apply_mlp(learner.actor, obs.T, config.activation), env_steps < config.learning_starts
+    output, random = _actor(config, env).apply(learner.actor, obs).T, env_steps < config.learning_starts
     if env.discrete:
         return _categorical(jnp.where(random, 0.0, output), key), noise
     noise = off_policy.correlated(noise, key, config.noise_correlation)
@@ -226,7 +254,7 @@ def _update(
         (learner.log_alpha, learner.opt_alpha),
     )
 
-    due = progress.num_updates % config.target_update_interval == 0
+    due = progress.num_updates % config.updates_per_target_update == 0
     share = jnp.where(config.use_target_network, config.tau * due, 1.0)
     targets = optimizer.blend(learner.targets, critics, share)
     of_update = {
@@ -253,35 +281,35 @@ def target_entropy(config: SACConfig, env: VectorEnv) -> Float[Array, ""]:
 
 
 def _evaluated(
-    actor: list[mlp.Layer],
-    critics: list[mlp.Layer],
+    actor: Any,
+    critics: Any,
     config: SACConfig,
     env: VectorEnv,
-    obs: Float[Array, "batch feature"],
+    obs: PyTree[Array],
     key: PRNGKeyArray,
 ) -> tuple[Float[Array, " batch"], Float[Array, " batch"]]:
     """The policy's value by the smaller critic, and its entropy: over one sampled action, or exactly over discrete ones."""
-    output = mlp.apply_mlp(actor, obs.T, config.activation)
+    output = _actor(config, env).apply(actor, obs).T
     if env.discrete:
-        log_prob, q = jax.nn.log_softmax(output, axis=0), jnp.min(_q_outputs(critics, config, obs.T), axis=0)
+        log_prob, q = jax.nn.log_softmax(output, axis=0), jnp.min(_q_outputs(critics, config, env, obs), axis=0)
         prob = jnp.exp(log_prob)
         return jnp.sum(prob * q, axis=0), -jnp.sum(prob * log_prob, axis=0)
     action, log_prob = distributions.squashed_normal(output, _noise(key, env, output))
-    q = _q_outputs(critics, config, jnp.concatenate([obs.T, action]))
+    q = _q_outputs(critics, config, env, obs, action.T)
     return jnp.min(q[:, 0], axis=0), -log_prob
 
 
 def _q_taken(
-    critics: list[mlp.Layer], config: SACConfig, env: VectorEnv, obs: Array, action: Float[Array, "batch action"]
+    critics: Any, config: SACConfig, env: VectorEnv, obs: PyTree[Array], action: Float[Array, "batch action"]
 ) -> Float[Array, "critic batch"]:
     """Both critics' values of the actions taken."""
     if not env.discrete:
-        return _q_outputs(critics, config, jnp.concatenate([obs.T, action.T]))[:, 0]
+        return _q_outputs(critics, config, env, obs, action)[:, 0]
     taken = jnp.arange(env.action_size)[:, None] == action[:, 0]
-    return jnp.sum(jnp.where(taken, _q_outputs(critics, config, obs.T), 0.0), axis=1)
+    return jnp.sum(jnp.where(taken, _q_outputs(critics, config, env, obs), 0.0), axis=1)
 
 
 def _q_outputs(
-    critics: list[mlp.Layer], config: SACConfig, inputs: Float[Array, "input batch"]
+    critics: Any, config: SACConfig, env: VectorEnv, obs: PyTree[Array], *action: Float[Array, "batch action"]
 ) -> Float[Array, "critic output batch"]:
-    return jax.vmap(lambda critic: mlp.apply_mlp(critic, inputs, config.activation))(critics)
+    return jax.vmap(lambda critic: _critic(config, env).apply(critic, obs, *action).T)(critics)

@@ -91,7 +91,7 @@ def unpacked(packed: bytes) -> SavedAgent:
     if about["format"] != _FORMAT:
         raise InputError(f"an agent's file must have format {_FORMAT}, got {about['format']}")
     algorithm, env = algorithms.get(about["algorithm"]), vector.make(about["env"])
-    config: Any = configs.make(algorithm.config, about["config"])
+    config: Any = configs.make(algorithm.Config, about["config"])
     blank = jax.eval_shape(lambda key: algorithm.init(key, config, env), jax.random.key(0))
     state = _restored(blank, data["state"])
     return SavedAgent(algorithm, env, config, about["seed"], about["env_steps"], state)

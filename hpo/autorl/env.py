@@ -96,7 +96,7 @@ class _Course:
         each = lane_bytes(self.algorithm, variants[0], self.env)
         self.runner = Runner(self.algorithm, self.env, 1, num_envs, self.task.num_episodes, each)
         self.runner.check(Run(variants[0], 0, (self.end(0),)))
-        self.measures = (*_EVALUATION, *self.algorithm.metrics)
+        self.measures = (*_EVALUATION, *self.algorithm.METRICS)
         self.observation_names = ("progress", *self.measures, *(f"has_{name}" for name in self.measures))
 
     def _check_arguments(self) -> None:
@@ -106,11 +106,11 @@ class _Course:
             raise InputError(f"num_envs must be at least 1, got {self.num_envs}")
         if not self.seeds or min(self.seeds) < 0:
             raise InputError(f"seeds must be at least one seed, none below 0, got {self.seeds}")
-        configs.make(self.algorithm.config, self.fixed)
+        configs.make(self.algorithm.Config, self.fixed)
 
     def _controlled(self) -> list[str]:
         """The hyperparameters that an action chooses: not fixed, mutable, and active by some action."""
-        space, mutable = self.task.space, configs.mutable(self.algorithm.config)
+        space, mutable = self.task.space, configs.mutable(self.algorithm.Config)
         active, chosen = self.repaired({}), []
         for name in space:
             values = spaces.choices(space[name])
@@ -135,7 +135,7 @@ class _Course:
     def full(self, config: Mapping[str, Scalar]) -> Any:
         """The algorithm's config."""
         others = {name: value for name, value in self.fixed.items() if name not in self.task.space}
-        return configs.make(self.algorithm.config, {**self.task.fixed, **others, **config})
+        return configs.make(self.algorithm.Config, {**self.task.fixed, **others, **config})
 
     def end(self, interval: int) -> int:
         """Env steps at the end of an interval."""

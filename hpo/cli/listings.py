@@ -84,13 +84,12 @@ def _summary(entry: EntryPoint, is_alone: bool) -> str:
 
 
 def _algorithms() -> Rows:
-    from arl import config
-    from arl.algorithms import ALGORITHMS
+    from arl import algorithms, config
 
     return [
-        {"algorithm": name, "hyperparameter": field, "kind": config.kinds(algorithm.config)[field], "default": default}
-        for name, algorithm in ALGORITHMS.items()
-        for field, default in config.values(algorithm.config()).items()
+        {"algorithm": name, "hyperparameter": field, "kind": config.kinds(algorithm.Config)[field], "default": default}
+        for name, algorithm in ((name, algorithms.get(name)) for name in algorithms.ALGORITHMS)
+        for field, default in config.values(algorithm.Config()).items()
     ]
 
 

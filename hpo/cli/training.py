@@ -107,7 +107,7 @@ def _fixed(task: tasks.Task, schedule: Schedule) -> tasks.Task:
 
 def _checked(schedule: Schedule, task: tasks.Task) -> Schedule:
     """The schedule with values of the right types, none of which is outside its hyperparameter's domain."""
-    cls: Any = task.algorithm.config
+    cls: Any = task.algorithm.Config
 
     def checked(name: str, value: Any) -> Any:
         return getattr(config.make(cls, {name: value}), name)

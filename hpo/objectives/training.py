@@ -90,7 +90,7 @@ class Training(Objective):
 
     def _num_structures(self) -> int:
         """How many programs or batches the configs of the space need at most: runs of one are not lanes of another."""
-        kinds, space = configs.kinds(self.algorithm.config), self.task.space
+        kinds, space = configs.kinds(self.algorithm.Config), self.task.space
         apart = (space[name] for name in space if kinds[name] != "traced")
         return math.prod(int(hyperparameter.size) for hyperparameter in apart)
 
@@ -180,7 +180,7 @@ class Training(Objective):
         if trial.parent is None:
             return []
         cls, before, now = (
-            self.algorithm.config,
+            self.algorithm.Config,
             self.task.full(self.trials[trial.parent].config),
             self.task.full(trial.config),
         )

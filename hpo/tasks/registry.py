@@ -176,7 +176,7 @@ def _task(name: str, algorithm: str, env: str, preset: str, fidelity: int | None
     settings = tasks.SETTINGS.get(env, EnvSettings())
     usual = settings.fidelity(preset)
     steps = fidelity or usual
-    defaults: dict[str, Scalar] = config.values(algorithms.get(algorithm).config())
+    defaults: dict[str, Scalar] = config.values(algorithms.get(algorithm).Config())
     if preset == "published":
         space = tasks.published_space(spec.family)
         values = {**defaults, **tasks.PUBLISHED, **settings.published}

@@ -80,7 +80,7 @@ class Task:
         """The tuned hyperparameters that may change while an agent is trained; none where a landscape must answer."""
         from arl import config
 
-        return frozenset() if self.imported else config.mutable(self.algorithm.config) & set(self.space)
+        return frozenset() if self.imported else config.mutable(self.algorithm.Config) & set(self.space)
 
     @property
     def min_fidelity(self) -> int:
@@ -106,7 +106,7 @@ class Task:
 
         values = {**self.fixed, **config}
         return configs.make(
-            self.algorithm.config, {name: value for name, value in values.items() if not name.startswith(ENV_PREFIX)}
+            self.algorithm.Config, {name: value for name, value in values.items() if not name.startswith(ENV_PREFIX)}
         )
 
     def env_params(self, config: Mapping[str, Scalar]) -> dict[str, Scalar]:

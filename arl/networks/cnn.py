@@ -1,0 +1,69 @@
+"""A small convolutional network for small images: that of MinAtar (Young & Tian 2019, arXiv:1903.03176).
+
+A 3x3 convolution with 16 channels and stride 1, then dense layers. The convolution is a matrix product over patches: one
+whose weights differ from lane to lane would be a grouped convolution, which XLA does group by group on a CPU.
+"""
+
+import dataclasses
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PRNGKeyArray, Shaped
+
+from arl.networks import layers
+from arl.networks.layers import ACTIVATIONS, Dense, Stack, StackSettings
+
+KERNEL_SIZE = 3
+NUM_CHANNELS = 16
+
+
+class CNNParams(NamedTuple):
+    """The convolution, an affine map of the pixels of a patch, and the layers after it."""
+
+    convolution: Dense
+    stack: Stack
+
+
+@dataclasses.dataclass(frozen=True)
+class CNN(StackSettings):
+    """A convolution, then dense layers.
+
+    Inputs are an image `(batch, height, width, channel)` of any dtype, and vectors, which join the image's features after
+    the convolution.
+    """
+
+    def init(self, key: PRNGKeyArray, image: Shaped[Array, "batch height width channel"], *vectors: Any) -> CNNParams:
+        """Return untrained weights for inputs of these shapes."""
+        key_convolution, key_stack = jax.random.split(key)
+        num_inputs = KERNEL_SIZE**2 * image.shape[-1]
+        convolution = self._hidden(layers.init_layer(key_convolution, num_inputs, NUM_CHANNELS, 2**0.5))
+        return CNNParams(convolution, self.init_stack(key_stack, self._features(convolution, image, vectors).shape[0]))
+
+    def apply(
+        self, params: CNNParams, image: Shaped[Array, "batch height width channel"], *vectors: Any
+    ) -> Float[Array, "batch output"]:
+        """Return the outputs for inputs with a leading batch axis."""
+        return self.apply_stack(params.stack, self._features(params.convolution, image, vectors)).T
+
+    def _features(
+        self, convolution: Dense, image: Shaped[Array, "batch height width channel"], vectors: Any
+    ) -> Float[Array, "feature batch"]:
+        channels = layers.dense(convolution, patches(image))  # (channel, place * batch)
+        convolved = ACTIVATIONS[self.activation](channels).reshape(-1, image.shape[0])
+        return jnp.concatenate([convolved, layers.features(vectors)]) if jax.tree.leaves(vectors) else convolved
+
+
+class LayerNormCNN(CNN):
+    """A CNN with LayerNorm before each activation; that of the convolution is over the channels of each place."""
+
+    layer_norm = True
+
+
+def patches(image: Shaped[Array, "batch height width channel"]) -> Float[Array, "pixel place_batch"]:
+    """Return every 3x3 patch of an image as a column of its pixels, the places of one image far apart: `(place, batch)`."""
+    x = jnp.transpose(image.astype(jnp.float32), (3, 1, 2, 0))
+    height, width = (size - KERNEL_SIZE + 1 for size in x.shape[1:3])
+    offsets = [(row, column) for row in range(KERNEL_SIZE) for column in range(KERNEL_SIZE)]
+    shifted = jnp.stack([x[:, row : row + height, column : column + width] for row, column in offsets])
+    return shifted.reshape(len(offsets) * x.shape[0], -1)

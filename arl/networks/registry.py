@@ -1,0 +1,122 @@
+"""The networks by name, the user's own, and which is chosen for an observation. A network is one module and one row here."""
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import jax
+import jax.numpy as jnp
+
+from arl.errors import InputError, first_line, load_object, unknown
+from arl.networks.cnn import KERNEL_SIZE
+
+NETWORKS: dict[str, str] = {
+    "mlp": "arl.networks.mlp:MLP",
+    "mlp_layer_norm": "arl.networks.mlp:LayerNormMLP",
+    "cnn": "arl.networks.cnn:CNN",
+    "cnn_layer_norm": "arl.networks.cnn:LayerNormCNN",
+}
+AUTO = {"auto": "", "auto_layer_norm": "_layer_norm"}
+
+_BATCH = 3  # of the inputs that a network is checked with
+
+
+class Network(Protocol):
+    """An `init`/`apply` pair, as `flax.linen` modules are.
+
+    A network is made with those of the keywords `num_outputs`, `hidden_size`, `num_layers`, `activation`, `last_scale` and
+    `dueling` that its constructor names; it must name `num_outputs`. Inputs are an observation, and for a critic of
+    real-valued actions the action beside it, each a pytree of arrays `(batch, ...)` in its own dtype.
+    """
+
+    def init(self, key: Any, *inputs: Any) -> Any:
+        """Return untrained params, a pytree, for inputs of these shapes."""
+        ...
+
+    def apply(self, params: Any, *inputs: Any) -> Any:
+        """Return the outputs, float32 `(batch, num_outputs)`, a row of which depends on its own row of inputs alone."""
+        ...
+
+
+def choose(name: str, obs_spec: Any) -> str:
+    """Return the name of the network for observations of this shape: a CNN for an image, else an MLP, unless it is set."""
+    if name not in AUTO:
+        return name
+    return ("cnn" if _is_image(obs_spec) else "mlp") + AUTO[name]
+
+
+def _is_image(obs_spec: Any) -> bool:
+    leaves = jax.tree.leaves(obs_spec)
+    return len(leaves) == 1 and len(leaves[0].shape) == 3 and min(leaves[0].shape[:2]) >= KERNEL_SIZE
+
+
+def make(name: str, obs_spec: Any, num_outputs: int, **settings: Any) -> Network:
+    """Return the network of a name, or of `module:Class` or `file.py:Class`.
+
+    Args:
+        name: a registered name, `auto`, `auto_layer_norm`, or where a class of the user's is.
+        obs_spec: shape and dtype of an observation, a pytree of `jax.ShapeDtypeStruct`.
+        num_outputs: size of the output.
+        **settings: what else the constructor may name, see `Network`.
+
+    Raises:
+        InputError: an unknown name, or a class that can't be made.
+    """
+    cls = _class(choose(name, obs_spec))
+    accepted = inspect.signature(cls).parameters
+    if "num_outputs" not in accepted:
+        raise InputError(f"network {name!r} must take num_outputs, got {', '.join(accepted) or 'no arguments'}")
+    if settings.get("dueling") and "dueling" not in accepted:
+        raise InputError(f"network {name!r} must take dueling where dueling is on, got {', '.join(accepted)}")
+    keywords = {key: value for key, value in settings.items() if key in accepted}
+    try:
+        network: Network = cls(num_outputs=num_outputs, **keywords)
+    except Exception as error:  # the user's class can fail in any way
+        raise InputError(f"network {name!r} can't be made: {type(error).__name__}: {first_line(error)}") from error
+    return network
+
+
+def _class(name: str) -> Callable[..., Network]:
+    if name not in NETWORKS and ":" not in name:
+        raise unknown("network", name, [*NETWORKS, *AUTO])
+    cls: Callable[..., Network] = load_object(NETWORKS.get(name, name), "network")
+    return cls
+
+
+def blank(obs_spec: Any, batch: int = 1) -> Any:
+    """Return observations `(batch, ...)` of zeros."""
+    return jax.tree.map(lambda x: jnp.zeros((batch, *x.shape), x.dtype), obs_spec)
+
+
+def check(name: str, obs_spec: Any, num_outputs: int = 2, *, action_size: int = 0, dueling: bool = False) -> None:
+    """Refuse a network that can't be used with observations of this shape; nothing is computed.
+
+    Raises:
+        InputError: an unknown name, a class that can't be made, lacks a method, fails, or gives outputs of another shape.
+    """
+    leaves, structure = jax.tree.flatten(obs_spec)
+    shapes = tuple((leaf.shape, leaf.dtype) for leaf in leaves)
+    _check(name, shapes, structure, num_outputs, action_size, dueling)
+
+
+@functools.lru_cache(maxsize=256)
+def _check(name: str, shapes: Any, structure: Any, num_outputs: int, action_size: int, dueling: bool) -> None:
+    obs_spec = jax.tree.unflatten(structure, [jax.ShapeDtypeStruct(*shape) for shape in shapes])
+    network = make(name, obs_spec, num_outputs, dueling=dueling)
+    missing = [method for method in ("init", "apply") if not callable(getattr(network, method, None))]
+    if missing:
+        raise InputError(f"network {name!r} must have the methods init and apply, it lacks {', '.join(missing)}")
+    inputs = [blank(obs_spec, _BATCH)]
+    inputs += [jnp.zeros((_BATCH, action_size))] if action_size else []
+    try:
+        outputs = jax.eval_shape(lambda key: network.apply(network.init(key, *inputs), *inputs), jax.random.key(0))
+    except Exception as error:  # the user's class can fail in any way
+        described = ", ".join(f"{dtype}{list(shape)}" for shape, dtype in shapes)
+        cause = f"{type(error).__name__}: {first_line(error)}"
+        raise InputError(f"network {name!r} must take observations {described}, got {cause}") from error
+    shape, dtype = getattr(outputs, "shape", None), getattr(outputs, "dtype", None)
+    if (shape, dtype) != ((_BATCH, num_outputs), jnp.float32):
+        raise InputError(
+            f"network {name!r} must give outputs float32[batch, {num_outputs}] (batch {_BATCH}), got {dtype}{shape}"
+        )
