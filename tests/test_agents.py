@@ -9,6 +9,7 @@ import pytest
 from flax import serialization
 
 from arl.training import saved_agents
+from arl.training.saved_agents import SavedAgent
 from envs import InputError
 
 ENV = "ProbeObserved"
@@ -26,14 +27,14 @@ def state(learn, config):
 
 @pytest.fixture
 def path(tmp_path, config, state):
-    return saved_agents.save(tmp_path / "new" / "3.agent", "ppo", ENV, config, seed=3, env_steps=64, state=state)
+    return saved_agents.save(tmp_path / "new" / "3.agent", SavedAgent("ppo", ENV, config, {}, 3, 64, state))
 
 
 def test_a_loaded_agent_is_the_saved_one(path, config, state, same_bits):
     loaded = saved_agents.load(path)
     assert same_bits(loaded.state, state)
     assert (loaded.config, loaded.seed, loaded.env_steps) == (config, 3, 64)
-    assert loaded.algorithm.name == "ppo"
+    assert loaded.algorithm_name == "ppo"
     assert loaded.env.obs_size == 1
 
 
@@ -53,7 +54,7 @@ def test_a_loaded_agent_acts(path, config, state):
 
 @pytest.mark.parametrize("shape", [(1,), (5, 2), ()])
 def test_observations_of_another_shape_are_refused(path, shape):
-    with pytest.raises(InputError, match=r"obs must have shape \(env, 1\), got "):
+    with pytest.raises(InputError, match=r"obs must be float32 \(env, 1\), got "):
         saved_agents.load(path).act(np.zeros(shape))
 
 
@@ -61,7 +62,7 @@ def test_a_file_of_another_format_is_refused(path):
     data = serialization.msgpack_restore(path.read_bytes())
     about = json.dumps({**json.loads(data["about"]), "format": 99})
     path.write_bytes(serialization.msgpack_serialize({**data, "about": about}))
-    with pytest.raises(InputError, match="must have format 1, got 99"):
+    with pytest.raises(InputError, match="must have format 2, got 99"):
         saved_agents.load(path)
 
 
@@ -121,7 +122,7 @@ def test_an_interrupted_save_leaves_the_file_as_it_was(path, config, state, monk
 
     monkeypatch.setattr(Path, "write_bytes", half_write)
     with pytest.raises(OSError, match="disk full"):
-        saved_agents.save(path, "ppo", ENV, config, seed=4, env_steps=64, state=state)
+        saved_agents.save(path, SavedAgent("ppo", ENV, config, {}, 4, 64, state))
     assert path.read_bytes() == before
     assert [file.name for file in path.parent.iterdir()] == ["3.agent"]
 
@@ -131,6 +132,6 @@ def test_agents_of_like_names_are_written_apart(tmp_path, config, state, monkeyp
     monkeypatch.setattr(Path, "write_bytes", lambda self, data: (written.append(self.name), write(self, data)))
     for name, pid in (("a.x", 1), ("a.y", 1), ("a.x", 2)):
         monkeypatch.setattr("os.getpid", lambda pid=pid: pid)
-        saved_agents.save(tmp_path / name, "ppo", ENV, config, seed=3, env_steps=64, state=state)
+        saved_agents.save(tmp_path / name, SavedAgent("ppo", ENV, config, {}, 3, 64, state))
     assert len(set(written)) == 3
     assert sorted(file.name for file in tmp_path.iterdir()) == ["a.x", "a.y"]

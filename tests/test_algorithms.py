@@ -9,12 +9,17 @@ import numpy as np
 import pytest
 from conftest import SMALL
 
-from arl import algorithms
+from arl import algorithms, testing
 from arl import config as configs
 from arl.training import backend
 from envs import InputError, vector
 
-ENVS = {"ppo": vector.make("ProbeDelayed"), "dqn": vector.make("CartPole-v1"), "sac": vector.make("Pendulum-v1")}
+ENVS = {
+    "ppo": vector.make("ProbeDelayed"),
+    "dqn": vector.make("CartPole-v1"),
+    "sac": vector.make("Pendulum-v1"),
+    "pqn": vector.make("CartPole-v1"),
+}
 NUM_ITERATIONS = 8
 NUM_BEFORE = 4  # in these, learning has begun and exploration is still falling
 NUM_AFTER = 4
@@ -24,8 +29,8 @@ SIZES = {("dqn", "max_buffer_size"), ("sac", "max_buffer_size"), ("sac", "schedu
 
 HYPERPARAMETERS = [
     (name, hyperparameter, kind)
-    for name, algorithm in algorithms.ALGORITHMS.items()
-    for hyperparameter, kind in configs.kinds(algorithm.Config).items()
+    for name in algorithms.ALGORITHMS
+    for hyperparameter, kind in configs.kinds(algorithms.get(name).Config).items()
     if (name, hyperparameter) not in SIZES
 ]
 
@@ -88,6 +93,8 @@ def learned(state):
 
 def moved(domain, value):
     """Another value of the domain, smaller if there is one."""
+    if domain.type is str and not domain.choices:
+        return "mlp_layer_norm" if value == "auto" else "mlp"
     if domain.choices:
         return next(choice for choice in domain.choices if choice != value)
     if domain.type is bool:
@@ -111,7 +118,7 @@ def test_every_hyperparameter_changes_training(programs, name, hyperparameter, k
 
 @pytest.mark.parametrize(
     ("name", "hyperparameter"),
-    [(name, known) for name, known, _ in HYPERPARAMETERS if known in configs.mutable(algorithms.get(name).Config)],
+    [(name, field) for name, field, _ in HYPERPARAMETERS if field in configs.mutable(algorithms.get(name).Config)],
 )
 def test_every_hyperparameter_that_may_change_in_mid_run_changes_training_from_then_on(programs, name, hyperparameter):
     program = programs[name]
@@ -145,6 +152,11 @@ def test_metrics_are_those_it_names(programs, name):
     _, metrics = programs[name].outcome
     assert tuple(sorted(metrics)) == tuple(sorted(programs[name].algorithm.METRICS))
     assert all(np.isfinite(value) for value in metrics.values())
+
+
+@pytest.mark.parametrize("name", algorithms.ALGORITHMS)
+def test_it_keeps_the_contract(name):
+    testing.check_algorithm(algorithms.get(name), ENVS[name], SMALL[name])
 
 
 def test_unknown_algorithm_is_refused_with_the_nearest():

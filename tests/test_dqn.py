@@ -12,7 +12,7 @@ from arl import config as configs
 from arl.algorithms import dqn, optimizer
 from arl.algorithms.off_policy import Progress
 from arl.algorithms.replay import Transitions
-from arl.networks.mlp import Layer
+from arl.networks.layers import Dueling, Layer
 from envs import InputError, vector
 
 KEY = jax.random.key(0)
@@ -32,13 +32,13 @@ def test_double_q_takes_the_networks_action_at_the_targets_value():
     network, target = linear([[1.0], [2.0]]), linear([[10.0], [5.0]])
     learner = dqn.Learner(network, target, None)
     obs = jnp.array([[1.0], [-1.0]])
-    np.testing.assert_allclose(dqn._next_value(learner, small(double_q=False), obs), [10, -5])
-    np.testing.assert_allclose(dqn._next_value(learner, small(double_q=True), obs), [5, -10])
+    np.testing.assert_allclose(dqn._next_value(learner, small(double_q=False), CARTPOLE, obs), [10, -5])
+    np.testing.assert_allclose(dqn._next_value(learner, small(double_q=True), CARTPOLE, obs), [5, -10])
 
 
 def test_dueling_adds_advantages_of_mean_zero_to_the_value():
-    network = dqn.Dueling([], value=linear([[7.0]]), advantage=linear([[1.0], [4.0]]))
-    np.testing.assert_allclose(dqn._q_values(network, small(), jnp.ones((1, 1)))[:, 0], [5.5, 8.5])
+    network = Dueling([], value=linear([[7.0]]), advantage=linear([[1.0], [4.0]]))
+    np.testing.assert_allclose(dqn._q_values(network, small(), CARTPOLE, jnp.ones((1, 1)))[:, 0], [5.5, 8.5])
 
 
 @pytest.mark.parametrize(("num_layers", "num_shared"), [(1, 0), (2, 1), (3, 2)])
@@ -132,7 +132,7 @@ PROBE = {
 
 
 def q_of(config, state, obs):
-    return dqn._q_values(state.learner.params, config, jnp.array(obs, jnp.float32)[:, None])
+    return dqn._q_values(state.learner.params, config, CARTPOLE, jnp.array(obs, jnp.float32)[:, None])
 
 
 @pytest.mark.parametrize("variant", [{}, {"prioritized": True}, {"dueling": True}, {"normalize_observations": True}])

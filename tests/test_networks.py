@@ -5,8 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from arl.networks import mlp
-from arl.networks.mlp import Layer
+from arl.networks import layers as dense_layers
+from arl.networks.layers import Layer
+from arl.networks.mlp import MLP
 
 
 def layer_and_input(num_out=3, num_in=2, batch=5):
@@ -23,14 +24,14 @@ def test_gradient_of_affine_is_that_of_the_plain_expression():
     def gradients(affine):
         return jax.grad(lambda layer, x: jnp.sum(jnp.sin(affine(layer, x))), argnums=(0, 1))(*layer_and_input())
 
-    own, known = gradients(mlp.affine), gradients(plain_affine)
-    jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-5), own, known)
+    by_hand, expected = gradients(dense_layers.affine), gradients(plain_affine)
+    jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-5), by_hand, expected)
 
 
 def test_gradient_of_affine_under_vmap_is_that_of_each_lane():
     layer, x = layer_and_input()
     lanes = jnp.stack([x, 2 * x, -x])
-    bias_grad = jax.grad(lambda layer, x: jnp.sum(jnp.sin(mlp.affine(layer, x))))
+    bias_grad = jax.grad(lambda layer, x: jnp.sum(jnp.sin(dense_layers.affine(layer, x))))
     together = jax.vmap(bias_grad, in_axes=(None, 0))(layer, lanes)
     for i in range(3):
         np.testing.assert_allclose(together.bias[i], bias_grad(layer, lanes[i]).bias, rtol=1e-5)
@@ -42,7 +43,7 @@ def test_gradient_of_affine_has_the_same_bits_in_every_lane(num_out):
     layer, x = layer_and_input(num_out, 6, 64)
 
     def gradient(layer, x):
-        return jax.grad(lambda layer: jnp.sum(jnp.sin(mlp.affine(layer, x))))(layer)
+        return jax.grad(lambda layer: jnp.sum(jnp.sin(dense_layers.affine(layer, x))))(layer)
 
     lanes = jax.tree.map(lambda leaf: jnp.stack([leaf] * 4), (layer, x))
     gradients = jax.device_get(jax.jit(jax.vmap(gradient))(*lanes))
@@ -52,24 +53,23 @@ def test_gradient_of_affine_has_the_same_bits_in_every_lane(num_out):
 
 @pytest.mark.parametrize(("activation", "function"), [("tanh", jnp.tanh), ("relu", lambda x: x * (x > 0))])
 def test_mlp_is_activated_between_its_layers_only(activation, function):
-    layers = mlp.init_mlp(jax.random.key(0), [2, 4, 4, 3], last_scale=5.0)
-    layers = [layer._replace(bias=layer.bias + 0.1) for layer in layers]
-    known = x = jnp.array([[1.0, -2.0], [0.5, 3.0]])
+    network, obs = MLP(3, 4, 2, activation, last_scale=5.0), jnp.array([[1.0, -2.0], [0.5, 3.0]])
+    layers = [layer._replace(bias=layer.bias + 0.1) for layer in network.init(jax.random.key(0), obs)]
+    x = obs.T
     for layer in layers[:-1]:
-        known = function(plain_affine(layer, known))
-    known = plain_affine(layers[-1], known)
-    np.testing.assert_allclose(mlp.apply_mlp(layers, x, activation), known, rtol=1e-5)
+        x = function(plain_affine(layer, x))
+    np.testing.assert_allclose(network.apply(layers, obs), plain_affine(layers[-1], x).T, rtol=1e-5)
 
 
 def test_initial_weights_are_orthogonal_with_their_gain():
-    wide, square, last = mlp.init_mlp(jax.random.key(0), [4, 8, 8, 2], last_scale=0.01)
+    wide, square, last = MLP(2, 8, 2, last_scale=0.01).init(jax.random.key(0), jnp.zeros((1, 4)))
     np.testing.assert_allclose(wide.weight.T @ wide.weight, 2 * np.eye(4), atol=1e-5)
     np.testing.assert_allclose(square.weight @ square.weight.T, 2 * np.eye(8), atol=1e-5)
     np.testing.assert_allclose(last.weight @ last.weight.T, 1e-4 * np.eye(2), atol=1e-9)
 
 
 def test_initial_biases_are_zero_and_weights_differ():
-    layers = mlp.init_mlp(jax.random.key(0), [4, 4, 4, 4], last_scale=2**0.5)
+    layers = MLP(4, 4, 2, last_scale=2**0.5).init(jax.random.key(0), jnp.zeros((1, 4)))
     assert all((layer.bias == 0).all() for layer in layers)
     assert len({layer.weight.tobytes() for layer in map(jax.device_get, layers)}) == 3
 
@@ -77,4 +77,4 @@ def test_initial_biases_are_zero_and_weights_differ():
 def test_a_wrong_shape_is_refused_in_tests():
     layer, x = layer_and_input()
     with pytest.raises(TypeError, match="in"):
-        mlp.affine(layer, x[0])
+        dense_layers.affine(layer, x[0])

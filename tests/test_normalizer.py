@@ -14,8 +14,12 @@ ON, OFF = jnp.array(True), jnp.array(False)
 update = jax.jit(normalizer.update)
 
 
+def spec(num_features):
+    return jax.ShapeDtypeStruct((num_features,), jnp.float32)
+
+
 def moments(batches):
-    seen = normalizer.init(batches[0].shape[1])
+    seen = normalizer.init(spec(batches[0].shape[1]))
     for batch in batches:
         seen = update(seen, jnp.asarray(batch, jnp.float32))
     return seen
@@ -62,7 +66,7 @@ def test_constant_observations_become_zero():
     assert normalizer.normalize(seen, jnp.array([[7.0]]), ON).tolist() == [[0.0]]
 
 
-@pytest.mark.parametrize("seen", [normalizer.init(2), moments([np.ones((3, 2))])])
+@pytest.mark.parametrize("seen", [normalizer.init(spec(2)), moments([np.ones((3, 2))])])
 def test_inactive_changes_nothing(seen):
     obs = jnp.array([[1e6, -3.0]])
     assert normalizer.normalize(seen, obs, OFF).tolist() == obs.tolist()
@@ -70,4 +74,14 @@ def test_inactive_changes_nothing(seen):
 
 def test_before_anything_is_seen_nothing_changes():
     obs = jnp.array([[0.5, -3.0]])
-    assert normalizer.normalize(normalizer.init(2), obs, ON).tolist() == obs.tolist()
+    assert normalizer.normalize(normalizer.init(spec(2)), obs, ON).tolist() == obs.tolist()
+
+
+def test_integers_and_truth_values_stay_as_they_are():
+    obs = {"image": jnp.arange(8, dtype=jnp.uint8).reshape(2, 2, 2), "speed": jnp.array([[1.0], [3.0]])}
+    seen = update(normalizer.init(jax.eval_shape(lambda: jax.tree.map(lambda x: x[0], obs))), obs)
+    assert seen.mean["image"].size == 0
+    after = normalizer.normalize(seen, obs, ON)
+    assert after["image"].dtype == jnp.uint8
+    np.testing.assert_array_equal(after["image"], obs["image"])
+    np.testing.assert_allclose(after["speed"], [[-1.0], [1.0]], rtol=1e-5)

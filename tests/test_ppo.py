@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from arl.algorithms import distributions, metrics, ppo
-from arl.networks import mlp
+from arl.networks.mlp import MLP
 from envs import vector
 
 REWARD = jnp.array([1.0, 2.0, 3.0])
@@ -100,7 +100,7 @@ def test_value_loss(value, vf_clip_eps, loss, gradient):
 
 
 def value_of(state, obs):
-    return mlp.apply_mlp(state.params.critic, jnp.array([obs], jnp.float32), "tanh")[0]
+    return MLP(1).apply(state.params.critic, jnp.array(obs, jnp.float32)[:, None])[:, 0]
 
 
 def test_metrics_of_the_first_update(learn, small):
@@ -127,7 +127,7 @@ def test_samples_of_a_rollout(small):
     samples = ppo._samples(state, config, env, rollout)
 
     def network(layers, obs):
-        return mlp.apply_mlp(layers, obs.reshape(1, -1), "relu")
+        return MLP(0, activation="relu").apply(layers, obs.reshape(-1, 1)).T
 
     value, next_value = (network(state.params.critic, obs)[0] for obs in (rollout.obs, rollout.next_obs))
     target = rollout.reward.ravel() + 0.5 * next_value * ~rollout.terminated.ravel()
@@ -223,7 +223,7 @@ def test_fitting_action_is_chosen(probe, small):
 @pytest.mark.parametrize(("ent_coef", "entropy"), [(0.0, 0.0), (100.0, np.log(2))])
 def test_entropy_is_rewarded(probe, small, ent_coef, entropy):
     params = probe("Choice", ent_coef=ent_coef).params
-    logits = mlp.apply_mlp(params.actor, jnp.array([[-1.0, 1.0]]), "tanh")
+    logits = MLP(2).apply(params.actor, jnp.array([[-1.0], [1.0]])).T
     np.testing.assert_allclose(distributions.Categorical(2).entropy(logits, params.log_std), entropy, atol=0.05)
 
 

@@ -22,30 +22,46 @@ def small(**values):
 
 
 def filled(config, steps, ends=(), terminated=True):
-    """A replay of `steps` steps: at step t, env e observes 10 t + e and is rewarded t + 1; episodes end after `ends`."""
-    memory, num_envs = replay.init(config, ENV), config.num_envs
+    """A replay of `steps` steps: at step t, env e observes 10 t + e and is rewarded t + 1; episodes end after `ends`.
+
+    What a step leads to is 5 less than where the next one is taken if it ends the episode.
+    """
+    num_envs = config.num_envs
+    obs = jnp.arange(num_envs, dtype=jnp.float32)[:, None]
+    memory = replay.init(config, ENV, obs)
     for t in range(steps):
-        obs = 10.0 * t + jnp.arange(num_envs)[:, None]
         done = jnp.full(num_envs, t in ends)
         reward = jnp.full(num_envs, t + 1.0)
-        memory = replay.add(memory, config, obs, obs % 2, reward, obs + 10, done & terminated, done)
+        begun = 10.0 * (t + 1) + jnp.arange(num_envs)[:, None]
+        last = begun - 5.0 * (t in ends)  # an episode that ends leads to an observation of no other step
+        memory = replay.add(
+            memory, config, ENV, obs % 2, reward, done & terminated, done & (not terminated), last, begun
+        )
+        obs = begun
     return memory
 
 
-def observed(memory):
-    return memory.rows[:, 0].tolist()
+def rewarded(memory):
+    return memory.steps[:, 1].tolist()
 
 
 def test_the_ring_turns_within_its_capacity():
     memory = filled(small(), 6)
-    assert observed(memory)[:8] == [40, 41, 50, 51, 20, 21, 30, 31]
-    assert observed(memory)[8:] == [0] * 8, "memory beyond the capacity is not touched"
-    assert (memory.position, memory.size, memory.time) == (2, 4, 6)
+    assert rewarded(memory)[:8] == [5, 5, 6, 6, 3, 3, 4, 4]
+    assert rewarded(memory)[8:] == [0] * 8, "memory beyond the capacity is not touched"
+    assert (replay.size(memory, small()), memory.time) == (4, 6)
+
+
+def test_each_observation_is_stored_once():
+    memory = filled(small(), 6)
+    assert memory.frames[:, 0].tolist()[:10] == [50, 51, 60, 61, 20, 21, 30, 31, 40, 41]
+    assert not memory.frames[10:].any()
+    assert not memory.finals.any()
 
 
 def test_a_ring_that_does_not_hold_whole_steps_is_cut_to_them():
     memory = filled(small(buffer_size=7), 4)
-    assert observed(memory)[:6] == [30, 31, 10, 11, 20, 21]
+    assert rewarded(memory)[:6] == [4, 4, 2, 2, 3, 3]
 
 
 def test_a_transition_comes_back_whole():
@@ -54,7 +70,7 @@ def test_a_transition_comes_back_whole():
     np.testing.assert_array_equal(got.obs[:, 0], [0, 11])
     np.testing.assert_array_equal(got.action[:, 0], [0, 1])
     np.testing.assert_array_equal(got.reward, [1, 2])
-    np.testing.assert_array_equal(got.next_obs[:, 0], [10, 21])
+    assert got.next_obs[0] == 10
     np.testing.assert_array_equal(got.discount, [0.5, 0])
 
 
@@ -67,7 +83,9 @@ def test_several_steps_end_with_the_episode(terminated, discounts):
     memory = filled(config, 7, ends=[2], terminated=terminated)
     got = gather(memory, config, ENV, jnp.array([0, 1, 2, 3]))
     np.testing.assert_allclose(got.reward, [2.75, 3.5, 3, 4 + 2.5 + 1.5])
-    np.testing.assert_allclose(got.next_obs[:, 0], [30, 30, 30, 60])
+    assert got.next_obs[3] == 60
+    if not terminated:
+        np.testing.assert_array_equal(got.next_obs[:3, 0], 25)
     expected = [0, 0, 0, 0.125] if terminated else discounts
     np.testing.assert_allclose(got.discount, expected)
 
@@ -100,7 +118,7 @@ def test_priorities_are_powers_of_the_errors_and_new_transitions_get_the_largest
     config, memory = prioritized()
     np.testing.assert_allclose(memory.priorities.levels[0][0, :4], [1, 2, 3, 1], rtol=1e-6)
     never, blank = jnp.zeros(1, bool), jnp.zeros((1, 1))
-    memory = replay.add(memory, config, blank, blank, jnp.zeros(1), blank, never, never)
+    memory = replay.add(memory, config, ENV, blank, jnp.zeros(1), never, never, blank, blank)
     np.testing.assert_allclose(memory.priorities.levels[0][0, :5], [1, 2, 3, 1, 3], rtol=1e-6)
 
 

@@ -7,6 +7,7 @@ import dataclasses
 import functools
 import itertools
 import threading
+from types import SimpleNamespace
 
 import hypothesis
 import hypothesis.strategies as st
@@ -17,7 +18,6 @@ import pytest
 
 from arl import algorithms
 from arl import config as configs
-from arl.algorithms import Algorithm
 from arl.config import shared, static, traced
 from arl.training.runner import Run, Runner
 from envs import InputError, vector
@@ -141,16 +141,15 @@ def count(state, config, env, key, env_steps, num_iterations):
     return {"trained": state["trained"] + num_iterations * config.unit, "level": level}, {"level": level}
 
 
-COUNTING = Algorithm(
-    name="counting",
-    config=CountingConfig,
+COUNTING = SimpleNamespace(
+    Config=CountingConfig,
+    METRICS=("level",),
     check=lambda config, env: None,
     canonical=lambda config: config,
     iteration_steps=lambda config: config.unit,
     init=lambda key, config, env: {"trained": jnp.zeros((), jnp.int32), "level": jnp.zeros(())},
     train=count,
     act=lambda state, config, env, obs, key, explore: jnp.zeros(obs.shape[0], jnp.int32),
-    metrics=("level",),
 )
 
 
@@ -261,7 +260,9 @@ def test_what_is_static_has_a_program_each():
 
 
 def test_configs_that_train_the_same_share_a_program():
-    at_most_10 = dataclasses.replace(COUNTING, canonical=lambda config: CountingConfig(unit=min(config.unit, 10)))
+    at_most_10 = SimpleNamespace(
+        **{**vars(COUNTING), "canonical": lambda config: CountingConfig(unit=min(config.unit, 10))}
+    )
     counter = make_counter(at_most_10)
     curves = train(counter, [Run(CountingConfig(unit=unit), 0, (45,)) for unit in (10, 20, 30)])
     assert [curve.trained_steps for curve in curves] == [40, 40, 40]
@@ -291,7 +292,7 @@ def test_errors_of_workers_are_raised(error):
         raise error
 
     caught = []
-    counter = make_counter(dataclasses.replace(COUNTING, train=fail))
+    counter = make_counter(SimpleNamespace(**{**vars(COUNTING), "train": fail}))
 
     def call():
         try:
@@ -313,7 +314,7 @@ def test_bits_at_the_sizes_of_real_sweeps(env, same_bits):
     """At other sizes XLA compiles other loops; the small ones above do not speak for these."""
     ppo = algorithms.get("ppo")
     runner = Runner(ppo, vector.make(env), num_configs=8, num_seeds=4, num_episodes=16)
-    configs_ = [configs.make(ppo.config, {"learning_rate": rate, "num_epochs": 2}) for rate in (1e-4, 1e-3, 1e-2)]
+    configs_ = [configs.make(ppo.Config, {"learning_rate": rate, "num_epochs": 2}) for rate in (1e-4, 1e-3, 1e-2)]
     runs = [Run(config, seed, (2048, 4096)) for config in configs_ for seed in range(4)]
     together = train(runner, runs)
     for run, curve in zip(runs, together, strict=True):

@@ -11,7 +11,6 @@ from arl import config as configs
 from arl.algorithms import distributions, optimizer, sac
 from arl.algorithms.off_policy import Progress
 from arl.algorithms.replay import Transitions
-from arl.networks import mlp
 from envs import InputError, vector
 from envs.vector import VectorEnv
 
@@ -23,7 +22,7 @@ PROBE = {
     "batch_size": 32,
     "buffer_size": 512,
     "max_buffer_size": 512,
-    "target_update_interval": 1,
+    "updates_per_target_update": 1,
     "tau": 0.1,
     "schedule_steps": 4000,
     "gamma": 0.9,
@@ -96,7 +95,7 @@ def test_terminal_errors_are_those_of_the_scaled_reward(env, action):
     [({}, 2, 0.5), ({}, 1, 0.0), ({"tau": 0.1}, 4, 0.1), ({"use_target_network": False}, 1, 1.0)],
 )
 def test_the_targets_take_their_share_when_it_is_due(values, due, share):
-    config = small(target_update_interval=2, **values)
+    config = small(updates_per_target_update=2, **values)
     learner = learner_of("Pendulum-v1", config)
     learner = learner._replace(targets=jax.tree.map(lambda x: x + 1.0, learner.targets))
     new, _, _ = updated("Pendulum-v1", config, learner, [[0.3], [-0.3]], due)
@@ -178,10 +177,10 @@ def test_fitting_discrete_action_is_chosen(trained):
 
 def test_discrete_policy_is_the_softmax_of_the_values(trained):
     """At temperature 1 and rewards of 1 for the fitting action and 0 or -1 for the other (Haarnoja et al. 2018, eq. 4)."""
-    config, _, state = trained("ProbeChoice", 800, **{**PROBE, "alpha": 1.0, "alpha_auto": False})
+    config, env, state = trained("ProbeChoice", 800, **{**PROBE, "alpha": 1.0, "alpha_auto": False})
     obs = jnp.array([[-1.0], [1.0]])
-    logits = mlp.apply_mlp(state.learner.actor, obs.T, config.activation)
-    q = jnp.mean(sac._q_outputs(state.learner.critics, config, obs.T), axis=0)
+    logits = sac._actor(config, env).apply(state.learner.actor, obs).T
+    q = jnp.mean(sac._q_outputs(state.learner.critics, config, env, obs), axis=0)
     np.testing.assert_allclose(jax.nn.softmax(logits, axis=0), jax.nn.softmax(q, axis=0), atol=0.05)
 
 

@@ -17,7 +17,7 @@ import optax
 from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
 
 from arl import networks
-from arl.algorithms import metrics, normalizer, off_policy, optimizer, replay
+from arl.algorithms import metrics, normalizer, off_policy, optimizer, q_learning, replay
 from arl.algorithms.metrics import Metrics
 from arl.algorithms.off_policy import OffPolicyState, Progress, iteration_steps
 from arl.algorithms.off_policy_config import OffPolicyConfig
@@ -129,14 +129,14 @@ def act(
     q_values = _q_values(state.learner.params, config, env, obs)
     if not explore:
         return jnp.argmax(q_values, axis=0)
-    return _epsilon_greedy(q_values, jax.random.uniform(key, (2, q_values.shape[1])), config.final_epsilon)
+    return q_learning.epsilon_greedy(q_values, jax.random.uniform(key, (2, q_values.shape[1])), config.final_epsilon)
 
 
 def epsilon(config: DQNConfig, env_steps: Int[Array, ""]) -> Float[Array, ""]:
     """Return the exploration rate: 1 until learning starts; falls linearly from `initial_epsilon` to `final_epsilon`."""
-    falling_steps = jnp.maximum(config.exploration_fraction * config.schedule_steps, 1.0)
-    fallen = jnp.minimum(env_steps / falling_steps, 1.0)
-    scheduled = config.initial_epsilon + fallen * (config.final_epsilon - config.initial_epsilon)
+    scheduled = q_learning.linear_epsilon(
+        env_steps, config.initial_epsilon, config.final_epsilon, config.exploration_fraction * config.schedule_steps
+    )
     return jnp.where(env_steps < config.learning_starts, 1.0, scheduled)
 
 
@@ -151,16 +151,9 @@ def _explore(
 ) -> tuple[Int[Array, " env"], Float[Array, "two env"]]:
     noise = off_policy.correlated(noise, key, config.noise_correlation)
     uniform = jax.scipy.stats.norm.cdf(noise)
-    return _epsilon_greedy(_q_values(learner.params, config, env, obs), uniform, epsilon(config, env_steps)), noise
-
-
-def _epsilon_greedy(
-    q_values: Float[Array, "action env"], uniform: Float[Array, "two env"], epsilon: Array | float
-) -> Int[Array, " env"]:
-    """Return the best action, or a random one with probability epsilon; the uniform numbers decide whether, and which."""
-    num_actions = q_values.shape[0]
-    random = jnp.minimum((uniform[1] * num_actions).astype(jnp.int32), num_actions - 1)
-    return jnp.where(uniform[0] < epsilon, random, jnp.argmax(q_values, axis=0))
+    return q_learning.epsilon_greedy(
+        _q_values(learner.params, config, env, obs), uniform, epsilon(config, env_steps)
+    ), noise
 
 
 def _update(
@@ -176,7 +169,7 @@ def _update(
     action = batch.action[:, 0].astype(jnp.int32)
 
     def loss(params: Any) -> tuple[Float[Array, ""], tuple[Array, Array]]:
-        value = _chosen(_q_values(params, config, env, batch.obs), action)
+        value = q_learning.chosen(_q_values(params, config, env, batch.obs), action)
         return jnp.mean(weights * 0.5 * jnp.square(value - target)), (value - target, value)
 
     (q_loss, (td_error, value)), grads = jax.value_and_grad(loss, has_aux=True)(learner.params)
@@ -203,12 +196,7 @@ def _next_value(learner: Learner, config: DQNConfig, env: VectorEnv, next_obs: P
     by_target = _q_values(learner.target, config, env, next_obs)
     if not config.double_q:
         return jnp.max(by_target, axis=0)
-    return _chosen(by_target, jnp.argmax(_q_values(learner.params, config, env, next_obs), axis=0))
-
-
-def _chosen(q_values: Float[Array, "action batch"], action: Int[Array, " batch"]) -> Float[Array, " batch"]:
-    is_chosen = jnp.arange(q_values.shape[0])[:, None] == action
-    return jnp.sum(jnp.where(is_chosen, q_values, 0.0), axis=0)
+    return q_learning.chosen(by_target, jnp.argmax(_q_values(learner.params, config, env, next_obs), axis=0))
 
 
 def _q_values(params: Any, config: DQNConfig, env: VectorEnv, obs: PyTree[Array]) -> Float[Array, "action batch"]:

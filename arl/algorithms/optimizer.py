@@ -11,29 +11,38 @@ Params = TypeVar("Params")
 
 
 def init(params: Any) -> optax.OptState:
-    """Moments of zero."""
+    """Return moments of zero, of Adam and of RAdam."""
     return optax.scale_by_adam().init(params)
 
 
 def descend(
-    params: Params, opt_state: optax.OptState, grads: Params, learning_rate: Array | float, eps: float = 1e-8
+    params: Params,
+    opt_state: optax.OptState,
+    grads: Params,
+    learning_rate: Array | float,
+    eps: float = 1e-8,
+    rectified: bool = False,
 ) -> tuple[Params, optax.OptState]:
-    """One step of Adam (Kingma & Ba 2015, arXiv:1412.6980, algorithm 1)."""
-    updates, opt_state = optax.scale_by_adam(eps=eps).update(grads, opt_state)
+    """Return params and state after a step of Adam (Kingma & Ba 2015, arXiv:1412.6980, algorithm 1).
+
+    With `rectified`, of RAdam (Liu et al. 2020, arXiv:1908.03265, algorithm 2), which warms up.
+    """
+    scale = optax.scale_by_radam(eps=eps) if rectified else optax.scale_by_adam(eps=eps)
+    updates, opt_state = scale.update(grads, opt_state)
     return jax.tree.map(lambda p, u: p - learning_rate * u, params, updates), opt_state
 
 
 def clip(grads: Params, norm: Array, max_norm: Array | float) -> Params:
-    """Gradients of the given norm, scaled down to `max_norm` where they exceed it."""
+    """Return gradients of the given norm, scaled down to `max_norm` where they exceed it."""
     scale = jnp.minimum(1.0, max_norm / (norm + 1e-12))
     return jax.tree.map(lambda g: g * scale, grads)
 
 
 def norm(grads: Any) -> Float[Array, ""]:
-    """The norm of all gradients together; as dot products, which XLA vectorises on CPU where it does not a sum."""
+    """Return the norm of all gradients together; as dot products, which XLA vectorises on CPU where it does not a sum."""
     return jnp.sqrt(sum(jnp.vdot(g, g) for g in jax.tree.leaves(grads)))
 
 
 def blend(target: Params, source: Params, share: Array | float) -> Params:
-    """`share` of the source and the rest of the target: a soft update (Lillicrap et al. 2016, arXiv:1509.02971)."""
+    """Return `share` of the source and the rest of the target: a soft update (Lillicrap et al. 2016, arXiv:1509.02971)."""
     return jax.tree.map(lambda t, s: (1.0 - share) * t + share * s, target, source)

@@ -17,8 +17,9 @@ import optax
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree
 
 from arl import networks
-from arl.algorithms import distributions, metrics, normalizer, optimizer
+from arl.algorithms import distributions, metrics, normalizer, on_policy, optimizer
 from arl.algorithms.metrics import Metrics
+from arl.algorithms.on_policy import Rollout
 from arl.config import config, shared, static, traced
 from arl.networks import Network, layers
 from envs.vector import VectorEnv
@@ -92,17 +93,6 @@ class PPOState(NamedTuple):
     normalizer: normalizer.Normalizer
     env_state: Any
     obs: PyTree[Array]
-
-
-class Rollout(NamedTuple):
-    """Transitions `(time, env)`; `next_obs` is what an action led to, before any reset."""
-
-    obs: PyTree[Array]
-    next_obs: PyTree[Array]
-    action: Array
-    reward: Float[Array, "time env"]
-    terminated: Bool[Array, "time env"]
-    done: Bool[Array, "time env"]
 
 
 _Carry = tuple[Params, optax.OptState, metrics.Totals]
@@ -186,18 +176,14 @@ def train(
     env_steps: Int[Array, ""],
     num_iterations: Int[Array, ""],
 ) -> tuple[PPOState, Metrics]:
-    """Train for `num_iterations` iterations, from an agent that has seen `env_steps` env steps.
+    """Train for `num_iterations` iterations an agent that has seen `env_steps` env steps, see `on_policy.iterate`."""
 
-    Each iteration takes its key from `key` and the env steps before it, so that it is the same wherever training was
-    cut into calls. Metrics are means over all updates of the call (NaN for no iterations).
-    """
+    def iteration(
+        state: PPOState, totals: metrics.Totals, key: PRNGKeyArray, env_steps: Array
+    ) -> tuple[PPOState, metrics.Totals]:
+        return _iteration(state, totals, config, env, key, env_steps)
 
-    def iteration(i: Array, carry: tuple[PPOState, metrics.Totals]) -> tuple[PPOState, metrics.Totals]:
-        steps_before = env_steps + i * iteration_steps(config)
-        return _iteration(*carry, config, env, jax.random.fold_in(key, steps_before), steps_before)
-
-    state, totals = jax.lax.fori_loop(0, num_iterations, iteration, (state, metrics.init(METRICS)))
-    return state, metrics.means(totals)
+    return on_policy.iterate(iteration, state, key, env_steps, num_iterations, iteration_steps(config), METRICS)
 
 
 def act(
@@ -228,40 +214,34 @@ def _iteration(
     key_rollout, key_update = jax.random.split(key)
     state, rollout = _collect(state, config, env, key_rollout)
     samples = _samples(state, config, env, rollout)
-    learning_rate = config.learning_rate * _remaining(env_steps, config.anneal_steps)
+    learning_rate = config.learning_rate * on_policy.remaining(env_steps, config.anneal_steps)
     totals = metrics.add_steps(totals, rollout.reward, rollout.done)
     params, opt_state, totals = _update(state, totals, config, env, samples, key_update, learning_rate)
-    seen = normalizer.update(state.normalizer, _flat(rollout.obs))
+    seen = normalizer.update(state.normalizer, on_policy.flat(rollout.obs))
     return state._replace(params=params, opt_state=opt_state, normalizer=seen), totals
 
 
 def _collect(state: PPOState, config: PPOConfig, env: VectorEnv, key: PRNGKeyArray) -> tuple[PPOState, Rollout]:
-    """Gather a rollout. All its random numbers are drawn before it starts: they depend on the key alone."""
     key_noise, key_reset, key_step = jax.random.split(key, 3)
     shape = (config.num_steps, config.num_envs)
     distribution = distributions.for_env(env)
-    noise = distribution.noise(key_noise, shape)
-    starts = env.starts(key_reset, shape)
-    step_keys = jax.random.split(key_step, shape)
 
-    def step(carry: tuple[Any, Array], drawn: tuple[Array, Any, Array]) -> tuple[tuple[Any, Array], Rollout]:
-        env_state, obs = carry
-        noise, picks, keys = drawn
+    def choose(obs: PyTree[Array], noise: Array) -> Array:
         normalized = normalizer.normalize(state.normalizer, obs, config.normalize_observations)
         output = _policy(state.params, config, env, normalized)
-        action = distribution.sample(output, state.params.log_std, noise)
-        after = env.step(keys, env_state, action, env.fresh(starts.pool, picks))
-        done = after.terminated | after.truncated
-        return (after.state, after.obs), Rollout(obs, after.next_obs, action, after.reward, after.terminated, done)
+        return distribution.sample(output, state.params.log_std, noise)
 
-    (env_state, obs), rollout = jax.lax.scan(step, (state.env_state, state.obs), (noise, starts.picks, step_keys))
+    noise = distribution.noise(key_noise, shape)
+    env_state, obs, rollout = on_policy.collect(
+        env, state.env_state, state.obs, key_reset, key_step, noise, choose, shape
+    )
     return state._replace(env_state=env_state, obs=obs), rollout
 
 
 def _samples(state: PPOState, config: PPOConfig, env: VectorEnv, rollout: Rollout) -> Samples:
     """Return the advantages, value targets and old log probabilities of a rollout."""
     distribution = distributions.for_env(env)
-    flat = _flat(rollout)
+    flat = on_policy.flat(rollout)
     obs, next_obs = (
         normalizer.normalize(state.normalizer, x, config.normalize_observations) for x in (flat.obs, flat.next_obs)
     )
@@ -277,11 +257,6 @@ def _samples(state: PPOState, config: PPOConfig, env: VectorEnv, rollout: Rollou
     ).reshape(-1)
     log_prob = distribution.log_prob(_policy(state.params, config, env, obs), state.params.log_std, flat.action)
     return Samples(obs, flat.action, log_prob, value, advantage, target=advantage + value)
-
-
-def _flat(rollout: PyTree[Array]) -> PyTree[Array]:
-    """Return arrays `(time, env, ...)` as `(batch, ...)`."""
-    return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), rollout)
 
 
 def gae(
@@ -319,32 +294,18 @@ def _update(
     learning_rate: Float[Array, ""],
 ) -> tuple[Params, optax.OptState, metrics.Totals]:
     """Make `num_epochs` passes over the samples, each in a new random order."""
-    num_samples = samples.advantage.shape[0]
-    size = canonical(config).minibatch_size
-    num_minibatches = num_samples // size
     of_rollout = {"explained_variance": _explained_variance(samples)}
 
-    def minibatch(carry: _Carry, chosen: Samples) -> tuple[_Carry, None]:
+    def update(carry: _Carry, minibatch: Samples) -> _Carry:
         params, opt_state, totals = carry
-        grads, of_update = jax.grad(_loss, has_aux=True)(params, config, env, chosen)
+        grads, of_update = jax.grad(_loss, has_aux=True)(params, config, env, minibatch)
         norm = optimizer.norm(grads)
         clipped = optimizer.clip(grads, norm, config.max_grad_norm)
         params, opt_state = optimizer.descend(params, opt_state, clipped, learning_rate, _ADAM_EPS)
-        return (params, opt_state, metrics.add_update(totals, {**of_update, **of_rollout, "grad_norm": norm})), None
+        return params, opt_state, metrics.add_update(totals, {**of_update, **of_rollout, "grad_norm": norm})
 
-    def epoch(i: Array, carry: _Carry) -> _Carry:
-        if num_minibatches == 1 and size == num_samples:  # the order within a minibatch does not matter
-            return minibatch(carry, samples)[0]
-        order = jax.random.permutation(jax.random.fold_in(key, i), num_samples)
-        indices = order[: num_minibatches * size].reshape(num_minibatches, size)
-        carry, _ = jax.lax.scan(
-            lambda carry, chosen: minibatch(carry, jax.tree.map(lambda x: jnp.take(x, chosen, axis=0), samples)),
-            carry,
-            indices,
-        )
-        return carry
-
-    return jax.lax.fori_loop(0, config.num_epochs, epoch, (state.params, state.opt_state, totals))
+    carry, size = (state.params, state.opt_state, totals), canonical(config).minibatch_size
+    return on_policy.passes(update, carry, samples, key, config.num_epochs, size)
 
 
 def _explained_variance(samples: Samples) -> Float[Array, ""]:
@@ -397,11 +358,6 @@ def _standardized(advantage: Float[Array, " batch"], active: Bool[Array, ""] | b
         return advantage
     standard = (advantage - jnp.mean(advantage)) / (jnp.std(advantage) + 1e-8)
     return jnp.where(active, standard, advantage)
-
-
-def _remaining(env_steps: Int[Array, ""], anneal_steps: Int[Array, ""] | int) -> Float[Array, ""]:
-    """Return the fraction of annealing that is left; 1 if there is none."""
-    return jnp.where(anneal_steps > 0, jnp.maximum(1.0 - env_steps / jnp.maximum(anneal_steps, 1), 0.0), 1.0)
 
 
 def _policy(params: Params, config: PPOConfig, env: VectorEnv, obs: PyTree[Array]) -> Float[Array, "action batch"]:

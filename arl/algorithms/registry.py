@@ -1,7 +1,7 @@
 """The algorithms by name. Adding one is its module and one row here."""
 
 import importlib
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import jax
 import optax
@@ -15,12 +15,14 @@ ALGORITHMS: dict[str, str] = {
     "ppo": "arl.algorithms.ppo",
     "dqn": "arl.algorithms.dqn",
     "sac": "arl.algorithms.sac",
+    "pqn": "arl.algorithms.pqn",
 }
 
 AgentConfig = Any  # an instance of the algorithm's `Config`
 AgentState = Any  # a pytree: all that training goes on from, but the key
 
 
+@runtime_checkable
 class Algorithm(Protocol):
     """An algorithm as pure functions over explicit state: a module with these names.
 

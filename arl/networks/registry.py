@@ -3,7 +3,7 @@
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -22,6 +22,7 @@ AUTO = {"auto": "", "auto_layer_norm": "_layer_norm"}
 _BATCH = 3  # of the inputs that a network is checked with
 
 
+@runtime_checkable
 class Network(Protocol):
     """An `init`/`apply` pair, as `flax.linen` modules are.
 

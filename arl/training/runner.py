@@ -16,7 +16,7 @@ import itertools
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -61,15 +61,24 @@ class Agent:
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """One config to train under one seed, evaluated each time `points` env steps are reached.
+    """A config to train under a seed.
 
-    `parent`: go on from this agent instead of from scratch; `points` lie beyond it.
+    Attributes:
+        config: the algorithm's complete config.
+        seed: the seed that all random numbers come from.
+        points: env steps at which it is evaluated; they lie beyond the parent's.
+        parent: the agent to go on from instead of from scratch.
+        env_params: params of the env that differ from its defaults.
     """
 
     config: Any
     seed: int
     points: tuple[int, ...]
     parent: Agent | None = None
+    env_params: Mapping[str, float] = dataclasses.field(default_factory=dict)
+
+
+EnvParams = dict[str, Any]  # by name, arrays with an entry per lane
 
 
 class Point(NamedTuple):
@@ -226,9 +235,10 @@ class Runner:
         """Refuse a run that can't be trained.
 
         Raises:
-            InputError: its config is not for this env or can't learn, a block of such runs does not fit in memory, or its
-                points do not allow one iteration.
+            InputError: its config or its env params are not for this env or can't learn, a block of such runs does not fit
+                in memory, or its points do not allow one iteration.
         """
+        self.env.check_params(run.env_params)
         self.algorithm.check(run.config, self.env)
         self._check_memory(run.config)
         if self._iterations(run)[-1] <= 0:
@@ -249,7 +259,8 @@ class Runner:
         return self._bytes[key]
 
     def _group(self, run: Run) -> tuple[Any, ...]:
-        return (*configs.batch_key(run.config), self._iterations(run), _start(run), run.parent is None)
+        params = tuple(sorted(run.env_params))
+        return (*configs.batch_key(run.config), params, self._iterations(run), _start(run), run.parent is None)
 
     def _iterations(self, run: Run) -> tuple[int, ...]:
         """Iterations of this run up to each point: the most that keep within its env steps."""
@@ -275,18 +286,20 @@ class Runner:
         lanes = _padded(rows, self.rows, self.width)
         first = runs[rows[0][0]]
         config = configs.stack([[runs[i].config for i in row] for row in lanes])
+        params = self._stacked_params([[runs[i].env_params for i in row] for row in lanes])
         keys = _run_keys([runs[row[0]].seed for row in lanes])
-        init, segment = self._program(first.config, config, keys, device)
+        init, segment = self._program(first.config, config, params, keys, device)
         num_lanes = sum(map(len, rows))
         unit, start, done = self.algorithm.iteration_steps(first.config), _start(first), 0
 
         started = time.perf_counter()
-        states = _stack_agents(runs, lanes) if first.parent else init(config, keys)
+        states = _stack_agents(runs, lanes) if first.parent else init(config, params, keys)
         env_steps, points = [], []
         for iterations in self._iterations(first):
             if stop.is_set():
                 raise InterruptedError
-            states, point = segment(states, config, keys, np.int32(start + done * unit), np.int32(iterations - done))
+            counts = np.int32(start + done * unit), np.int32(iterations - done)
+            states, point = segment(states, config, params, keys, *counts)
             points.append(jax.device_get(point))
             env_steps.append(start + iterations * unit)
             self.report.add(env_steps=(iterations - done) * unit * num_lanes)
@@ -303,56 +316,68 @@ class Runner:
         ]
 
     def _program(
-        self, example: Any, config: Any, keys: Any, device: jax.Device
+        self, example: Any, config: Any, params: EnvParams, keys: "RunKeys", device: jax.Device
     ) -> tuple[Callable[..., Any], Callable[..., Any]]:
         """The compiled `init` and `segment` for this structure; compiled at its first use."""
-        key = (configs.structure(example), device)
+        key = (configs.structure(example), tuple(sorted(params)), device)
         with self._locks[key]:
             if key not in self._programs:
                 started = time.perf_counter()
-                self._programs[key] = self._compile(example, config, keys)
+                self._programs[key] = self._compile(example, config, params, keys)
                 self.report.add(programs=1, compile_seconds=time.perf_counter() - started)
         return self._programs[key]
 
-    def _compile(self, example: Any, config: Any, keys: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    def _compile(
+        self, example: Any, config: Any, params: EnvParams, keys: "RunKeys"
+    ) -> tuple[Callable[..., Any], Callable[..., Any]]:
         axes, options = configs.lane_axes(example), backend.compiler_options()
-        segment = jax.vmap(self._segment_run, in_axes=(0, axes, None, None, None))
-        segment = jax.vmap(segment, in_axes=(0, axes, 0, None, None))
-        lowered = jax.jit(self._init_rows, compiler_options=options).lower(config, keys)
+        segment = jax.vmap(self._segment_run, in_axes=(0, axes, 0, None, None, None))
+        segment = jax.vmap(segment, in_axes=(0, axes, 0, 0, None, None))
+        lowered = jax.jit(self._init_rows, compiler_options=options).lower(config, params, keys)
         jitted = jax.jit(segment, donate_argnums=0, compiler_options=options)
         zero = np.int32(0)
-        return lowered.compile(), jitted.lower(lowered.out_info, config, keys, zero, zero).compile()
+        return lowered.compile(), jitted.lower(lowered.out_info, config, params, keys, zero, zero).compile()
 
-    def _init_rows(self, config: Any, keys: "RunKeys") -> Any:
+    def _stacked_params(self, params: Sequence[Sequence[Mapping[str, float]]]) -> EnvParams:
+        """Return env params `[seed][config]` of the same names as arrays `(seed, config)`."""
+        defaults = self.env.param_defaults if params[0][0] else {}
+        dtypes = {bool: np.bool_, int: np.int32, float: np.float32}
+        return {
+            name: np.array([[lane[name] for lane in row] for row in params], dtypes[type(defaults[name])])
+            for name in params[0][0]
+        }
+
+    def _init_rows(self, config: Any, params: EnvParams, keys: "RunKeys") -> Any:
         """The untrained agents of a block, one row after the other.
 
         Not under `vmap`: orthogonal weights need QR, whose batched form on CPU waits for threads of the pool that runs
         it, and may wait for ever (jax 0.10.2).
         """
         axes = configs.lane_axes(config)
-        init_lanes = jax.vmap(self._init_run, in_axes=(axes, None), axis_size=self.width)
+        init_lanes = jax.vmap(self._init_run, in_axes=(axes, 0, None), axis_size=self.width)
 
         def init_row(row: Array) -> Any:
-            lanes = jax.tree.map(lambda x: x[row] if x.ndim else x, config)
-            return init_lanes(lanes, jax.tree.map(lambda key: key[row], keys))
+            lanes, lane_params = jax.tree.map(lambda x: x[row] if x.ndim else x, (config, params))
+            return init_lanes(lanes, lane_params, jax.tree.map(lambda key: key[row], keys))
 
         return jax.lax.map(init_row, jnp.arange(self.rows))
 
-    def _init_run(self, config: Any, keys: "RunKeys") -> Any:
-        return self.algorithm.init(keys.init, config, self.env)
+    def _init_run(self, config: Any, params: EnvParams, keys: "RunKeys") -> Any:
+        return self.algorithm.init(keys.init, config, self.env.with_params(params))
 
     def _segment_run(
-        self, state: Any, config: Any, keys: "RunKeys", env_steps: Array, num_iterations: Array
+        self, state: Any, config: Any, params: EnvParams, keys: "RunKeys", env_steps: Array, num_iterations: Array
     ) -> tuple[Any, Point]:
-        """One run's stretch of training and the evaluation at its end."""
-        state, metrics = self.algorithm.train(state, config, self.env, keys.train, env_steps, num_iterations)
+        """Train a run for a stretch, and evaluate it at its end."""
+        env = self.env.with_params(params)
+        state, metrics = self.algorithm.train(state, config, env, keys.train, env_steps, num_iterations)
         steps_after = env_steps + num_iterations * self.algorithm.iteration_steps(config)
         key = jax.random.fold_in(keys.evaluate, steps_after)
 
         def policy(obs: Array) -> Array:
-            return self.algorithm.act(state, config, self.env, obs, key, explore=False)
+            return self.algorithm.act(state, config, env, obs, key, explore=False)
 
-        episodes = evaluation.evaluate(self.env, policy, key, self.num_episodes)
+        episodes = evaluation.evaluate(env, policy, key, self.num_episodes)
         return state, Point(
             return_mean=jnp.mean(episodes.episode_return),
             return_std=jnp.std(episodes.episode_return),

@@ -36,6 +36,7 @@ from arl.errors import InputError, first_line, unknown
 from arl.records.store import dumps
 from arl.training import saved_agents
 from arl.training.runner import Agent, Curve, Run, Runner, lane_bytes
+from arl.training.saved_agents import SavedAgent
 from hpo import tasks
 from hpo.autorl import schedules
 from hpo.plans import FIRST_TEST_SEED
@@ -203,7 +204,8 @@ class _Course:
     def _run(self, episode: Episode, config: Mapping[str, Scalar]) -> Run:
         """The next interval's training; before the first, the untrained agent is evaluated."""
         first = (0,) if episode.agent is None else ()
-        return Run(self.full(config), episode.seed, (*first, self.end(episode.interval)), episode.agent)
+        points = (*first, self.end(episode.interval))
+        return Run(self.full(config), episode.seed, points, episode.agent, self.task.env_params(config))
 
     def _error(self, run: Run) -> str | None:
         try:
@@ -284,9 +286,11 @@ class _Course:
         if episode.agent is None:
             return b""
         config, agent = self.algorithm.canonical(self.full(episode.config)), episode.agent
-        return saved_agents.packed(
-            self.task.algorithm_name, self.task.env_name, config, episode.seed, agent.env_steps, agent.state
+        params = self.task.env_params(episode.config)
+        saved = SavedAgent(
+            self.task.algorithm_name, self.task.env_name, config, params, episode.seed, agent.env_steps, agent.state
         )
+        return saved_agents.packed(saved)
 
     def restore(self, path: Path) -> tuple[list[Episode], list[np.random.Generator]]:
         """What `save` wrote.

@@ -14,6 +14,7 @@ from arl.errors import InputError
 from arl.records.store import Store
 from arl.records.sweep import SweepRecord
 from arl.training import saved_agents
+from arl.training.saved_agents import SavedAgent
 from hpo import plans, sweeps, tasks
 from hpo.autorl import schedules
 from hpo.autorl.schedules import Schedule
@@ -132,9 +133,10 @@ def _save_agents(sweep: sweeps.Sweep, objective: Training, directory: Path) -> l
     paths = {seed: directory / f"seed{seed}.agent" for seed in objective.seeds}
     if not (len(sweep.recorded) == len(sweep.finished) and all(path.is_file() for path in paths.values())):
         task, last = objective.task, sweep.asked[max(sweep.asked)]
-        full = task.full(last.config)
+        full, params = task.full(last.config), task.env_params(last.config)
         for seed, agent in objective.agents_of(last.id).items():
-            saved_agents.save(paths[seed], task.algorithm_name, task.env_name, full, seed, agent.env_steps, agent.state)
+            saved = SavedAgent(task.algorithm_name, task.env_name, full, params, seed, agent.env_steps, agent.state)
+            saved_agents.save(paths[seed], saved)
     return list(paths.values())
 
 

@@ -91,7 +91,7 @@ class Training(Objective):
     def _num_structures(self) -> int:
         """How many programs or batches the configs of the space need at most: runs of one are not lanes of another."""
         kinds, space = configs.kinds(self.algorithm.Config), self.task.space
-        apart = (space[name] for name in space if kinds[name] != "traced")
+        apart = (space[name] for name in space if kinds.get(name, "traced") != "traced")
         return math.prod(int(hyperparameter.size) for hyperparameter in apart)
 
     def remember(self, trials: Sequence[Trial]) -> None:
@@ -153,10 +153,11 @@ class Training(Objective):
             yield from of_block
 
     def _run(self, trial: Trial, seed: int) -> Run:
+        params = self.task.env_params(trial.config)
         if trial.parent is None:
-            return Run(self.task.full(trial.config), seed, self.task.points(trial.fidelity))
+            return Run(self.task.full(trial.config), seed, self.task.points(trial.fidelity), env_params=params)
         points = self.task.points(trial.fidelity, self.trials[trial.parent].fidelity)
-        return Run(self.task.full(trial.config), seed, points, self.agents[trial.parent, seed])
+        return Run(self.task.full(trial.config), seed, points, self.agents[trial.parent, seed], params)
 
     def _failure(self, trial: Trial) -> str | None:
         """Why a trial can't be trained, in one line; None if it can."""

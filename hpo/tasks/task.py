@@ -109,7 +109,7 @@ class Task:
             self.algorithm.Config, {name: value for name, value in values.items() if not name.startswith(ENV_PREFIX)}
         )
 
-    def env_params(self, config: Mapping[str, Scalar]) -> dict[str, Scalar]:
+    def env_params(self, config: Mapping[str, Scalar]) -> dict[str, Any]:
         """Return the params of the env that a config of the space sets, fixed ones included, by their names in the env."""
         values = {**self.fixed, **config}
         return {name.removeprefix(ENV_PREFIX): value for name, value in values.items() if name.startswith(ENV_PREFIX)}

@@ -1,0 +1,265 @@
+"""Parallelised Q-network (Gallici et al. 2024, arXiv:2407.04811): Q-learning without replay and target network.
+
+An iteration gathers a rollout of `num_steps` steps in each of `num_envs` envs with epsilon-greedy actions, then makes
+`num_epochs` passes over it in minibatches. With the network's values Q before the update and lambda returns G (see
+`lambda_returns`), the loss is the mean of
+
+    (Q(o, a) - G)^2 / 2                                                                   section 4, algorithm 1
+
+What keeps it stable is LayerNorm in the network (section 3.2).
+"""
+
+import dataclasses
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree
+
+from arl import networks
+from arl.algorithms import metrics, normalizer, on_policy, optimizer, q_learning
+from arl.algorithms.metrics import Metrics
+from arl.algorithms.on_policy import Rollout
+from arl.config import config, shared, static, traced
+from arl.errors import InputError
+from arl.networks import Network, layers
+from envs.vector import VectorEnv
+
+METRICS = ("q_loss", "td_error", "q_value", "exploration_rate", *metrics.COMMON)
+
+
+@config
+class PQNConfig:
+    """Hyperparameters of PQN; the defaults are those of the paper's code for CartPole where it has them.
+
+    `learning_rate`: of RAdam; `anneal_steps`: env steps over which it falls linearly to zero, 0 keeps it constant.
+    `gamma`: discount factor of a step; `td_lambda`: share of the sampled return in a target, see `lambda_returns`.
+    `initial_epsilon`, `final_epsilon`: probabilities of a random action; `exploration_fraction`: the share of
+    `schedule_steps`, the env steps of a full run, over which epsilon falls from one to the other.
+    `reward_scale`: factor of rewards; `max_grad_norm`: longer gradients are scaled down to it.
+    `num_epochs`: passes over a rollout; `minibatch_size`: transitions of an update, at most the rollout; if it does not
+    divide the rollout, each epoch leaves out a random rest.
+    `num_steps`: steps of each env in a rollout; `num_envs`: envs stepped side by side.
+    `network`: a name of `arl.networks` or `module:Class`; `hidden_size`, `num_layers`, `activation`: of its hidden layers.
+    """
+
+    learning_rate: float = traced(1e-4, low=0.0)
+    anneal_steps: int = traced(0, low=0)
+    gamma: float = traced(0.99, low=0.0, high=1.0)
+    td_lambda: float = traced(0.95, low=0.0, high=1.0)
+    initial_epsilon: float = traced(1.0, low=0.0, high=1.0)
+    final_epsilon: float = traced(0.05, low=0.0, high=1.0)
+    exploration_fraction: float = traced(0.2, low=0.0, high=1.0)
+    reward_scale: float = traced(0.1, low=0.0)
+    max_grad_norm: float = traced(10.0, low=0.0)
+    normalize_observations: bool = traced(False)
+    schedule_steps: int = traced(100_000, low=1)
+    num_epochs: int = shared(4, low=1)
+    minibatch_size: int = static(128, low=1)
+    num_steps: int = static(64, low=1)
+    num_envs: int = static(32, low=1)
+    network: str = static("auto_layer_norm")
+    hidden_size: int = static(128, low=1)
+    num_layers: int = static(2, low=1)
+    activation: str = static("relu", choices=tuple(layers.ACTIVATIONS))
+
+
+Config = PQNConfig
+
+
+class PQNState(NamedTuple):
+    """All that training goes on from, but the key; `obs` are those that the next actions are chosen from."""
+
+    params: Any
+    opt_state: optax.OptState
+    normalizer: normalizer.Normalizer
+    env_state: Any
+    obs: PyTree[Array]
+
+
+class Samples(NamedTuple):
+    """What the loss needs of each transition, with time and env merged into one batch axis."""
+
+    obs: PyTree[Array]
+    action: Int[Array, " batch"]
+    target: Float[Array, " batch"]
+
+
+_Carry = tuple[Any, optax.OptState, metrics.Totals]
+
+
+def iteration_steps(config: PQNConfig) -> int:
+    """Return the env steps of one iteration, the unit in which training can stop."""
+    return config.num_envs * config.num_steps
+
+
+def check(config: PQNConfig, env: VectorEnv) -> None:
+    """Refuse an env that it can't drive, and a network that does not fit.
+
+    Raises:
+        InputError: real-valued actions, or a network that does not fit.
+    """
+    if not env.discrete:
+        raise InputError("pqn must have an env with discrete actions, got real-valued ones")
+    networks.check(config.network, env.obs_spec, env.action_size)
+
+
+def canonical(config: PQNConfig) -> PQNConfig:
+    """Return the config that trains the same with the smallest values: a minibatch holds at most the whole rollout."""
+    return dataclasses.replace(config, minibatch_size=min(config.minibatch_size, iteration_steps(config)))
+
+
+def init(key: PRNGKeyArray, config: PQNConfig, env: VectorEnv) -> PQNState:
+    """Return an untrained agent at the start of its episodes."""
+    key_network, key_reset = jax.random.split(key)
+    params = _network(config, env).init(key_network, networks.blank(env.obs_spec))
+    obs, env_state = env.reset(key_reset, (config.num_envs,))
+    return PQNState(params, optimizer.init(params), normalizer.init(env.obs_spec), env_state, obs)
+
+
+def _network(config: PQNConfig, env: VectorEnv) -> Network:
+    """Return the network that maps observations to the values of all actions."""
+    return networks.make(
+        config.network,
+        env.obs_spec,
+        env.action_size,
+        hidden_size=config.hidden_size,
+        num_layers=config.num_layers,
+        activation=config.activation,
+    )
+
+
+def train(
+    state: PQNState,
+    config: PQNConfig,
+    env: VectorEnv,
+    key: PRNGKeyArray,
+    env_steps: Int[Array, ""],
+    num_iterations: Int[Array, ""],
+) -> tuple[PQNState, Metrics]:
+    """Train for `num_iterations` iterations an agent that has seen `env_steps` env steps, see `on_policy.iterate`."""
+
+    def iteration(
+        state: PQNState, totals: metrics.Totals, key: PRNGKeyArray, env_steps: Array
+    ) -> tuple[PQNState, metrics.Totals]:
+        return _iteration(state, totals, config, env, key, env_steps)
+
+    return on_policy.iterate(iteration, state, key, env_steps, num_iterations, iteration_steps(config), METRICS)
+
+
+def act(
+    state: PQNState,
+    config: PQNConfig,
+    env: VectorEnv,
+    obs: PyTree[Array],
+    key: PRNGKeyArray,
+    explore: bool,
+) -> Int[Array, " env"]:
+    """Return actions for observations `(env, ...)`: the best; random with probability `final_epsilon` if `explore`."""
+    q_values = _q_values(state, config, env, obs)
+    if not explore:
+        return jnp.argmax(q_values, axis=0)
+    return q_learning.epsilon_greedy(q_values, jax.random.uniform(key, (2, q_values.shape[1])), config.final_epsilon)
+
+
+def _iteration(
+    state: PQNState,
+    totals: metrics.Totals,
+    config: PQNConfig,
+    env: VectorEnv,
+    key: PRNGKeyArray,
+    env_steps: Int[Array, ""],
+) -> tuple[PQNState, metrics.Totals]:
+    key_rollout, key_update = jax.random.split(key)
+    epsilon = q_learning.linear_epsilon(
+        env_steps, config.initial_epsilon, config.final_epsilon, config.exploration_fraction * config.schedule_steps
+    )
+    state, rollout = _collect(state, config, env, key_rollout, epsilon)
+    samples = _samples(state, config, env, rollout)
+    learning_rate = config.learning_rate * on_policy.remaining(env_steps, config.anneal_steps)
+    totals = metrics.add_steps(totals, rollout.reward, rollout.done)
+
+    def update(carry: _Carry, minibatch: Samples) -> _Carry:
+        params, opt_state, totals = carry
+        grads, of_update = jax.grad(_loss, has_aux=True)(params, config, env, minibatch)
+        norm = optimizer.norm(grads)
+        clipped = optimizer.clip(grads, norm, config.max_grad_norm)
+        params, opt_state = optimizer.descend(params, opt_state, clipped, learning_rate, rectified=True)
+        of_update = {**of_update, "exploration_rate": epsilon, "grad_norm": norm}
+        return params, opt_state, metrics.add_update(totals, of_update)
+
+    carry, size = (state.params, state.opt_state, totals), canonical(config).minibatch_size
+    params, opt_state, totals = on_policy.passes(update, carry, samples, key_update, config.num_epochs, size)
+    seen = normalizer.update(state.normalizer, on_policy.flat(rollout.obs))
+    return state._replace(params=params, opt_state=opt_state, normalizer=seen), totals
+
+
+def _collect(
+    state: PQNState, config: PQNConfig, env: VectorEnv, key: PRNGKeyArray, epsilon: Float[Array, ""]
+) -> tuple[PQNState, Rollout]:
+    key_noise, key_reset, key_step = jax.random.split(key, 3)
+    shape = (config.num_steps, config.num_envs)
+    uniform = jax.random.uniform(key_noise, (config.num_steps, 2, config.num_envs))
+
+    def choose(obs: PyTree[Array], uniform: Array) -> Array:
+        return q_learning.epsilon_greedy(_q_values(state, config, env, obs), uniform, epsilon)
+
+    env_state, obs, rollout = on_policy.collect(
+        env, state.env_state, state.obs, key_reset, key_step, uniform, choose, shape
+    )
+    return state._replace(env_state=env_state, obs=obs), rollout
+
+
+def _samples(state: PQNState, config: PQNConfig, env: VectorEnv, rollout: Rollout) -> Samples:
+    """Return the normalised observations of a rollout, its actions, and their targets by the current network."""
+    flat = on_policy.flat(rollout)
+    next_value = jnp.max(_q_values(state, config, env, flat.next_obs), axis=0).reshape(rollout.reward.shape)
+    target = lambda_returns(
+        config.reward_scale * rollout.reward,
+        next_value,
+        rollout.terminated,
+        rollout.done,
+        config.gamma,
+        config.td_lambda,
+    )
+    obs = normalizer.normalize(state.normalizer, flat.obs, config.normalize_observations)
+    return Samples(obs, flat.action, target.reshape(-1))
+
+
+def lambda_returns(
+    reward: Float[Array, "time *env"],
+    next_value: Float[Array, "time *env"],
+    terminated: Bool[Array, "time *env"],
+    done: Bool[Array, "time *env"],
+    gamma: Float[Array, ""] | float,
+    td_lambda: Float[Array, ""] | float,
+) -> Float[Array, "time *env"]:
+    """Return G_t = r_t + gamma ((1 - lambda) V(o_{t+1}) + lambda G_{t+1}) (Gallici et al. 2024, section 4).
+
+    `next_value` is that of the observation a step led to, before any reset: it is left out where the episode terminated,
+    and stands alone where it was truncated and at the end of the rollout.
+    """
+    goes_on = ~done & (jnp.arange(reward.shape[0]) < reward.shape[0] - 1).reshape(-1, *[1] * (reward.ndim - 1))
+
+    def backward(later: Array, step: tuple[Array, ...]) -> tuple[Array, Array]:
+        reward, next_value, terminated, goes_on = step
+        following = jnp.where(goes_on, (1.0 - td_lambda) * next_value + td_lambda * later, next_value)
+        target = reward + gamma * jnp.where(terminated, 0.0, following)
+        return target, target
+
+    steps = (reward, next_value, terminated, goes_on)
+    return jax.lax.scan(backward, jnp.zeros_like(reward[0]), steps, reverse=True)[1]
+
+
+def _loss(params: Any, config: PQNConfig, env: VectorEnv, samples: Samples) -> tuple[Float[Array, ""], Metrics]:
+    value = q_learning.chosen(_network(config, env).apply(params, samples.obs).T, samples.action)
+    error = value - samples.target
+    q_loss = jnp.mean(0.5 * jnp.square(error))
+    return q_loss, {"q_loss": q_loss, "td_error": jnp.mean(jnp.abs(error)), "q_value": jnp.mean(value)}
+
+
+def _q_values(state: PQNState, config: PQNConfig, env: VectorEnv, obs: PyTree[Array]) -> Float[Array, "action batch"]:
+    """Return the values of all actions for observations `(batch, ...)` as the env gives them."""
+    obs = normalizer.normalize(state.normalizer, obs, config.normalize_observations)
+    return _network(config, env).apply(state.params, obs).T

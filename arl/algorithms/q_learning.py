@@ -1,0 +1,27 @@
+"""What DQN and PQN share: epsilon-greedy actions, and values of the actions taken."""
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+
+def linear_epsilon(
+    env_steps: Int[Array, ""], initial: Array | float, final: Array | float, falling_steps: Array | float
+) -> Float[Array, ""]:
+    """Return the exploration rate, which falls linearly from `initial` to `final` over `falling_steps` env steps."""
+    fallen = jnp.minimum(env_steps / jnp.maximum(falling_steps, 1.0), 1.0)
+    return initial + fallen * (final - initial)
+
+
+def epsilon_greedy(
+    q_values: Float[Array, "action env"], uniform: Float[Array, "two env"], epsilon: Array | float
+) -> Int[Array, " env"]:
+    """Return the best action, or a random one with probability epsilon; the uniform numbers decide whether, and which."""
+    num_actions = q_values.shape[0]
+    random = jnp.minimum((uniform[1] * num_actions).astype(jnp.int32), num_actions - 1)
+    return jnp.where(uniform[0] < epsilon, random, jnp.argmax(q_values, axis=0))
+
+
+def chosen(q_values: Float[Array, "action batch"], action: Int[Array, " batch"]) -> Float[Array, " batch"]:
+    """Return the values of the actions taken."""
+    is_chosen = jnp.arange(q_values.shape[0])[:, None] == action
+    return jnp.sum(jnp.where(is_chosen, q_values, 0.0), axis=0)

@@ -1,0 +1,69 @@
+"""Tasks and spaces of PQN.
+
+The reference dataset has no PQN: the `published` settings and what they tune are those of the paper's code; the defaults of
+the full spaces solve the task on ten seeds (`arl train TASK --seeds 10`).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ConfigSpace import Categorical, ConfigurationSpace, Float, Integer
+
+from arl.scalars import Scalar
+from hpo.tasks import common
+from hpo.tasks.settings import EnvSettings
+
+SETTINGS: dict[str, EnvSettings] = {
+    "CartPole-v1": EnvSettings(
+        published_fidelity=100_000,
+        full_fidelity=100_000,
+        full={},
+    ),
+    "Acrobot-v1": EnvSettings(
+        published_fidelity=500_000,
+        full_fidelity=500_000,
+        full={},
+    ),
+}
+
+PUBLISHED: dict[str, Scalar] = {}
+
+
+def published_space(family: str) -> ConfigurationSpace:
+    """Return the eight hyperparameters that the paper's experiments vary or that its users tune first."""
+    return ConfigurationSpace(
+        name="pqn-published",
+        space=[
+            Float("learning_rate", (1e-6, 0.1), default=1e-3, log=True),
+            Float("td_lambda", (0.0, 1.0), default=0.95),
+            Float("final_epsilon", (0.001, 0.2), default=0.05),
+            Float("exploration_fraction", (0.005, 0.5), default=0.2),
+            Float("reward_scale", (0.01, 1.0), default=0.1, log=True),
+            Float("max_grad_norm", (0.1, 10.0), default=10.0, log=True),
+            Integer("num_epochs", (1, 8), default=4),
+            Categorical("minibatch_size", [64, 128, 256, 512], default=128),
+        ],
+    )
+
+
+def full_space(default: Mapping[str, Any], fidelity: int) -> ConfigurationSpace:
+    """Return every hyperparameter of PQN, with a task's own defaults; annealing, if any, is over a full run."""
+    return ConfigurationSpace(
+        name="pqn-full",
+        space=[
+            Float("learning_rate", (1e-6, 0.1), default=default["learning_rate"], log=True),
+            Categorical("anneal_steps", [0, fidelity], default=fidelity if default["anneal_steps"] else 0),
+            Float("gamma", (0.8, 1.0), default=default["gamma"]),
+            Float("td_lambda", (0.0, 1.0), default=default["td_lambda"]),
+            Float("initial_epsilon", (0.5, 1.0), default=default["initial_epsilon"]),
+            Float("final_epsilon", (0.001, 0.2), default=default["final_epsilon"]),
+            Float("exploration_fraction", (0.005, 0.5), default=default["exploration_fraction"]),
+            Float("reward_scale", (0.01, 10.0), default=default["reward_scale"], log=True),
+            Float("max_grad_norm", (0.1, 10.0), default=default["max_grad_norm"], log=True),
+            Integer("num_epochs", (1, 8), default=default["num_epochs"]),
+            Categorical("minibatch_size", [32, 64, 128, 256, 512, 1024], default=default["minibatch_size"]),
+            Categorical("num_steps", [1, 4, 16, 32, 64, 128], default=default["num_steps"]),
+            Categorical("num_envs", [4, 8, 16, 32, 64], default=default["num_envs"]),
+            *common.of_networks(default),
+        ],
+    )
