@@ -31,7 +31,7 @@ METRICS = ("q_loss", "td_error", "q_value", "exploration_rate", *metrics.COMMON)
 
 @config
 class PQNConfig:
-    """Hyperparameters of PQN; the defaults are those of the paper's code for CartPole where it has them.
+    """Hyperparameters of PQN; the defaults learn CartPole in 100,000 env steps.
 
     `learning_rate`: of RAdam; `anneal_steps`: env steps over which it falls linearly to zero, 0 keeps it constant.
     `gamma`: discount factor of a step; `td_lambda`: share of the sampled return in a target, see `lambda_returns`.
@@ -44,7 +44,7 @@ class PQNConfig:
     `network`: a name of `arl.networks` or `module:Class`; `hidden_size`, `num_layers`, `activation`: of its hidden layers.
     """
 
-    learning_rate: float = traced(1e-4, low=0.0)
+    learning_rate: float = traced(3e-4, low=0.0)
     anneal_steps: int = traced(0, low=0)
     gamma: float = traced(0.99, low=0.0, high=1.0)
     td_lambda: float = traced(0.95, low=0.0, high=1.0)
@@ -56,9 +56,9 @@ class PQNConfig:
     normalize_observations: bool = traced(False)
     schedule_steps: int = traced(100_000, low=1)
     num_epochs: int = shared(4, low=1)
-    minibatch_size: int = static(128, low=1)
-    num_steps: int = static(64, low=1)
-    num_envs: int = static(32, low=1)
+    minibatch_size: int = static(64, low=1)
+    num_steps: int = static(16, low=1)
+    num_envs: int = static(8, low=1)
     network: str = static("auto_layer_norm")
     hidden_size: int = static(128, low=1)
     num_layers: int = static(2, low=1)

@@ -1,53 +1,62 @@
 """Tasks and spaces of PQN.
 
-The reference dataset has no PQN: the `published` settings and what they tune are those of the paper's code; the defaults of
-the full spaces solve the task on ten seeds (`arl train TASK --seeds 10`).
+The reference dataset has no PQN; its `published` space tunes what the paper's experiments vary. The defaults solve the task
+on ten seeds (`arl train TASK --seeds 10`).
 """
 
 from collections.abc import Mapping
-from typing import Any
-
-from ConfigSpace import Categorical, ConfigurationSpace, Float, Integer
+from typing import TYPE_CHECKING, Any
 
 from arl.scalars import Scalar
 from hpo.tasks import common
 from hpo.tasks.settings import EnvSettings
 
+if TYPE_CHECKING:
+    from ConfigSpace import ConfigurationSpace
+
 SETTINGS: dict[str, EnvSettings] = {
     "CartPole-v1": EnvSettings(
         published_fidelity=100_000,
+        published={"anneal_steps": 100_000},
         full_fidelity=100_000,
-        full={},
+        full={"anneal_steps": 100_000},
     ),
     "Acrobot-v1": EnvSettings(
-        published_fidelity=500_000,
-        full_fidelity=500_000,
-        full={},
+        published_fidelity=200_000,
+        published={"anneal_steps": 200_000, "num_steps": 32},
+        full_fidelity=200_000,
+        full={"anneal_steps": 200_000, "num_steps": 32},
     ),
 }
 
 PUBLISHED: dict[str, Scalar] = {}
 
+NUM_HYPERPARAMETERS = {"published": 8, "full": 18}
 
-def published_space(family: str) -> ConfigurationSpace:
+
+def published_space(family: str) -> "ConfigurationSpace":
     """Return the eight hyperparameters that the paper's experiments vary or that its users tune first."""
+    from ConfigSpace import Categorical, ConfigurationSpace, Float, Integer
+
     return ConfigurationSpace(
         name="pqn-published",
         space=[
-            Float("learning_rate", (1e-6, 0.1), default=1e-3, log=True),
+            Float("learning_rate", (1e-6, 0.1), default=3e-4, log=True),
             Float("td_lambda", (0.0, 1.0), default=0.95),
             Float("final_epsilon", (0.001, 0.2), default=0.05),
             Float("exploration_fraction", (0.005, 0.5), default=0.2),
             Float("reward_scale", (0.01, 1.0), default=0.1, log=True),
             Float("max_grad_norm", (0.1, 10.0), default=10.0, log=True),
             Integer("num_epochs", (1, 8), default=4),
-            Categorical("minibatch_size", [64, 128, 256, 512], default=128),
+            Categorical("minibatch_size", [32, 64, 128, 256], default=64),
         ],
     )
 
 
-def full_space(default: Mapping[str, Any], fidelity: int) -> ConfigurationSpace:
+def full_space(default: Mapping[str, Any], fidelity: int) -> "ConfigurationSpace":
     """Return every hyperparameter of PQN, with a task's own defaults; annealing, if any, is over a full run."""
+    from ConfigSpace import Categorical, ConfigurationSpace, Float, Integer
+
     return ConfigurationSpace(
         name="pqn-full",
         space=[

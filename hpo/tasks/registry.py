@@ -24,7 +24,12 @@ if TYPE_CHECKING:
 
 PRESETS = ("published", "full")
 
-MODULES: dict[str, str] = {"ppo": "hpo.tasks.ppo", "dqn": "hpo.tasks.dqn", "sac": "hpo.tasks.sac", "pqn": "hpo.tasks.pqn"}
+MODULES: dict[str, str] = {
+    "ppo": "hpo.tasks.ppo",
+    "dqn": "hpo.tasks.dqn",
+    "sac": "hpo.tasks.sac",
+    "pqn": "hpo.tasks.pqn",
+}
 
 
 class AlgorithmTasks(Protocol):
