@@ -104,7 +104,7 @@ def test_inactive_hyperparameters_are_absent(name, preset):
 
 
 def test_published_settings():
-    assert tasks.names() == [*PUBLISHED, *PUBLISHED_OFF_POLICY]
+    assert tasks.names() == [*PUBLISHED, *PUBLISHED_OFF_POLICY, "pqn/CartPole-v1", "pqn/Acrobot-v1"]
     for name, settings in PUBLISHED.items():
         task = tasks.get(name)
         fixed = ("num_envs", "num_steps", "num_epochs", "normalize_observations")
@@ -128,7 +128,7 @@ def test_published_space(name):
 
 @pytest.mark.parametrize("name", [*PUBLISHED, *PUBLISHED_OFF_POLICY, "ppo/ProbeChoice", "sac/ProbeMatching"])
 def test_a_space_and_what_is_fixed_make_a_whole_config(name):
-    hyperparameters = set(config.kinds(algorithms.get(name.split("/")[0]).config))
+    hyperparameters = set(config.kinds(algorithms.get(name.split("/")[0]).Config))
     for preset in tasks.PRESETS:
         task = tasks.get(name, preset)
         assert set(task.space) | set(task.fixed) == hyperparameters
@@ -138,8 +138,8 @@ def test_a_space_and_what_is_fixed_make_a_whole_config(name):
 def test_full_spaces_tune_all_and_hold_the_published_ones():
     for name in tasks.names():
         full, published = tasks.get(name, "full").space, tasks.get(name).space
-        kinds = config.kinds(algorithms.get(name.split("/")[0]).config)
-        assert set(full) == set(kinds) - {"schedule_steps", "max_buffer_size"}
+        kinds = config.kinds(algorithms.get(name.split("/")[0]).Config)
+        assert set(full) == set(kinds) - {"schedule_steps", "max_buffer_size", "network", "critic_hidden_size"}
         for key in published:
             if isinstance(full[key], CategoricalHyperparameter):
                 assert set(published[key].choices) <= set(full[key].choices)

@@ -31,7 +31,7 @@ SETTINGS: dict[str, EnvSettings] = {
 
 PUBLISHED: dict[str, Scalar] = {}
 
-NUM_HYPERPARAMETERS = {"published": 8, "full": 18}
+NUM_HYPERPARAMETERS = {"published": 8, "full": 17}
 
 
 def published_space(family: str) -> "ConfigurationSpace":

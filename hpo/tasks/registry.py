@@ -3,7 +3,8 @@
 Each task has two space presets:
 
 - `published`: the hyperparameters that the reference dataset tunes, with its ranges; all others fixed to its settings.
-- `full`: every hyperparameter, with defaults that solve the task.
+- `full`: every hyperparameter but the choice of a network and a width of its own for the critic, with defaults that solve
+  the task.
 """
 
 import importlib
