@@ -73,17 +73,7 @@ class Env(Protocol):
         ...
 
 
-MEMBERS = (
-    "params",
-    "episode_limit",
-    "return_range",
-    "dear_reset",
-    "num_actions",
-    "action_low",
-    "action_high",
-    "reset",
-    "step",
-)
+MEMBERS = tuple(name for name in vars(Env) if not name.startswith("_"))
 
 
 def fixed_params(env: Env) -> Mapping[str, str]:

@@ -363,6 +363,10 @@ def test_environment_of_the_users_that_lacks_something_is_refused(class_name, na
     [
         ("nowhere.py:Env", "FileNotFoundError: no file 'nowhere.py'"),
         ("no_such_module:Env", "ModuleNotFoundError"),
+        (
+            "envs.mazes.small:Maze",
+            "the package 'envs' of arl hides a folder of that name, give 'envs/mazes/small.py:Maze'",
+        ),
         (":Env", "must be given as"),
         ("module:", "must be given as"),
     ],
