@@ -35,6 +35,8 @@ GOOD = """
     scores: pd.DataFrame = landscape.query("score > 480", top=3)
     record: hpo.SweepRecord = hpo.load_sweep("first", store="results/store.sqlite")
     best: float = hpo.objective("table", landscape)([hpo.Trial(0, landscape.config(7), 100_000)])[0].score
+    swept: hpo.SweepRecord = hpo.sweep("ppo/CartPole-v1", tuner="random", trials=64, seeds=4, score=["final", "auc"])
+    summary: pd.DataFrame = hpo.compare(["sobol", Mine], ["ppo/CartPole-v1"], repeats=5, budget=16).summary
     task: hpo.Task = hpo.task("ppo/CartPole-v1", fidelity=1000)
     tuner: hpo.Tuner = Mine(task.space, task.fidelity)
 """
@@ -42,6 +44,10 @@ GOOD = """
 WRONG = """
     import hpo, landscapes
     hpo.sweeep("ppo/CartPole-v1")  # has no attribute "sweeep"
+    hpo.sweep("ppo/CartPole-v1", trails=8)  # Unexpected keyword argument "trails"
+    hpo.sweep("ppo/CartPole-v1", trials="8")  # incompatible type "str"; expected "int | None"
+    hpo.compare(["sobol"], ["ppo/CartPole-v1"], repeat=5)  # Unexpected keyword argument "repeat"
+    hpo.objective("table", landscpe="ppo/CartPole-v1")  # Unexpected keyword argument "landscpe"
     hpo.Trial(0, {}, fidelty=100)  # Unexpected keyword argument "fidelty"
     hpo.Trial("0", {}, 100)  # incompatible type "str"; expected "int"
     hpo.task("ppo/CartPole-v1", prset="full")  # Unexpected keyword argument "prset"
