@@ -129,7 +129,7 @@ def _check_grows(
             raise InputError(f"directory {directory!r} holds a landscape with other settings: choose another --out")
         if seeds < len(before.seeds):
             raise InputError(f"seeds must be at least the {len(before.seeds)} that {directory} holds, got {seeds}")
-        num_configs[directory] = before.metadata["num_configs"] - 1
+        num_configs[directory] = before.num_configs - 1
     for place, num in num_configs.items():
         if configs < num:
             raise InputError(f"configs must be at least the {num} that {place} holds of this landscape, got {configs}")
@@ -151,7 +151,7 @@ def _restore(store: Store, name: str, task: Task, seed: int, configs: int, writt
     if landscape is None or (name in store and store.trials(name)):
         return
     trials = [Trial(i, config, task.fidelity) for i, config in enumerate(landscape.plain_configs[: configs + 1])]
-    made_with = landscape.metadata["provenance"]
+    made_with = landscape.provenance
     exact = tabular.Exact(task, [seed], len(trials), landscape)
     records = [_as_trained(record, {**made_with, **landscape.metadata["lanes"]}) for record in exact.evaluate(trials)]
     plan = plans.plan(task, DefaultThenSobol, trials=len(trials), seeds=[seed], batch=BATCH)

@@ -185,7 +185,7 @@ def _of_landscape(name: str) -> _Source:
     records = {record.trial: record for record in table.evaluate(trials)}
     best = max(records.values(), key=lambda trial: trial.score)
     task = tasks.of_record(landscape.settings, landscape.metadata["space"])
-    return _Source(task, records, best.trial, landscape.metadata["provenance"], lanes)
+    return _Source(task, records, best.trial, landscape.provenance, lanes)
 
 
 def _train(

@@ -24,6 +24,7 @@ from landscapes import caveats, file_format
 if TYPE_CHECKING:
     from ConfigSpace import ConfigurationSpace
 
+LICENCE = "cc-by-4.0"
 PACKAGED = Path(__file__).parent / "data"
 _CURVE_KEYS = ("config", "seed", "point")
 _CURVE_VALUES = ("env_steps", "return_mean", "return_std", "episode_length_mean")
@@ -58,9 +59,34 @@ class Landscape:
         return self.metadata.get("name") or label(self.task, self.settings.preset)
 
     @property
+    def provenance(self) -> Mapping[str, Any]:
+        """Versions and device that the runs were made with, or title, address and licence of what was imported."""
+        return self.metadata["provenance"]
+
+    @property
+    def licence(self) -> str:
+        """The licence of its data, in SPDX's words."""
+        return self.provenance["licence"] if self.source else LICENCE
+
+    @property
+    def num_configs(self) -> int:
+        """How many configs it holds."""
+        return self.metadata["num_configs"]
+
+    @property
+    def num_runs(self) -> int:
+        """How many runs it holds: every config under every seed."""
+        return self.num_configs * len(self.seeds)
+
+    @property
+    def num_by_status(self) -> Mapping[str, int]:
+        """How many runs ended in each status: `completed`, `diverged`, `failed`, `missing`."""
+        return self.metadata["status"]
+
+    @property
     def source(self) -> str | None:
         """The dataset it was imported from; None for one that was made here."""
-        return self.metadata["provenance"].get("source")
+        return self.provenance.get("source")
 
     @property
     def has_default(self) -> bool:
@@ -70,10 +96,9 @@ class Landscape:
     @property
     def made_with(self) -> str:
         """Version and device, or the dataset that it was imported from."""
-        provenance = self.metadata["provenance"]
         if self.source:
             return f"imported from {self.source}"
-        return f"arl {provenance.get('arl')}, {provenance.get('device')}"
+        return f"arl {self.provenance.get('arl')}, {self.provenance.get('device')}"
 
     @property
     def ships(self) -> bool:
@@ -153,7 +178,7 @@ class Landscape:
         return [spaces.from_row(self.space, row) for row in self.configs.to_dict(orient="records")]
 
     def __repr__(self) -> str:
-        return f"<Landscape {self.name}: {self.metadata['num_configs']} configs x {len(self.seeds)} seeds>"
+        return f"<Landscape {self.name}: {self.num_configs} configs x {len(self.seeds)} seeds>"
 
     @cached_property
     def runs(self) -> pd.DataFrame:

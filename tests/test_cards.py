@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from test_dataset import records, written  # noqa: F401
 
-from landscapes import cards, dataset, surrogate
+from landscapes import cards, columns, croissant, dataset, surrogate
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def test_the_card(landscape, monkeypatch):
         "| device | cpu |",
     ):
         assert text in card
-    for name in cards.TABLES:
+    for name in columns.ROWS:
         for column in pq.read_schema(landscape.directory / f"{name}.parquet").names:
             assert f"| `{column}` |" in card.partition(f"### {name}.parquet")[2]
 
@@ -68,7 +68,7 @@ def test_cards_are_the_same_when_made_again_and_not_under_checksum(landscape):
 
 
 def test_croissant_names_every_file_and_column(landscape):
-    known = cards.croissant(landscape)
+    known = croissant.metadata(landscape)
     assert {file["@id"]: file["sha256"] for file in known["distribution"]} == landscape.metadata["files"]
     for table in known["recordSet"]:
         fields = [field["source"] for field in table["field"]]
@@ -115,5 +115,5 @@ def test_the_front_matter_is_yaml(landscape):
     cards.write(landscape)
     front = yaml.safe_load((landscape.directory / "README.md").read_text().split("---\n")[1])
     assert front["license"] == "cc-by-4.0"
-    assert [config["config_name"] for config in front["configs"]] == list(cards.TABLES)
+    assert [config["config_name"] for config in front["configs"]] == list(columns.ROWS)
     assert json.loads((landscape.directory / "croissant.json").read_text())["name"] == "dqn-CartPole-v1"

@@ -85,7 +85,7 @@ def test_every_point_has_a_row(landscape):
     assert curves[curves.duplicated(["config", "seed", "point"])].empty
     assert int(curves.return_mean.isna().sum()) == 6 + TASK.num_points
     assert landscape.runs.status.value_counts().to_dict() == {"completed": 34, "diverged": 1, "failed": 1}
-    assert landscape.metadata["status"] == {"completed": 34, "diverged": 1, "failed": 1}
+    assert landscape.num_by_status == {"completed": 34, "diverged": 1, "failed": 1}
 
 
 def test_configs_come_back_as_they_were(landscape):

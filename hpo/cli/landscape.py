@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from landscapes.dataset import Landscape
 
+_STATUSES_OF_IMPORTS = ("completed", "diverged", "missing")
+
 app = typer.Typer(no_args_is_help=True, help="Landscapes: scores of every config, seed and fidelity of a task.")
 
 NameArgument = Annotated[
@@ -37,11 +39,11 @@ def list_(as_json: JsonOption = False) -> None:
     rows = [
         {
             "landscape": name,
-            "configs": landscape.metadata["num_configs"],
+            "configs": landscape.num_configs,
             "seeds": len(landscape.seeds),
             "points": landscape.settings.num_points,
             "env steps": landscape.settings.fidelity,
-            **{status: landscape.metadata["status"].get(status, 0) for status in ("diverged", "failed", "missing")},
+            **{status: landscape.num_by_status.get(status, 0) for status in ("diverged", "failed", "missing")},
             "MiB": round(landscape.num_bytes / 2**20, 2),
             "made with": landscape.made_with,
             "from": "the package" if landscape.ships else str(landscape.directory.parent),
@@ -259,13 +261,11 @@ def import_(
 
     imported, left_out = importers.write(form, files, out or catalogue.directories()[0])
     for landscape in imported:
-        about, points = landscape.metadata, landscape.returns.size
-        counts = ", ".join(
-            f"{about['status'].get(status, 0)} {status}" for status in ("completed", "diverged", "missing")
-        )
+        counts = [f"{landscape.num_by_status.get(status, 0)} {status}" for status in _STATUSES_OF_IMPORTS]
+        num_lost = landscape.metadata["points_without_return"]
         print(
-            f"{_size(landscape)}: runs {counts}; "
-            f"{about['points_without_return']} of {points} points without a return: {landscape.directory}"
+            f"{_size(landscape)}: runs {', '.join(counts)}; {num_lost} of {landscape.returns.size} points without a return: "
+            f"{landscape.directory}"
         )
     for reason, count in left_out.items():
         print(f"left out: {count} files of {reason}")
@@ -274,7 +274,7 @@ def import_(
 def _size(landscape: "Landscape") -> str:
     from arl.text import plural
 
-    num_configs, num_seeds = landscape.metadata["num_configs"], len(landscape.seeds)
+    num_configs, num_seeds = landscape.num_configs, len(landscape.seeds)
     return f"{landscape.name}: {plural(num_configs, 'config')} x {plural(num_seeds, 'seed')}"
 
 
