@@ -113,8 +113,8 @@ def plan(
         scores=scores.chosen(score),
         objective=objectives.path(objective),
     )
-    scores.check(settings.scores, settings.task, task.space, len(settings.seeds))
     scores.check_sources(settings.scores, kind.sources)
+    scores.check(settings.scores, settings.task, task.space, len(settings.seeds))
     return Plan(task, settings)
 
 
