@@ -47,8 +47,10 @@ def _check_parents(objective: Objective, name: str, trial: Trial) -> None:
     first, second = objective.fresh(), objective.fresh()
     _records(first, name, [parent])
     second.remember([parent])
-    answers = [_records(each, name, [child]) for each in (first, second)]
-    _require_same(*answers, f"{name}: a trial with a parent that was evaluated and with one that is remembered")
+    evaluated, remembered = _records(first, name, [child]), _records(second, name, [child])
+    _require_same(
+        evaluated, remembered, f"{name}: a trial with a parent that was evaluated and with one that is remembered"
+    )
 
 
 def _check_plain(objective: Objective, name: str) -> None:

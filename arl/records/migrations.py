@@ -20,10 +20,14 @@ MOVED_CLASSES = {
 }
 
 # By algorithm: hyperparameters that were added, each with the value of today that trains as the algorithm did before.
-ADDED_HYPERPARAMETERS: dict[str, dict[str, Scalar]] = {"ppo": {}, "dqn": {}, "sac": {}}
+ADDED_HYPERPARAMETERS: dict[str, dict[str, Scalar]] = {
+    "ppo": {"network": "auto", "critic_hidden_size": 0},
+    "dqn": {"network": "auto"},
+    "sac": {"network": "auto", "critic_hidden_size": 0},
+}
 
 # By algorithm: hyperparameters whose name has changed.
-RENAMED_HYPERPARAMETERS: dict[str, dict[str, str]] = {"ppo": {}, "dqn": {}, "sac": {}}
+RENAMED_HYPERPARAMETERS: dict[str, dict[str, str]] = {"sac": {"target_update_interval": "updates_per_target_update"}}
 
 _OUTCOME = ("error", "source", "config", "filled", "shared")
 
