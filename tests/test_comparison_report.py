@@ -4,20 +4,19 @@ import dataclasses
 import functools
 import re
 
-import plotly.graph_objects as go
 import pytest
 import tiny
-from test_report import Page, figures_of, painted
+from test_report import Page, compiled, drawing_of
 from tiny import Halving
 
 import hpo
 from arl import statistics
-from hpo.reports import comparison_report, pages
+from hpo.reports import comparison_report, pages, theme
 
 
 @pytest.fixture(autouse=True)
-def no_plotly(monkeypatch):
-    monkeypatch.setattr(comparison_report, "get_plotlyjs", lambda: "const Plotly = null;")
+def no_vega(monkeypatch):
+    monkeypatch.setattr(theme, "javascript", lambda: "const vega = null;")
 
 
 @pytest.fixture(scope="module")
@@ -44,16 +43,17 @@ def make(tmp_path_factory):
 
 
 @pytest.mark.parametrize("settings", [{}, {"num_tasks": 1}, {"repeats": 1}, {"num_tasks": 1, "baselines": False}])
-def test_every_plot_has_a_figure_that_plotly_accepts(make, settings):
+def test_every_plot_has_a_figure_that_vega_lite_accepts(make, settings):
     comparison = make(**settings)
     text = comparison_report.render(comparison)
-    page, figures = Page(text), figures_of(text)
+    page, drawing = Page(text), drawing_of(text)
+    figures = drawing["figures"]
     assert {attrs["data-figure"] for _, attrs in page.tags if "data-figure" in attrs} == set(figures)
-    for figure in figures.values():
-        go.Figure([painted(trace) for trace in figure["data"]], painted(figure["layout"]))
-    colors = set(re.findall(r'"[a-z]*color":"(--[a-z0-9-]+)"', text))
-    assert colors
-    assert all(text.count(f"{name}:") == 2 for name in colors), "once for light, once for dark"
+    for name in figures:
+        compiled(drawing, name)
+    colors = set(re.findall(r'{"expr":"([a-z0-9]+)"}', text))
+    assert "series1" in colors
+    assert all(text.count(f"--{name}:") == 2 for name in colors), "once for light, once for dark"
     assert ("ranks" in figures) == (comparison.ranks.reason is None)
     assert ("improvement" in figures) == ("random" in comparison.tuners)
 
@@ -77,25 +77,39 @@ def test_numbers_of_the_page_are_those_of_the_summary(make):
 
 def test_curves_are_steps_over_the_budget(make):
     comparison = make(num_tasks=1)
-    figure = figures_of(comparison_report.render(comparison))["anytime-score"]
-    line = next(trace for trace in figure["data"] if trace.get("name") == "sobol")
+    drawing = drawing_of(comparison_report.render(comparison))
+    rows = [row for row in drawing["tables"]["anytime"] if row["tuner"] == "sobol"]
     points = [statistics.pooled_iqm(comparison.scores[0][..., i]) for i in range(32)]
-    assert line["y"][::2] == pytest.approx(points, rel=1e-5)
-    assert line["x"][::2] == [4 * (i + 1) / 32 for i in range(32)]
+    assert [row["score"] for row in rows] == pytest.approx(points, rel=1e-5)
+    assert [row["budget"] for row in rows] == [4 * (i + 1) / 32 for i in range(32)]
+    band, line = drawing["figures"]["anytime-score"]["layer"]
+    assert band["mark"]["interpolate"] == line["mark"]["interpolate"] == "step-after"
+    assert [line["encoding"][channel]["field"] for channel in ("x", "y")] == ["budget", "score"]
+
+
+def test_regret_is_one_minus_the_score(make):
+    rows = drawing_of(comparison_report.render(make()))["tables"]["anytime"]
+    assert {row["task"] for row in rows} == {"all tasks", *(f"ppo/<b>Task{i}" for i in range(3))}
+    for row in rows:
+        assert row["regret_score"] == pytest.approx(max(1 - row["score"], 1e-3), abs=1e-5)
+        assert row["regret_high"] <= row["regret_score"] <= row["regret_low"]
 
 
 def test_one_repeat_has_no_intervals(make):
     text = comparison_report.render(make(repeats=1))
-    assert not any("fill" in trace or "error_x" in trace for f in figures_of(text).values() for trace in f["data"])
+    drawing = drawing_of(text)
+    assert [layer["mark"]["type"] for layer in drawing["figures"]["anytime-score"]["layer"]] == ["line"]
+    assert all(row["low"] is None for row in drawing["tables"]["summary"])
+    assert {"filter": "isValid(datum.low)"} in drawing["figures"]["final"]["layer"][0]["transform"]
     assert "One repeat gives no interval" in Page(text).visible()
 
 
 def test_the_checklist_says_what_is_not_so(make):
     comparison = make()
-    known = {item: (good, how) for good, item, how in comparison_report.checklist(comparison)}
-    assert known["Tuning and test seeds are apart"] == (True, "0, 1 / 1000, 1001")
-    assert known["At least 10 tuner seeds"] == (False, "3: 0 to 2")
-    assert known["All tuners finished"][0]
+    checks = {item: (good, how) for good, item, how in comparison_report.checklist(comparison)}
+    assert checks["Tuning and test seeds are apart"] == (True, "0, 1 / 1000, 1001")
+    assert checks["At least 10 tuner seeds"] == (False, "3: 0 to 2")
+    assert checks["All tuners finished"][0]
     broken = dataclasses.replace(comparison, broken={"x": "sweep 'x-0': tuner 'x' failed in ask"})
     assert "x is left out" in [how for _, _, how in comparison_report.checklist(broken)]
     assert "tuner 'x' failed in ask" in Page(comparison_report.render(broken)).visible()

@@ -9,12 +9,14 @@ import sys
 from types import SimpleNamespace
 
 import pandas as pd
-import plotly.graph_objects as go
 import pytest
 import tiny
+import vl_convert
+from browser import Browser
 
 from arl.records.sweep import SweepRecord
-from hpo.reports import pages, sweep_report
+from arl.text import duration
+from hpo.reports import pages, sweep_figures, sweep_report, theme
 
 POINTS = 4
 HYPERPARAMETERS = ["learning_rate", "activation", "normalize", "target_kl"]
@@ -126,27 +128,33 @@ class Page(html.parser.HTMLParser):
         return " ".join(text for tag, text in self.texts if text and tag not in ("script", "style"))
 
 
-def figures_of(text):
-    """The figures of a page; raises where they are not strict JSON."""
-    found = re.search(r'<script id="figures" type="application/json">(.*?)</script>', text, flags=re.DOTALL)
+def drawing_of(text):
+    """The figures of a page and their tables; raises where they are not strict JSON."""
+    found = re.search(r'<script id="drawing" type="application/json">(.*?)</script>', text, flags=re.DOTALL)
     return json.loads(found.group(1), parse_constant=pytest.fail)
 
 
-def trace(figure, name):
-    return next(trace for trace in figure["data"] if trace.get("name") == name)
+def trials_of(text, outcome=None):
+    """Rows of the trials that the figures draw, by their number."""
+    rows = sorted(drawing_of(text)["tables"]["trials"], key=lambda row: row["trial"])
+    return [row for row in rows if outcome is None or row["outcome"].startswith(outcome)]
 
 
-def painted(value, key=""):
-    """What the page does before it draws: names of colours become colours."""
-    if isinstance(value, dict):
-        return {name: painted(item, name) for name, item in value.items()}
-    return "#123456" if key.endswith("color") and str(value).startswith("--") else value
+def compiled(drawing, name):
+    """The Vega specification of a figure; raises where Vega-Lite does not accept it."""
+    figure = {**drawing["figures"][name], "datasets": drawing["tables"]}
+    return vl_convert.vegalite_to_vega(theme.themed(figure))
+
+
+def encodings(figure):
+    """The encoding of each layer."""
+    return [layer["encoding"] for layer in figure["layer"]]
 
 
 @pytest.fixture(autouse=True)
-def no_plotly(monkeypatch):
-    """Five megabytes of plotly.js would slow down every test that parses a page."""
-    monkeypatch.setattr(sweep_report, "get_plotlyjs", lambda: "const Plotly = null;")
+def no_vega(monkeypatch):
+    """A megabyte of Vega would slow down every test that parses a page."""
+    monkeypatch.setattr(theme, "javascript", lambda: "const vega = null;")
 
 
 @pytest.fixture
@@ -166,20 +174,21 @@ def text():
     ],
     ids=["plain", "one trial", "all diverged", "one seed", "bare", "negative scores"],
 )
-def test_every_plot_has_a_figure_that_plotly_accepts(record):
+def test_every_plot_has_a_figure_that_vega_lite_accepts(record):
     page_text = sweep_report.render(record)
-    page, figures = Page(page_text), figures_of(page_text)
+    page, drawing = Page(page_text), drawing_of(page_text)
     wanted = {attrs["data-figure"] for _, attrs in page.tags if "data-figure" in attrs}
-    assert wanted == set(figures)
+    assert wanted == set(drawing["figures"])
     assert {"incumbent", "curves"} | {f"panel-{index}" for index in range(4)} <= page.ids()
-    for figure in figures.values():
-        go.Figure([painted(trace) for trace in figure["data"]], painted(figure["layout"]))
+    for name in drawing["figures"]:
+        compiled(drawing, name)
 
 
 def test_colors_of_figures_are_defined_in_the_page(text):
-    names = set(re.findall(r'"[a-z]*color":"(--[a-z0-9-]+)"', text))
-    assert names
-    assert all(text.count(f"{name}:") == 2 for name in names), "once for light, once for dark"
+    names = set(re.findall(r'{"expr":"([a-z0-9]+)"}', text))
+    assert {"accent", "series1"} <= names
+    assert all(text.count(f"--{name}:") == 2 for name in names), "once for light, once for dark"
+    assert all(name in drawing_of(text)["colors"][ground] for name in names for ground in ("light", "dark"))
 
 
 def test_page_fetches_nothing(text):
@@ -188,11 +197,19 @@ def test_page_fetches_nothing(text):
     assert "default-src 'none'" in text
 
 
-def test_plotly_is_inlined_once(monkeypatch):
+def test_vega_is_inlined_once_and_kept(monkeypatch, tmp_path):
     monkeypatch.undo()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    theme.javascript.cache_clear()
     text = sweep_report.render(make_record((1.0,)))
-    assert text.count("* plotly.js v") == 1
-    assert text.count("</script>") == 3, "plotly.js itself must not end its element"
+    assert "vegaEmbed" in text
+    assert text.count("</script>") == 3, "Vega itself must not end its element"
+    (kept,) = (tmp_path / "arl").iterdir()
+    assert kept.read_text(encoding="utf-8") in text
+    kept.write_text("kept")
+    theme.javascript.cache_clear()
+    assert theme.javascript() == "kept"
+    theme.javascript.cache_clear()
 
 
 def test_names_are_text_and_never_markup():
@@ -212,9 +229,9 @@ def test_names_are_text_and_never_markup():
     assert (page.count("img"), page.count("script")) == (0, 3)
     assert ("h1", nasty) in page.texts
     assert ("td", nasty) in page.texts
-    panel = figures_of(text)["panel-0"]
-    labels = panel["layout"]["xaxis"]["ticktext"] + [text for trace in panel["data"] for text in trace["text"]]
-    assert all("<img" not in label and "&lt;" in label for label in labels)
+    drawing = drawing_of(text)
+    assert drawing["tables"]["trials"][0]["text0"] == nasty, "Vega draws text, and its tooltips escape it"
+    compiled(drawing, "panel-0")
 
 
 def test_header_gives_the_key_figures(text):
@@ -241,11 +258,16 @@ def test_config_of_the_incumbent_is_given_exactly():
 def test_incumbent_line_follows_the_order_of_finishing():
     record = make_record((10.0, None, 30.0, 20.0))
     record.trials.loc[0, "finished_at"] = "2026-01-02T00:00:00+00:00"
-    figures = figures_of(sweep_report.render(record))
-    over_trials, over_steps = figures["incumbent-trials"], figures["incumbent-env-steps"]
-    assert trace(over_trials, "incumbent")["y"] == [None, 30.0, 30.0, 30.0]
-    assert trace(over_trials, "incumbent")["x"] == [1, 2, 3, 4]
-    assert trace(over_steps, "incumbent")["x"] == [800, 1600, 2400, 3200]
+    text = sweep_report.render(record)
+    rows = sorted(trials_of(text), key=lambda row: row["finished"])
+    assert [row["best"] for row in rows] == [None, 30.0, 30.0, 30.0]
+    assert [row["finished"] for row in rows] == [1, 2, 3, 4]
+    assert [row["env_steps"] for row in rows] == [800, 1600, 2400, 3200]
+    figures = drawing_of(text)["figures"]
+    for name, field in (("incumbent-trials", "finished"), ("incumbent-env-steps", "env_steps")):
+        line, points = figures[name]["layer"]
+        assert line["mark"]["interpolate"] == "step-after"
+        assert [layer["encoding"]["x"]["field"] for layer in (line, points)] == [field, field]
 
 
 def test_incumbent_is_of_the_highest_fidelity_so_far():
@@ -253,7 +275,7 @@ def test_incumbent_is_of_the_highest_fidelity_so_far():
     record.trials["fidelity"] = [100, 400, 100, 400]
     record.incumbent = {"trial": 3, "score": 30.0, "score_std": 0.5, "config": {}}
     text = sweep_report.render(record)
-    assert trace(figures_of(text)["incumbent-trials"], "incumbent")["y"] == [50.0, 20.0, 20.0, 30.0]
+    assert [row["best"] for row in trials_of(text)] == [50.0, 20.0, 20.0, 30.0]
     assert re.findall(r'data-group="(.*?)"', text) == ["trial-3", "trial-1", "trial-2", "trial-0"]
 
 
@@ -266,10 +288,10 @@ def test_sweep_that_has_only_begun_has_a_page():
 
 
 def test_diverged_trials_stand_at_the_worst_return():
-    record = make_record((-70.0, None), return_range=(-500.0, -60.0))
-    figure = figures_of(sweep_report.render(record))["incumbent-trials"]
-    assert trace(figure, "diverged")["y"] == [-500.0]
-    assert figure["layout"]["yaxis"]["range"][0] < -500.0
+    text = sweep_report.render(make_record((-70.0, None), return_range=(-500.0, -60.0)))
+    assert [row["score"] for row in trials_of(text, "diverged")] == [-500.0]
+    for encoding in encodings(drawing_of(text)["figures"]["incumbent-trials"]):
+        assert encoding["y"]["scale"]["domain"][0] < -500.0
 
 
 def test_failed_trials_have_no_curve():
@@ -277,7 +299,7 @@ def test_failed_trials_have_no_curve():
     record.trials["status"] = ["completed", "failed", "completed"]
     record.curves = record.curves[record.curves["trial"] != 1]
     text = sweep_report.render(record)
-    assert trace(figures_of(text)["incumbent-trials"], "failed")["x"] == [2.0]
+    assert [row["finished"] for row in trials_of(text, "failed")] == [2]
     assert "other trial" not in Page(text).visible()
 
 
@@ -288,73 +310,83 @@ def test_all_failed_shows_no_incumbent(columns):
     record.curves = record.curves[:0] if columns == "all" else pd.DataFrame(columns=list(record.curves)[:7])
     text = sweep_report.render(record)
     assert "No incumbent" in Page(text).visible()
-    assert trace(figures_of(text)["incumbent-trials"], "failed")["y"] == [0.0, 0.0]
+    assert [row["score"] for row in trials_of(text, "failed")] == [0.0, 0.0]
 
 
 def test_all_diverged_shows_no_incumbent():
     text = sweep_report.render(make_record((None, None)))
     assert "No incumbent" in Page(text).visible()
     assert "no trial completed" in text
-    assert trace(figures_of(text)["incumbent-trials"], "incumbent")["y"] == [None, None]
+    assert [row["best"] for row in trials_of(text)] == [None, None]
 
 
 def test_curve_band_reaches_from_the_lowest_to_the_highest_seed():
-    figure = figures_of(sweep_report.render(make_record((40.0,), seeds=(0, 1, 5))))["curves"]
-    band, mean = figure["data"]
-    assert mean["y"] == [12.0, 22.0, 32.0, 42.0]
-    assert band["y"] == [15.0, 25.0, 35.0, 45.0, 40.0, 30.0, 20.0, 10.0]
-    assert band["x"] == [100, 200, 300, 400, 400, 300, 200, 100]
+    drawing = drawing_of(sweep_report.render(make_record((40.0,), seeds=(0, 1, 5))))
+    rows = drawing["tables"]["curves"]
+    assert [row["env_steps"] for row in rows] == [100, 200, 300, 400]
+    assert [row["mean"] for row in rows] == [12.0, 22.0, 32.0, 42.0]
+    assert [row["low"] for row in rows] == [10.0, 20.0, 30.0, 40.0]
+    assert [row["high"] for row in rows] == [15.0, 25.0, 35.0, 45.0]
+    *_, band, mean = encodings(drawing["figures"]["curves"])
+    assert (band["y"]["field"], band["y2"]["field"], mean["y"]["field"]) == ("low", "high", "mean")
 
 
 def test_one_seed_has_neither_band_nor_spread():
     text = sweep_report.render(make_record((10.0, 20.0), seeds=(3,)))
-    assert not any("fill" in trace for trace in figures_of(text)["curves"]["data"])
+    drawing = drawing_of(text)
+    assert all(row["low"] == row["high"] for row in drawing["tables"]["curves"])
+    band = drawing["figures"]["curves"]["layer"][2]
+    assert {"filter": "datum.high > datum.low"} in band["transform"]
     assert " ± " not in Page(text).visible()
 
 
 def test_mean_ends_where_the_first_seed_diverges():
-    figure = figures_of(sweep_report.render(make_record((None,))))["curves"]
-    assert trace(figure, "other trials")["x"] == [100, 200, None]
-    assert trace(figure, "diverged")["x"] == [200]
+    tables = drawing_of(sweep_report.render(make_record((None,))))["tables"]
+    assert [row["env_steps"] for row in tables["curves"]] == [100, 200]
+    assert [row["env_steps"] for row in tables["ends"]] == [200]
 
 
-def test_hundreds_of_trials_share_one_trace():
-    figure = figures_of(sweep_report.render(make_record([float(score % 90) for score in range(300)], seeds=(0,))))[
-        "curves"
-    ]
-    others = trace(figure, "other trials")
-    assert len(figure["data"]) == 1 + len(sweep_report.CURVE_COLORS)
-    assert len(set(others["customdata"])) == 300 - len(sweep_report.CURVE_COLORS)
-    assert len(others["x"]) == len(others["customdata"]) == (POINTS + 1) * (300 - len(sweep_report.CURVE_COLORS))
+def test_hundreds_of_trials_are_one_group():
+    drawing = drawing_of(sweep_report.render(make_record([float(score % 90) for score in range(300)], seeds=(0,))))
+    rows = drawing["tables"]["curves"]
+    assert {row["group"] for row in rows[: -5 * POINTS]} == {"others"}, "the top trials are drawn last"
+    assert len({row["trial"] for row in rows if row["group"] == "others"}) == 300 - sweep_figures.NUM_TOP
+    assert len({row["group"] for row in rows}) == 1 + sweep_figures.NUM_TOP
 
 
 def test_inactive_hyperparameters_leave_their_panel():
     text = sweep_report.render(make_record((10.0, 30.0, 20.0)))
-    panel = figures_of(text)["panel-3"]
-    assert sorted(x for trace in panel["data"] for x in trace["x"]) == [0.01, 0.03]
+    assert [row["value3"] for row in trials_of(text)] == [0.01, None, 0.03]
+    (layer,) = drawing_of(text)["figures"]["panel-3"]["layer"]
+    assert layer["transform"] == [{"filter": "isValid(datum.value3)"}]
     assert ("span", "1 inactive") in Page(text).texts
 
 
 def test_hyperparameter_inactive_everywhere_has_no_plot():
     record = make_record()
     record.trials["target_kl"] = math.nan
-    page = Page(sweep_report.render(record))
+    text = sweep_report.render(record)
+    page = Page(text)
     assert "panel-3" not in page.ids()
+    assert "panel-3" not in drawing_of(text)["figures"]
     assert ("p", "inactive in every trial") in page.texts
 
 
 def test_hyperparameters_may_be_named_like_what_the_report_computes():
-    record = make_record(hyperparameters=["size", "x", "hover", "drawn"])
-    record.trials[["size", "x", "hover", "drawn"]] = [7, 8, 9, 5]
-    figures = figures_of(sweep_report.render(record))
-    assert [figures[f"panel-{index}"]["layout"]["xaxis"]["tickvals"] for index in range(4)] == [[7], [8], [9], [5]]
+    record = make_record(hyperparameters=["area", "best", "text0", "value0"])
+    record.trials[["area", "best", "text0", "value0"]] = [7, 8, 9, 5]
+    row = trials_of(sweep_report.render(record))[0]
+    assert [row[f"value{index}"] for index in range(4)] == [7, 8, 9, 5]
+    assert (row["area"], row["best"]) != (7, 8)
 
 
 def test_panel_axes_fit_their_hyperparameter(text):
-    figures = figures_of(text)
-    assert figures["panel-0"]["layout"]["xaxis"]["type"] == "log"
-    assert figures["panel-1"]["layout"]["xaxis"]["ticktext"] == ["relu", "tanh"]
-    assert figures["panel-2"]["layout"]["xaxis"]["ticktext"] == ["false", "true"]
+    figures = drawing_of(text)["figures"]
+    axes = [figures[f"panel-{index}"]["layer"][0]["encoding"]["x"] for index in range(3)]
+    assert axes[0]["scale"]["type"] == "log"
+    assert [axis["type"] for axis in axes] == ["quantitative", "nominal", "nominal"]
+    assert {row["value1"] for row in trials_of(text)} == {"relu", "tanh"}
+    assert {row["value2"] for row in trials_of(text)} == {"false", "true"}
 
 
 def test_table_is_ranked_and_carries_raw_sort_keys():
@@ -416,7 +448,7 @@ def test_values_are_short(value, text):
 
 @pytest.mark.parametrize(("seconds", "text"), [(0.0, "0 s"), (42.13, "42.1 s"), (59.97, "60 s"), (3840, "1 h 04 min")])
 def test_durations_name_their_unit(seconds, text):
-    assert pages.duration(seconds).replace("\u00a0", " ") == text
+    assert duration(seconds).replace("\u00a0", " ") == text
 
 
 @pytest.mark.parametrize(
@@ -427,13 +459,46 @@ def test_scores_resolve_a_thousandth_of_the_return_range(worst, best, text):
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "ticks"),
+    ("values", "log", "number_format"),
     [
-        (-5.2, -1.4, [1e-5, 1e-4, 1e-3, 1e-2]),
-        (0.5, 2.2, [5, 10, 20, 50, 100]),
-        (-0.1, 0.8, [1, 2, 5]),
-        (-8, -1, [1e-8, 1e-6, 1e-4, 1e-2]),
+        ([1e-5, 1e-2], True, theme.POWER),
+        ([0.5, 100.0], True, theme.DECIMALS),
+        ([64, 128], True, theme.DECIMALS),
+        ([10_000, 20_000], False, theme.COUNT),
+        ([0.0, 0.5], False, theme.DECIMALS),
+        ([], False, theme.DECIMALS),
     ],
 )
-def test_log_ticks_are_round_and_few(low, high, ticks):
-    assert sweep_report._round_logs(low, high) == pytest.approx(ticks)
+def test_labels_are_powers_where_a_logarithmic_axis_needs_them(values, log, number_format):
+    assert theme.number_format(values, log) == number_format
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    browser = Browser(tmp_path_factory.mktemp("profile"))
+    yield browser
+    browser.close()
+
+
+@pytest.mark.parametrize(("width", "dark"), [(390, True), (1366, False)], ids=["phone, dark", "desktop, light"])
+def test_it_is_drawn_by_a_browser(monkeypatch, browser, tmp_path, width, dark):
+    monkeypatch.undo()
+    nasty = "<img src=x onerror=alert(1)>"
+    record = make_record((10.0, None, 30.0, 20.0), hyperparameters=[*HYPERPARAMETERS, nasty])
+    record.trials[nasty] = nasty
+    browser.open(sweep_report.write_report(record, tmp_path / "report.html"), width=width, dark=dark)
+    browser.wait("views.size === document.querySelectorAll('.plot').length")
+    assert browser.errors == []
+    assert browser.js("document.documentElement.scrollWidth <= innerWidth")
+    assert browser.js("performance.getEntriesByType('resource').length") == 0
+    assert browser.js("document.images.length") == 0
+    assert browser.js("document.querySelector('.plot svg.marks').style.backgroundColor") == (
+        "rgb(20, 23, 26)" if dark else "rgb(255, 255, 255)"
+    )
+    browser.js("document.querySelector('[data-group=\"trial-3\"]').focus()")
+    browser.key("Enter", 13, "\r")
+    assert browser.js("document.activeElement.getAttribute('aria-pressed')") == "false"
+    browser.wait("views.get(document.getElementById('curves')).signal('hidden').length === 1")
+    browser.js("document.querySelector('[data-figure=\"incumbent-env-steps\"]').click()")
+    browser.wait("document.getElementById('incumbent').textContent.includes('env steps, all trials and seeds')")
+    assert browser.errors == []

@@ -1,68 +1,44 @@
 """The report of a comparison: a single HTML file that works offline, made like that of a sweep."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
-from markupsafe import Markup
-from plotly.offline import get_plotlyjs
 
-from arl import statistics
-from arl.text import count, duration, grouped, plural, shortened
+from arl.text import count, duration, grouped, plural
 from hpo.comparisons.results import NUM_POINTS, REFERENCE, Comparison
-from hpo.reports import pages
+from hpo.reports import comparison_figures, pages
 
-# Of the tuners, on light and on dark ground; baselines are grey and differ in their dashes.
-LIGHT = (
-    (0, 103, 166),
-    (217, 130, 0),
-    (0, 137, 107),
-    (180, 70, 140),
-    (196, 60, 30),
-    (110, 90, 200),
-    (60, 165, 215),
-    (130, 105, 30),
-    (95, 150, 40),
-    (90, 60, 60),
-)
-DARK = (
-    (92, 179, 238),
-    (240, 173, 62),
-    (53, 196, 160),
-    (224, 143, 189),
-    (255, 138, 108),
-    (170, 155, 255),
-    (140, 215, 245),
-    (205, 180, 110),
-    (160, 205, 105),
-    (190, 155, 150),
-)
-GREY = ((110, 120, 130), (150, 160, 170))
-BASELINES = {REFERENCE: "solid", f"{REFERENCE}-2x": "dash", "default": "dot"}
-DASHES = ("solid", "dash", "dot", "dashdot")
-LEAST_REGRET = 1e-3
 NUM_SEEDS_ADVISED, NUM_REPEATS_ADVISED = 5, 10
+BORDERS = {"solid": "solid", "dash": "dashed", "dot": "dotted", "dashdot": "dashed"}  # of CSS, for dashes of lines
+
+
+class Check(NamedTuple):
+    """An item of the checklist: whether it is so, what it is, and how it is here."""
+
+    good: bool
+    item: str
+    how: str
 
 
 def write_report(comparison: Comparison, path: Path, command: Sequence[str] = ()) -> Path:
     """Write the report of a comparison to `path`, folders included, and return `path`; `command`: gives the same again."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(render(comparison, command), encoding="utf-8")
-    return path
+    return pages.write(render(comparison, command), path)
 
 
 def render(comparison: Comparison, command: Sequence[str] = ()) -> str:
-    """The report as HTML. One task, one repeat or two tuners only still give every section they can."""
+    """Return the report as HTML. One task, one repeat or two tuners only still give every section they can."""
     settings = comparison.settings
-    return pages.template("comparison.html").render(
+    return pages.render(
+        "comparison.html",
+        comparison_figures.figures(comparison),
+        comparison_figures.tables(comparison),
         name=comparison.name,
         tasks=comparison.tasks,
         num_tuners=len(comparison.tuners),
         subtitle=_subtitle(comparison),
-        colors=_colors(),
         key_figures=_key_figures(comparison),
         broken=list(comparison.broken.values()),
         keys=_keys(comparison),
@@ -72,8 +48,7 @@ def render(comparison: Comparison, command: Sequence[str] = ()) -> str:
         rank_reason=comparison.ranks.reason,
         rank_words=_rank_words(comparison),
         pairs=_pairs(comparison),
-        height=70 + 30 * len(comparison.tuners),
-        figures=_figures(comparison),
+        height=comparison_figures.height(comparison),
         summary=_summary(comparison),
         by_task=_by_task(comparison),
         costs=_costs(comparison),
@@ -83,7 +58,6 @@ def render(comparison: Comparison, command: Sequence[str] = ()) -> str:
         provenance=pages.definitions(comparison.provenance),
         checklist=checklist(comparison),
         command=list(command),
-        plotly_js=Markup(get_plotlyjs()),
     )
 
 
@@ -95,18 +69,18 @@ def _subtitle(comparison: Comparison) -> str:
     return f"budget {settings.budget:g} equivalent full runs · {repeats} · {scores} on {tests}{answered}"
 
 
-def checklist(comparison: Comparison) -> list[tuple[bool, str, str]]:
-    """What a reader needs to believe and repeat the comparison: whether it is so, the item, and how it is here.
+def checklist(comparison: Comparison) -> list[Check]:
+    """Return what a reader needs to believe and repeat the comparison.
 
     After the checklist of Eimer, Lindauer & Raileanu 2023, "Hyperparameters in Reinforcement Learning and How To Tune Them".
     """
-    settings, about = comparison.settings, comparison.provenance
-    commit = about.get("commit")
+    settings, provenance = comparison.settings, comparison.provenance
+    commit = provenance.get("commit")
     seeds, tests = settings.seeds, settings.test_seeds
     left_out = ", ".join(f"{tuner} is left out" for tuner in comparison.broken)
     options = {tuner: settings.tuners.get(tuner) or {} for tuner in comparison.tuners}
     used = "; ".join(f"{tuner} ({pages.inline(given)})" if given else tuner for tuner, given in options.items())
-    return [
+    items: list[tuple[bool, str, str]] = [
         (
             not set(seeds) & set(tests),
             "Tuning and test seeds are apart",
@@ -147,17 +121,26 @@ def checklist(comparison: Comparison) -> list[tuple[bool, str, str]]:
         (True, "Tuners and their options", used),
         (not comparison.broken, "All tuners finished", left_out or "none broke its contract"),
         (True, "Final incumbents", "in the table of this page and in incumbents.parquet"),
-        (bool(commit) and not str(commit).endswith("+"), "Code", _code(about)),
+        (bool(commit) and not str(commit).endswith("+"), "Code", _code(provenance)),
         (True, "Exact environments and tasks", "; ".join(_scale(comparison, task) for task in comparison.tasks)),
-        (True, "Hardware", ", ".join(str(about[key]) for key in ("machine", "backend", "device") if key in about)),
-        (True, "Software", ", ".join(f"{key} {about[key]}" for key in ("arl", "jax", "python") if key in about)),
+        (
+            True,
+            "Hardware",
+            ", ".join(str(provenance[key]) for key in ("machine", "backend", "device") if key in provenance),
+        ),
+        (
+            True,
+            "Software",
+            ", ".join(f"{key} {provenance[key]}" for key in ("arl", "jax", "python") if key in provenance),
+        ),
     ]
+    return [Check(*item) for item in items]
 
 
-def _code(about: dict[str, Any]) -> str:
-    commit = about.get("commit")
+def _code(provenance: Mapping[str, Any]) -> str:
+    commit = provenance.get("commit")
     if not commit:
-        return f"version {about.get('arl', pages.MISSING)}, no commit recorded"
+        return f"version {provenance.get('arl', pages.MISSING)}, no commit recorded"
     changed = " with uncommitted changes" if str(commit).endswith("+") else ""
     return f"commit {str(commit).rstrip('+')[:12]}{changed}"
 
@@ -185,212 +168,18 @@ def _key_figures(comparison: Comparison) -> list[dict[str, str]]:
     ]
 
 
-def _colors() -> dict[str, list[tuple[str, str, str]]]:
-    """Names of custom properties with their colour and that of their band, for light and dark ground."""
-    return {
-        ground: [(f"--tuner-{i}", f"rgb{color}", f"rgba{(*color, alpha)}") for i, color in enumerate([grey, *colors])]
-        for ground, grey, colors, alpha in (("light", GREY[0], LIGHT, 0.11), ("dark", GREY[1], DARK, 0.13))
-    }
-
-
-def _style(comparison: Comparison, tuner: str) -> tuple[str, str]:
-    """The colour and the dashes of a tuner: its own wherever it is drawn."""
-    if tuner in BASELINES:
-        return "--tuner-0", BASELINES[tuner]
-    i = [name for name in comparison.tuners if name not in BASELINES].index(tuner)
-    return f"--tuner-{1 + i % len(LIGHT)}", DASHES[i // len(LIGHT) % len(DASHES)]
-
-
 def _keys(comparison: Comparison) -> list[dict[str, str]]:
-    scores = comparison.summary.set_index("tuner").score
-    border = {"solid": "solid", "dash": "dashed", "dot": "dotted", "dashdot": "dashed"}
+    """Entries of the legend of the tuners; `group` names what an entry shows or hides."""
     return [
         {
-            "label": tuner,
-            "note": f"{scores[tuner]:.3f}",
-            "group": _group(comparison, tuner),
-            "color": _style(comparison, tuner)[0],
-            "border": border[_style(comparison, tuner)[1]],
+            "label": row["tuner"],
+            "note": f"{row['score']:.3f}",
+            "group": comparison_figures.group(comparison, row["tuner"]),
+            "color": comparison_figures.color_name(comparison, row["tuner"]),
+            "border": BORDERS[comparison_figures.dashes(comparison, row["tuner"])],
         }
-        for tuner in comparison.summary.tuner
+        for row in comparison.summary.to_dict("records")
     ]
-
-
-def _group(comparison: Comparison, tuner: str) -> str:
-    return f"tuner-{comparison.tuners.index(tuner)}"
-
-
-def _figures(comparison: Comparison) -> dict[str, dict]:
-    """Every figure by the id of its place in the page."""
-    anytime = comparison.anytime
-    overall = anytime[anytime.task.isna()] if len(comparison.tasks) > 1 else anytime
-    of_tasks = {f"panel-{i}": anytime[anytime.task == task] for i, task in enumerate(comparison.tasks)}
-    figures = {
-        "anytime-score": _anytime_figure(comparison, overall, "normalised test score"),
-        "anytime-regret": _anytime_figure(comparison, overall, "regret, 1 minus score", regret=True),
-        **({name: _panel_figure(comparison, rows) for name, rows in of_tasks.items()} if len(of_tasks) > 1 else {}),
-        "final": _dots_figure(comparison, "score", "low", "high", "normalised test score"),
-        "gap": _dots_figure(comparison, "gap", "gap_low", "gap_high", "tuning minus test score", 0.0),
-    }
-    if REFERENCE in comparison.tuners:
-        names = ("improvement", "improvement_low", "improvement_high")
-        figures["improvement"] = _dots_figure(comparison, *names, f"P(beats {REFERENCE})", 0.5)
-        figures["improvement"]["layout"]["xaxis"]["range"] = [-0.03, 1.03]
-    if comparison.ranks.pairs is not None:
-        figures["ranks"] = _ranks_figure(comparison)
-    return figures
-
-
-def _anytime_figure(comparison: Comparison, rows: pd.DataFrame, title: str, regret: bool = False) -> dict:
-    """Score or regret over equivalent full runs, a line and a band for each tuner."""
-    traces = []
-    for tuner in comparison.tuners:
-        curve = rows[rows.tuner == tuner]
-        values = [[_regret(value) if regret else value for value in curve[key]] for key in ("score", "low", "high")]
-        traces += _curve_traces(comparison, tuner, curve.budget, *values)
-    x_axis = {"title": pages.axis_title("budget, equivalent full runs"), "rangemode": "tozero"}
-    y_axis: dict[str, Any] = {"title": pages.axis_title(title)}
-    if regret:
-        y_axis |= {"type": "log", "exponentformat": "power", "dtick": "D1"}
-        y_axis |= {"tickvals": [1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 0.1, 0.2, 0.5, 1.0]}
-        y_axis |= {"ticktext": ["0.001", "0.002", "0.005", "0.01", "0.02", "0.05", "0.1", "0.2", "0.5", "1"]}
-    return {"data": traces, "layout": pages.layout(x_axis, y_axis)}
-
-
-def _panel_figure(comparison: Comparison, rows: pd.DataFrame) -> dict:
-    figure = _anytime_figure(comparison, rows, "")
-    figure["layout"]["margin"] = {"l": 44, "r": 10, "t": 6, "b": 30}
-    for axis in ("xaxis", "yaxis"):
-        figure["layout"][axis] |= {"nticks": 6, "automargin": False, "title": {"text": ""}}
-    return figure
-
-
-def _regret(score: float) -> float:
-    """One minus the score, but not so low that a logarithmic axis shows nothing else."""
-    return max(1 - score, LEAST_REGRET)
-
-
-def _curve_traces(
-    comparison: Comparison, tuner: str, x: Sequence[float], y: list[float], low: list[float], high: list[float]
-) -> list[dict]:
-    color, dash = _style(comparison, tuner)
-    group = _group(comparison, tuner)
-    known, *values = (pages.numbers(each) for each in _steps(x, y, low, high))
-    band = {
-        "type": "scatter",
-        "legendgroup": group,
-        "mode": "lines",
-        "x": known + known[::-1],
-        "y": values[2] + values[1][::-1],
-        "fill": "toself",
-        "fillcolor": f"{color}-band",
-        "line": {"width": 0, "color": color},
-        "hoverinfo": "skip",
-    }
-    line = {
-        "type": "scatter",
-        "name": pages.escape(tuner),
-        "legendgroup": group,
-        "mode": "lines",
-        "x": known,
-        "y": values[0],
-        "line": {"width": 2, "color": color, "dash": dash},
-        "hovertemplate": f"<b>{pages.escape(tuner)}</b>  %{{y:.3f}}<extra></extra>",
-    }
-    return [band, line] if comparison.settings.repeats > 1 else [line]
-
-
-def _steps(x: Sequence[float], *values: list[float]) -> list[list[float]]:
-    """x and values of step lines: each value holds up to the next x."""
-    xs = [each for each in x for _ in range(2)][1:]
-    return [xs, *([each for each in known for _ in range(2)][:-1] for known in values)]
-
-
-def _dots_figure(
-    comparison: Comparison, value: str, low: str, high: str, title: str, line: float | None = None
-) -> dict:
-    """A point with its interval for each tuner, the best on top; `line`: a value to compare with."""
-    summary = comparison.summary
-    traces = []
-    for i, row in enumerate(summary.to_dict("records")):
-        color, _ = _style(comparison, row["tuner"])
-        trace: dict[str, Any] = {
-            "type": "scatter",
-            "mode": "markers",
-            "x": pages.numbers([row[value]]),
-            "y": [i],
-            "marker": {"size": 9, "color": color},
-            "hovertemplate": f"<b>{pages.escape(row['tuner'])}</b>  %{{x:.3f}}<extra></extra>",
-        }
-        if not pd.isna(row[low]):
-            trace["error_x"] = {
-                "type": "data",
-                "symmetric": False,
-                "array": pages.numbers([row[high] - row[value]]),
-                "arrayminus": pages.numbers([row[value] - row[low]]),
-                "color": color,
-                "thickness": 2,
-                "width": 0,
-            }
-        traces.append(trace)
-    x_axis = {"title": pages.axis_title(title), "nticks": 6, "showgrid": True, "gridcolor": "--grid"}
-    figure: dict[str, Any] = {"data": traces, "layout": pages.layout(x_axis, _tuner_axis(list(summary.tuner)))}
-    if line is not None:
-        figure["data"].insert(0, _upright(line, -0.5, len(summary) - 0.5, "--muted", "dot", 1))
-    return figure
-
-
-def _tuner_axis(tuners: list[str]) -> dict[str, Any]:
-    """Tuners from top to bottom."""
-    return {
-        "tickvals": list(range(len(tuners))),
-        "ticktext": [pages.escape(shortened(name, 18)) for name in tuners],
-        "range": [len(tuners) - 0.5, -0.5],
-        "showgrid": False,
-    }
-
-
-def _upright(x: float, first: float, last: float, color: str, dash: str, width: float) -> dict[str, Any]:
-    """A line, as a trace: colours of shapes would not follow light and dark."""
-    line = {"color": color, "dash": dash, "width": width}
-    return {"type": "scatter", "mode": "lines", "x": [x, x], "y": [first, last], "line": line, "hoverinfo": "skip"}
-
-
-def _ranks_figure(comparison: Comparison) -> dict:
-    """A critical-difference diagram that stands upright: tuners by mean rank, a bar along those that do not differ."""
-    ranks = comparison.ranks
-    order = sorted(range(len(ranks.mean_ranks)), key=lambda i: ranks.mean_ranks[i])
-    names = [comparison.tuners[i] for i in order]
-    dots = [
-        {
-            "type": "scatter",
-            "mode": "markers",
-            "x": [round(ranks.mean_ranks[i], 3)],
-            "y": [place],
-            "marker": {"size": 9, "color": _style(comparison, comparison.tuners[i])[0]},
-            "hovertemplate": f"<b>{pages.escape(comparison.tuners[i])}</b>  %{{x:.2f}}<extra></extra>",
-        }
-        for place, i in enumerate(order)
-    ]
-    bars = [
-        _upright(
-            len(names) + 0.4 + 0.25 * number,
-            order.index(group[0]) - 0.25,
-            order.index(group[-1]) + 0.25,
-            "--ink",
-            "solid",
-            3,
-        )
-        for number, group in enumerate(statistics.groups(ranks.mean_ranks, ranks.pairs or {}))
-    ]
-    x_axis = {
-        "title": pages.axis_title("mean rank over tasks"),
-        "range": [0.7, len(names) + 0.6 + 0.25 * len(bars)],
-        "tickvals": list(range(1, len(names) + 1)),
-        "showgrid": True,
-        "gridcolor": "--grid",
-    }
-    return {"data": [*bars, *dots], "layout": pages.layout(x_axis, _tuner_axis(names))}
 
 
 def _rank_words(comparison: Comparison) -> str:
@@ -404,12 +193,12 @@ def _rank_words(comparison: Comparison) -> str:
 
 def _pairs(comparison: Comparison) -> dict[str, Any] | None:
     """p of each pair of tuners, in the order of the summary."""
-    known, names = comparison.ranks.pairs, list(comparison.summary.tuner)
-    if known is None:
+    pairs, names = comparison.ranks.pairs, list(comparison.summary.tuner)
+    if pairs is None:
         return None
     index = {name: comparison.tuners.index(name) for name in names}
     rows = [
-        [_p(known[min(index[a], index[b]), max(index[a], index[b])]) if a != b else "" for b in names] for a in names
+        [_p(pairs[min(index[a], index[b]), max(index[a], index[b])]) if a != b else "" for b in names] for a in names
     ]
     return _table(["tuner", *names], [[name, *row] for name, row in zip(names, rows, strict=True)])
 
@@ -459,14 +248,14 @@ def _signed(value: float) -> str:
 
 def _by_task(comparison: Comparison) -> dict[str, Any]:
     """Mean and standard deviation over repeats of the final test return, as the env gives it."""
-    known = comparison.by_task.set_index(["task", "tuner"])
+    by_task = comparison.by_task.set_index(["task", "tuner"])
     rows = []
     for tuner in comparison.summary.tuner:
         row = [tuner]
         for task in comparison.tasks:
             write = _score_format(comparison, task)
-            spread = f" ± {write(known.test_std[task, tuner])}" if comparison.settings.repeats > 1 else ""
-            row.append(write(known.test[task, tuner]) + spread)
+            spread = f" ± {write(by_task.test_std[task, tuner])}" if comparison.settings.repeats > 1 else ""
+            row.append(write(by_task.test[task, tuner]) + spread)
         rows.append(row)
     return _table(["tuner", *comparison.tasks], rows)
 
@@ -508,22 +297,22 @@ def _incumbents(comparison: Comparison) -> dict[str, Any]:
     """What every sweep recommends in the end."""
     last = comparison.curves[comparison.curves.point == NUM_POINTS - 1]
     keys = ["task", "tuner", "repeat", "trial"]
-    known = comparison.incumbents.set_index(keys)
+    incumbents = comparison.incumbents.set_index(keys)
     rows = []
     for row in last.dropna(subset="trial").to_dict("records"):
-        found = known.loc[tuple(row[key] for key in keys)]
+        incumbent = incumbents.loc[tuple(row[key] for key in keys)]
         write = _score_format(comparison, row["task"])
-        spread = f" ± {write(found['test_std'])}" if len(comparison.settings.test_seeds) > 1 else ""
-        links = [f"to {grouped(steps)}: {_config(config)}" for steps, config in json.loads(found["config"])]
+        spread = f" ± {write(incumbent['test_std'])}" if len(comparison.settings.test_seeds) > 1 else ""
+        links = [f"to {grouped(steps)}: {_config(config)}" for steps, config in json.loads(incumbent["config"])]
         rows.append(
             [
                 row["task"],
                 row["tuner"],
                 f"{row['repeat']} / {int(row['trial'])}",
-                grouped(found["fidelity"]),
-                write(found["tuning_score"]),
-                f"{write(found['test_score'])}{spread}",
-                _config(json.loads(found["config"])[0][1]) if len(links) == 1 else "; ".join(links),
+                grouped(incumbent["fidelity"]),
+                write(incumbent["tuning_score"]),
+                f"{write(incumbent['test_score'])}{spread}",
+                _config(json.loads(incumbent["config"])[0][1]) if len(links) == 1 else "; ".join(links),
             ]
         )
     columns = ["task", "tuner", "repeat / trial", "env steps", "tuning return", "test return", "config"]
@@ -546,12 +335,12 @@ def _scale(comparison: Comparison, task: str) -> str:
 
 def _space(comparison: Comparison, task: str) -> list[tuple[str, str]]:
     record = next(swept.record for swept in comparison.swept if swept.task == task)
-    return [(known["name"], _values(known)) for known in record.space["hyperparameters"]]
+    return [(spec["name"], _values(spec)) for spec in record.space["hyperparameters"]]
 
 
-def _values(known: dict[str, Any]) -> str:
+def _values(spec: dict[str, Any]) -> str:
     """The values of a hyperparameter, of ConfigSpace's own JSON form."""
-    if "lower" in known:
-        scale = ", log" if known.get("log") else ""
-        return f"{pages.text(known['lower'])} to {pages.text(known['upper'])}{scale} ({known['type']})"
-    return pages.inline(known.get("choices", known.get("sequence", known.get("value", pages.MISSING))))
+    if "lower" in spec:
+        scale = ", log" if spec.get("log") else ""
+        return f"{pages.text(spec['lower'])} to {pages.text(spec['upper'])}{scale} ({spec['type']})"
+    return pages.inline(spec.get("choices", spec.get("sequence", spec.get("value", pages.MISSING))))

@@ -1,32 +1,39 @@
-"""What the reports have in common: how they write numbers, lay out figures and find their template.
+"""What the pages have in common: their templates, how they write values, and what their figures need.
 
-Figures are plain dicts in plotly's schema, drawn by the plotly.js that the page carries. Their colours are names of CSS
-custom properties ("--accent"), which the page replaces by the values in force, so that figures follow light and dark.
-
-Two kinds of text leave a report. What goes to the template is escaped there. What goes into a figure passes `escape`,
-because plotly reads `<b>` and the like in its labels as markup.
+A page is one HTML file that holds its data and its code and fetches nothing. Text goes through the template, which escapes
+it; in figures Vega draws it as text, and its tooltips escape it.
 """
 
 import functools
-import html
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import jinja2
 import pandas as pd
+from markupsafe import Markup
 
 from arl.text import number
+from hpo.reports import theme
 
 TEMPLATES = Path(__file__).parent / "templates"
 MISSING = "\u2013"
 MINUS = "\u2212"
 
+Terms = list[tuple[str, "str | Terms"]]
+
+
+class Cell(TypedDict):
+    """A cell of a table that can be sorted: its text, and its sort key; without a key it comes last either way."""
+
+    text: str
+    key: str | None
+
 
 @functools.cache
 def template(name: str) -> jinja2.Template:
-    """A page of the folder of templates."""
+    """Return a page's template from the folder `templates`."""
     env = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -34,20 +41,52 @@ def template(name: str) -> jinja2.Template:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    env.policies["json.dumps_kwargs"] = {"allow_nan": False, "separators": (",", ":")}
+    env.policies["json.dumps_kwargs"] = {"allow_nan": False, "separators": (",", ":"), "ensure_ascii": False}
     return env.get_template(name)
 
 
-def definitions(mapping: dict[str, Any]) -> list[tuple[str, str | list[tuple[str, str]]]]:
-    """Terms and texts; a dict becomes a list of its own, and what lies deeper is written on one line."""
-    return [(str(key), nested(value) or inline(value)) for key, value in mapping.items()]
+def render(
+    page: str,
+    figures: Mapping[str, theme.Figure],
+    tables: Mapping[str, Sequence[Mapping[str, Any]]],
+    **values: Any,
+) -> str:
+    """Return the page of a template.
+
+    Args:
+        page: name of the template.
+        figures: charts by the id that the template gives their place.
+        tables: data of charts by the name under which they ask for them.
+        values: what else the template shows.
+    """
+    drawing = {
+        "config": theme.config(),
+        "colors": theme.COLORS,
+        "figures": {place: theme.spec(chart) for place, chart in figures.items()},
+        "tables": tables,
+    }
+    return template(page).render(drawing=drawing, colors=theme.COLORS, javascript=Markup(theme.javascript()), **values)
 
 
-def nested(value: Any) -> list[tuple[str, str]]:
+def write(page: str, path: Path) -> Path:
+    """Write a page to `path`, folders included, and return `path`."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(page, encoding="utf-8")
+    return path
+
+
+def definitions(mapping: Mapping[str, Any]) -> Terms:
+    """Return terms and texts; a dict becomes a list of its own, and what lies deeper is written on one line."""
+    return [(str(key), _nested(value) or inline(value)) for key, value in mapping.items()]
+
+
+def _nested(value: Any) -> Terms:
     return [(str(key), inline(item)) for key, item in value.items()] if isinstance(value, dict) else []
 
 
 def inline(value: Any) -> str:
+    """Return a value of any kind on one line."""
     if isinstance(value, dict):
         return ", ".join(f"{key} {inline(item)}" for key, item in value.items()) or MISSING
     if isinstance(value, list | tuple | set | frozenset):
@@ -55,77 +94,38 @@ def inline(value: Any) -> str:
     return text(value)
 
 
-def cell(value: Any, write: Callable) -> dict[str, str | None]:
+def cell(value: Any, write: Callable[[Any], str]) -> Cell:
+    """Return a table's cell, its text as `write` gives it."""
     if missing(value):
         return {"text": MISSING, "key": None}
-    known = plain(value)
-    return {"text": write(known), "key": repr(known) if is_number(known) else str(known).lower()}
-
-
-def layout(x_axis: dict, y_axis: dict) -> dict:
-    axis = {
-        "gridcolor": "--grid",
-        "linecolor": "--rule",
-        "zeroline": False,
-        "exponentformat": "SI",
-        "minexponent": 4,
-        "tickfont": {"size": 11},
-        "automargin": True,
-    }
-    return {
-        "xaxis": {**axis, "showgrid": False, "showline": True, "ticks": "outside", "tickcolor": "--rule", **x_axis},
-        "yaxis": {**axis, **y_axis},
-        "font": {"size": 12, "color": "--muted"},
-        "hoverlabel": {
-            "bgcolor": "--ground",
-            "bordercolor": "--rule",
-            "font": {"color": "--ink", "size": 12},
-            "align": "left",
-        },
-        "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": "--muted", "activecolor": "--ink"},
-        "margin": {"l": 56, "r": 16, "t": 10, "b": 44},
-        "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": "rgba(0,0,0,0)",
-        "hovermode": "closest",
-        "showlegend": False,
-    }
-
-
-def axis_title(text: str) -> dict:
-    return {"text": text, "standoff": 8, "font": {"size": 13}}
-
-
-def padded(low: float, high: float) -> list[float]:
-    margin = 0.05 * (high - low) or 1.0
-    return [float(low - margin), float(high + margin)]
+    value = plain(value)
+    return {"text": write(value), "key": repr(value) if is_number(value) else str(value).lower()}
 
 
 def missing(value: Any) -> bool:
+    """Return whether a value is NaN, None or NA."""
     return not isinstance(value, list | tuple | set | frozenset | dict) and bool(pd.isna(value))
 
 
 def plain(value: Any) -> Any:
-    """A Python value for a numpy scalar, None for any kind of missing."""
+    """Return a Python value for a numpy scalar, None for any kind of missing."""
     if missing(value):
         return None
     return value.item() if hasattr(value, "item") else value
 
 
 def is_number(value: Any) -> bool:
+    """Return whether a Python value is a number; a bool is none."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def is_numeric(values: Iterable[Any]) -> bool:
-    """Whether all values that are present are numbers; True where none is."""
+    """Return whether all values that are present are numbers; True where none is."""
     return all(is_number(plain(value)) for value in values if not missing(value))
 
 
-def numbers(values: Iterable[float]) -> list[float | None]:
-    """Six significant digits, more than a pixel can show and a third of the bytes; None for NaN and infinities."""
-    return [float(f"{value:.6g}") if math.isfinite(value) else None for value in map(float, values)]
-
-
 def text(value: Any) -> str:
+    """Return a scalar as text, numbers as `arl.text.number` writes them."""
     value = plain(value)
     if value is None:
         return MISSING
@@ -135,7 +135,7 @@ def text(value: Any) -> str:
 
 
 def score_format(return_range: tuple[float, float]) -> Callable[[float], str]:
-    """Writes scores with `score_decimals`, so that columns align."""
+    """Return a function that writes scores with `score_decimals`, so that columns align."""
     decimals = score_decimals(return_range)
 
     def score(value: float) -> str:
@@ -145,15 +145,11 @@ def score_format(return_range: tuple[float, float]) -> Callable[[float], str]:
 
 
 def score_decimals(return_range: tuple[float, float]) -> int:
-    """As many decimals as show a thousandth of the return range."""
+    """Return as many decimals as show a thousandth of the return range, between one and eight."""
     span = abs(return_range[1] - return_range[0]) or 1.0
     return min(max(2 - math.floor(math.log10(span)), 1), 8)
 
 
 def clock(moment: str) -> str:
-    """An ISO time to the second, without its zone and with a space for the T."""
+    """Return an ISO time to the second, without its zone and with a space for the T."""
     return str(moment)[:19].replace("T", " ")
-
-
-def escape(text: str) -> str:
-    return html.escape(text, quote=False)

@@ -1,0 +1,196 @@
+"""The figures of a comparison of tuners: score over budget, final scores with their intervals, mean ranks.
+
+A tuner has one colour and one kind of dashes wherever it is drawn; baselines are grey.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import altair as alt
+import pandas as pd
+
+from arl import statistics
+from hpo.comparisons.results import REFERENCE, Comparison
+from hpo.reports import theme
+from hpo.reports.theme import Figure
+
+ANYTIME, SUMMARY, RANKS, BARS = "anytime", "summary", "ranks", "bars"
+OVERALL = "all tasks"
+LEAST_REGRET = 1e-3  # so that a logarithmic axis shows more than the last bit
+DASHES = {"solid": [1, 0], "dash": [7, 4], "dot": [2, 3], "dashdot": [7, 3, 2, 3]}
+BASELINES = {REFERENCE: "solid", f"{REFERENCE}-2x": "dash", "default": "dot"}
+ROW_HEIGHT, FRAME_HEIGHT, LABEL_WIDTH = 30, 70, 130  # px
+
+Rows = list[dict[str, Any]]
+
+
+def tables(comparison: Comparison) -> dict[str, Rows]:
+    """Return the data of all figures by name."""
+    anytime = comparison.anytime.assign(task=comparison.anytime.task.fillna(OVERALL))
+    regret = {f"regret_{name}": _regret(anytime[name]) for name in ("score", "low", "high")}
+    groups = anytime.tuner.map(lambda tuner: group(comparison, tuner))
+    columns = ["task", "tuner", "group", "budget", "score", "low", "high", *regret]
+    names = ["tuner", "score", "low", "high", "gap", "gap_low", "gap_high"]
+    names += ["improvement", "improvement_low", "improvement_high"]
+    return {
+        ANYTIME: theme.records(anytime.assign(**regret, group=groups)[columns]),
+        SUMMARY: theme.records(comparison.summary[names]),
+        RANKS: theme.records(_ranks(comparison)),
+        BARS: theme.records(_bars(comparison)),
+    }
+
+
+def figures(comparison: Comparison) -> dict[str, Figure]:
+    """Return every figure by the id of its place on the page."""
+    several = len(comparison.tasks) > 1
+    overall = OVERALL if several else comparison.tasks[0]
+    of_tasks: dict[str, Figure] = {
+        f"panel-{i}": _anytime(comparison, task, "score", None) for i, task in enumerate(comparison.tasks)
+    }
+    charts: dict[str, Figure] = {
+        "anytime-score": _anytime(comparison, overall, "score", "normalised test score"),
+        "anytime-regret": _anytime(comparison, overall, "regret", "regret, 1 minus score"),
+        **(of_tasks if several else {}),
+        "final": _intervals(comparison, "score", ("low", "high"), "normalised test score"),
+        "gap": _intervals(comparison, "gap", ("gap_low", "gap_high"), "tuning minus test score", 0.0),
+    }
+    if REFERENCE in comparison.tuners:
+        bounds, title = ("improvement_low", "improvement_high"), f"P(beats {REFERENCE})"
+        charts["improvement"] = _intervals(comparison, "improvement", bounds, title, 0.5, domain=(0.0, 1.0))
+    if comparison.ranks.pairs is not None:
+        charts["ranks"] = _critical_differences(comparison)
+    return charts
+
+
+def color_name(comparison: Comparison, tuner: str) -> str:
+    """Return the name of a tuner's colour."""
+    return "baseline" if tuner in BASELINES else theme.series_name(_place(comparison, tuner))
+
+
+def dashes(comparison: Comparison, tuner: str) -> str:
+    """Return the kind of a tuner's dashes, which tell apart those of one colour."""
+    return BASELINES.get(tuner) or list(DASHES)[_place(comparison, tuner) // theme.NUM_SERIES % len(DASHES)]
+
+
+def group(comparison: Comparison, tuner: str) -> str:
+    """Return the name by which the page shows and hides a tuner."""
+    return f"tuner-{comparison.tuners.index(tuner)}"
+
+
+def height(comparison: Comparison) -> int:
+    """Return the height in px of a figure with a row per tuner."""
+    return FRAME_HEIGHT + ROW_HEIGHT * len(comparison.tuners)
+
+
+def _place(comparison: Comparison, tuner: str) -> int:
+    return -1 if tuner in BASELINES else [name for name in comparison.tuners if name not in BASELINES].index(tuner)
+
+
+def _regret(scores: pd.Series) -> pd.Series:
+    return (1 - scores).clip(lower=LEAST_REGRET)
+
+
+def _color(comparison: Comparison) -> alt.Color:
+    colors = [theme.color(color_name(comparison, tuner)) for tuner in comparison.tuners]
+    return alt.Color("tuner:N", scale=alt.Scale(domain=comparison.tuners, range=colors), legend=None)
+
+
+def _anytime(comparison: Comparison, task: str, kind: str, title: str | None) -> Figure:
+    """Draw the score or regret of each tuner on a task over the budget, with a band where there are intervals.
+
+    Lines are steps: an incumbent's score holds until the next point of the budget.
+    """
+    value, low, high = ("score", "low", "high") if kind == "score" else ("regret_score", "regret_high", "regret_low")
+    hidden = alt.param(name="hidden", value=[])
+    x_title = "budget, equivalent full runs" if title else None
+    x = alt.X("budget:Q", title=x_title, scale=alt.Scale(domainMin=0, nice=False), axis=alt.Axis(tickCount=6))
+    scale = alt.Scale(zero=False) if kind == "score" else alt.Scale(type="log", nice=False)
+    axis = alt.Axis(tickCount=5, format=theme.DECIMALS)
+    steps = [list(DASHES[dashes(comparison, tuner)]) for tuner in comparison.tuners]
+    dash = alt.StrokeDash("tuner:N", scale=alt.Scale(domain=comparison.tuners, range=steps), legend=None)
+    base = (
+        alt.Chart(alt.NamedData(ANYTIME))
+        .transform_filter(alt.FieldEqualPredicate(field="task", equal=task))
+        .transform_filter("indexof(hidden, datum.group) < 0")
+    )
+    tooltip = [alt.Tooltip("tuner:N"), alt.Tooltip("budget:Q"), alt.Tooltip("score:Q", format=".3f")]
+    color = _color(comparison)
+    line = base.mark_line(interpolate="step-after").encode(
+        x=x, y=alt.Y(f"{value}:Q", title=title, scale=scale, axis=axis), color=color, strokeDash=dash, tooltip=tooltip
+    )
+    band = base.mark_area(interpolate="step-after", opacity=0.12).encode(
+        x=x, y=alt.Y(f"{low}:Q", title=title, scale=scale, axis=axis), y2=f"{high}:Q", color=color
+    )
+    layers = [band, line] if comparison.settings.repeats > 1 else [line]
+    return alt.layer(*layers).add_params(hidden).properties(width="container", height="container")
+
+
+def _tuner_axis(tuners: Sequence[str], field: str = "tuner") -> alt.Y:
+    """Tuners from top to bottom."""
+    scale, axis = alt.Scale(domain=list(tuners)), alt.Axis(labelLimit=LABEL_WIDTH)
+    return alt.Y(f"{field}:N", title=None, scale=scale, axis=axis)
+
+
+def _intervals(
+    comparison: Comparison,
+    value: str,
+    bounds: tuple[str, str],
+    title: str,
+    line: float | None = None,
+    domain: tuple[float, float] | None = None,
+) -> Figure:
+    """Draw a point with its interval for each tuner, the best on top; `line`: a value to compare with."""
+    y, color = _tuner_axis(list(comparison.summary.tuner)), _color(comparison)
+    scale = alt.Scale(domain=list(domain), padding=8) if domain else alt.Scale(zero=False, padding=8)
+    axis = alt.Axis(grid=True, tickCount=5, format=theme.DECIMALS)
+    base = alt.Chart(alt.NamedData(SUMMARY))
+    low, high = bounds
+    tooltip = [alt.Tooltip("tuner:N"), *(alt.Tooltip(f"{name}:Q", format=".3f") for name in (value, low, high))]
+    rule = base.transform_filter(f"isValid(datum.{low})").mark_rule(strokeWidth=2)
+    point = base.transform_filter(f"isValid(datum.{value})").mark_point(size=80)
+    layers: list[alt.Chart] = [
+        rule.encode(x=alt.X(f"{low}:Q", title=title, scale=scale, axis=axis), x2=f"{high}:Q", y=y, color=color),
+        point.encode(x=alt.X(f"{value}:Q", title=title, scale=scale, axis=axis), y=y, color=color, tooltip=tooltip),
+    ]
+    if line is not None:
+        upright = alt.Chart(theme.data([{"line": line}])).mark_rule(strokeDash=DASHES["dot"])
+        layers.insert(0, upright.encode(x=alt.X("line:Q", title=title, scale=scale, axis=axis)))
+    return alt.layer(*layers).properties(width="container", height="container")
+
+
+def _ranks(comparison: Comparison) -> pd.DataFrame:
+    return pd.DataFrame({"tuner": comparison.tuners, "rank": comparison.ranks.mean_ranks})
+
+
+def _bars(comparison: Comparison) -> pd.DataFrame:
+    """Where the bars stand that join tuners which do not differ: beside the worst rank, next to one another."""
+    ranks = comparison.ranks
+    groups = statistics.groups(ranks.mean_ranks, ranks.pairs) if ranks.pairs is not None else []
+    place = [len(comparison.tuners) + 0.4 + 0.25 * number for number in range(len(groups))]
+    rows = [
+        {"first": comparison.tuners[members[0]], "last": comparison.tuners[members[-1]], "x": x}
+        for members, x in zip(groups, place, strict=True)
+    ]
+    return pd.DataFrame(rows, columns=["first", "last", "x"])
+
+
+def _critical_differences(comparison: Comparison) -> Figure:
+    """Draw a critical-difference diagram that stands upright: tuners by mean rank, a bar along those that do not differ."""
+    order = sorted(range(len(comparison.tuners)), key=lambda i: comparison.ranks.mean_ranks[i])
+    names, num_bars = [comparison.tuners[i] for i in order], len(_bars(comparison))
+    scale = alt.Scale(domain=[0.7, len(names) + 0.6 + 0.25 * num_bars], nice=False, zero=False)
+    axis = alt.Axis(grid=True, values=list(range(1, len(names) + 1)))
+    title, y = "mean rank over tasks", _tuner_axis(names)
+    tooltip = [alt.Tooltip("tuner:N"), alt.Tooltip("rank:Q", format=".2f")]
+    dots = alt.Chart(alt.NamedData(RANKS)).mark_point(size=80)
+    bars = alt.Chart(alt.NamedData(BARS)).mark_rule(strokeWidth=3, color=theme.color("ink"))
+    return alt.layer(
+        dots.encode(
+            x=alt.X("rank:Q", title=title, scale=scale, axis=axis), y=y, color=_color(comparison), tooltip=tooltip
+        ),
+        bars.encode(
+            x=alt.X("x:Q", title=title, scale=scale, axis=axis),
+            y=_tuner_axis(names, "first"),
+            y2="last:N",
+        ),
+    ).properties(width="container", height="container")

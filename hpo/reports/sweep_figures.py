@@ -1,0 +1,320 @@
+"""The figures of a sweep: how the incumbent improves, learning curves, the score against each hyperparameter.
+
+Their data are tables with columns of fixed names, whatever the hyperparameters are called: `value0`, `text0` and so on, in
+the order of the space. A page holds each table once, and its figures name them.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import altair as alt
+import pandas as pd
+
+from arl.records.sweep import SweepRecord
+from hpo.reports import pages, theme
+from hpo.reports.theme import Figure
+
+TRIALS, CURVES, ENDS = "trials", "curves", "ends"
+NUM_TOP = 5
+NUM_TOOLTIPS = 12  # hyperparameters that a tooltip lists, so that it still fits a screen
+OTHERS = "others"
+LABEL_WIDTH = 90  # px
+MOST_VALUES = 5  # of a numeric hyperparameter, up to which the ticks stand at them
+GOLDEN = (math.sqrt(5) - 1) / 2
+
+# Legend, colour, shape and area in square px of each outcome.
+OUTCOMES: dict[str, tuple[str, str, str, int]] = {
+    "incumbent": ("incumbent", "accent", theme.STAR, 160),
+    "completed": ("completed trial", "point", "circle", 45),
+    "diverged": ("diverged, at the worst return", "bad", theme.CROSS, 45),
+    "failed": ("failed, at the worst return", "bad", "square", 40),
+}
+
+
+def tables(record: SweepRecord, top: Sequence[int], score: Callable[[float], str]) -> dict[str, list[dict[str, Any]]]:
+    """Return the data of all figures by name. `top`: trials with a colour of their own; `score` writes a score."""
+    curves = mean_curves(record.curves)
+    return {
+        TRIALS: theme.records(_trials(record, score)),
+        CURVES: theme.records(_curves(curves, top)),
+        ENDS: theme.records(_ends(curves[~curves["trial"].isin(top)], record.trials)),
+    }
+
+
+def figures(record: SweepRecord, top: Sequence[int]) -> dict[str, Figure]:
+    """Return every figure by the id of its place on the page."""
+    used = [index for index, name in enumerate(record.hyperparameters) if record.trials[name].notna().any()]
+    return {
+        "incumbent-trials": incumbent(record, "finished", "trials finished"),
+        "incumbent-env-steps": incumbent(record, "env_steps", "env steps, all trials and seeds"),
+        "curves": curves(record, top),
+        **{f"panel-{index}": panel(record, index) for index in used},
+    }
+
+
+def in_finish_order(record: SweepRecord) -> pd.DataFrame:
+    """Return the trials as they finished; those of one batch finish together and keep the order of their ids."""
+    return record.trials.sort_values(["finished_at", "trial"], ignore_index=True)
+
+
+def drawn_scores(trials: pd.DataFrame, worst: float) -> pd.Series:
+    """Return the scores, or the worst return for a trial that has none to show."""
+    completed = (trials["status"] == "completed") & trials["score"].notna()
+    return trials["score"].where(completed, worst).astype(float)
+
+
+def incumbent_scores(trials: pd.DataFrame) -> list[float]:
+    """Return the incumbent's score after each trial, minus infinity until the first one completes.
+
+    A score counts among trials of its fidelity and number of seeds only, so the incumbent is the best of the highest so far,
+    and its score may fall where the first trial of a higher one completes.
+    """
+    scores, best = [], (-math.inf, -math.inf, -math.inf)
+    for trial in trials.to_dict("records"):
+        if trial["status"] == "completed":
+            best = max(best, (trial["fidelity"], trial["num_seeds"], trial["score"]))
+        scores.append(best[-1])
+    return scores
+
+
+def _trials(record: SweepRecord, score: Callable[[float], str]) -> pd.DataFrame:
+    """A row per trial, the incumbent's last and so on top."""
+    trials = in_finish_order(record)
+    best = record.incumbent["trial"] if record.incumbent else None
+    completed = trials["status"] == "completed"
+    outcome = trials["status"].where(~(completed & (trials["trial"] == best)), "incumbent")
+    table = pd.DataFrame(
+        {
+            "trial": trials["trial"],
+            "outcome": outcome.map(lambda name: OUTCOMES[name][0]),
+            "finished": range(1, len(trials) + 1),
+            "env_steps": trials["env_steps"].cumsum(),
+            "score": drawn_scores(trials, record.return_range[0]),
+            "best": incumbent_scores(trials),
+            "area": _areas(outcome, trials["fidelity"]),
+            "words": [score(row.score) if row.status == "completed" else row.status for row in trials.itertuples()],
+        }
+    )
+    for index, name in enumerate(record.hyperparameters):
+        values = [pages.plain(value) for value in trials[name]]
+        texts = [pages.text(value) for value in values]
+        table[f"text{index}"] = texts
+        table[f"value{index}"] = pd.Series(
+            values if pages.is_numeric(values) else [None if value is None else pages.text(value) for value in values],
+            dtype=object,
+        )
+    table["jitter"] = table["trial"] * GOLDEN % 1  # a fixed function of the trial: a record always gives the same page
+    return table.sort_values("outcome", key=lambda names: names == OUTCOMES["incumbent"][0], kind="stable")
+
+
+def _areas(outcome: pd.Series, fidelity: pd.Series) -> list[float]:
+    """Areas of the marks in square px: smaller for lower fidelities, and where trials are many."""
+    levels = sorted(fidelity.unique())
+    smallest = 0.35 if len(levels) > 1 else 1.0
+    share = {level: smallest + (1 - smallest) * rank / max(len(levels) - 1, 1) for rank, level in enumerate(levels)}
+    crowded = [1.0 if name == "incumbent" else crowding(len(fidelity)) for name in outcome]
+    return [
+        round(OUTCOMES[name][3] * scale * (1.0 if name == "incumbent" else share[level]), 1)
+        for name, level, scale in zip(outcome, fidelity, crowded, strict=True)
+    ]
+
+
+def crowding(num_trials: int) -> float:
+    """Return the scale of marks: 1 up to 100 trials, from there the area that they cover stays the same, to a quarter."""
+    return min(1.0, max(0.25, 100 / max(num_trials, 1)))
+
+
+def incumbent(record: SweepRecord, x: str, title: str) -> Figure:
+    """Draw every trial as a point and the incumbent's score as a step line over the column `x` of the trials."""
+    axis = alt.Axis(format=theme.COUNT, tickMinStep=1)
+    across = alt.X(f"{x}:Q", title=title, axis=axis, scale=alt.Scale(domainMin=0, nice=False, padding=8))
+    line = _trials_chart(record).mark_line(interpolate="step-after", color=theme.color("accent"))
+    y_title = f"score ({'episode return' if record.scores[0] == 'final' else record.scores[0]})"
+    return alt.layer(
+        line.encode(x=across, y=_score_axis(record, "best", y_title)),
+        _points(record, across, _score_axis(record, "score", y_title), legend=True),
+    ).properties(width="container", height="container")
+
+
+def panel(record: SweepRecord, index: int) -> Figure:
+    """Draw the scores over the values of one hyperparameter, of the trials in which it is active."""
+    name = record.hyperparameters[index]
+    values = [pages.plain(value) for value in record.trials[name].dropna()]
+    if pages.is_numeric(values):
+        x, offset = _numeric_axis(index, values, name in record.log_hyperparameters), None
+    else:
+        x = alt.X(f"value{index}:N", title=None, axis=alt.Axis(labelAngle=0, labelLimit=LABEL_WIDTH))
+        offset = alt.XOffset("jitter:Q", scale=alt.Scale(domain=[-0.6, 1.6]))
+    points = _points(record, x, _score_axis(record, "score", None), legend=False)
+    if offset is not None:
+        points = points.encode(xOffset=offset)
+    chart = points.transform_filter(f"isValid(datum.value{index})")
+    return alt.layer(chart).properties(width="container", height="container")
+
+
+def _trials_chart(record: SweepRecord) -> alt.Chart:
+    return alt.Chart(alt.NamedData(TRIALS))
+
+
+def _points(record: SweepRecord, x: alt.X, y: alt.Y, legend: bool) -> alt.Chart:
+    """Trials as marks that tell their outcome, of which the legend shows those that occur."""
+    occurring = set(_outcomes(record))
+    names = [label for key, (label, *_) in OUTCOMES.items() if key in occurring]
+    colors = [theme.color(OUTCOMES[key][1]) for key in OUTCOMES if key in occurring]
+    shapes = [OUTCOMES[key][2] for key in OUTCOMES if key in occurring]
+    keys = alt.Legend(title=None, orient="bottom", symbolSize=80, columns=2) if legend else None
+    color_scale = alt.Scale(domain=names, range=colors)
+    num = min(len(record.hyperparameters), NUM_TOOLTIPS)
+    tooltips = [alt.Tooltip(f"text{i}:N", title=record.hyperparameters[i]) for i in range(num)]
+    return (
+        _trials_chart(record)
+        .mark_point()
+        .encode(
+            x=x,
+            y=y,
+            fill=alt.Fill("outcome:N", scale=color_scale, legend=keys),
+            stroke=alt.Stroke("outcome:N", scale=color_scale, legend=keys),
+            shape=alt.Shape("outcome:N", scale=alt.Scale(domain=names, range=shapes), legend=keys),
+            size=alt.Size("area:Q", scale=None),
+            strokeWidth=alt.condition(f"datum.outcome === '{OUTCOMES['completed'][0]}'", alt.value(0), alt.value(1.4)),
+            tooltip=[alt.Tooltip("trial:Q"), alt.Tooltip("words:N", title="score"), *tooltips],
+        )
+    )
+
+
+def _outcomes(record: SweepRecord) -> list[str]:
+    """The outcome of each trial, the incumbent's in place of its status."""
+    best = record.incumbent["trial"] if record.incumbent else None
+    trials = zip(record.trials["trial"], record.trials["status"], strict=True)
+    return ["incumbent" if trial == best and status == "completed" else status for trial, status in trials]
+
+
+def _numeric_axis(index: int, values: Sequence[float], log: bool) -> alt.X:
+    """Ticks stand at the values themselves where these are few."""
+    log = log and min(values, default=0) > 0
+    distinct = sorted(set(values))
+    ticks: dict[str, Any] = {"values": distinct} if len(distinct) <= MOST_VALUES else {"tickCount": 4}
+    axis = alt.Axis(format=theme.number_format(values, log), labelOverlap="greedy", **ticks)
+    scale = alt.Scale(type="log" if log else "linear", zero=False, nice=False, padding=10)
+    return alt.X(f"value{index}:Q", title=None, axis=axis, scale=scale)
+
+
+def _score_axis(record: SweepRecord, field: str, title: str | None) -> alt.Y:
+    """The task's return range, widened where a score lies outside it."""
+    scores = record.trials.loc[record.trials["status"] == "completed", "score"].dropna()
+    domain = theme.padded(min([record.return_range[0], *scores]), max([record.return_range[1], *scores]))
+    scale = alt.Scale(domain=domain, nice=False, zero=False)
+    return alt.Y(f"{field}:Q", title=title, scale=scale, axis=alt.Axis(tickCount=5, format=theme.DECIMALS))
+
+
+def mean_curves(curves: pd.DataFrame) -> pd.DataFrame:
+    """Return mean, lowest and highest return over seeds, a row per trial and evaluation at which no seed has diverged.
+
+    A mean needs every seed: it ends where the first one diverges, instead of going on over the survivors.
+    """
+    groups = curves.groupby(["trial", "point"], as_index=False)
+    summary = groups.agg(
+        env_steps=("env_steps", "max"),
+        mean=("return_mean", "mean"),
+        low=("return_mean", "min"),
+        high=("return_mean", "max"),
+        seeds=("return_mean", "size"),
+        alive=("return_mean", "count"),
+    )
+    return summary[summary["seeds"] == summary["alive"]]
+
+
+def group_of(trial: int) -> str:
+    """Return the name by which the page shows and hides a trial's curve."""
+    return f"trial-{trial}"
+
+
+def _curves(curves: pd.DataFrame, top: Sequence[int]) -> pd.DataFrame:
+    """Curves with their groups, the best on top."""
+    place = {trial: place for place, trial in enumerate(top)}
+    groups = [group_of(trial) if trial in place else OTHERS for trial in curves["trial"]]
+    order = curves["trial"].map(lambda trial: -place.get(trial, len(place)))
+    table = curves[["trial", "env_steps", "mean", "low", "high"]].assign(group=groups, order=order.astype(float))
+    return table.sort_values("order", kind="stable").drop(columns="order")
+
+
+def _ends(curves: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
+    """The last point of every diverged trial."""
+    diverged = trials.loc[trials["status"] == "diverged", "trial"]
+    ends = curves[curves["trial"].isin(diverged)].groupby("trial").tail(1)
+    return ends[["trial", "env_steps", "mean"]].assign(group=OTHERS)
+
+
+def curves(record: SweepRecord, top: Sequence[int]) -> Figure:
+    """Draw episode return over env steps: the top trials in colour, with their seeds' range, over all others in grey."""
+    summary = mean_curves(record.curves)
+    x = alt.X(
+        "env_steps:Q",
+        title="env steps",
+        axis=alt.Axis(format=theme.COUNT),
+        scale=alt.Scale(domain=[0, 1.03 * max(summary["env_steps"], default=1)], nice=False),
+    )
+    low, high = (min(summary["low"], default=math.inf), max(summary["high"], default=-math.inf))
+    domain = theme.padded(min(record.return_range[0], low), max(record.return_range[1], high))
+    y_scale, y_title = alt.Scale(domain=domain, nice=False, zero=False), "episode return"
+    groups = [group_of(trial) for trial in top]
+    scale = alt.Scale(domain=groups, range=[theme.series(place) for place in range(len(groups))])
+    color = alt.Color("group:N", scale=scale, legend=None)
+    tooltip = [alt.Tooltip("trial:Q"), alt.Tooltip("env_steps:Q", title="env steps"), alt.Tooltip("mean:Q")]
+    shown = alt.param(name="hidden", value=[])
+    is_shown = "indexof(hidden, datum.group) < 0"
+    means = alt.Chart(alt.NamedData(CURVES)).transform_filter(is_shown)
+    y = alt.Y("mean:Q", title=y_title, scale=y_scale, axis=alt.Axis(format=theme.DECIMALS, tickCount=6))
+    others, colored = (means.transform_filter(f"datum.group {sign} '{OTHERS}'") for sign in ("===", "!=="))
+    marks = record.points <= 2  # a line through two points is no curve
+    thin = max(0.5, crowding(len(record.trials)))
+    point = {"color": theme.color("thin"), "size": 25} if marks else False
+    first = alt.condition(f"datum.group === '{groups[0] if groups else ''}'", alt.value(2.6), alt.value(1.6))
+    bands = colored.transform_filter("datum.high > datum.low").mark_area(opacity=0.13)
+    crosses = alt.Chart(alt.NamedData(ENDS)).transform_filter(is_shown)
+    return (
+        alt.layer(
+            others.mark_line(point=point, color=theme.color("thin"), strokeWidth=thin).encode(
+                x=x, y=y, detail="trial:N", tooltip=tooltip
+            ),
+            crosses.mark_point(
+                shape=theme.CROSS, stroke=theme.color("bad"), strokeWidth=1.4, size=45 * crowding(len(record.trials))
+            ).encode(x=x, y=y, tooltip=[alt.Tooltip("trial:Q", title="trial, diverged after this point")]),
+            bands.encode(x=x, y=alt.Y("low:Q", title=y_title), y2="high:Q", color=color),
+            colored.mark_line(point={"size": 40} if marks else False).encode(
+                x=x, y=y, color=color, strokeWidth=first, tooltip=tooltip
+            ),
+        )
+        .add_params(shown)
+        .properties(width="container", height="container")
+    )
+
+
+def save_curve(record: SweepRecord, path: Path) -> Path:
+    """Write the learning curve of a sweep of one trial as a picture: every seed, their mean, and the band of all seeds.
+
+    Trials that go on from one another, as those of a schedule do, are one curve.
+    """
+    by_seed = record.curves.groupby(["env_steps", "seed"], as_index=False).return_mean.last()
+    num_seeds = by_seed["seed"].nunique()
+    label = f"mean of {num_seeds} seeds" if num_seeds > 1 else "one seed"
+    base = alt.Chart(theme.data(by_seed), title=record.task).encode(
+        x=alt.X("env_steps:Q", title="env steps", axis=alt.Axis(format=theme.COUNT), scale=alt.Scale(nice=False))
+    )
+    y = alt.Y(
+        "return_mean:Q", title="episode return", scale=alt.Scale(zero=False), axis=alt.Axis(format=theme.DECIMALS)
+    )
+    band = base.mark_area(opacity=0.13, color=theme.color("accent"))
+    mean = base.transform_calculate(label=f"'{label}'").mark_line(strokeWidth=2.5)
+    key = alt.Legend(title=None, orient="bottom")
+    chart = alt.layer(
+        band.encode(y=alt.Y("min(return_mean):Q", title="episode return"), y2="max(return_mean):Q"),
+        base.mark_line(color=theme.color("thin"), strokeWidth=1).encode(y=y, detail="seed:N"),
+        mean.encode(
+            y=alt.Y("mean(return_mean):Q", title="episode return"),
+            color=alt.Color("label:N", scale=alt.Scale(range=[theme.color("accent")]), legend=key),
+        ),
+    )
+    return theme.save(chart.properties(width=480, height=280), path)

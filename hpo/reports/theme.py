@@ -1,0 +1,266 @@
+"""The one language of all figures: colours, type sizes, marks and number formats, on pages and in pictures.
+
+Figures are Altair charts, that is, Vega-Lite specifications. A colour in a chart is a name (`color("accent")`), which
+Vega-Lite looks up when it draws: `COLORS` holds its value on light and on dark ground, for charts and for the style sheet
+of the pages alike. A chart so follows the page from light to dark, and needs no colours of its own.
+"""
+
+import functools
+import math
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+import altair as alt
+import pandas as pd
+
+from arl.errors import InputError
+
+Ground = Literal["light", "dark"]
+Spec = dict[str, Any]
+Figure = alt.TopLevelMixin  # a chart of any kind
+
+SUFFIXES = (".png", ".svg", ".pdf")
+NUM_SERIES = 10
+NUM_RAMP = 7
+PIXELS_PER_UNIT = 4  # of PNG files: 384 dpi at a chart unit of 1/96 inch
+FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "Liberation Sans", Arial, sans-serif'
+
+# Series go back to the palette of Okabe and Ito, which the colour-blind tell apart. The ramp goes from low to high scores:
+# lightness alone tells them apart, and the best stand out most from the ground.
+_LIGHT = {
+    "ground": "#ffffff",
+    "ink": "#1b2026",
+    "muted": "#5b6570",
+    "rule": "#d9dde1",
+    "grid": "#eceef0",
+    "tint": "#f5f7f8",
+    "accent": "#0067a6",
+    "bad": "#c44a00",
+    "point": "rgba(92, 107, 122, 0.5)",
+    "thin": "rgba(92, 107, 122, 0.22)",
+    "baseline": "#6e7882",
+    "bar": "#c9ced3",
+}
+_DARK = {
+    "ground": "#14171a",
+    "ink": "#e7eaed",
+    "muted": "#9ba5af",
+    "rule": "#363c43",
+    "grid": "#24292e",
+    "tint": "#1c2024",
+    "accent": "#5cb3ee",
+    "bad": "#ff8a4c",
+    "point": "rgba(163, 175, 187, 0.5)",
+    "thin": "rgba(163, 175, 187, 0.2)",
+    "baseline": "#96a0aa",
+    "bar": "#4a525a",
+}
+_PLAIN: dict[Ground, dict[str, str]] = {"light": _LIGHT, "dark": _DARK}
+_SERIES: dict[Ground, str] = {
+    "light": "#0067a6 #d98200 #00896b #b4468c #3ca5d7 #6e5ac8 #c43c1e #82691e #5f9628 #5a3c3c",
+    "dark": "#5cb3ee #f0ad3e #35c4a0 #e08fbd #a5b8ff #aa9bff #ff8a6c #cdb46e #a0cd69 #be9b96",
+}
+_RAMP: dict[Ground, str] = {
+    "light": "#dbe6ab #a9d6a8 #6cbfb2 #3f9fbe #2e78b2 #2b509c #1d2867",
+    "dark": "#3f4e92 #3567a3 #3186a8 #43aaaa #78c8a0 #b7df92 #f6f2a0",
+}
+COLORS: dict[Ground, dict[str, str]] = {
+    ground: {
+        **plain,
+        **{f"series{i + 1}": value for i, value in enumerate(_SERIES[ground].split())},
+        **{f"ramp{i + 1}": value for i, value in enumerate(_RAMP[ground].split())},
+    }
+    for ground, plain in _PLAIN.items()
+}
+
+# Marks of trials. Shapes are Vega's, or SVG paths within the square from -1 to 1.
+CROSS = "M-1,-1L1,1M1,-1L-1,1"
+STAR = "M0,-1L.28,-.31L1,-.24L.45,.23L.62,.95L0,.56L-.62,.95L-.45,.23L-1,-.24L-.28,-.31Z"
+
+# Formats of numbers on axes, in the notation of d3-format. Each names its precision: without, Vega rounds to its own ticks.
+COUNT = ".4~s"  # such as 10k
+POWER = ".2~e"  # such as 1e-5
+DECIMALS = ",.6~r"  # such as 0.0003 or 1,000
+
+
+def color(name: str) -> alt.ExprRef:
+    """Return the colour of this name in `COLORS`, whichever ground the chart is drawn on."""
+    if name not in COLORS["light"]:
+        raise KeyError(name)
+    return alt.ExprRef(name)
+
+
+def series(index: int) -> alt.ExprRef:
+    """Return the colour of the series of this index; colours repeat after `NUM_SERIES`."""
+    return color(series_name(index))
+
+
+def series_name(index: int) -> str:
+    """Return the name of `series(index)`, which is that of its CSS custom property, too."""
+    return f"series{index % NUM_SERIES + 1}"
+
+
+def ramp() -> list[alt.ExprRef]:
+    """Return the colours of scores from low to high, the range of a quantitative colour scale."""
+    return [color(f"ramp{i + 1}") for i in range(NUM_RAMP)]
+
+
+def config() -> dict[str, Any]:
+    """Return the Vega-Lite configuration of every chart, without the values of its colours."""
+
+    def ref(name: str) -> dict[str, str]:
+        return color(name).to_dict()
+
+    return {
+        "background": ref("ground"),
+        "font": FONT,
+        "view": {"stroke": None, "continuousWidth": 300, "continuousHeight": 200},
+        "axis": {
+            "labelColor": ref("muted"),
+            "labelFontSize": 11,
+            "labelLimit": 260,
+            "titleColor": ref("muted"),
+            "titleFontSize": 12.5,
+            "titleFontWeight": "normal",
+            "titlePadding": 8,
+            "gridColor": ref("grid"),
+            "domainColor": ref("rule"),
+            "tickColor": ref("rule"),
+        },
+        "axisX": {"grid": False, "labelFlush": False},
+        "axisY": {"domain": False, "ticks": False, "labelPadding": 6},
+        "legend": {
+            "labelColor": ref("muted"),
+            "labelFontSize": 11.5,
+            "labelLimit": 260,
+            "titleColor": ref("muted"),
+            "titleFontSize": 12,
+            "titleFontWeight": "normal",
+            "symbolStrokeWidth": 2,
+        },
+        "title": {
+            "anchor": "start",
+            "color": ref("ink"),
+            "fontSize": 13,
+            "fontWeight": "bold",
+            "subtitleColor": ref("muted"),
+            "subtitleFontSize": 12,
+            "offset": 10,
+        },
+        "header": {"labelColor": ref("ink"), "labelFontSize": 12, "titleColor": ref("muted")},
+        "text": {"color": ref("ink")},
+        "rule": {"color": ref("muted")},
+        "line": {"color": ref("accent")},
+        "bar": {"color": ref("accent")},
+        "point": {"filled": True, "size": 45, "opacity": 1, "color": ref("accent")},
+    }
+
+
+def themed(spec: Spec, ground: Ground = "light") -> Spec:
+    """Return a specification together with its configuration and the colours of a ground: complete, ready to be drawn."""
+    parameters = [{"name": name, "value": value} for name, value in COLORS[ground].items()]
+    return {**spec, "config": {**config(), "params": parameters}}
+
+
+def spec(chart: Figure) -> Spec:
+    """Return the specification of a chart, to which a page adds the configuration that all its figures share."""
+    plain: Spec = chart.to_dict()
+    return {key: value for key, value in plain.items() if key not in ("$schema", "config")}
+
+
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows of a table for a chart: numbers by `rounded`, None for what is missing."""
+    columns = {name: [_plain(value) for value in frame[name]] for name in frame}
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def data(rows: pd.DataFrame | Iterable[Mapping[str, Any]]) -> alt.InlineData:
+    """Return a table as the data of a chart that carries them itself."""
+    return alt.InlineData(values=records(rows if isinstance(rows, pd.DataFrame) else pd.DataFrame(list(rows))))
+
+
+def rounded(value: float) -> float | None:
+    """Return a number of six significant digits, more than a pixel can show; None for NaN and infinities."""
+    return float(f"{value:.6g}") if math.isfinite(value) else None
+
+
+def _plain(value: Any) -> Any:
+    if hasattr(value, "item"):
+        value = value.item()
+    if isinstance(value, bool | str | list | tuple):
+        return value
+    if isinstance(value, int):
+        return value
+    return None if pd.isna(value) else rounded(float(value))
+
+
+def padded(low: float, high: float, share: float = 0.05) -> list[float]:
+    """Return the domain of an axis that leaves a share of its length free at both ends."""
+    margin = share * (high - low) or 1.0
+    return [float(low - margin), float(high + margin)]
+
+
+def number_format(values: Sequence[float], log: bool = False) -> str:
+    """Return the d3 format of the labels of an axis: powers where a logarithmic one needs them, else plain decimals."""
+    sizes = [abs(value) for value in values if value]
+    if log and sizes and (min(sizes) < 1e-2 or max(sizes) >= 1e6):
+        return POWER
+    return COUNT if sizes and min(sizes) >= 1e3 else DECIMALS
+
+
+def check_picture(path: Path) -> Path:
+    """Return the path if a picture can be written there.
+
+    Raises:
+        InputError: a file that is neither PNG, SVG nor PDF.
+    """
+    if path.suffix not in SUFFIXES:
+        raise InputError(f"picture must be a .png, .svg or .pdf file, got {path.name!r}")
+    return path
+
+
+def save(chart: Figure, path: Path) -> Path:
+    """Write a chart on light ground as a PNG, SVG or PDF file, by its suffix, folders included, and return the path.
+
+    Raises:
+        InputError: another suffix.
+    """
+    import vl_convert
+
+    check_picture(path)
+    complete = themed(spec(chart))
+    if path.suffix == ".png":
+        picture = vl_convert.vegalite_to_png(complete, scale=PIXELS_PER_UNIT / 2, ppi=192)
+    elif path.suffix == ".pdf":
+        picture = vl_convert.vegalite_to_pdf(complete)
+    else:
+        picture = vl_convert.vegalite_to_svg(complete).encode()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(picture)
+    return path
+
+
+@functools.cache
+def javascript() -> str:
+    """Return Vega, Vega-Lite and Vega-Embed as one script, which defines `vega` and `vegaEmbed`.
+
+    Bundling takes seconds, so the script is kept in the user's cache directory.
+    """
+    import platformdirs
+    import vl_convert
+
+    path = platformdirs.user_cache_path("arl") / f"vega-{version('vl-convert-python')}.js"
+    if path.is_file():
+        return path.read_text(encoding="utf-8")
+    script = vl_convert.javascript_bundle("Object.assign(window, { vega, vegaEmbed });")
+    unfinished = path.with_suffix(f".{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished.write_text(script, encoding="utf-8")
+        unfinished.replace(path)
+    except OSError:  # a cache that can't be written costs time alone
+        unfinished.unlink(missing_ok=True)
+    return script
