@@ -19,7 +19,7 @@ from arl.records.sweep import load_sweep
 from hpo import tasks
 from hpo.build_landscape import DefaultThenSobol
 from hpo.objectives import tabular
-from hpo.reports import plots
+from hpo.reports import landscape_figures
 from hpo.trial import Trial
 from landscapes import catalogue, collect, dataset
 
@@ -231,15 +231,15 @@ def test_loading_imports_little(found):
     ("x", "y"), [("learning_rate", None), ("batch_size", None), ("learning_rate", "priority_alpha")]
 )
 def test_pictures(tmp_path, landscape, x, y):
-    path = plots.landscape(landscape, x, y, tmp_path / "new" / "picture.png")
+    path = landscape_figures.landscape(landscape, x, y, tmp_path / "new" / "picture.png")
     assert path.read_bytes().startswith(b"\x89PNG")
 
 
 def test_pictures_of_the_unknown_are_refused(tmp_path, landscape):
     with pytest.raises(InputError, match="unknown hyperparameter"):
-        plots.landscape(landscape, "learning_rat", None, tmp_path / "a.png")
+        landscape_figures.landscape(landscape, "learning_rat", None, tmp_path / "a.png")
     with pytest.raises(InputError, match=r"picture must be a \.png"):
-        plots.landscape(landscape, "learning_rate", None, tmp_path / "a.doc")
+        landscape_figures.landscape(landscape, "learning_rate", None, tmp_path / "a.doc")
 
 
 def table(landscape, mode="table", seeds=SEEDS):

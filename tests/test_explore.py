@@ -3,7 +3,6 @@
 import json
 import re
 import shlex
-import time
 
 import numpy as np
 import pandas as pd
@@ -121,6 +120,17 @@ def view(loaded):
     return show
 
 
+def rows_of(browser, plot, table):
+    """The rows of a table as a figure has them."""
+    browser.wait(f"views.has(at('{plot}'))")
+    return browser.js(f"views.get(at('{plot}')).runAsync().then((view) => view.data('{table}'))")
+
+
+def labels_of(browser, plot):
+    """The labels of a figure's axes, in the order of the page."""
+    return browser.js(f"[...at('{plot}').querySelectorAll('.role-axis-label text')].map((text) => text.textContent)")
+
+
 def data_of(text):
     found = re.search(r'<script id="data" type="application/json">(.*?)</script>', text, flags=re.DOTALL)
     return json.loads(found.group(1), parse_constant=pytest.fail)["landscapes"]
@@ -168,7 +178,7 @@ def test_a_point_without_differences_has_no_importance(tmp_path, monkeypatch):
     cube = landscape.cube.copy()
     cube[:, :, 0] = 5.0
     monkeypatch.setitem(vars(landscape), "cube", cube)
-    shares = explorer._importance(landscape)
+    shares = explorer.importance(landscape)
     assert all(values[0] is None and values[-1] is not None for values in shares.values())
 
 
@@ -195,14 +205,17 @@ def test_what_cannot_be_shown_is_refused(tmp_path, monkeypatch, landscape):
 @pytest.mark.parametrize(("width", "dark"), [(390, True), (1366, False)], ids=["phone, dark", "desktop, light"])
 def test_it_fits_the_window_and_fetches_nothing(browser, file, width, dark):
     browser.open(file, width=width, dark=dark, touch=width < 600)
+    browser.wait("views.size === 5")
     assert browser.errors == []
     assert browser.js("document.documentElement.scrollWidth <= innerWidth")
-    assert browser.js("[...document.querySelectorAll('.plot')].every((plot) => plot.querySelector('.main-svg'))")
+    assert browser.js("[...document.querySelectorAll('.plot')].every((plot) => plot.querySelector('svg.marks'))")
     assert browser.js("performance.getEntriesByType('resource').length") == 0
     unlabelled = "[...document.querySelectorAll('select, input')].filter((it) => !it.labels.length && !it.ariaLabel)"
     assert browser.js(f"{unlabelled}.length") == 0
     background = browser.js("getComputedStyle(document.body).backgroundColor")
     assert background == ("rgb(20, 23, 26)" if dark else "rgb(255, 255, 255)")
+    assert browser.js("document.querySelector('#plane svg.marks').style.backgroundColor") == background
+    assert browser.js("[...document.querySelectorAll('.plot')].every((plot) => plot.role === 'img' && plot.ariaLabel)")
 
 
 def test_first_view_is_the_last_point_of_the_first_landscape(view, landscape):
@@ -218,14 +231,15 @@ def test_first_view_is_the_last_point_of_the_first_landscape(view, landscape):
 
 def test_axes_are_those_of_the_space(view):
     browser = view("#x=learning_rate&y=width")
-    axes = browser.js(
-        "(() => { const { xaxis, yaxis } = at('scatter').layout; return [xaxis.ticktext, yaxis.ticktext]; })()"
-    )
-    assert axes == [["1e-6", "1e-5", "1e-4", "1e-3", "1e-2", "1e-1"], ["256", "64", "128"]]
+    labels = labels_of(browser, "plane")
+    assert labels == ["1e-6", "1e-5", "1e-4", "1e-3", "1e-2", "1e-1", "256", "64", "128"]
+    assert "inactive" not in browser.js("at('plane').textContent")
     select(browser, "x", "momentum")
-    assert browser.js("at('scatter').layout.xaxis.ticktext")[0] == "inactive"
-    num = browser.js("at('scatter').data.flatMap((trace) => trace.x).filter((x) => x < 0).length")
-    assert num >= browser.js("land.configs.momentum.filter((value) => value === null).length")
+    browser.wait("at('plane').textContent.includes('inactive')")
+    (field,) = {spec["field"] for spec in [browser.js("land.axes.x.momentum.x")]}
+    inactive = [row for row in rows_of(browser, "plane", "configs") if row[field] is None]
+    assert len(inactive) == browser.js("land.configs.momentum.filter((value) => value === null).length") > 0
+    assert browser.js("at('parallel').textContent").count("inactive") == 2, "a label and its halo"
 
 
 def test_another_fidelity_gives_its_scores(view, landscape):
@@ -233,8 +247,11 @@ def test_another_fidelity_gives_its_scores(view, landscape):
     select(browser, "point", "1")
     assert shown(browser) == queried(landscape, browser).config.to_list() == landscape.query(point=0).config.to_list()
     assert "1 k env steps, point 1 of 4" in browser.js("at('fidelity').textContent").replace("\u00a0", " ")
-    assert "some runs diverged" not in browser.js("at('marks').innerText")
-    assert browser.js("document.querySelectorAll('#importance tbody .now').length") == 6
+    assert all(row["lost"] == 0 for row in rows_of(browser, "plane", "configs"))
+    scores = {row["config"]: row["score"] for row in rows_of(browser, "plane", "configs")}
+    assert [scores[config] for config in shown(browser)] == pytest.approx(landscape.query(point=0).score.to_list())
+    assert browser.js("views.get(at('importance')).signal('step')") == 1000
+    assert len(rows_of(browser, "importance", "importance")) == 6 * POINTS
 
 
 def test_filters_keep_what_the_command_gives(view, landscape):
@@ -249,6 +266,8 @@ def test_filters_keep_what_the_command_gives(view, landscape):
     assert kept == queried(landscape, browser).config.to_list()
     assert 0 < len(kept) < NUM_CONFIGS
     assert browser.js("at('count').textContent") == f"{len(kept)} of 40 configs"
+    for plot, table in (("plane", "configs"), ("distribution", "configs"), ("parallel", "lines")):
+        assert {row["config"] for row in rows_of(browser, plot, table) if row["kept"]} == set(kept)
     browser.js("document.querySelector('#chips .reset').click()")
     assert len(shown(browser)) == NUM_CONFIGS
 
@@ -262,23 +281,35 @@ def test_bounds_that_are_no_numbers_change_nothing(view):
 
 def test_a_box_and_a_click_on_the_landscape(view, landscape):
     browser = view("#x=learning_rate&y=score")
+    browser.wait("at('plane').querySelectorAll('.mark-symbol path').length > 40")
     left, top, right, bottom = browser.js(
-        "(() => { const { left, top, right, bottom } = document.querySelector('#scatter .nsewdrag').getBoundingClientRect();"
-        " return [left, top, right, bottom]; })()"
+        "(() => { const { left, top, right, bottom } = document.querySelector('#plane .root path.background')"
+        ".getBoundingClientRect(); return [left, top, right, bottom]; })()"
     )
     browser.drag((left + 20, top + 1), ((left + right) / 2, (top + bottom) / 2))
     browser.wait("Object.keys(state.filters).length === 2")
     kept = shown(browser)
     assert kept == queried(landscape, browser).config.to_list()
     assert 0 < len(kept) < NUM_CONFIGS
+    browser.wait("views.get(at('plane')).signal('box').score === undefined")
     x, y = browser.js(
-        "(() => { const { x, y } = document.querySelectorAll('#scatter .trace .point')[35].getBoundingClientRect();"
+        "(() => { const { x, y } = document.querySelectorAll('#plane .mark-symbol path')[35].getBoundingClientRect();"
         " return [x + 3, y + 3]; })()"
     )
-    time.sleep(0.4)  # two presses within 300 ms would be a double click
     browser.drag((x, y), (x, y))
     browser.wait("state.picked.length === 1")
     assert "configs=" in browser.js("location.hash")
+
+
+def test_the_config_under_the_pointer_stands_out_everywhere(view):
+    browser = view()
+    browser.js(
+        "document.querySelector('#configs [data-config=\"9\"]').dispatchEvent(new Event('mouseover', {bubbles: true}))"
+    )
+    for plot in ("plane", "curves", "parallel"):
+        browser.wait(f"views.get(at('{plot}')).signal('hovered') === 9")
+    browser.js("at('configs').tBodies[0].dispatchEvent(new Event('mouseleave'))")
+    browser.wait("views.get(at('plane')).signal('hovered') === null")
 
 
 def test_keys_pick_configs_and_sort(view, landscape):
@@ -287,8 +318,10 @@ def test_keys_pick_configs_and_sort(view, landscape):
     browser.key("Enter", 13, "\r")
     assert browser.js("document.activeElement.getAttribute('aria-pressed')") == "true"
     assert "config 7" in browser.js("at('picked').innerText")
-    crosses = "at('curves').data.filter((trace) => trace.marker.symbol === 'x-thin-open').flatMap((trace) => trace.x)"
-    assert browser.js(crosses) == [2000], "its second seed ends after the second point"
+    curves = rows_of(browser, "curves", "curves")
+    ends = [row["env_steps"] for row in curves if row["kind"] == "end"]
+    assert ends == [2000], "its second seed ends after the second point"
+    assert {row["mark"] for row in curves if row["config"] == 7} == {"picked 1"}
     browser.js("document.querySelectorAll('#configs th button')[5].focus()")
     browser.key("Enter", 13, "\r")
     assert browser.js("document.activeElement.textContent") == "learning_rate"
@@ -332,9 +365,9 @@ def test_small_landscapes(view, num):
     browser.js(
         f"(([configs, seeds, points], all) => {{ land = prepared({{...all, seeds: all.seeds.slice(0, seeds),"
         " steps: all.steps.slice(0, points), table: undefined, importance: Object.fromEntries("
-        "Object.keys(all.importance).map((name) => [name, Array(points).fill(null)])),"
+        "Object.keys(all.importance).map((name) => [name, Array(points).fill(null)])), ids: undefined,"
         " returns: all.returns.slice(0, configs).map((runs) => runs.slice(0, seeds).map((run) => run.slice(0, points))) });"
-        f" fit(); show(); hover(0); }})({list(num)}, landscapes[0])"
+        f" fit(); return show().then(() => hover(0)); }})({list(num)}, landscapes[0])"
     )
     assert browser.errors == []
     assert len(shown(browser)) == num[0]
@@ -353,5 +386,9 @@ def test_names_are_text_and_never_markup(browser, tmp_path):
     assert browser.js("land.name") == landscape.name
     words = shlex.split(browser.js("at('command').textContent"))
     assert words[3] == landscape.name, "a shell takes the name as one word"
-    labels = browser.js("at('scatter').layout.xaxis.ticktext.concat(at('scatter').data.flatMap((trace) => trace.text))")
-    assert not any("<img" in label for label in labels)
+    browser.wait("at('plane').textContent.includes('<img')")
+    center = "(({ x, y, width, height }) => [x + width / 2, y + height / 2])"
+    point = f"{center}(at('plane').querySelectorAll('.mark-symbol path')[5].getBoundingClientRect())"
+    browser.drag(browser.js(point), browser.js(point))
+    browser.wait("document.getElementById('vg-tooltip-element')?.textContent.includes('<img')")
+    assert browser.js("[...document.images].length") == 0

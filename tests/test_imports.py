@@ -12,7 +12,7 @@ import hpo
 import landscapes
 from arl.errors import InputError
 from arl.records.store import Store
-from hpo.reports import plots
+from hpo.reports import landscape_figures
 from hpo.trial import Trial
 from landscapes import ablation, importers
 
@@ -169,7 +169,7 @@ def test_configs_are_numbered_and_none_is_the_default(tmp_path, monkeypatch):
     assert landscape.configs.index.tolist() == list(CONFIGS)
     assert landscape.seeds == [70_000, 70_001, 70_002]
     assert not landscape.has_default
-    plots.landscape(landscape, "learning_rate", None, tmp_path / "picture.png")
+    landscape_figures.landscape(landscape, "learning_rate", None, tmp_path / "picture.png")
     with pytest.raises(InputError, match="must hold the default config to start from, got none"):
         ablation.path(landscape)
     monkeypatch.setenv("ARL_LANDSCAPES", str(landscape.directory.parent))

@@ -93,10 +93,10 @@ def plot(
     out: Annotated[Path, typer.Option("--out", "-o", help="PNG, SVG or PDF file to write.")] = Path("landscape.png"),
 ) -> None:
     """Draw the scores over one or two hyperparameters."""
-    from hpo.reports import plots
+    from hpo.reports import landscape_figures
     from landscapes import catalogue
 
-    print(plots.landscape(catalogue.get(name), x, y, out))
+    print(landscape_figures.landscape(catalogue.get(name), x, y, out))
 
 
 @app.command()
@@ -113,31 +113,31 @@ def importance(
 
     The picture shows both methods, or the largest interactions.
     """
-    from hpo.reports import plots
+    from hpo.reports import landscape_figures, theme
     from landscapes import analysis, catalogue
 
     landscape = catalogue.get(name)
     if out is not None:
-        plots.check(out)
+        theme.check_picture(out)
     method = "fanova" if fanova else "ped-anova"
     table = analysis.interactions(landscape) if interactions else analysis.importance(landscape, method=method)
     _print_frame(table, as_json)
     _print_caveats([landscape], as_json)
     if out is not None and interactions:
-        plots.interactions(landscape, analysis.fanova(landscape, -1, pairs=True), out)
+        landscape_figures.interactions(landscape, analysis.fanova(landscape, -1, pairs=True), out)
     elif out is not None:
-        plots.importance(landscape, analysis.fanova(landscape), analysis.importance(landscape), out)
+        landscape_figures.importance(landscape, analysis.fanova(landscape), analysis.importance(landscape), out)
 
 
 @app.command()
 def ablation(name: NameArgument, out: PictureOption = None, as_json: JsonOption = False) -> None:
     """Print which of the changes from the default config to the best account for the gain, as a surrogate predicts."""
-    from hpo.reports import plots
+    from hpo.reports import landscape_figures, theme
     from landscapes import ablation, catalogue, surrogate
 
     landscape = catalogue.get(name)
     if out is not None:
-        plots.check(out)
+        theme.check_picture(out)
     path, accuracy = ablation.path(landscape), surrogate.of_landscape(landscape).accuracy_words()
     _print_frame(path, as_json)
     _print_caveats([landscape], as_json)
@@ -146,7 +146,7 @@ def ablation(name: NameArgument, out: PictureOption = None, as_json: JsonOption 
         if len(path) == 1:
             print("the default config is among the best: no path leads from it")
     if out is not None:
-        plots.ablation(landscape, path, out, accuracy)
+        landscape_figures.ablation(landscape, path, out, accuracy)
 
 
 @app.command()

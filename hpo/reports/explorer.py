@@ -1,8 +1,8 @@
 """The explorer: landscapes on one HTML page that works offline, made like the reports.
 
-The page holds what the files hold, in columns of JSON; `templates/explore.js` draws it. Hyperparameters are embedded
-exactly and returns as they are stored (32 bits), so that a filter on the page and `arl landscape query` choose the same
-configs.
+The page holds what the files hold, in columns of JSON; `templates/explore.js` gives it to the figures of
+`explorer_figures` as the controls are moved. Hyperparameters are embedded exactly and returns as they are stored (32 bits),
+so that a filter on the page and `arl landscape query` choose the same configs.
 """
 
 import math
@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from markupsafe import Markup
-from plotly.offline import get_plotlyjs
 
 from arl.errors import InputError
-from hpo.reports import pages
+from arl.text import count
+from hpo.reports import explorer_figures, pages, theme
 from landscapes import analysis
 from landscapes.dataset import Landscape
+
+Importance = dict[str, list[float | None]]
 
 
 def write_page(landscapes: Sequence[Landscape], path: Path) -> Path:
@@ -26,15 +27,11 @@ def write_page(landscapes: Sequence[Landscape], path: Path) -> Path:
     Raises:
         InputError: no landscapes, or one whose tables do not fit its space.
     """
-    page = render(landscapes)
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(page, encoding="utf-8")
-    return path
+    return pages.write(render(landscapes), path)
 
 
 def render(landscapes: Sequence[Landscape]) -> str:
-    """The page as HTML; the landscape of most runs is shown first.
+    """Return the page as HTML; the landscape of most runs is shown first.
 
     Raises:
         InputError: as `write_page`.
@@ -42,13 +39,13 @@ def render(landscapes: Sequence[Landscape]) -> str:
     if not landscapes:
         raise InputError("explore needs at least one landscape, got none; build one with  arl landscape build TASK")
     data = {
-        "layout": pages.layout({}, {}),
         "landscapes": [_embedded(landscape) for landscape in landscapes],
         "first": int(np.argmax([len(landscape.runs) for landscape in landscapes])),
+        "marks": explorer_figures.MARKS,
+        "colors": [theme.series_name(index) for index in range(len(explorer_figures.MARKS))],
     }
-    return pages.template("explore.html").render(
-        names=[landscape.name for landscape in landscapes], data=data, plotly_js=Markup(get_plotlyjs())
-    )
+    figures = explorer_figures.figures()
+    return pages.render("explore.html", figures, {}, names=[landscape.name for landscape in landscapes], data=data)
 
 
 def _embedded(landscape: Landscape) -> dict[str, Any]:
@@ -58,42 +55,51 @@ def _embedded(landscape: Landscape) -> dict[str, Any]:
         raise InputError(
             f"landscape {landscape.name} must have a column per hyperparameter, got none for {missing[0]!r}"
         )
-    scores = landscape.scores()
+    low, high = explorer_figures.score_range(landscape)
     return {
         "name": landscape.name,
         "made": landscape.made_with,
         "default": 0 if landscape.has_default else None,
         "seeds": landscape.seeds,
         "steps": landscape.steps,
+        "stepWords": [count(steps) for steps in landscape.steps],
         "range": list(landscape.return_range),
+        "low": low,
+        "high": high,
+        "returnAxis": theme.padded(min(low, landscape.return_range[0]), max(high, landscape.return_range[1])),
         "decimals": pages.score_decimals(landscape.return_range),
-        "hyperparameters": [_hyperparameter(known) for known in landscape.metadata["space"]["hyperparameters"]],
+        "hyperparameters": [_hyperparameter(landscape, spec) for spec in landscape.metadata["space"]["hyperparameters"]],
         "configs": {name: [pages.plain(value) for value in landscape.configs[name]] for name in names},
-        "status": scores["status"].to_list(),
+        "status": landscape.scores()["status"].to_list(),
         "returns": _shortest(landscape.returns),
-        "importance": _importance(landscape),
+        "importance": importance(landscape),
+        "axes": explorer_figures.axes(landscape),
+        "tooltip": explorer_figures.tooltip(landscape),
+        "ticks": explorer_figures.ticks(landscape),
     }
 
 
-def _hyperparameter(known: dict[str, Any]) -> dict[str, Any]:
-    """Name, kind, and the choices in the space's order or the bounds."""
+def _hyperparameter(landscape: Landscape, spec: dict[str, Any]) -> dict[str, Any]:
+    """Name, where each config stands on its axis, and the choices in the space's order or the bounds."""
     return {
-        "name": known["name"],
-        "integer": "int" in known["type"],
-        "log": bool(known.get("log")),
-        **{key: known.get(key) for key in ("choices", "lower", "upper")},
+        "name": spec["name"],
+        "places": explorer_figures.places(landscape, spec),
+        "choices": spec.get("choices", spec.get("sequence")),
+        "lower": spec.get("lower"),
+        "upper": spec.get("upper"),
     }
 
 
-def _shortest(returns: np.ndarray) -> list:
+def _shortest(returns: np.ndarray) -> list[Any]:
     """Nested lists of the shortest decimals that are the same 32-bit numbers; None for NaN."""
     decimals = returns.astype(np.float32).astype(str).astype(np.float64).astype(object)
     decimals[~np.isfinite(returns)] = None
-    return decimals.tolist()
+    nested: list[Any] = decimals.tolist()
+    return nested
 
 
-def _importance(landscape: Landscape) -> dict[str, list[float | None]]:
-    """The share of each hyperparameter at each point; None at points where it can't be told."""
+def importance(landscape: Landscape) -> Importance:
+    """Return the share of each hyperparameter at each point by PED-ANOVA; None at points where it can't be told."""
     try:
         table = analysis.importance(landscape).set_index("hyperparameter")
     except InputError:  # all configs have the same score

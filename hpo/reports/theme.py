@@ -25,6 +25,7 @@ Figure = alt.TopLevelMixin  # a chart of any kind
 SUFFIXES = (".png", ".svg", ".pdf")
 NUM_SERIES = 10
 NUM_RAMP = 7
+LANE = 18  # px beyond a plot where points stand that have no place on its axis
 PIXELS_PER_UNIT = 4  # of PNG files: 384 dpi at a chart unit of 1/96 inch
 FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "Liberation Sans", Arial, sans-serif'
 
@@ -82,6 +83,7 @@ STAR = "M0,-1L.28,-.31L1,-.24L.45,.23L.62,.95L0,.56L-.62,.95L-.45,.23L-1,-.24L-.
 
 # Formats of numbers on axes, in the notation of d3-format. Each names its precision: without, Vega rounds to its own ticks.
 COUNT = ".4~s"  # such as 10k
+ROUGH = ".2~s"  # such as 50k for 49,920, where a column stands for it
 POWER = ".2~e"  # such as 1e-5
 DECIMALS = ",.6~r"  # such as 0.0003 or 1,000
 
@@ -151,6 +153,7 @@ def config() -> dict[str, Any]:
             "offset": 10,
         },
         "header": {"labelColor": ref("ink"), "labelFontSize": 12, "titleColor": ref("muted")},
+        "scale": {"invalid": {"x": {"value": {"expr": f"width + {LANE}"}}, "y": {"value": -LANE}}},
         "text": {"color": ref("ink")},
         "rule": {"color": ref("muted")},
         "line": {"color": ref("accent")},
@@ -245,7 +248,7 @@ def save(chart: Figure, path: Path) -> Path:
 
 @functools.cache
 def javascript() -> str:
-    """Return Vega, Vega-Lite and Vega-Embed as one script, which defines `vega` and `vegaEmbed`.
+    """Return Vega, Vega-Lite and Vega-Embed as one script, which defines `vegaEmbed`.
 
     Bundling takes seconds, so the script is kept in the user's cache directory.
     """
@@ -255,7 +258,8 @@ def javascript() -> str:
     path = platformdirs.user_cache_path("arl") / f"vega-{version('vl-convert-python')}.js"
     if path.is_file():
         return path.read_text(encoding="utf-8")
-    script = vl_convert.javascript_bundle("Object.assign(window, { vega, vegaEmbed });")
+    bundle = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
+    script = f"(() => {{{bundle}}})();"  # so that its names stay its own
     unfinished = path.with_suffix(f".{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

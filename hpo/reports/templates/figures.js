@@ -27,10 +27,15 @@ function drawAll() {
   return Promise.all([...document.querySelectorAll(".plot[data-figure]")].map((plot) => draw(plot)));
 }
 
+// Whether a figure has a parameter ("signals") or a table ("data") of this name.
+function has(view, kind, name) {
+  const named = (other) => other === name, none = () => false;
+  return name in (view.getState({ signals: none, data: none, [kind]: named })[kind] ?? {});
+}
+
 // Gives a parameter a value in every figure that has it.
 function signal(name, value, chosen = [...views.values()]) {
-  const having = chosen.filter((view) => name in view.getState({ signals: (signal) => signal === name, data: () => false }).signals);
-  return Promise.all(having.map((view) => view.signal(name, value).runAsync()));
+  return Promise.all(chosen.filter((view) => has(view, "signals", name)).map((view) => view.signal(name, value).runAsync()));
 }
 
 function switchFigure(button) {
@@ -63,5 +68,4 @@ function sortBy(button) {
 document.querySelectorAll("button[data-figure]").forEach((button) => button.addEventListener("click", () => switchFigure(button)));
 document.querySelectorAll("button[data-group]").forEach((button) => button.addEventListener("click", () => toggleGroup(button)));
 document.querySelectorAll("#trials th button").forEach((button) => button.addEventListener("click", () => sortBy(button)));
-darkGround.addEventListener("change", drawAll);
 matchMedia("print").addEventListener("change", () => views.forEach((view) => view.resize().runAsync()));
