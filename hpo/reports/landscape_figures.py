@@ -181,14 +181,7 @@ def ablation(data: Landscape, steps: pd.DataFrame, path: Path, note: str = "") -
     measured at both ends, with the spread over seeds. `note` is the subtitle.
     """
     labels = [_changes(*row) for row in zip(steps.hyperparameters, steps.change, strict=True)]
-    heights = np.array([LINE * len(label) + 10 for label in labels])
-    rows = (heights.cumsum() - heights / 2).tolist()
-    label = f"({json.dumps(labels)})[indexof({json.dumps(rows)}, datum.value)]"
-    axis = alt.Axis(
-        values=rows, labelExpr=label, grid=False, labelLimit=400, labelLineHeight=LINE, labelBaseline="middle"
-    )
-    scale = alt.Scale(domain=[float(heights.sum()), 0], nice=False)
-    y = alt.Y("row:Q", title=None, axis=axis, scale=scale)
+    rows, y, height = _rows(labels)
     title, grid = "mean return", alt.Axis(grid=True, tickCount=6, format=theme.DECIMALS)
     surrogate, measured = "surrogate, std of trees", "measured, std of seeds"
     key = _legend({surrogate: theme.series(0), measured: theme.series(1)})
@@ -207,7 +200,7 @@ def ablation(data: Landscape, steps: pd.DataFrame, path: Path, note: str = "") -
         layers.append(base.mark_rule().encode(x=alt.X("low:Q", title=title, axis=grid), x2="high:Q"))
         layers.append(base.mark_point(shape=shape, size=60).encode(x=x))
     heading = alt.Title(f"{data.name}: from the default config to the best", subtitle=note or alt.Undefined)
-    return theme.save(alt.layer(*layers).properties(width=WIDTH, height=float(heights.sum()), title=heading), path)
+    return theme.save(alt.layer(*layers).properties(width=WIDTH, height=height, title=heading), path)
 
 
 def fidelity_correlation(data: Landscape, table: pd.DataFrame, path: Path) -> Path:
@@ -255,14 +248,15 @@ def distribution(data: Landscape, table: pd.DataFrame, path: Path) -> Path:
     """
     final = data.cube[:, :, -1]
     heading = f"{data.name}: {len(final)} configs, {plural(final.shape[1], 'seed')}"
-    chart = alt.hconcat(_histogram(data, final), _near_best(data, final, table), spacing=30)
+    panels = alt.hconcat(_histogram(data, final), _near_best(data, final, table), spacing=30)
+    chart = panels.resolve_scale(color="independent")
     return theme.save(chart.properties(title=heading), path)
 
 
 def _histogram(data: Landscape, final: np.ndarray) -> Layers:
     means, default = final.mean(axis=1), "default config"
-    scale = alt.Scale(zero=False)
-    x = alt.X("score:Q", bin=alt.Bin(maxbins=NUM_BINS), title="mean return over seeds", scale=scale)
+    scale, axis = alt.Scale(zero=False), alt.Axis(labelOverlap="greedy", format=theme.DECIMALS)
+    x = alt.X("score:Q", bin=alt.Bin(maxbins=NUM_BINS), title="mean return over seeds", scale=scale, axis=axis)
     bars = (
         alt.Chart(theme.data(pd.DataFrame({"score": means})))
         .mark_bar()
@@ -292,13 +286,13 @@ def _near_best(data: Landscape, final: np.ndarray, table: pd.DataFrame) -> Layer
     marked = pd.DataFrame({"distance": 100 * table.within, "share": table.configs})
     words = [f"within {100 * row.within:g} %: {100 * row.configs:.2g} % of configs" for row in table.itertuples()]
     note = alt.Chart(alt.InlineData(values=[{}])).mark_text(
-        text=words, align="right", baseline="bottom", fontSize=10.5, lineHeight=LINE, color=theme.color("muted")
+        text=words, align="left", baseline="top", fontSize=10.5, lineHeight=LINE, color=theme.color("muted")
     )
     layers = [
         line(final, seeds, strokeWidth=0.8),
         line(final.mean(axis=1, keepdims=True), mean, strokeWidth=2.2),
         key(alt.Chart(theme.data(marked)).mark_point(size=35).encode(x=x, y=y), mean),
-        note.encode(x=alt.value(WIDTH * 0.8 - 6), y=alt.value(HEIGHT * 0.9 - 8)),
+        note.encode(x=alt.value(8), y=alt.value(4)),
     ]
     return alt.layer(*layers).properties(width=WIDTH * 0.8, height=HEIGHT * 0.9)
 
@@ -328,10 +322,11 @@ def optimism(data: Landscape, table: pd.DataFrame, path: Path) -> Path:
         for name, label in OUTCOMES.items()
     ]
     panels, outcomes = list(dict.fromkeys(row["panel"] for row in rows)), list(OUTCOMES.values())
-    key = alt.Legend(title=None, orient="bottom")
+    key = alt.Legend(title=None, orient="bottom", symbolOpacity=1)
     colors = alt.Scale(domain=outcomes, range=[theme.series(index) for index in range(len(outcomes))])
     shapes = alt.Scale(domain=outcomes, range=["circle", "square", "triangle-up"])
-    x = alt.X("seeds:Q", title="tuning seeds", axis=alt.Axis(tickMinStep=1, format="d"), scale=alt.Scale(zero=False))
+    axis = alt.Axis(values=sorted({int(row["seeds"]) for row in rows}), format="d")
+    x = alt.X("seeds:Q", title="tuning seeds", axis=axis, scale=alt.Scale(zero=False, nice=False, padding=8))
     title, scale = "mean return", alt.Scale(zero=False, nice=False, padding=6)
     base = alt.Chart(theme.data(rows)).encode(x=x, color=alt.Color("outcome:N", scale=colors, legend=key))
     mean = alt.Y("mean:Q", title=title, scale=scale)
@@ -364,26 +359,23 @@ def task_correlation(table: pd.DataFrame, num_configs: int, path: Path) -> Path:
 def subsets(table: pd.DataFrame, path: Path) -> Path:
     """Draw `task_similarity.subsets`: all subsets, and the best of each size with its interval and its tasks."""
     best = table.groupby("size", as_index=False).first()
-    labels = {}
+    labels = []
     for row in best.itertuples():
         first, *others = map(_env, row.tasks.split(", "))
-        labels[str(row.size)] = [f"{row.size}: {first}", *others]
+        labels.append([f"{row.size}: {first}", *others])
+    rows, y, height = _rows(labels)
+    place = dict(zip(best["size"], rows, strict=True))
     every, chosen = "every subset", "best of its size, 95 %"
     key = _legend({every: theme.color("bar"), chosen: theme.series(0)})
-    axis = alt.Axis(
-        labelExpr=f"({json.dumps(labels)})[datum.label]", labelLineHeight=LINE, labelBaseline="middle", labelLimit=300
-    )
-    y = alt.Y("size:O", title=None, axis=axis)
     title = "rank correlation of prediction and mean over all tasks"
     x = alt.X("correlation:Q", title=title, scale=alt.Scale(zero=False, padding=8), axis=alt.Axis(grid=True))
-    base = key(alt.Chart(theme.data(best[["size", "correlation", "low", "high"]])).encode(y=y), chosen)
-    points = alt.Chart(theme.data(table[["size", "correlation"]])).mark_point(size=25)
+    base = key(alt.Chart(theme.data(best[["correlation", "low", "high"]].assign(row=rows))).encode(y=y), chosen)
+    points = alt.Chart(theme.data(table[["correlation"]].assign(row=table["size"].map(place)))).mark_point(size=25)
     layers = [
         key(points.encode(x=x, y=y), every),
         base.mark_rule(strokeWidth=1.5).encode(x=alt.X("low:Q", title=title), x2="high:Q"),
-        base.mark_line(point={"size": 60}).encode(x=x, order="size:Q"),
+        base.mark_line(point={"size": 60}).encode(x=x, order="row:Q"),
     ]
-    height = sum(LINE * len(label) + 12 for label in labels.values())
     heading = f"{table.tasks[0].split('/')[0]}: what a subset of tasks says of all"
     return theme.save(alt.layer(*layers).properties(width=WIDTH, height=height, title=heading), path)
 
@@ -395,26 +387,36 @@ def cells(base: alt.Chart, x: alt.X, y: alt.Y, value: str, number_format: str, l
         base: a chart with a row per cell.
         x: the columns of the table.
         y: the rows of the table.
-        value: field of the numbers; negative ones have a colour of their own.
+        value: field of the numbers; negative ones have a colour of their own, and a missing one leaves its cell empty.
         number_format: how numbers are written, in d3's notation.
         largest: the number of the strongest colour.
     """
     sign = alt.condition(f"datum.{value} < 0", alt.value(theme.series(1)), alt.value(theme.series(0)))
     strength = f"min(1, abs(datum.{value}) / {largest})"
-    filled = base.transform_filter(f"isValid(datum.{value})")
     opacity = alt.FillOpacity("strength:Q", scale=alt.Scale(domain=[0, 1], range=[0, 0.75]), legend=None)
-    return [
-        filled.transform_calculate(strength=strength)
-        .mark_rect(stroke=theme.color("ground"))
-        .encode(x=x, y=y, fill=sign, fillOpacity=opacity),
-        filled.mark_text(fontSize=10.5).encode(x=x, y=y, text=alt.Text(f"{value}:Q", format=number_format)),
-    ]
+    rects = base.transform_calculate(strength=strength).mark_rect(stroke=theme.color("ground"))
+    numbers = base.transform_filter(f"isValid(datum.{value})").mark_text(fontSize=10.5)
+    text = alt.Text(f"{value}:Q", format=number_format)
+    return [rects.encode(x=x, y=y, fill=sign, fillOpacity=opacity), numbers.encode(x=x, y=y, text=text)]
 
 
 def _long(table: pd.DataFrame, names: Sequence[Any]) -> list[dict[str, Any]]:
     """A row per cell of a square table, its columns and rows called by these names."""
     values = table.to_numpy(float)
     return [{"x": names[j], "y": names[i], "value": values[i, j]} for i, j in np.ndindex(values.shape)]
+
+
+def _rows(labels: Sequence[Sequence[str]]) -> tuple[list[float], alt.Y, float]:
+    """Where the rows of labels of several lines stand, the axis that writes them, and the height of all, in px.
+
+    A row's marks stand beside the first line of its label.
+    """
+    heights = [LINE * len(label) + 10.0 for label in labels]
+    rows = [below - height + 5 + LINE / 2 for below, height in zip(np.cumsum(heights).tolist(), heights, strict=True)]
+    words = f"({json.dumps(labels)})[indexof({json.dumps(rows)}, datum.value)]"
+    axis = alt.Axis(values=rows, labelExpr=words, grid=False, labelLimit=400, labelLineHeight=LINE)
+    y = alt.Y("row:Q", title=None, axis=axis, scale=alt.Scale(domain=[sum(heights), 0], nice=False))
+    return rows, y, sum(heights)
 
 
 def _legend(colors: Mapping[str, alt.ExprRef]) -> Callable[[alt.Chart, str], alt.Chart]:

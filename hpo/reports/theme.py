@@ -26,7 +26,7 @@ SUFFIXES = (".png", ".svg", ".pdf")
 NUM_SERIES = 10
 NUM_RAMP = 7
 LANE = 18  # px beyond a plot where points stand that have no place on its axis
-PIXELS_PER_UNIT = 4  # of PNG files: 384 dpi at a chart unit of 1/96 inch
+PIXELS_PER_INCH = 216  # of PNG files: three pixels for a chart's unit of 1/72 inch
 FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "Liberation Sans", Arial, sans-serif'
 
 # Series go back to the palette of Okabe and Ito, which the colour-blind tell apart. The ramp goes from low to high scores:
@@ -236,7 +236,7 @@ def save(chart: Figure, path: Path) -> Path:
     check_picture(path)
     complete = themed(spec(chart))
     if path.suffix == ".png":
-        picture = vl_convert.vegalite_to_png(complete, scale=PIXELS_PER_UNIT / 2, ppi=192)
+        picture = vl_convert.vegalite_to_png(complete, ppi=PIXELS_PER_INCH)
     elif path.suffix == ".pdf":
         picture = vl_convert.vegalite_to_pdf(complete)
     else:
