@@ -19,6 +19,7 @@ from hpo import plans, sweeps, tasks
 from hpo.autorl import schedules
 from hpo.autorl.schedules import Schedule
 from hpo.objectives.training import Training
+from hpo.reports.sweep_figures import save_curve
 
 CHAIN = "hpo.autorl.schedules:Chain"
 _LONGEST_LIST = 40
@@ -62,7 +63,7 @@ def train(
     sweep = sweeps.make(plan, plan.settings.tuner, objective, chosen, Store(store), view or sweeps.View())
     record = sweep.run()
     agents = _save_agents(sweep, objective, out / "agents" / chosen)
-    return Trained(record, _draw(record, out / f"{chosen}.png"), agents)
+    return Trained(record, save_curve(record, out / f"{chosen}.png"), agents)
 
 
 def _plan(task: tasks.Task, schedule: Schedule, seeds: int | Sequence[int]) -> plans.Plan:
@@ -155,24 +156,3 @@ def print_curve(record: SweepRecord) -> None:
     plotext.plot(steps, curve["mean"].to_list(), label="mean", marker="braille")
     plotext.title(f"{record.task}: episode return over env steps")
     plotext.show()
-
-
-def _draw(record: SweepRecord, path: Path) -> Path:
-    """The learning curve as a picture: every seed, their mean, and the band between the worst and the best."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-
-    by_seed = record.curves.groupby(["env_steps", "seed"]).return_mean.last().unstack("seed")
-    figure, axes = plt.subplots(figsize=(6.4, 4.0), layout="constrained")
-    axes.plot(by_seed.index, by_seed.to_numpy(), color="0.7", linewidth=0.8)
-    axes.fill_between(by_seed.index, by_seed.min(axis=1), by_seed.max(axis=1), alpha=0.15, linewidth=0)
-    axes.plot(by_seed.index, by_seed.mean(axis=1), linewidth=2, label=f"mean of {by_seed.shape[1]} seeds")
-    axes.set(xlabel="env steps", ylabel="episode return", title=record.task)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, loc="lower right")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=150)
-    plt.close(figure)
-    return path

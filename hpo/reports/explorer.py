@@ -68,7 +68,9 @@ def _embedded(landscape: Landscape) -> dict[str, Any]:
         "high": high,
         "returnAxis": theme.padded(min(low, landscape.return_range[0]), max(high, landscape.return_range[1])),
         "decimals": pages.score_decimals(landscape.return_range),
-        "hyperparameters": [_hyperparameter(landscape, spec) for spec in landscape.metadata["space"]["hyperparameters"]],
+        "hyperparameters": [
+            _hyperparameter(landscape, spec) for spec in landscape.metadata["space"]["hyperparameters"]
+        ],
         "configs": {name: [pages.plain(value) for value in landscape.configs[name]] for name in names},
         "status": landscape.scores()["status"].to_list(),
         "returns": _shortest(landscape.returns),

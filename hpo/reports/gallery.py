@@ -59,7 +59,9 @@ def _of_landscape(landscape: Landscape, files: Mapping[str, Path], pairs: pd.Dat
     if landscape.has_default and len(steps := ablation.path(landscape)) > 1:  # the default may be the best
         accuracy = surrogate.of_landscape(landscape).accuracy_words()
         yield landscape_figures.ablation(landscape, steps, files["ablation"], accuracy)
-    yield landscape_figures.fidelity_correlation(landscape, analysis.fidelity_correlation(landscape), files["fidelity-correlation"])
+    yield landscape_figures.fidelity_correlation(
+        landscape, analysis.fidelity_correlation(landscape), files["fidelity-correlation"]
+    )
     yield landscape_figures.distribution(landscape, analysis.near_best(landscape), files["distribution"])
     if len(halves := analysis.reliability(landscape)):
         yield landscape_figures.reliability(landscape, halves, files["reliability"])
