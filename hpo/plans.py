@@ -132,7 +132,8 @@ def on_record(plan: Plan, name: str, recorded: SweepSettings | None, space: Mapp
     """
     if recorded is None:
         return plan
-    now, then = plan.settings.to_json(), recorded.to_json()
+    now = SweepSettings.from_json(plan.settings.to_json()).to_json()  # as it would be read back
+    then = recorded.to_json()
     for key, value in now.items():
         other = then.get(key)
         prolonged = key == "trials" and value is not None and other is not None and value > other
