@@ -23,51 +23,52 @@ Statistic = Callable[[np.ndarray], np.ndarray]
 
 
 def normalized(score: Any, worst: float, best: float) -> Any:
-    """A return on the task's fixed scale: 0 is the worst of its env, 1 the best. Regret is one minus it."""
+    """Return a return on the task's fixed scale: 0 is the worst of its env, 1 the best. Regret is one minus it."""
     return (score - worst) / (best - worst)
 
 
 def iqm(scores: np.ndarray) -> np.ndarray:
-    """Interquartile mean along the last axis: a quarter is cut at each end, rounded down to whole scores."""
-    ordered = np.sort(scores, axis=-1)
-    cut = ordered.shape[-1] // 4
-    return ordered[..., cut : ordered.shape[-1] - cut].mean(axis=-1)
+    """Return the interquartile mean along the last axis: a quarter is cut at each end, rounded down to whole scores."""
+    from scipy.stats import trim_mean
+
+    means: np.ndarray = trim_mean(scores, 0.25, axis=-1)
+    return means
 
 
 def pooled_iqm(scores: np.ndarray) -> np.ndarray:
-    """Interquartile mean over tasks and repeats together, the last two axes."""
+    """Return the interquartile mean over tasks and repeats together, the last two axes."""
     return iqm(scores.reshape(*scores.shape[:-2], -1))
 
 
 def resampled(scores: np.ndarray, num: int, rng: np.random.Generator) -> np.ndarray:
-    """`num` copies of `(task, repeat)` in which each task's repeats are drawn anew, with replacement."""
+    """Return `num` copies of `(task, repeat)` in which each task's repeats are drawn anew, with replacement."""
     num_tasks, num_repeats = scores.shape
     chosen = rng.integers(num_repeats, size=(num, num_tasks, num_repeats))
     return scores[np.arange(num_tasks)[:, None], chosen]
 
 
 def interval(samples: np.ndarray, level: float = LEVEL) -> Interval:
-    """The percentile interval of a statistic's resamples."""
+    """Return the percentile interval of a statistic's resamples."""
     low, high = np.quantile(samples, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
 
 
 def pooled_mean(scores: np.ndarray) -> np.ndarray:
-    """Mean over tasks and repeats, the last two axes."""
+    """Return the mean over tasks and repeats, the last two axes."""
     return scores.mean(axis=(-2, -1))
 
 
 def bootstrap(
     scores: np.ndarray, statistic: Statistic = pooled_iqm, num: int = NUM_RESAMPLES, seed: int = 0
 ) -> Interval:
-    """Stratified bootstrap interval of a statistic of `(task, repeat)`; NaN of one repeat, which shows no spread."""
+    """Return the stratified bootstrap interval of a statistic of `(task, repeat)`; NaN of one repeat, which has no spread."""
     if scores.shape[1] < 2:
         return math.nan, math.nan
     return interval(statistic(resampled(scores, num, np.random.default_rng(seed))))
 
 
 def anytime(curves: np.ndarray, num: int = NUM_RESAMPLES, seed: int = 0) -> list[tuple[float, float, float]]:
-    """Pooled interquartile mean of `(task, repeat, point)` and its interval, `(mean, low, high)` at each point.
+    """Return the pooled interquartile mean of `(task, repeat, point)` and its interval, `(mean, low, high)` at each point.
 
     Every point sees the same resamples: a repeat is drawn with its whole curve.
     """
@@ -76,7 +77,7 @@ def anytime(curves: np.ndarray, num: int = NUM_RESAMPLES, seed: int = 0) -> list
 
 
 def improvement(scores: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Probability that a repeat's score beats one of the others on a task, ties counting half; averaged over tasks.
+    """Return the probability that a repeat's score beats one of the others on a task, ties counting half; a mean over tasks.
 
     Of `(..., task, repeat)`: on each task the Mann-Whitney statistic over the number of pairs.
     """
@@ -86,7 +87,7 @@ def improvement(scores: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 
 def improvement_interval(scores: np.ndarray, others: np.ndarray, num: int = NUM_RESAMPLES, seed: int = 0) -> Interval:
-    """Stratified bootstrap interval of the probability of improvement; both sides are resampled. NaN of one repeat."""
+    """Return the stratified bootstrap interval of `improvement`; both sides are resampled. NaN of one repeat."""
     if scores.shape[1] < 2:
         return math.nan, math.nan
     rng = np.random.default_rng(seed)
@@ -94,9 +95,10 @@ def improvement_interval(scores: np.ndarray, others: np.ndarray, num: int = NUM_
 
 
 def ranks(scores: np.ndarray) -> np.ndarray:
-    """Ranks of tuners within each task, of `(task, tuner)`: 1 is the highest score, tied ones share their mean rank."""
-    left, right = scores[:, :, None], scores[:, None, :]
-    return 1 + (right > left).sum(axis=2) + 0.5 * ((right == left).sum(axis=2) - 1)
+    """Return the ranks of tuners within each task, of `(task, tuner)`: 1 is the highest score, ties share their mean rank."""
+    from scipy.stats import rankdata
+
+    return np.asarray(rankdata(-scores, axis=1))
 
 
 @dataclass(frozen=True)
@@ -117,14 +119,14 @@ class RankTest:
 
 
 def rank_test(scores: np.ndarray) -> RankTest:
-    """Friedman's test of `(task, tuner)` scores, and of each pair of tuners after it. Repeats are averaged before."""
+    """Return Friedman's test of `(task, tuner)` scores, and of each pair of tuners after it. Repeats are averaged before."""
     num_tasks, num_tuners = scores.shape
-    known = ranks(scores)
-    means = tuple(known.mean(axis=0).tolist())
+    by_task = ranks(scores)
+    means = tuple(by_task.mean(axis=0).tolist())
     for what, num in (("tasks", num_tasks), ("tuners", num_tuners)):
         if num < FEWEST:
             return RankTest(means, f"rank tests need at least {FEWEST} {what}, got {num}")
-    if (known == known[0, 0]).all():
+    if (by_task == by_task[0, 0]).all():
         return RankTest(means, "rank tests need tuners that differ, got ties on every task")
     from scipy.stats import friedmanchisquare
 
@@ -133,7 +135,7 @@ def rank_test(scores: np.ndarray) -> RankTest:
 
 
 def pairwise(mean_ranks: Sequence[float], num_tasks: int) -> dict[tuple[int, int], float]:
-    """p of each pair of mean ranks: z = (R_i - R_j) / sqrt(k (k + 1) / 6N), two-sided, Holm's correction.
+    """Return p of each pair of mean ranks: z = (R_i - R_j) / sqrt(k (k + 1) / 6N), two-sided, Holm's correction.
 
     Demšar 2006, section 3.2.2; of k tuners on N tasks.
     """
@@ -145,7 +147,7 @@ def pairwise(mean_ranks: Sequence[float], num_tasks: int) -> dict[tuple[int, int
 
 
 def holm(p: Sequence[float]) -> list[float]:
-    """p-values corrected for their number, step down (Holm 1979)."""
+    """Return p-values corrected for their number, step down (Holm 1979)."""
     order = np.argsort(p, kind="stable")
     factors = len(p) - np.arange(len(p))
     corrected = np.minimum(1.0, np.maximum.accumulate(np.asarray(p)[order] * factors))
@@ -153,17 +155,20 @@ def holm(p: Sequence[float]) -> list[float]:
 
 
 def groups(mean_ranks: Sequence[float], pairs: dict[tuple[int, int], float]) -> list[list[int]]:
-    """Neighbours in rank of which no pair differs at the level: the bars of a critical-difference diagram, longest only."""
+    """Return the neighbours in rank of which no pair differs at the level: bars of a critical-difference diagram, the longest.
+
+    Demšar 2006, figure 1.
+    """
     order = sorted(range(len(mean_ranks)), key=lambda i: mean_ranks[i])
-    found: list[list[int]] = []
+    bars: list[list[int]] = []
     for first in range(len(order)):
         last = first
         while last + 1 < len(order) and _alike(order[first : last + 2], pairs):
             last += 1
         group = order[first : last + 1]
-        if len(group) > 1 and not any(set(group) <= set(other) for other in found):
-            found.append(group)
-    return found
+        if len(group) > 1 and not any(set(group) <= set(other) for other in bars):
+            bars.append(group)
+    return bars
 
 
 def _alike(tuners: Sequence[int], pairs: dict[tuple[int, int], float]) -> bool:
@@ -171,7 +176,7 @@ def _alike(tuners: Sequence[int], pairs: dict[tuple[int, int], float]) -> bool:
 
 
 def spearman(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Rank correlation along the last axis."""
+    """Return the rank correlation along the last axis, NaN where all values of a side are the same."""
     from scipy.stats import rankdata
 
     x, y = (rankdata(values, axis=-1) - (values.shape[-1] + 1) / 2 for values in (a, b))

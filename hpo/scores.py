@@ -94,13 +94,13 @@ def chosen(names: str | Sequence[str]) -> tuple[str, ...]:
     Raises:
         InputError: an unknown name, one given twice, or none.
     """
-    known = tuple(name.strip() for name in (names.split(",") if isinstance(names, str) else names))
-    for name in known:
+    chosen = tuple(name.strip() for name in (names.split(",") if isinstance(names, str) else names))
+    for name in chosen:
         if name not in SCORES:
             raise unknown("score", name, SCORES)
-    if len(set(known)) < len(known) or not known:
-        raise InputError(f"score must name at least one score, each once, got {', '.join(known) or 'none'}")
-    return known
+    if len(set(chosen)) < len(chosen) or not chosen:
+        raise InputError(f"score must name at least one score, each once, got {', '.join(chosen) or 'none'}")
+    return chosen
 
 
 def check(names: Sequence[str], settings: TaskSettings, space: "ConfigurationSpace", num_seeds: int) -> None:
@@ -176,8 +176,9 @@ def table(record: SweepRecord, names: str | Sequence[str], metrics: Sequence[str
 def front(
     record: SweepRecord, names: str | Sequence[str], bounds: Mapping[str, tuple[float, float]] | None = None
 ) -> pd.DataFrame:
-    """The Pareto front of a sweep: the completed trials of the highest fidelity, and of the most seeds, that no other beats
-    in every score.
+    """Return the Pareto front of a sweep: those of its completed trials that no other beats in every score.
+
+    Only trials of the highest fidelity, and of the most seeds, are compared.
 
     `bounds`: the lowest and highest allowed value of scores and training metrics; what lies outside is left out.
 
@@ -187,20 +188,20 @@ def front(
     bounds = bounds or {}
     metrics = [name for name in bounds if name not in SCORES]
     scores = chosen(names)
-    known = table(record, (*scores, *(name for name in bounds if name in SCORES and name not in scores)), metrics)
-    known = known[known.status == "completed"]
+    trials = table(record, (*scores, *(name for name in bounds if name in SCORES and name not in scores)), metrics)
+    trials = trials[trials.status == "completed"]
     for rank in ("fidelity", "num_seeds"):
-        known = known[known[rank] == known[rank].max()]
+        trials = trials[trials[rank] == trials[rank].max()]
     for name, (low, high) in bounds.items():
-        if known[name].isna().all() and len(known):
+        if trials[name].isna().all() and len(trials):
             raise unknown("score or metric", name, [*SCORES, *_metrics(record)])
-        known = known[known[name].between(low, high)]
-    best = known[pareto(known[list(scores)].to_numpy(float))]
+        trials = trials[trials[name].between(low, high)]
+    best = trials[pareto(trials[list(scores)].to_numpy(float))]
     return best.sort_values(scores[0], ascending=False, ignore_index=True)
 
 
 def pareto(values: np.ndarray) -> np.ndarray:
-    """Which rows of `(trial, score)` are on the front: no other is at least as good in all scores and better in one."""
+    """Return which rows of `(trial, score)` are on the front: no other is at least as good in all scores and better in one."""
     at_least, better = (
         compare(values[:, None], values[None]) for compare in (np.greater_equal, np.greater)
     )  # (by, of, score)
@@ -208,20 +209,10 @@ def pareto(values: np.ndarray) -> np.ndarray:
 
 
 def hypervolume(values: np.ndarray, reference: Sequence[float]) -> float:
-    """The volume that the rows of `(trial, score)` dominate, above a reference point; exact, for any number of scores.
+    """Return the volume that the rows of `(trial, score)` dominate, above a reference point; exact, for any number of scores."""
+    import moocore
 
-    By slices along the last score, each as high as the next lower row's allows.
-    """
-    values = np.asarray(values, float).reshape(-1, len(reference))
-    values = values[(values > np.asarray(reference)).all(axis=1)]
-    if not len(values):
-        return 0.0
-    if len(reference) == 1:
-        return float(values.max() - reference[0])
-    values = values[np.argsort(-values[:, -1])]
-    heights = values[:, -1] - np.append(values[1:, -1], reference[-1])
-    slices = (hypervolume(values[: i + 1, :-1], reference[:-1]) for i in range(len(values)))
-    return float(sum(height * area for height, area in zip(heights, slices, strict=True) if height > 0))
+    return float(moocore.hypervolume(np.reshape(values, (-1, len(reference))), ref=reference, maximise=True))
 
 
 def curve(record: TrialRecord, seed: int, finished: Records) -> list[tuple[int, float]]:

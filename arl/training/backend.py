@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import platformdirs
 import psutil
 
 # Lanes stepped together by one worker. More lanes than this leave a core's cache (measured by
@@ -30,8 +31,8 @@ def setup() -> None:
 
 
 def cache_directory() -> Path:
-    """Where compiled programs are kept: `$XDG_CACHE_HOME/arl`, or `~/.cache/arl`."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "arl"
+    """Return the directory of compiled programs: `$XDG_CACHE_HOME/arl` or `~/.cache/arl` on Linux, else the platform's."""
+    return platformdirs.user_cache_path("arl")
 
 
 def workers() -> list[jax.Device]:
