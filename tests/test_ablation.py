@@ -1,4 +1,4 @@
-"""The path from the default config to the best, on functions of which it is known."""
+"""The path from the default config to the best, on functions whose answer is clear."""
 
 import numpy as np
 import pytest
@@ -60,8 +60,10 @@ def test_changes_that_hang_together_move_together():
         space=[Categorical("a", [1, 2]), Categorical("b", [1, 2]), Float("c", (0, 1)), Float("d", (0, 1))]
     )
     space.add(AndConjunction(EqualsCondition(space["c"], space["a"], 1), EqualsCondition(space["c"], space["b"], 1)))
-    known = space.to_serialized_dict()
-    assert ablation.changes(known, {"a": 1, "b": 2, "d": 0.5}, {"a": 2, "b": 1, "d": 0.7}) == [["a", "b"], ["d"]]
-    assert ablation.changes(known, {"a": 1, "b": 1, "c": 0.1, "d": 0}, {"a": 1, "b": 1, "c": 0.2, "d": 0}) == [["c"]]
-    assert ablation.changes(known, {"a": 1, "b": 1, "c": 0.1, "d": 0}, {"a": 2, "b": 1, "d": 0}) == [["a", "c"]]
-    assert ablation.changes(known, {"a": 1, "b": 2, "d": 0}, {"a": 1, "b": 2, "d": 0}) == []
+    described = space.to_serialized_dict()
+    assert ablation.changes(described, {"a": 1, "b": 2, "d": 0.5}, {"a": 2, "b": 1, "d": 0.7}) == [["a", "b"], ["d"]]
+    assert ablation.changes(described, {"a": 1, "b": 1, "c": 0.1, "d": 0}, {"a": 1, "b": 1, "c": 0.2, "d": 0}) == [
+        ["c"]
+    ]
+    assert ablation.changes(described, {"a": 1, "b": 1, "c": 0.1, "d": 0}, {"a": 2, "b": 1, "d": 0}) == [["a", "c"]]
+    assert ablation.changes(described, {"a": 1, "b": 2, "d": 0}, {"a": 1, "b": 2, "d": 0}) == []

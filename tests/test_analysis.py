@@ -36,7 +36,7 @@ def landscape_of(score, noise=0.0, num_seeds=10):
     share = np.linspace(0.1, 1.0, TASK.num_points)
     early = 100 * draw.random((NUM_CONFIGS, 1, 1)) * (1 - share)
     cube = full * share + early + noise * draw.normal(size=(NUM_CONFIGS, num_seeds, TASK.num_points))
-    about = {
+    metadata = {
         "settings": TASK.settings().to_json(),
         "space": TASK.space.to_serialized_dict(),
         "seeds": list(range(num_seeds)),
@@ -44,7 +44,7 @@ def landscape_of(score, noise=0.0, num_seeds=10):
         "configs": pd.DataFrame([trial.config for trial in trials], columns=list(TASK.space)).rename_axis("config"),
         "cube": cube,
     }
-    return MadeUp(about, None)
+    return MadeUp(metadata, None)
 
 
 def by_learning_rate(config):

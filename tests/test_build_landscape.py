@@ -16,8 +16,8 @@ CONFIGS, SEEDS = 5, 2
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
     """Builds of the tiny task, a few configs at a time."""
-    known = tiny.task()
-    monkeypatch.setattr(tasks, "get", lambda *names: known)
+    task = tiny.task()
+    monkeypatch.setattr(tasks, "get", lambda *names: task)
     monkeypatch.setattr(build_landscape, "BATCH", 2)
 
 
@@ -104,10 +104,10 @@ def test_a_shorter_landscape_is_taken_from_a_longer_one(build, tmp_path, monkeyp
 
 def test_another_task_s_landscape_is_not_written_over(build, monkeypatch):
     build("whole")
-    known = tasks.get()
-    wider = dataclasses.replace(known, fidelity=known.fidelity + 20)
+    task = tasks.get()
+    wider = dataclasses.replace(task, fidelity=task.fidelity + 20)
     monkeypatch.setattr(tasks, "get", lambda *names: wider)
-    monkeypatch.setattr(tasks.Task, "landscape", known.landscape)
+    monkeypatch.setattr(tasks.Task, "landscape", task.landscape)
     with pytest.raises(InputError, match=r"holds a landscape with other settings: choose another --out"):
         build("whole")
 

@@ -68,9 +68,9 @@ def test_cards_are_the_same_when_made_again_and_not_under_checksum(landscape):
 
 
 def test_croissant_names_every_file_and_column(landscape):
-    known = croissant.metadata(landscape)
-    assert {file["@id"]: file["sha256"] for file in known["distribution"]} == landscape.metadata["files"]
-    for table in known["recordSet"]:
+    document = croissant.metadata(landscape)
+    assert {file["@id"]: file["sha256"] for file in document["distribution"]} == landscape.metadata["files"]
+    for table in document["recordSet"]:
         fields = [field["source"] for field in table["field"]]
         schema = pq.read_schema(landscape.directory / f"{table['name']}.parquet")
         assert [field["extract"]["column"] for field in fields] == schema.names
@@ -82,9 +82,9 @@ def test_croissant_names_every_file_and_column(landscape):
 def test_croissant_is_valid_and_reads_the_records(landscape):
     croissant = pytest.importorskip("mlcroissant")
     cards.write(landscape)
-    found = croissant.Dataset(jsonld=landscape.directory / "croissant.json")
-    assert not found.metadata.ctx.issues.errors
-    assert len(list(found.records("runs"))) == 36
+    parsed = croissant.Dataset(jsonld=landscape.directory / "croissant.json")
+    assert not parsed.metadata.ctx.issues.errors
+    assert len(list(parsed.records("runs"))) == 36
 
 
 @pytest.mark.slow

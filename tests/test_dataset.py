@@ -68,7 +68,7 @@ def landscape(tmp_path_factory, records):
 
 
 @pytest.fixture
-def found(monkeypatch, landscape):
+def installed(monkeypatch, landscape):
     monkeypatch.setenv("ARL_LANDSCAPES", str(landscape.directory.parent))
 
 
@@ -99,8 +99,8 @@ def test_configs_come_back_as_they_were(landscape):
 
 
 def test_a_longer_sequence_holds_a_shorter_one():
-    one, other = (DefaultThenSobol(TASK.space, TASK.fidelity) for _ in range(2))
-    assert one.ask(20) == [*other.ask(7), *other.ask(13)]
+    short, long = (DefaultThenSobol(TASK.space, TASK.fidelity) for _ in range(2))
+    assert long.ask(20) == [*short.ask(7), *short.ask(13)]
 
 
 def test_scores(landscape):
@@ -146,7 +146,7 @@ def test_conditions_that_are_none_are_refused(landscape, where):
         landscape.query(where)
 
 
-def test_loaded_by_the_name_of_its_task(found, landscape):
+def test_loaded_by_the_name_of_its_task(installed, landscape):
     assert landscapes.load("dqn/CartPole-v1").metadata == landscape.metadata
     assert "dqn/CartPole-v1" in catalogue.available()
     with pytest.raises(InputError, match="unknown landscape 'dqn/CartPole': did you mean 'dqn/CartPole-v1'"):
@@ -219,7 +219,7 @@ def test_a_landscape_json_that_was_changed_is_refused(copy):
         dataset.read(copy.directory)
 
 
-def test_loading_imports_little(found):
+def test_loading_imports_little(installed):
     """No JAX, and not what only sweeps, pictures or analyses need; each would take longer than the landscape."""
     code = "import sys, landscapes; landscapes.load('dqn/CartPole-v1').scores(); print(*sys.modules)"
     modules = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
@@ -249,9 +249,9 @@ def table(landscape, mode="table", seeds=SEEDS):
 def test_the_table_gives_what_was_trained(landscape, records):
     trials = [Trial(i, config, TASK.fidelity) for i, config in enumerate(landscape.plain_configs)]
     for got in table(landscape)(trials):
-        known = [record.records[got.trial.id].runs[0] for record in records]
-        assert got.seed_scores == pytest.approx({run.seed: run.score for run in known})
-        assert got.score == pytest.approx(np.mean([run.score for run in known]))
+        runs = [record.records[got.trial.id].runs[0] for record in records]
+        assert got.seed_scores == pytest.approx({run.seed: run.score for run in runs})
+        assert got.score == pytest.approx(np.mean([run.score for run in runs]))
         if got.status == "completed":
             assert [step for step, _ in got.curve] == list(TASK.points(TASK.fidelity))
             assert got.metrics == {"q_loss": pytest.approx(0.1)}
@@ -276,9 +276,9 @@ def test_a_row_of_the_scores_is_a_config(landscape):
     """Its columns of whole numbers are floats where a config has none, and what is inactive is NaN."""
     rows = landscape.scores()[landscape.hyperparameters].to_dict(orient="records")
     asked = [Trial(i, row, TASK.fidelity) for i, row in enumerate(rows)]
-    known = [Trial(i, landscape.config(i), TASK.fidelity) for i in range(len(rows))]
+    configs = [Trial(i, landscape.config(i), TASK.fidelity) for i in range(len(rows))]
     for mode in ("exact", "table"):
-        assert [got.score for got in table(landscape, mode)(asked)] == [got.score for got in table(landscape)(known)]
+        assert [got.score for got in table(landscape, mode)(asked)] == [got.score for got in table(landscape)(configs)]
 
 
 @pytest.mark.parametrize(
@@ -325,7 +325,7 @@ def test_a_surrogates_seeds_do_not_oppose_each_other(landscape):
     assert objective.surrogate.noise.sum(axis=1) == pytest.approx(0.0, abs=1e-4), "where a config's own cancel out"
 
 
-def test_a_sweep_is_of_one_version_of_a_landscape(found, landscape, tmp_path, monkeypatch):
+def test_a_sweep_is_of_one_version_of_a_landscape(installed, landscape, tmp_path, monkeypatch):
     settings = {"objective": "table", "name": "a", "store": tmp_path / "store.sqlite"}
     record = hpo.sweep("dqn/CartPole-v1", "random", trials=3, **settings)
     assert record.settings.objective_version == landscape.version
@@ -335,7 +335,7 @@ def test_a_sweep_is_of_one_version_of_a_landscape(found, landscape, tmp_path, mo
         hpo.sweep("dqn/CartPole-v1", "random", trials=4, **settings)
 
 
-def test_seconds_of_training_are_no_score_of_a_table(found):
+def test_seconds_of_training_are_no_score_of_a_table(installed):
     with pytest.raises(InputError, match="score 'runtime' must be measured in training, got answers of a landscape"):
         hpo.sweep("dqn/CartPole-v1", "random", trials=3, objective="table", score="runtime")
 
@@ -378,7 +378,7 @@ class Mutating:
         pass
 
 
-def test_tuners_are_compared_on_a_table(found, tmp_path):
+def test_tuners_are_compared_on_a_table(installed, tmp_path):
     store = Store(tmp_path / "store.sqlite")
     settings = {"objective": "table", "repeats": 2, "budget": 4, "seeds": 2, "test_seeds": 1}
     comparison = hpo.compare(["sobol", Mutating], ["dqn/CartPole-v1"], store=store, **settings)
@@ -404,8 +404,8 @@ def test_tables_that_do_not_fit_are_refused(landscape):
 
 
 def test_landscape_json_says_how_it_was_made(landscape):
-    about = json.loads((landscape.directory / "landscape.json").read_text())
-    assert about["settings"]["task"] == "dqn/CartPole-v1"
-    assert about["provenance"] == {"arl": "1", "device": "cpu"}
-    assert about["lanes"] == {"width": 4, "rows": 1}
-    assert about["num_configs"] == NUM_CONFIGS
+    metadata = json.loads((landscape.directory / "landscape.json").read_text())
+    assert metadata["settings"]["task"] == "dqn/CartPole-v1"
+    assert metadata["provenance"] == {"arl": "1", "device": "cpu"}
+    assert metadata["lanes"] == {"width": 4, "rows": 1}
+    assert metadata["num_configs"] == NUM_CONFIGS

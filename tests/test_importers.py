@@ -71,8 +71,8 @@ def test_arlbench(arlbench):
     assert arlbench.metadata["settings"]["fidelity"] == 8_000
     assert arlbench.metadata["provenance"]["licence"] == "bsd-3-clause"
     assert arlbench.metadata["status"] == {"completed": 24}
-    known = [[[performance(c, s, p) for p in range(4)] for s in (0, 1, 2)] for c in CONFIGS]
-    np.testing.assert_allclose(arlbench.returns, known)
+    returns = [[[performance(c, s, p) for p in range(4)] for s in (0, 1, 2)] for c in CONFIGS]
+    np.testing.assert_allclose(arlbench.returns, returns)
     assert arlbench.return_range == (-1800.0, -100.0)
     configs = arlbench.plain_configs
     assert configs[0] == {
@@ -83,10 +83,10 @@ def test_arlbench(arlbench):
         "use_target_network": False,
     }
     assert configs[3].keys() - configs[0].keys() == {"priority_alpha", "tau"}
-    by_name = {known["name"]: known for known in arlbench.metadata["space"]["hyperparameters"]}
+    by_name = {row["name"]: row for row in arlbench.metadata["space"]["hyperparameters"]}
     assert by_name["learning_rate"]["log"]
     assert by_name["batch_size"]["choices"] == [256, 512]
-    conditions = {known["child"]: known["parent"] for known in arlbench.metadata["space"]["conditions"]}
+    conditions = {row["child"]: row["parent"] for row in arlbench.metadata["space"]["conditions"]}
     assert conditions == {"priority_alpha": "prioritized", "tau": "use_target_network"}
 
 
@@ -116,7 +116,7 @@ def test_missing_and_nan_rows_are_imported_flagged_and_counted(tmp_path):
     assert len(landscape.curves()) == 96
     assert landscape.cube[1, 2].tolist() == [-220.0, -221.0, -1800.0, -1800.0]
     scores = landscape.scores().set_index("config")
-    assert scores.score[3] == np.mean([performance(3, seed, 3) for seed in (1, 2)]), "the mean over the seeds there are"
+    assert scores.score[3] == np.mean([performance(3, seed, 3) for seed in (1, 2)]), "means over the seeds present"
     assert scores.status[[1, 3, 4, 5]].to_list() == ["diverged", "missing", "missing", "completed"]
     card = (landscape.directory / "README.md").read_text()
     assert "1 of 24 runs are `diverged`" in card
@@ -151,7 +151,7 @@ def test_what_is_missing_is_filled_in_from_the_tables_own_seeds(tmp_path):
     assert [run.outcome.filled for run in record.runs] == [True, False]
     assert table.scores(np.array([3]))[0] == performance(3, 1, 3)
     (alone,) = hpo.objective("exact", landscape, [0])([Trial(0, landscape.config(3), 8_000)])
-    assert alone.status == "diverged", "nothing is known under this seed"
+    assert alone.status == "diverged", "this seed has no return"
 
 
 def test_what_diverged_before_its_file_ends_is_diverged(tmp_path):
@@ -164,7 +164,7 @@ def test_what_diverged_before_its_file_ends_is_diverged(tmp_path):
 
 
 def test_configs_are_numbered_and_none_is_the_default(tmp_path, monkeypatch):
-    frame = arlbench_frame().assign(run_id=lambda known: 10 * known.run_id + 10, seed=lambda known: known.seed + 70_000)
+    frame = arlbench_frame().assign(run_id=lambda frame: 10 * frame.run_id + 10, seed=lambda frame: frame.seed + 70_000)
     landscape, _ = imported("arlbench", [arlbench_file(tmp_path, frame)], tmp_path)
     assert landscape.configs.index.tolist() == list(CONFIGS)
     assert landscape.seeds == [70_000, 70_001, 70_002]
@@ -174,7 +174,7 @@ def test_configs_are_numbered_and_none_is_the_default(tmp_path, monkeypatch):
         ablation.path(landscape)
     monkeypatch.setenv("ARL_LANDSCAPES", str(landscape.directory.parent))
     assert landscape.name in landscapes.catalogue.available()
-    assert landscape.name not in [known.name for known in landscapes.catalogue.of_algorithm("sac")]
+    assert landscape.name not in [other.name for other in landscapes.catalogue.of_algorithm("sac")]
 
 
 def test_hporlbench(tmp_path):

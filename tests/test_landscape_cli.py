@@ -14,8 +14,8 @@ from landscapes import catalogue
 
 
 @pytest.fixture(autouse=True)
-def known(monkeypatch):
-    """Two landscapes of DQN, one of which knows the learning rate only."""
+def two_landscapes(monkeypatch):
+    """Two landscapes of DQN; the scores of the second are the negatives of the first."""
     one = landscape_of(by_learning_rate, noise=1.0, num_seeds=4)
     one.metadata["cube"] = one.cube[:, :, [0, 9]]
     settings = {**TASK.settings().to_json(), "task": "dqn/Acrobot-v1"}
