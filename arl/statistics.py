@@ -155,7 +155,7 @@ def holm(p: Sequence[float]) -> list[float]:
 
 
 def groups(mean_ranks: Sequence[float], pairs: dict[tuple[int, int], float]) -> list[list[int]]:
-    """Return the neighbours in rank of which no pair differs at the level: bars of a critical-difference diagram, the longest.
+    """Return the neighbours in rank of which no pair differs: the longest bars of a critical-difference diagram.
 
     Demšar 2006, figure 1.
     """

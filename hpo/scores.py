@@ -201,7 +201,7 @@ def front(
 
 
 def pareto(values: np.ndarray) -> np.ndarray:
-    """Return which rows of `(trial, score)` are on the front: no other is at least as good in all scores and better in one."""
+    """Return which rows of `(trial, score)` are on the front: none is at least as good in all scores and better in one."""
     at_least, better = (
         compare(values[:, None], values[None]) for compare in (np.greater_equal, np.greater)
     )  # (by, of, score)
