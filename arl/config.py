@@ -21,6 +21,8 @@ from arl.errors import InputError, unknown
 
 Config = TypeVar("Config")
 
+ENV_PREFIX = "env."  # of a param of the env among hyperparameters: `env.length`
+
 _DTYPES = {bool: np.bool_, int: np.int32, float: np.float32}
 
 
@@ -129,6 +131,13 @@ def make(cls: type[Config], values: Mapping[str, Any]) -> Config:
         if name not in known:
             raise unknown(f"hyperparameter of {cls.__name__}", name, known)
     return cls(**{name: known[name].check(name, value) for name, value in values.items()})
+
+
+def split(values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the hyperparameters among some values, and the params of the env, `env.NAME`, by their names in the env."""
+    hyperparameters = {name: value for name, value in values.items() if not name.startswith(ENV_PREFIX)}
+    params = {name.removeprefix(ENV_PREFIX): value for name, value in values.items() if name.startswith(ENV_PREFIX)}
+    return hyperparameters, params
 
 
 def values(config: Any) -> dict[str, Any]:

@@ -245,7 +245,7 @@ def num_parameters(settings: TaskSettings, config: Mapping[str, Any]) -> int:
     from envs import vector
 
     algorithm = algorithms.get(settings.algorithm)
-    full: Any = configs.make(algorithm.Config, {**settings.fixed, **config})
+    full: Any = configs.make(algorithm.Config, configs.split({**settings.fixed, **config})[0])
     return algorithms.num_parameters(algorithm, full, vector.make(settings.env))
 
 

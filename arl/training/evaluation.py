@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree
 
 from envs.vector import VectorEnv
 
@@ -20,15 +20,17 @@ class Episodes(NamedTuple):
 class _Progress(NamedTuple):
     time: Int[Array, ""]
     env_state: Any
-    obs: Float[Array, "episode feature"]
+    obs: PyTree[Array]
     running: Bool[Array, " episode"]
     episodes: Episodes
 
 
-def evaluate(env: VectorEnv, policy: Callable[[Array], Array], key: PRNGKeyArray, num_episodes: int) -> Episodes:
+def evaluate(
+    env: VectorEnv, policy: Callable[[PyTree[Array]], Array], key: PRNGKeyArray, num_episodes: int
+) -> Episodes:
     """Play `num_episodes` episodes from fresh start states until the last has ended.
 
-    `policy` maps observations `(episode, feature)` to actions. An episode counts up to the step that ends it.
+    `policy` maps observations `(episode, ...)` to actions. An episode counts up to the step that ends it.
     """
     key_reset, key_step = jax.random.split(key)
     obs, env_state = env.reset(key_reset, (num_episodes,))

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from arl import config as configs
 from arl.algorithms import Algorithm
@@ -374,7 +374,7 @@ class Runner:
         steps_after = env_steps + num_iterations * self.algorithm.iteration_steps(config)
         key = jax.random.fold_in(keys.evaluate, steps_after)
 
-        def policy(obs: Array) -> Array:
+        def policy(obs: PyTree[Array]) -> Array:
             return self.algorithm.act(state, config, env, obs, key, explore=False)
 
         episodes = evaluation.evaluate(env, policy, key, self.num_episodes)

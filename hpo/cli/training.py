@@ -103,23 +103,21 @@ def _fixed(task: tasks.Task, schedule: Schedule) -> tasks.Task:
     """The task with every hyperparameter fixed but those of the schedule's lists, whose space is what the lists hold."""
     full = task.full({**spaces.default(task.space), **schedule.config(0)})
     lists = [Categorical(name, list(dict.fromkeys(values))) for name, values in schedule.varying.items()]
-    fixed = {name: value for name, value in config.values(full).items() if name not in schedule.varying}
+    params = {config.ENV_PREFIX + name: value for name, value in task.env_params(schedule.config(0)).items()}
+    complete = {**config.values(full), **params}
+    fixed = {name: value for name, value in complete.items() if name not in schedule.varying}
     return dataclasses.replace(task, fixed=fixed, space=ConfigurationSpace(name="fixed", space=lists), preset="fixed")
 
 
 def _checked(schedule: Schedule, task: tasks.Task) -> Schedule:
     """The schedule with values of the right types, none of which is outside its hyperparameter's domain."""
-    cls: Any = task.algorithm.Config
-
-    def checked(name: str, value: Any) -> Any:
-        return getattr(config.make(cls, {name: value}), name)
-
-    lists = {name: [checked(name, value) for value in values] for name, values in schedule.varying.items()}
-    immutable = [name for name in lists if name not in config.mutable(cls)]
+    lists = {name: [task.checked(name, value) for value in values] for name, values in schedule.varying.items()}
+    hyperparameters, _ = config.split(lists)
+    immutable = [name for name in hyperparameters if name not in config.mutable(task.algorithm.Config)]
     if immutable:
         raise InputError(f"{immutable[0]} can't change while an agent is trained: it must be one value, got a list")
     return Schedule(
-        {name: lists[name] if name in lists else checked(name, value) for name, value in schedule.values.items()}
+        {name: lists[name] if name in lists else task.checked(name, value) for name, value in schedule.values.items()}
     )
 
 

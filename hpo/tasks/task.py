@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from arl.records.settings import TaskSettings
     from envs.vector import VectorEnv
 
-ENV_PREFIX = "env."
-
 
 @dataclasses.dataclass(frozen=True)
 class Task:
@@ -77,10 +75,14 @@ class Task:
 
     @property
     def mutable(self) -> frozenset[str]:
-        """The tuned hyperparameters that may change while an agent is trained; none where a landscape must answer."""
+        """What is tuned and may change while an agent is trained, params of the env among it; none where it is imported."""
         from arl import config
 
-        return frozenset() if self.imported else config.mutable(self.algorithm.Config) & set(self.space)
+        if self.imported:
+            return frozenset()
+        hyperparameters, params = config.split(dict.fromkeys(self.space))
+        of_env = {config.ENV_PREFIX + name for name in params}
+        return config.mutable(self.algorithm.Config) & set(hyperparameters) | of_env
 
     @property
     def min_fidelity(self) -> int:
@@ -104,15 +106,29 @@ class Task:
         """
         from arl import config as configs
 
-        values = {**self.fixed, **config}
-        return configs.make(
-            self.algorithm.Config, {name: value for name, value in values.items() if not name.startswith(ENV_PREFIX)}
-        )
+        hyperparameters, _ = configs.split({**self.fixed, **config})
+        return configs.make(self.algorithm.Config, hyperparameters)
 
     def env_params(self, config: Mapping[str, Scalar]) -> dict[str, Any]:
         """Return the params of the env that a config of the space sets, fixed ones included, by their names in the env."""
-        values = {**self.fixed, **config}
-        return {name.removeprefix(ENV_PREFIX): value for name, value in values.items() if name.startswith(ENV_PREFIX)}
+        from arl import config as configs
+
+        return configs.split({**self.fixed, **config})[1]
+
+    def checked(self, name: str, value: Any) -> Any:
+        """Return a value of a hyperparameter, or of a param of the env, `env.NAME`, as a scalar of the right type.
+
+        Raises:
+            InputError: an unknown name, or a value of the wrong type or out of range.
+        """
+        from arl import config as configs
+
+        hyperparameters, params = configs.split({name: value})
+        if hyperparameters:
+            return getattr(configs.make(self.algorithm.Config, hyperparameters), name)
+        self.env.check_params(params)
+        (default,) = (self.env.param_defaults[param] for param in params)
+        return type(default)(value)
 
     def points(self, fidelity: int, start: int = 0) -> tuple[int, ...]:
         """Return the env steps at which a run from `start` to `fidelity` is evaluated: the full run's, and `fidelity`."""

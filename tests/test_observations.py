@@ -1,0 +1,147 @@
+"""Observations in their own shapes and dtypes, from the env through replay and normaliser to networks of any kind."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from conftest import SMALL
+
+from arl import algorithms, networks, testing
+from arl import config as configs
+from arl.errors import InputError
+from arl.training.runner import Run, Runner
+from envs import vector
+
+LEARNS = {
+    "ppo": {"num_envs": 4, "num_steps": 8, "minibatch_size": 16, "num_epochs": 4, "learning_rate": 3e-3},
+    "pqn": {"num_envs": 4, "num_steps": 8, "minibatch_size": 16, "num_epochs": 4, "learning_rate": 3e-3},
+    "dqn": {"num_envs": 4, "train_freq": 2, "gradient_steps": 4, "batch_size": 32, "learning_rate": 3e-3},
+    "sac": {"num_envs": 4, "train_freq": 2, "gradient_steps": 4, "batch_size": 32, "learning_rate": 3e-3},
+}
+OFF_POLICY = {"learning_starts": 32, "buffer_size": 512, "max_buffer_size": 512, "schedule_steps": 2048}
+
+
+def trained(name, env, steps=2048, **values):
+    algorithm = algorithms.get(name)
+    more = OFF_POLICY if name in ("dqn", "sac") else {}
+    more = {**more, "alpha": 0.01, "alpha_auto": False} if name == "sac" else more
+    schedule = {"schedule_steps": steps} if name == "pqn" else {}
+    config = configs.make(algorithm.Config, {**LEARNS[name], **more, **schedule, "hidden_size": 32, **values})
+    runner = Runner(algorithm, vector.make(env), 1, 1, num_episodes=32)
+    ((_, curve),) = next(runner.train([Run(config, 0, (steps,))]))
+    return curve
+
+
+@pytest.mark.parametrize("name", LEARNS)
+def test_a_fitting_action_is_learned_from_an_image(name):
+    curve = trained(name, "structured:Picture")
+    assert curve.return_mean[-1] == 1.0
+
+
+@pytest.mark.parametrize("name", ["ppo", "dqn"])
+def test_a_fitting_action_is_learned_from_a_dict(name):
+    curve = trained(name, "structured:Parts", normalize_observations=True)
+    assert curve.return_mean[-1] == 1.0
+
+
+def test_a_real_valued_action_is_learned_from_an_image():
+    curve = trained("sac", "structured:Aimed", 4096)
+    assert curve.return_mean[-1] > -0.1
+
+
+def test_a_replay_holds_each_image_once_in_its_own_dtype():
+    env, config = vector.make("structured:Picture"), configs.make(algorithms.get("dqn").Config, SMALL["dqn"])
+    state = algorithms.get("dqn").init(jax.random.key(0), config, env)
+    assert (state.replay.frames.shape, state.replay.frames.dtype) == ((32 + 2, 4, 4, 2), jnp.bool_)
+
+
+def test_the_network_is_chosen_by_the_shape_of_observations():
+    assert networks.choose("auto", vector.make("CartPole-v1").obs_spec) == "mlp"
+    assert networks.choose("auto", vector.make("structured:Picture").obs_spec) == "cnn"
+    assert networks.choose("auto_layer_norm", vector.make("structured:Parts").obs_spec) == "mlp_layer_norm"
+    assert networks.choose("mlp", vector.make("structured:Picture").obs_spec) == "mlp"
+
+
+@pytest.mark.parametrize("env", ["CartPole-v1", "structured:Picture", "structured:Parts"])
+@pytest.mark.parametrize("name", ["mlp", "mlp_layer_norm", "structured:Wide"])
+def test_networks_keep_the_contract(name, env):
+    testing.check_network(name, vector.make(env))
+
+
+@pytest.mark.parametrize("name", ["cnn", "cnn_layer_norm"])
+def test_networks_for_images_keep_the_contract(name):
+    testing.check_network(name, vector.make("structured:Picture"))
+
+
+def test_a_flax_module_of_the_users_is_a_network():
+    curve = trained("ppo", "structured:Picture", network="structured:Wide")
+    assert curve.return_mean[-1] == 1.0
+
+
+@pytest.mark.parametrize("name", networks.NETWORKS)
+def test_dueling_streams_are_those_of_any_network_of_ours(name):
+    obs = jnp.ones((3, 4, 4, 2))
+    network = networks.make(name, jax.ShapeDtypeStruct((4, 4, 2), jnp.float32), 5, dueling=True)
+    params = network.init(jax.random.key(0), obs)
+    stack = getattr(params, "stack", params)
+    raised = stack._replace(value=[*stack.value[:-1], stack.value[-1]._replace(bias=jnp.ones(1))])
+    raised = params._replace(stack=raised) if hasattr(params, "stack") else raised
+    before, after = network.apply(params, obs), network.apply(raised, obs)
+    np.testing.assert_allclose(after, before + 1.0, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("network", "message"),
+    [
+        ("cnnn", "unknown network 'cnnn': did you mean 'cnn'"),
+        ("structured:Transposed", r"must give outputs float32\[batch, 2\] \(batch 3\), got float32\(2, 3\)"),
+        ("structured:Nameless", "network 'structured:Nameless' must take num_outputs"),
+        ("structured:Nothing", "network 'structured:Nothing': unknown name 'Nothing'"),
+        ("cnn", r"network 'cnn' must take observations float32\[4\], got "),
+    ],
+)
+def test_a_network_that_breaks_the_contract_is_refused_before_training(network, message):
+    algorithm = algorithms.get("ppo")
+    config = configs.make(algorithm.Config, {"network": network})
+    runner = Runner(algorithm, vector.make("CartPole-v1"), 1, 1)
+    with pytest.raises(InputError, match=message) as refusal:
+        next(runner.train([Run(config, 0, (10_000,))]))
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_network_whose_rows_depend_on_each_other_is_found_out():
+    with pytest.raises(AssertionError, match="a row of outputs must depend on its own observation alone"):
+        testing.check_network("structured:Centred", vector.make("CartPole-v1"))
+
+
+def test_dueling_is_refused_of_a_network_without():
+    algorithm = algorithms.get("dqn")
+    config = configs.make(algorithm.Config, {"network": "structured:Wide", "dueling": True})
+    with pytest.raises(InputError, match="must take dueling where dueling is on"):
+        algorithm.check(config, vector.make("structured:Picture"))
+
+
+@pytest.mark.parametrize(("name", "env"), [("ppo", "CartPole-v1"), ("sac", "Pendulum-v1")])
+def test_the_critic_may_have_a_width_of_its_own(name, env):
+    algorithm, env = algorithms.get(name), vector.make(env)
+    config = configs.make(algorithm.Config, {**SMALL[name], "critic_hidden_size": 12})
+    params = jax.eval_shape(lambda key: algorithm.init(key, config, env), jax.random.key(0))
+    params = params.params if name == "ppo" else params.learner
+    critic = params.critic if name == "ppo" else params.critics
+    assert params.actor[0].weight.shape[-2] == 8
+    assert critic[0].weight.shape[-2] == 12
+    same = configs.make(algorithm.Config, {**SMALL[name], "critic_hidden_size": 8})
+    assert algorithm.canonical(same).critic_hidden_size == 0
+
+
+def test_patches_of_an_image_are_its_neighbourhoods():
+    from arl.networks import cnn
+
+    image = np.random.default_rng(0).normal(size=(2, 5, 4, 3)).astype(np.float32)
+    patches = np.asarray(cnn.patches(jnp.asarray(image))).reshape(
+        3, 3, 3, 3, 2, 2
+    )  # row column channel | place | batch
+    for row in range(3):
+        for column in range(2):
+            expected = image[:, row : row + 3, column : column + 3].transpose(1, 2, 3, 0)
+            np.testing.assert_array_equal(patches[:, :, :, row, column], expected)
