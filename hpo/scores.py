@@ -209,7 +209,7 @@ def pareto(values: np.ndarray) -> np.ndarray:
 
 
 def hypervolume(values: np.ndarray, reference: Sequence[float]) -> float:
-    """Return the volume that the rows of `(trial, score)` dominate above a reference point: exact for any number of scores."""
+    """Return the volume that the rows of `(trial, score)` dominate above a reference point, exactly."""
     import moocore
 
     return float(moocore.hypervolume(np.reshape(values, (-1, len(reference))), ref=reference, maximise=True))
