@@ -28,11 +28,13 @@ def normalized(score: Any, worst: float, best: float) -> Any:
 
 
 def iqm(scores: np.ndarray) -> np.ndarray:
-    """Return the interquartile mean along the last axis: a quarter is cut at each end, rounded down to whole scores."""
-    from scipy.stats import trim_mean
+    """Return the interquartile mean along the last axis: a quarter is cut at each end, rounded down to whole scores.
 
-    means: np.ndarray = trim_mean(scores, 0.25, axis=-1)
-    return means
+    As `scipy.stats.trim_mean(scores, 0.25, axis=-1)`, whose import would take longer than a query of a landscape.
+    """
+    ordered = np.sort(scores, axis=-1)
+    cut = ordered.shape[-1] // 4
+    return ordered[..., cut : ordered.shape[-1] - cut].mean(axis=-1)
 
 
 def pooled_iqm(scores: np.ndarray) -> np.ndarray:
