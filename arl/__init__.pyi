@@ -5,5 +5,6 @@ from . import networks as networks
 from . import records as records
 from . import spaces as spaces
 from . import statistics as statistics
+from . import testing as testing
 from . import training as training
 from .errors import InputError as InputError

@@ -1,6 +1,8 @@
-"""Environments: by name, behind one contract, stepped side by side."""
+"""Environments: by name, behind one contract, stepped side by side.
 
-from arl.errors import InputError
-from envs.registry import EnvSpec, full_name, is_name, make, names, spec
+What there is stands in `__init__.pyi`; it is imported at first use.
+"""
 
-__all__ = ["EnvSpec", "InputError", "full_name", "is_name", "make", "names", "spec"]
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

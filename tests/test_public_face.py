@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[1]
 GOOD = """
     from collections.abc import Sequence
 
+    import envs
     import hpo
     import landscapes
     import pandas as pd
@@ -31,6 +32,8 @@ GOOD = """
         def tell(self, results: Sequence[hpo.Result]) -> None:
             self.results.extend(results)
 
+    env: envs.VectorEnv = envs.vector.make("CartPole-v1")
+    limit: int = envs.spec("CartPole-v1").episode_limit
     landscape = landscapes.load("ppo/CartPole-v1")
     scores: pd.DataFrame = landscape.query("score > 480", top=3)
     record: hpo.SweepRecord = hpo.load_sweep("first", store="results/store.sqlite")
@@ -42,7 +45,7 @@ GOOD = """
 """
 
 WRONG = """
-    import hpo, landscapes
+    import envs, hpo, landscapes
     hpo.sweeep("ppo/CartPole-v1")  # has no attribute "sweeep"
     hpo.sweep("ppo/CartPole-v1", trails=8)  # Unexpected keyword argument "trails"
     hpo.sweep("ppo/CartPole-v1", trials="8")  # incompatible type "str"; expected "int | None"
@@ -53,11 +56,12 @@ WRONG = """
     hpo.task("ppo/CartPole-v1", prset="full")  # Unexpected keyword argument "prset"
     landscapes.load("ppo/CartPole-v1").query(were="score > 480")  # Unexpected keyword argument "were"
     landscapes.load("ppo/CartPole-v1").scors()  # has no attribute "scors"
+    envs.spec("CartPole-v1").limit  # has no attribute "limit"
     hpo.load_sweep("first").trails  # has no attribute "trails"
 """
 
 
-@pytest.mark.parametrize("package", ["hpo", "landscapes", "arl"])
+@pytest.mark.parametrize("package", ["hpo", "landscapes", "arl", "envs"])
 def test_what_there_is_is_listed_and_there(package):
     module = importlib.import_module(package)
     assert dir(module) == sorted(module.__all__)

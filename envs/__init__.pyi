@@ -1,0 +1,13 @@
+from . import probes as probes
+from . import testing as testing
+from . import vector as vector
+from .base import Env as Env
+from .registry import EnvSpec as EnvSpec
+from .registry import InputError as InputError
+from .registry import full_name as full_name
+from .registry import is_name as is_name
+from .registry import make as make
+from .registry import names as names
+from .registry import spec as spec
+from .testing import check_env as check_env
+from .vector import VectorEnv as VectorEnv
