@@ -108,7 +108,7 @@ def test_what_is_fixed_is_no_part_of_an_action():
     assert made.controlled == ["learning_rate"], "the other is inactive for good"
     config = made.config(made.action({}))
     assert config == {"learning_rate": 1e-3, "num_epochs": 2, "normalize_advantage": False, "hidden_size": 64}
-    assert made.course.full(config).ent_coef == 0.5
+    assert made.course.codec.full(config).ent_coef == 0.5
 
 
 def test_an_episode_is_a_training_run(env):

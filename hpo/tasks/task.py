@@ -46,6 +46,10 @@ class Task:
     num_episodes: int = 128
     usual_fidelity: int | None = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what is copied and pickled: the fields, without the algorithm and the env that were looked up."""
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+
     @property
     def imported(self) -> bool:
         """Whether it is that of an imported landscape (`arlbench:ppo/CartPole-v1`): it can be asked, not trained."""
