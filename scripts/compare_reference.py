@@ -16,16 +16,20 @@ import argparse
 import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+import altair as alt
 import numpy as np
 import pandas as pd
 
 from arl import spaces
 from hpo import sweeps, tasks
 from hpo.records import Store, load_sweep
+from hpo.reports import theme
 from hpo.trial import Trial
 from landscapes.importers import arlbench
 
+PANEL = {"width": 200, "height": 150}  # px
 BATCH = 64  # of every sweep alike, so that one of few configs can be prolonged
 
 
@@ -133,34 +137,43 @@ def draw(
     """A picture: `pairs` of scores, columns `ours` and `theirs`; and along each hyperparameter the mean score of each of the
     `systems`, by their configs and mean scores, with two standard errors.
     """
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-
     space = tasks.get(task).space
-    rows = -(-(len(space) + 1) // 4)
-    figure, panels = plt.subplots(rows, 4, figsize=(13, 2.9 * rows), layout="constrained")
-    scatter, *others = panels.flat
-    scatter.plot(pairs.theirs, pairs.ours, ".", color="0.3", alpha=0.6)
-    scatter.axline((pairs.theirs.mean(),) * 2, slope=1, color="0.7", lw=1, zorder=0)
-    scatter.set(xlabel=their_scores, ylabel="our mean score", title=task)
-    for name, axes in zip(space, others, strict=False):
-        for i, (system, (configs, scores)) in enumerate(systems.items()):
-            places, bins = _bins(configs[name].reindex(scores.index), spaces.choices(space[name]))
-            means = scores.groupby(bins).agg(["mean", "sem"])
-            axes.errorbar(places[means.index], means["mean"], 2 * means["sem"], capsize=2, color=f"C{i}", label=system)
-        if getattr(space[name], "log", False):
-            axes.set_xscale("log")
-        axes.set(xlabel=name, ylabel="mean score")
-    others[0].legend(frameon=False)
-    for axes in others[len(space) :]:
-        axes.set_axis_off()
-    for axes in panels.flat:
-        axes.spines[["top", "right"]].set_visible(False)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=90)
+    x, y = alt.X("theirs:Q", title=their_scores), alt.Y("ours:Q", title="our mean score")
+    scatter = alt.Chart(theme.data(pairs[["theirs", "ours"]])).mark_point(color=theme.color("point"), size=25)
+    low, high = float(pairs.min().min()), float(pairs.max().max())
+    same = alt.Chart(theme.data([{"theirs": end, "ours": end} for end in (low, high)]))
+    equal = same.mark_line(color=theme.color("rule"), strokeWidth=1.5)
+    first = alt.layer(equal.encode(x=x, y=y), scatter.encode(x=x, y=y)).properties(**PANEL)
+    panels = [_means(systems, name, space[name]) for name in space]
+    theme.save(alt.concat(first, *panels, columns=4, title=task), path)
     print(path)
+
+
+def _means(
+    systems: Mapping[str, tuple[pd.DataFrame, pd.Series]], name: str, hyperparameter: Any
+) -> alt.LayerChart | alt.FacetChart:
+    """A panel: the mean scores of the systems along a hyperparameter."""
+    choices, log = spaces.choices(hyperparameter), bool(getattr(hyperparameter, "log", False))
+    tables = []
+    for system, (configs, scores) in systems.items():
+        places, bins = _bins(configs[name].reindex(scores.index), choices)
+        means = scores.groupby(bins).agg(["mean", "sem"])
+        low, high = means["mean"] - 2 * means["sem"], means["mean"] + 2 * means["sem"]
+        tables.append(pd.DataFrame({"place": places[means.index], "mean": means["mean"], "low": low, "high": high}))
+        tables[-1]["system"] = system
+    rows = pd.concat(tables)
+    colors = alt.Scale(domain=list(systems), range=[theme.series(i) for i in range(len(systems))])
+    color = alt.Color("system:N", scale=colors, legend=alt.Legend(title=None, orient="bottom"))
+    if choices is None:
+        scale, axis = theme.number_axis(list(rows.place), log, ticks=5)
+        x = alt.X("place:Q", title=name, scale=scale, axis=axis)
+    else:
+        x = alt.X("place:N", title=name, sort=[str(choice) for choice in choices], axis=alt.Axis(labelAngle=0))
+    base, title, scale = alt.Chart(theme.data(rows)).encode(x=x, color=color), "mean score", alt.Scale(zero=False)
+    return alt.layer(
+        base.mark_rule().encode(y=alt.Y("low:Q", title=title, scale=scale), y2="high:Q"),
+        base.mark_line(point=True).encode(y=alt.Y("mean:Q", title=title, scale=scale)),
+    ).properties(**PANEL)
 
 
 def _bins(values: pd.Series, choices: Sequence | None, num: int = 8) -> tuple[pd.Series, pd.Series]:

@@ -17,14 +17,17 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import altair as alt
 import numpy as np
 import pandas as pd
 from scipy import stats
 
 from arl import algorithms
 from arl import config as configs
+from arl.text import plural
 from arl.training.runner import Run, Runner
 from envs import vector
+from hpo.reports import theme
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
@@ -161,28 +164,26 @@ def difference(test: Any) -> str:
 
 
 def draw(curves: pd.DataFrame, path: Path) -> None:
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-
-    names = curves.task.unique()
-    figure, panels = plt.subplots(1, len(names), figsize=(4.2 * len(names), 3.4), layout="constrained", squeeze=False)
-    for name, axes in zip(names, panels[0], strict=True):
-        for system, color in (("ours", "tab:blue"), ("stable-baselines3", "tab:orange")):
-            chosen = curves[(curves.task == name) & (curves.system == system)]
-            by_seed = chosen.pivot_table(index="env_steps", columns="seed", values="return_mean")
-            axes.fill_between(by_seed.index, by_seed.min(axis=1), by_seed.max(axis=1), color=color, alpha=0.15, lw=0)
-            axes.plot(
-                by_seed.index, by_seed.mean(axis=1), color=color, lw=2, label=f"{system}, {by_seed.shape[1]} seeds"
-            )
-        axes.set(title=name, xlabel="env steps")
-        axes.spines[["top", "right"]].set_visible(False)
-    panels[0, 0].set_ylabel("episode return")
-    panels[0, -1].legend(frameon=False, loc="lower right")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=120)
-    plt.close(figure)
+    """Draw the mean over seeds of both systems, and the band of all seeds, a panel per task."""
+    num_seeds = curves.groupby("system").seed.nunique()
+    words = {system: f"{system}, {plural(num, 'seed')}" for system, num in num_seeds.items()}
+    rows = curves[["task", "env_steps", "return_mean"]].assign(system=curves.system.map(words))
+    systems = [words["ours"], words["stable-baselines3"]]
+    colors = alt.Scale(domain=systems, range=[theme.series(0), theme.series(1)])
+    legend = alt.Legend(title=None, orient="bottom", symbolOpacity=1)
+    base = alt.Chart(theme.data(rows)).encode(
+        x=alt.X("env_steps:Q", title="env steps", axis=alt.Axis(format=theme.COUNT, tickCount=5)),
+        color=alt.Color("system:N", scale=colors, legend=legend),
+    )
+    y, title = alt.Scale(zero=False), "episode return"
+    layers = alt.layer(
+        base.mark_area(opacity=0.15).encode(
+            y=alt.Y("min(return_mean):Q", title=title, scale=y), y2="max(return_mean):Q"
+        ),
+        base.mark_line(strokeWidth=2).encode(y=alt.Y("mean(return_mean):Q", title=title, scale=y)),
+    ).properties(width=300, height=220)
+    panels = layers.facet(column=alt.Column("task:N", title=None, sort=list(curves.task.unique())))
+    theme.save(panels.resolve_scale(x="independent", y="independent"), path)
 
 
 if __name__ == "__main__":

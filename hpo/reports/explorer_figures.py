@@ -124,11 +124,9 @@ def _channels(direction: str, field: str, spec: Spec) -> dict[str, Any]:
         }
     else:
         bounds, log = [spec["lower"], spec["upper"]], bool(spec.get("log"))
-        scale = alt.Scale(type="log" if log else "linear", domain=bounds, nice=False, zero=False, padding=10)
-        step = 1 if "int" in spec.get("type", "") and not log else alt.Undefined
-        axis = alt.Axis(
-            format=theme.number_format(bounds, log), labelOverlap="greedy", tickCount=4 if log else 6, tickMinStep=step
-        )
+        scale, axis = theme.number_axis(bounds, log, domain=bounds)
+        if "int" in spec.get("type", "") and not log:
+            axis.tickMinStep = 1
         encoding = {direction: channel(f"{field}:Q", title=title, scale=scale, axis=axis)}
     chart = alt.Chart(alt.NamedData(CONFIGS)).mark_point().encode(**encoding)
     return dict(theme.spec(chart)["encoding"])

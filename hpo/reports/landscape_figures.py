@@ -93,8 +93,7 @@ def _axis(data: Landscape, direction: str, name: str) -> dict[str, Any]:
         return {direction: position, f"{direction}Offset": spread}
     log = name in data.log_hyperparameters
     values = data.configs[name].dropna().astype(float).to_list()
-    scale = alt.Scale(type="log" if log else "linear", zero=False, nice=False, padding=8)
-    axis = alt.Axis(format=theme.number_format(values, log), tickCount=4 if log else 6, labelOverlap="greedy")
+    scale, axis = theme.number_axis(values, log)
     return {direction: channel(f"{direction}:Q", title=name, scale=scale, axis=axis)}
 
 

@@ -195,9 +195,9 @@ def _numeric_axis(index: int, values: Sequence[float], log: bool) -> alt.X:
     """Ticks stand at the values themselves where these are few."""
     log = log and min(values, default=0) > 0
     distinct = sorted(set(values))
-    ticks: dict[str, Any] = {"values": distinct} if len(distinct) <= MOST_VALUES else {"tickCount": 4}
-    axis = alt.Axis(format=theme.number_format(values, log), labelOverlap="greedy", **ticks)
-    scale = alt.Scale(type="log" if log else "linear", zero=False, nice=False, padding=10)
+    scale, axis = theme.number_axis(values, log, ticks=4)
+    if len(distinct) <= MOST_VALUES:
+        axis.values = distinct
     return alt.X(f"value{index}:Q", title=None, axis=axis, scale=scale)
 
 

@@ -214,6 +214,18 @@ def number_format(values: Sequence[float], log: bool = False) -> str:
     return COUNT if sizes and min(sizes) >= 1e3 else DECIMALS
 
 
+def number_axis(
+    values: Sequence[float], log: bool = False, ticks: int = 6, domain: Sequence[float] | None = None
+) -> tuple[alt.Scale, alt.Axis]:
+    """Return scale and axis of a hyperparameter's numbers: as wide as the values, or as the domain if there is one."""
+    kind: Literal["log", "linear"] = "log" if log else "linear"
+    limits = alt.Undefined if domain is None else list(domain)
+    scale = alt.Scale(type=kind, domain=limits, zero=False, nice=False, padding=8)
+    return scale, alt.Axis(
+        format=number_format(values, log), tickCount=min(4, ticks) if log else ticks, labelOverlap="greedy"
+    )
+
+
 def check_picture(path: Path) -> Path:
     """Return the path if a picture can be written there.
 
