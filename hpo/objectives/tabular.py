@@ -15,6 +15,7 @@ import numpy as np
 
 from arl import spaces
 from arl.errors import InputError
+from arl.records.settings import TaskSettings
 from arl.records.store import COMPLETED, DIVERGED, FAILED, Outcome, PointRecord, RunRecord, TrialRecord, dumps
 from hpo import tasks
 from hpo.objectives.base import Objective, OnSegment, ignore
@@ -274,7 +275,8 @@ class Surrogate(Tabular):
 def difference(landscape: Landscape, task: Task) -> str | None:
     """Return what a landscape of a task must have and what it has, None if it is of the task as it is now."""
     recorded = landscape.settings.to_json()
-    for name, value in task.settings().to_json().items():
+    now = TaskSettings.from_json(task.settings().to_json()).to_json()  # as it would be read back
+    for name, value in now.items():
         if dumps(recorded[name]) != dumps(value):
             return f"{name} {value!r}, got {recorded[name]!r}"
     same_space = dumps(landscape.metadata["space"]) == dumps(task.space.to_serialized_dict())
