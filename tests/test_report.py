@@ -357,8 +357,8 @@ def test_hundreds_of_trials_are_one_group():
 def test_inactive_hyperparameters_leave_their_panel():
     text = sweep_report.render(make_record((10.0, 30.0, 20.0)))
     assert [row["value3"] for row in trials_of(text)] == [0.01, None, 0.03]
-    (layer,) = drawing_of(text)["figures"]["panel-3"]["layer"]
-    assert layer["transform"] == [{"filter": "isValid(datum.value3)"}]
+    panel = drawing_of(text)["figures"]["panel-3"]
+    assert panel["transform"] == [{"filter": "isValid(datum.value3)"}]
     assert ("span", "1 inactive") in Page(text).texts
 
 
@@ -382,7 +382,7 @@ def test_hyperparameters_may_be_named_like_what_the_report_computes():
 
 def test_panel_axes_fit_their_hyperparameter(text):
     figures = drawing_of(text)["figures"]
-    axes = [figures[f"panel-{index}"]["layer"][0]["encoding"]["x"] for index in range(3)]
+    axes = [figures[f"panel-{index}"]["encoding"]["x"] for index in range(3)]
     assert axes[0]["scale"]["type"] == "log"
     assert [axis["type"] for axis in axes] == ["quantitative", "nominal", "nominal"]
     assert {row["value1"] for row in trials_of(text)} == {"relu", "tanh"}

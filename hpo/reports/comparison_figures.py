@@ -40,6 +40,7 @@ def tables(comparison: Comparison) -> dict[str, Rows]:
     }
 
 
+@theme.unchecked
 def figures(comparison: Comparison) -> dict[str, Figure]:
     """Return every figure by the id of its place on the page."""
     several = len(comparison.tasks) > 1

@@ -33,6 +33,7 @@ PARAMETERS = ("low", "high", "lowest", "highest", "last", "step", "hovered", "la
 Spec = Mapping[str, Any]  # of a hyperparameter, in ConfigSpace's JSON form
 
 
+@theme.unchecked
 def figures() -> dict[str, Figure]:
     """Return the figures by their names, the plane without its axes."""
     return {
@@ -52,6 +53,7 @@ def score_range(landscape: Landscape) -> tuple[float, float]:
     return (low, high) if low < high else (low - 1, high + 1)
 
 
+@theme.unchecked
 def axes(landscape: Landscape) -> dict[str, dict[str, Any]]:
     """Return the channels of the plane by direction, x and y, and by what stands along it, a hyperparameter or the score."""
     specs = landscape.metadata["space"]["hyperparameters"]
@@ -64,6 +66,7 @@ def axes(landscape: Landscape) -> dict[str, dict[str, Any]]:
     }
 
 
+@theme.unchecked
 def tooltip(landscape: Landscape) -> list[dict[str, Any]]:
     """Return the channel of what is told of the config under the pointer."""
     names = landscape.hyperparameters[:NUM_TOOLTIPS]

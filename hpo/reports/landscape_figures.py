@@ -24,6 +24,7 @@ OUTCOMES = {"tuning": "incumbent, tuning seeds", "test": "incumbent, other seeds
 NUM_BINS = 30
 
 
+@theme.unchecked
 def landscape(data: Landscape, x: str, y: str | None, path: Path) -> Path:
     """Draw the mean scores of all configs over one hyperparameter, or over two with the score as colour.
 
@@ -97,6 +98,7 @@ def _axis(data: Landscape, direction: str, name: str) -> dict[str, Any]:
     return {direction: channel(f"{direction}:Q", title=name, scale=scale, axis=axis)}
 
 
+@theme.unchecked
 def importance(data: Landscape, fanova: pd.DataFrame, ped_anova: pd.DataFrame, path: Path) -> Path:
     """Draw importance at each evaluation point by both methods, `analysis.fanova` and `analysis.importance`, and at the last
     beside each other, with one standard deviation over the trees where there are any.
@@ -153,6 +155,7 @@ def _importance_bars(rows: Sequence[Mapping[str, Any]], order: Sequence[str]) ->
     return alt.layer(*layers).properties(width=200, height=ROW * len(order), title=_panel_title("full run"))
 
 
+@theme.unchecked
 def interactions(data: Landscape, fanova: pd.DataFrame, path: Path, top: int = 10) -> Path:
     """Draw the largest pairwise interactions of `analysis.fanova` at one point, with one standard deviation over trees."""
     pairs = fanova.dropna(subset="other").sort_values("share", ascending=False)
@@ -175,6 +178,7 @@ def interactions(data: Landscape, fanova: pd.DataFrame, path: Path, top: int = 1
     return theme.save(chart.properties(width=WIDTH * 0.7, height=ROW * len(names), title=heading), path)
 
 
+@theme.unchecked
 def ablation(data: Landscape, steps: pd.DataFrame, path: Path, note: str = "") -> Path:
     """Draw `ablation.path`: the predicted score after each step, with the spread over the forest's trees, and what was
     measured at both ends, with the spread over seeds. `note` is the subtitle.
@@ -202,6 +206,7 @@ def ablation(data: Landscape, steps: pd.DataFrame, path: Path, note: str = "") -
     return theme.save(alt.layer(*layers).properties(width=WIDTH, height=height, title=heading), path)
 
 
+@theme.unchecked
 def fidelity_correlation(data: Landscape, table: pd.DataFrame, path: Path) -> Path:
     """Draw `analysis.fidelity_correlation`."""
     rows = _long(table, [int(steps) for steps in table])
@@ -212,6 +217,7 @@ def fidelity_correlation(data: Landscape, table: pd.DataFrame, path: Path) -> Pa
     return theme.save(alt.layer(*layers).properties(title=heading, **size), path)
 
 
+@theme.unchecked
 def reliability(data: Landscape, table: pd.DataFrame, path: Path) -> Path:
     """Draw `analysis.reliability`, and how it goes on with more seeds by the formula of Spearman and Brown."""
     last = table.iloc[-1]
@@ -241,6 +247,7 @@ def reliability(data: Landscape, table: pd.DataFrame, path: Path) -> Path:
     return theme.save(alt.layer(*layers).properties(width=WIDTH * 0.8, height=HEIGHT * 0.9, title=heading), path)
 
 
+@theme.unchecked
 def distribution(data: Landscape, table: pd.DataFrame, path: Path) -> Path:
     """Draw the distribution of the configs' mean scores, and the share of them near the best: of the means, marked by
     `analysis.near_best`, and of single seeds.
@@ -305,6 +312,7 @@ def _shares(scores: np.ndarray, span: float) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
+@theme.unchecked
 def optimism(data: Landscape, table: pd.DataFrame, path: Path) -> Path:
     """Draw `analysis.optimism`, a panel per number of configs; bands of one standard deviation over repetitions."""
     least, most = data.cube[:, :, -1].min(), data.cube[:, :, -1].max()
@@ -341,6 +349,7 @@ def optimism(data: Landscape, table: pd.DataFrame, path: Path) -> Path:
     return theme.save(chart.properties(title=f"{data.name}: random search"), path)
 
 
+@theme.unchecked
 def task_correlation(table: pd.DataFrame, num_configs: int, path: Path) -> Path:
     """Draw `task_similarity.correlation`."""
     names = [_env(name) for name in table]
@@ -355,6 +364,7 @@ def task_correlation(table: pd.DataFrame, num_configs: int, path: Path) -> Path:
     return theme.save(alt.layer(*layers).properties(width=size, height=size * 0.7, title=heading), path)
 
 
+@theme.unchecked
 def subsets(table: pd.DataFrame, path: Path) -> Path:
     """Draw `task_similarity.subsets`: all subsets, and the best of each size with its interval and its tasks."""
     best = table.groupby("size", as_index=False).first()

@@ -7,7 +7,7 @@ the order of the space. A page holds each table once, and its figures name them.
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import altair as alt
 import pandas as pd
@@ -24,12 +24,21 @@ LABEL_WIDTH = 90  # px
 MOST_VALUES = 5  # of a numeric hyperparameter, up to which the ticks stand at them
 GOLDEN = (math.sqrt(5) - 1) / 2
 
-# Legend, colour, shape and area in square px of each outcome.
-OUTCOMES: dict[str, tuple[str, str, str, int]] = {
-    "incumbent": ("incumbent", "accent", theme.STAR, 160),
-    "completed": ("completed trial", "point", "circle", 45),
-    "diverged": ("diverged, at the worst return", "bad", theme.CROSS, 45),
-    "failed": ("failed, at the worst return", "bad", "square", 40),
+
+class Mark(NamedTuple):
+    """How trials of an outcome are drawn: their words in the legend, the name of their colour, shape, area in square px."""
+
+    label: str
+    color: str
+    shape: str
+    area: int
+
+
+OUTCOMES = {
+    "incumbent": Mark("incumbent", "accent", theme.STAR, 160),
+    "completed": Mark("completed trial", "point", "circle", 45),
+    "diverged": Mark("diverged, at the worst return", "bad", theme.CROSS, 45),
+    "failed": Mark("failed, at the worst return", "bad", "square", 40),
 }
 
 
@@ -43,14 +52,16 @@ def tables(record: SweepRecord, top: Sequence[int], score: Callable[[float], str
     }
 
 
+@theme.unchecked
 def figures(record: SweepRecord, top: Sequence[int]) -> dict[str, Figure]:
     """Return every figure by the id of its place on the page."""
+    outcomes = _outcomes(record)
     used = [index for index, name in enumerate(record.hyperparameters) if record.trials[name].notna().any()]
     return {
-        "incumbent-trials": incumbent(record, "finished", "trials finished"),
-        "incumbent-env-steps": incumbent(record, "env_steps", "env steps, all trials and seeds"),
+        "incumbent-trials": incumbent(record, outcomes, "finished", "trials finished"),
+        "incumbent-env-steps": incumbent(record, outcomes, "env_steps", "env steps, all trials and seeds"),
         "curves": curves(record, top),
-        **{f"panel-{index}": panel(record, index) for index in used},
+        **{f"panel-{index}": panel(record, outcomes, index) for index in used},
     }
 
 
@@ -88,11 +99,12 @@ def _trials(record: SweepRecord, score: Callable[[float], str]) -> pd.DataFrame:
     table = pd.DataFrame(
         {
             "trial": trials["trial"],
-            "outcome": outcome.map(lambda name: OUTCOMES[name][0]),
+            "outcome": outcome.map(lambda name: OUTCOMES[name].label),
             "finished": range(1, len(trials) + 1),
             "env_steps": trials["env_steps"].cumsum(),
             "score": drawn_scores(trials, record.return_range[0]),
             "best": incumbent_scores(trials),
+            "outline": [0.0 if name == "completed" else 1.4 for name in outcome],
             "area": _areas(outcome, trials["fidelity"]),
             "words": [score(row.score) if row.status == "completed" else row.status for row in trials.itertuples()],
         }
@@ -106,7 +118,7 @@ def _trials(record: SweepRecord, score: Callable[[float], str]) -> pd.DataFrame:
             dtype=object,
         )
     table["jitter"] = table["trial"] * GOLDEN % 1  # a fixed function of the trial: a record always gives the same page
-    return table.sort_values("outcome", key=lambda names: names == OUTCOMES["incumbent"][0], kind="stable")
+    return table.sort_values("outcome", key=lambda names: names == OUTCOMES["incumbent"].label, kind="stable")
 
 
 def _areas(outcome: pd.Series, fidelity: pd.Series) -> list[float]:
@@ -116,7 +128,7 @@ def _areas(outcome: pd.Series, fidelity: pd.Series) -> list[float]:
     share = {level: smallest + (1 - smallest) * rank / max(len(levels) - 1, 1) for rank, level in enumerate(levels)}
     crowded = [1.0 if name == "incumbent" else crowding(len(fidelity)) for name in outcome]
     return [
-        round(OUTCOMES[name][3] * scale * (1.0 if name == "incumbent" else share[level]), 1)
+        round(OUTCOMES[name].area * scale * (1.0 if name == "incumbent" else share[level]), 1)
         for name, level, scale in zip(outcome, fidelity, crowded, strict=True)
     ]
 
@@ -126,19 +138,22 @@ def crowding(num_trials: int) -> float:
     return min(1.0, max(0.25, 100 / max(num_trials, 1)))
 
 
-def incumbent(record: SweepRecord, x: str, title: str) -> Figure:
-    """Draw every trial as a point and the incumbent's score as a step line over the column `x` of the trials."""
+def incumbent(record: SweepRecord, outcomes: Sequence[str], x: str, title: str) -> Figure:
+    """Draw every trial as a point and the incumbent's score as a step line over the column `x` of the trials.
+
+    `outcomes`: those that occur, which the legend explains.
+    """
     axis = alt.Axis(format=theme.COUNT, tickMinStep=1)
     across = alt.X(f"{x}:Q", title=title, axis=axis, scale=alt.Scale(domainMin=0, nice=False, padding=8))
     line = _trials_chart(record).mark_line(interpolate="step-after", color=theme.color("accent"))
     y_title = f"score ({'episode return' if record.scores[0] == 'final' else record.scores[0]})"
     return alt.layer(
         line.encode(x=across, y=_score_axis(record, "best", y_title)),
-        _points(record, across, _score_axis(record, "score", y_title), legend=True),
+        _points(record, outcomes, across, _score_axis(record, "score", y_title), legend=True),
     ).properties(width="container", height="container")
 
 
-def panel(record: SweepRecord, index: int) -> Figure:
+def panel(record: SweepRecord, outcomes: Sequence[str], index: int) -> Figure:
     """Draw the scores over the values of one hyperparameter, of the trials in which it is active."""
     name = record.hyperparameters[index]
     values = [pages.plain(value) for value in record.trials[name].dropna()]
@@ -147,25 +162,23 @@ def panel(record: SweepRecord, index: int) -> Figure:
     else:
         x = alt.X(f"value{index}:N", title=None, axis=alt.Axis(labelAngle=0, labelLimit=LABEL_WIDTH))
         offset = alt.XOffset("jitter:Q", scale=alt.Scale(domain=[-0.6, 1.6]))
-    points = _points(record, x, _score_axis(record, "score", None), legend=False)
+    points = _points(record, outcomes, x, _score_axis(record, "score", None), legend=False)
     if offset is not None:
         points = points.encode(xOffset=offset)
     chart = points.transform_filter(f"isValid(datum.value{index})")
-    return alt.layer(chart).properties(width="container", height="container")
+    return chart.properties(width="container", height="container")
 
 
 def _trials_chart(record: SweepRecord) -> alt.Chart:
     return alt.Chart(alt.NamedData(TRIALS))
 
 
-def _points(record: SweepRecord, x: alt.X, y: alt.Y, legend: bool) -> alt.Chart:
-    """Trials as marks that tell their outcome, of which the legend shows those that occur."""
-    occurring = set(_outcomes(record))
-    names = [label for key, (label, *_) in OUTCOMES.items() if key in occurring]
-    colors = [theme.color(OUTCOMES[key][1]) for key in OUTCOMES if key in occurring]
-    shapes = [OUTCOMES[key][2] for key in OUTCOMES if key in occurring]
+def _points(record: SweepRecord, outcomes: Sequence[str], x: alt.X, y: alt.Y, legend: bool) -> alt.Chart:
+    """Trials as marks that tell their outcome."""
+    marks = [OUTCOMES[name] for name in outcomes]
+    labels = [mark.label for mark in marks]
     keys = alt.Legend(title=None, orient="bottom", symbolSize=80, columns=2) if legend else None
-    color_scale = alt.Scale(domain=names, range=colors)
+    color_scale = alt.Scale(domain=labels, range=[theme.color(mark.color) for mark in marks])
     num = min(len(record.hyperparameters), NUM_TOOLTIPS)
     tooltips = [alt.Tooltip(f"text{i}:N", title=record.hyperparameters[i]) for i in range(num)]
     return (
@@ -176,19 +189,22 @@ def _points(record: SweepRecord, x: alt.X, y: alt.Y, legend: bool) -> alt.Chart:
             y=y,
             fill=alt.Fill("outcome:N", scale=color_scale, legend=keys),
             stroke=alt.Stroke("outcome:N", scale=color_scale, legend=keys),
-            shape=alt.Shape("outcome:N", scale=alt.Scale(domain=names, range=shapes), legend=keys),
+            shape=alt.Shape(
+                "outcome:N", scale=alt.Scale(domain=labels, range=[mark.shape for mark in marks]), legend=keys
+            ),
             size=alt.Size("area:Q", scale=None),
-            strokeWidth=alt.condition(f"datum.outcome === '{OUTCOMES['completed'][0]}'", alt.value(0), alt.value(1.4)),
+            strokeWidth=alt.StrokeWidth("outline:Q", scale=None),
             tooltip=[alt.Tooltip("trial:Q"), alt.Tooltip("words:N", title="score"), *tooltips],
         )
     )
 
 
 def _outcomes(record: SweepRecord) -> list[str]:
-    """The outcome of each trial, the incumbent's in place of its status."""
+    """The outcomes that occur, the incumbent's in place of its status."""
     best = record.incumbent["trial"] if record.incumbent else None
     trials = zip(record.trials["trial"], record.trials["status"], strict=True)
-    return ["incumbent" if trial == best and status == "completed" else status for trial, status in trials]
+    occurring = {"incumbent" if trial == best and status == "completed" else status for trial, status in trials}
+    return [name for name in OUTCOMES if name in occurring]
 
 
 def _numeric_axis(index: int, values: Sequence[float], log: bool) -> alt.X:
@@ -271,7 +287,8 @@ def curves(record: SweepRecord, top: Sequence[int]) -> Figure:
     marks = record.points <= 2  # a line through two points is no curve
     thin = max(0.5, crowding(len(record.trials)))
     point = {"color": theme.color("thin"), "size": 25} if marks else False
-    first = alt.condition(f"datum.group === '{groups[0] if groups else ''}'", alt.value(2.6), alt.value(1.6))
+    widths = alt.Scale(domain=groups, range=[1.6 if place else 2.6 for place in range(len(groups))])
+    first = alt.StrokeWidth("group:N", scale=widths, legend=None)
     bands = colored.transform_filter("datum.high > datum.low").mark_area(opacity=0.13)
     crosses = alt.Chart(alt.NamedData(ENDS)).transform_filter(is_shown)
     return (
@@ -292,6 +309,7 @@ def curves(record: SweepRecord, top: Sequence[int]) -> Figure:
     )
 
 
+@theme.unchecked
 def save_curve(record: SweepRecord, path: Path) -> Path:
     """Write the learning curve of a sweep of one trial as a picture: every seed, their mean, and the band of all seeds.
 

@@ -15,12 +15,17 @@ from typing import Any, Literal
 
 import altair as alt
 import pandas as pd
+from altair.utils import schemapi
 
 from arl.errors import InputError
 
 Ground = Literal["light", "dark"]
 Spec = dict[str, Any]
 Figure = alt.TopLevelMixin  # a chart of any kind
+
+# Decorates functions that make charts. Altair checks every part of a chart against Vega-Lite's schema, which takes longer
+# than all else that a page needs; the tests compile every figure instead.
+unchecked = schemapi.debug_mode(False)
 
 SUFFIXES = (".png", ".svg", ".pdf")
 NUM_SERIES = 10
@@ -170,7 +175,7 @@ def themed(spec: Spec, ground: Ground = "light") -> Spec:
 
 def spec(chart: Figure) -> Spec:
     """Return the specification of a chart, to which a page adds the configuration that all its figures share."""
-    plain: Spec = chart.to_dict()
+    plain: Spec = chart.to_dict(validate=False)
     return {key: value for key, value in plain.items() if key not in ("$schema", "config")}
 
 
