@@ -13,9 +13,9 @@ import numpy as np
 
 import hpo
 import landscapes
-from hpo import sweeps
+from hpo import Store, sweeps
+from hpo.objectives.tabular import Table
 from hpo.trial import Trial
-from landscapes import Store
 from landscapes.dataset import Landscape
 
 TRIALS = 32
@@ -30,7 +30,7 @@ def main() -> None:
     seconds = timed(lambda: load(args.landscape))
     print(f"loading with scores and curves: {seconds:.3f} s")
     landscape = load(args.landscape)
-    table = hpo.objective("table", landscape, landscape.seeds[:1])
+    table = Table.on(landscape, landscape.seeds[:1])
     numbers = np.random.default_rng(0).integers(len(landscape.configs), size=1_000_000)
     print(f"evaluations in a batch: {len(numbers) / timed(lambda: table.scores(numbers)):,.0f} per second")
     for mode in ("exact", "table", "surrogate"):
@@ -56,7 +56,7 @@ def trials_per_second(landscape: Landscape, mode: str, count: int = 1000) -> flo
     """Of configs that are recorded, or drawn from the space."""
     table = hpo.objective(mode, landscape, landscape.seeds[:1])
     draw = (
-        (lambda i: table.landscape.plain_configs[i % len(landscape.configs)])
+        (lambda i: landscape.plain_configs[i % len(landscape.configs)])
         if mode == "exact"
         else random_config(table.task.space)
     )

@@ -27,7 +27,7 @@ def main() -> None:
     task, lanes, seeds = tasks.of_landscape(landscape), landscape.metadata["lanes"], landscape.seeds
     table = hpo.objective("exact", landscape)
     draw = np.random.default_rng(0)
-    configs = table.landscape.plain_configs
+    configs = landscape.plain_configs
     numbers = draw.choice(len(configs), args.trials, replace=args.trials > len(configs))
     trials = [
         Trial(i, configs[number], task.fidelity, seeds=(int(draw.choice(seeds)),)) for i, number in enumerate(numbers)

@@ -12,9 +12,8 @@ import time
 from arl import config as configs
 from arl import spaces
 from arl.errors import InputError
-from hpo import sweeps, tasks
+from hpo import Store, sweeps, tasks
 from hpo.trial import Trial
-from landscapes import Store
 
 TASKS = ["ppo/CartPole-v1", "ppo/Pendulum-v1", "dqn/CartPole-v1", "sac/Pendulum-v1"]
 
