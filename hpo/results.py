@@ -1,4 +1,4 @@
-"""Between what a tuner hears and what the store keeps: a trial's runs as its record, its record as a result."""
+"""A trial's runs as its record, for the store, and its record as a result, for a tuner."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,7 +9,7 @@ from hpo.trial import Cost, Result, Trial
 
 
 def trial_record(trial: Trial, runs: Sequence[RunRecord]) -> TrialRecord:
-    """The record of a trial by its runs, one per seed."""
+    """Return the record of a trial from its runs, one per seed."""
     status = next((bad for bad in (FAILED, DIVERGED) if any(run.status == bad for run in runs)), COMPLETED)
     score = float(np.mean([run.score for run in runs]))
     seeds = tuple(run.seed for run in runs)
@@ -17,7 +17,7 @@ def trial_record(trial: Trial, runs: Sequence[RunRecord]) -> TrialRecord:
 
 
 def result(trial: Trial, record: TrialRecord, scores: Mapping[str, float] | None = None) -> Result:
-    """What a tuner is told of a trial's record, the same to the last bit whether it was trained just now or read back.
+    """Return what a tuner is told of a trial's record, the same to the last bit whether it was trained just now or read back.
 
     `scores` are more metrics, where a sweep has several scores. Of a failed trial there is no curve, nor other metrics.
     """

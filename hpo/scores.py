@@ -89,7 +89,7 @@ SCORES: dict[str, Score] = {
 
 
 def chosen(names: str | Sequence[str]) -> tuple[str, ...]:
-    """Names of scores, one or several, also with commas between.
+    """Return names of scores, one or several, also with commas between.
 
     Raises:
         InputError: an unknown name, one given twice, or none.
@@ -139,7 +139,7 @@ def check_seeds(names: Sequence[str], num_seeds: int) -> None:
 
 
 def score(record: TrialRecord, names: Sequence[str], settings: TaskSettings, finished: Records) -> TrialRecord:
-    """The record with the first of the scores as its own; `finished` holds its ancestors."""
+    """Return the record with the first of the scores as its own; `finished` holds its ancestors."""
     if names[0] == DEFAULT_SCORE:  # it is what training gives
         return record
     runs = [dataclasses.replace(run, score=_of_run(names[0], run, record, settings, finished)) for run in record.runs]
@@ -148,12 +148,12 @@ def score(record: TrialRecord, names: Sequence[str], settings: TaskSettings, fin
 
 
 def several(record: TrialRecord, names: Sequence[str], settings: TaskSettings, finished: Records) -> dict[str, float]:
-    """Scores of a trial by name."""
+    """Return scores of a trial by name; `finished` holds its ancestors."""
     return {name: _of_trial(name, record, settings, finished) for name in names}
 
 
 def table(record: SweepRecord, names: str | Sequence[str], metrics: Sequence[str] = ()) -> pd.DataFrame:
-    """A row per trial of a sweep: its status, scores and training metrics (means over seeds, of the last segment)."""
+    """Return a row per trial of a sweep: its status, scores and training metrics (means over seeds, of the last segment)."""
     columns = chosen(names)
     runs = [run for trial in record.records.values() for run in trial.runs]
     check_sources(columns, {run.outcome.source for run in runs if run.outcome.source is not None})
@@ -216,7 +216,7 @@ def hypervolume(values: np.ndarray, reference: Sequence[float]) -> float:
 
 
 def curve(record: TrialRecord, seed: int, finished: Records) -> list[tuple[int, float]]:
-    """Env steps and return at each evaluation of the agent that a trial ends with, its ancestors' included."""
+    """Return env steps and return at each evaluation of the agent that a trial ends with, its ancestors' included."""
     runs = [run for trial in lineage(record, finished) for run in trial.runs if run.seed == seed]
     return [(point.env_steps, point.return_mean) for run in runs for point in run.points]
 
@@ -239,7 +239,7 @@ def _of_run(name: str, run: RunRecord, record: TrialRecord, settings: TaskSettin
 
 
 def num_parameters(settings: TaskSettings, config: Mapping[str, Any]) -> int:
-    """How many parameters an agent of a config trains: targets, statistics and replay are none."""
+    """Return how many parameters an agent of a config trains; targets, statistics and replay do not count."""
     from arl import algorithms
     from arl import config as configs
     from envs import vector

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from arl.errors import InputError
-from arl.records.sweep import SweepRecord, one
+from arl.records.sweep import SweepRecord, distinct
 
 _CONFIG_TYPES = {bool: "boolean", int: "Int64", float: "float64", str: "string"}
 
@@ -38,8 +38,8 @@ def metadata(records: Sequence[SweepRecord]) -> dict[str, Any]:
         "space": first.space,
         "seeds": [record.settings.seeds[0] for record in records],
         "num_configs": len(first.records),
-        "provenance": {key: one(record.made_with.get(key) for record in records) for key in first.provenance},
-        "lanes": one({key: run.provenance[key] for key in ("width", "rows")} for run in runs),
+        "provenance": {key: distinct(record.made_with.get(key) for record in records) for key in first.provenance},
+        "lanes": distinct({key: run.provenance[key] for key in ("width", "rows")} for run in runs),
         "status": pd.Series([run.status for run in runs]).value_counts().sort_index().to_dict(),
     }
 

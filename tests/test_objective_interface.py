@@ -1,6 +1,7 @@
 """Objectives are an interface: a third kind is one class and one row, and what breaks the contract is refused."""
 
 import dataclasses
+import inspect
 import json
 import math
 
@@ -12,8 +13,9 @@ from test_cli import arl
 
 import hpo
 from arl.errors import InputError
-from hpo import objectives
-from hpo.cli import commands
+from hpo import objectives, plans
+from hpo.cli import commands, main
+from hpo.comparisons import compare
 from hpo.reports import comparison_report, sweep_report
 from hpo.testing import check_objective
 from hpo.trial import Trial
@@ -168,3 +170,31 @@ def test_an_instance_is_no_objective_of_a_comparison():
 def test_scores_that_only_training_gives_are_refused_before():
     with pytest.raises(InputError, match=r"score 'parameters' must be of the config itself, .*\(exact, nearest\)"):
         hpo.sweep("ppo/CartPole-v1", trials=2, objective="table", score="parameters")
+
+
+def options(function):
+    return {
+        name: (option.default, option.annotation) for name, option in inspect.signature(function).parameters.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("outer", "inner", "more"),
+    [
+        (hpo.sweep, plans.plan, {"name", "store", "view"}),
+        (hpo.compare, compare.design, {"store", "view"}),
+    ],
+)
+def test_settings_are_declared_alike_at_each_layer(outer, inner, more):
+    offered, declared = options(outer), options(inner)
+    assert offered.keys() - declared.keys() == more
+    assert {name: offered[name] for name in declared} == declared
+
+
+def test_the_command_line_has_the_same_defaults():
+    offered, declared = options(main.sweep), options(hpo.sweep)
+    renamed = {"options": "option", "view": "as_json"}
+    own = {"trials", "seeds", "options", "view", "store", "task"}  # 64, and texts to parse
+    assert offered.keys() == {renamed.get(name, name) for name in declared}
+    for name in declared.keys() - own:
+        assert offered[name][0] == declared[name][0], name

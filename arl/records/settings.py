@@ -90,12 +90,12 @@ class SweepSettings:
     def to_json(self) -> dict[str, Any]:
         """Return the settings as one flat JSON object, the task's among them; what is not set is left out."""
         optional = ("objective_version", "planned_trials")
-        own = {
+        values = {
             item.name: getattr(self, item.name)
             for item in fields(self)
             if item.name != "task" and not (item.name in optional and getattr(self, item.name) is None)
         }
-        return {**self.task.to_json(), **own, "seeds": list(self.seeds), "scores": list(self.scores)}
+        return {**self.task.to_json(), **values, "seeds": list(self.seeds), "scores": list(self.scores)}
 
     @classmethod
     def from_json(cls, recorded: Mapping[str, Any]) -> "SweepSettings":
@@ -134,12 +134,12 @@ class ComparisonSettings:
 
     def to_json(self) -> dict[str, Any]:
         """Return the settings as a JSON object."""
-        own = {item.name: getattr(self, item.name) for item in fields(self)}
+        values = {item.name: getattr(self, item.name) for item in fields(self)}
         return {
-            **own,
+            **values,
             "tuners": {label: dict(options) for label, options in self.tuners.items()},
             "tasks": {name: task.to_json() for name, task in self.tasks.items()},
-            **{name: list(own[name]) for name in ("seeds", "test_seeds", "scores")},
+            **{name: list(values[name]) for name in ("seeds", "test_seeds", "scores")},
         }
 
 

@@ -160,7 +160,7 @@ class TrialRecord:
 
     @property
     def rank(self) -> tuple[int, int, float]:
-        """What makes one incumbent better than another: fidelity, then seeds, as a mean of few is the luckier, then score."""
+        """The key by which incumbents are compared: fidelity, then seeds, as a mean of few is the luckier, then score."""
         return self.fidelity, len(self.seeds), self.score
 
     @property
@@ -205,7 +205,7 @@ def full_runs(trial: AnyTrial, trials: Mapping[int, AnyTrial], fidelity: int, nu
 
 
 def now() -> str:
-    """The time in UTC, to the second, in ISO 8601."""
+    """Return the time in UTC, to the second, in ISO 8601."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
@@ -241,11 +241,11 @@ class Store:
             self._check()
 
     def exists(self) -> bool:
-        """Whether there is anything to read."""
+        """Return whether there is anything to read."""
         return self.path is None or self.path.is_file()
 
     def names(self) -> list[str]:
-        """The sweeps in the store, oldest first."""
+        """Return the names of the sweeps in the store, oldest first."""
         if not self.exists():
             return []
         with self._reading() as connection:
@@ -364,7 +364,7 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """What is written within is recorded together, or not at all."""
+        """Record what is written within together, or not at all."""
         with self._writing() as self._open:
             try:
                 yield
@@ -373,7 +373,7 @@ class Store:
 
     @contextmanager
     def _reading(self) -> Iterator[sa.Connection]:
-        """A connection; what keeps a database from being read is one line."""
+        """Give a connection to read by; raise what keeps the database from being read as one line."""
         try:
             with self._engine.connect() as connection:
                 yield connection
@@ -382,7 +382,7 @@ class Store:
 
     @contextmanager
     def _writing(self, conflict: str = "") -> Iterator[sa.Connection]:
-        """A transaction, or the one that is open; makes the store if it is new."""
+        """Give a transaction, or the one that is open; make the store if it is new."""
         if not self.exists():
             assert self.path is not None
             self._made = False
@@ -426,25 +426,25 @@ class Store:
 
 
 def _patient(url: sa.URL) -> sa.URL:
-    """SQLite waits for another process's lock as long as a long read of the store takes, unless the URL says how long."""
+    """Return a URL by which SQLite waits for another process's lock as long as a long read takes, unless it says how long."""
     if url.get_backend_name() != "sqlite" or "timeout" in url.query:
         return url
     return url.update_query_dict({"timeout": str(LOCK_SECONDS)})
 
 
 def _cause(error: sa.exc.DBAPIError) -> str:
-    """The database's own words, in one line."""
+    """Return the database's own words, in one line."""
     return " ".join(str(error.orig).split())
 
 
 def _prepare_sqlite(connection: Any, _: Any) -> None:
-    """Foreign keys are enforced, and `_begin_sqlite` begins transactions instead of the driver."""
+    """Enforce foreign keys, and leave it to `_begin_sqlite` instead of the driver to begin transactions."""
     connection.isolation_level = None
     connection.execute("PRAGMA foreign_keys=ON")
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:
-    """Who means to write waits for others to end, and makes a new store while no other does."""
+    """Begin a transaction; one that will write waits for others to end, and makes a new store while no other does."""
     writes = connection.get_execution_options().get(_WRITES, False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
@@ -509,7 +509,7 @@ def _point_record(row: Mapping[str, Any]) -> PointRecord:
 
 
 def finite_or_none(value: float) -> float | None:
-    """A finite number, or None: neither SQLite nor JSON knows NaN or infinity."""
+    """Return a finite number as it is, else None: neither SQLite nor JSON has NaN or infinity."""
     return value if math.isfinite(value) else None
 
 
@@ -518,5 +518,5 @@ def _nan(value: float | None) -> float:
 
 
 def dumps(value: Any) -> str:
-    """JSON with sorted keys, to compare settings by."""
+    """Return a value as JSON with sorted keys, so that equal values have equal texts."""
     return json.dumps(value, sort_keys=True)

@@ -62,7 +62,8 @@ class SweepRecord:
         """The provenance of the runs; a list where they differ, as when a sweep went on with another version."""
         runs = [run.provenance for record in self.records.values() for run in record.runs]
         return {
-            key: one(run.get(key, value) for run in runs) if runs else value for key, value in self.provenance.items()
+            key: distinct(run.get(key, value) for run in runs) if runs else value
+            for key, value in self.provenance.items()
         }
 
     @property
@@ -85,7 +86,7 @@ class SweepRecord:
 
     @property
     def log_hyperparameters(self) -> set[str]:
-        """Those on a logarithmic scale."""
+        """The names of those on a logarithmic scale."""
         return {row["name"] for row in self.space["hyperparameters"] if row.get("log")}
 
     @cached_property
@@ -206,8 +207,8 @@ class SweepRecord:
         return frame.astype({"parent": "Int64"}) if "parent" in columns else frame
 
 
-def one(values: Iterable[Any]) -> Any:
-    """The value if all are the same, else the list of the different ones, in order; a list stands for its values."""
+def distinct(values: Iterable[Any]) -> Any:
+    """Return the value if all are the same, else the list of the different ones, in order; a list stands for its values."""
     every = itertools.chain.from_iterable(value if isinstance(value, list) else [value] for value in values)
     seen: list[Any] = []
     for value in every:

@@ -73,7 +73,7 @@ class AutoRLEnv(gymnasium.Env[np.ndarray, Any]):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[np.ndarray, dict[str, Any]]:
-        """An untrained agent; what follows depends on the seed and the actions alone."""
+        """Start with an untrained agent; what follows depends on the seed and the actions alone."""
         super().reset(seed=seed)
         self.episode = self.course.start(self.np_random)
         return self.episode.observation, {"seed": self.episode.seed}
@@ -91,11 +91,11 @@ class AutoRLEnv(gymnasium.Env[np.ndarray, Any]):
         return self.episode.observation, step.reward, self.episode.over, False, step.info
 
     def config(self, action: Any) -> dict[str, Scalar]:
-        """The config that an action chooses."""
+        """Return the config that an action chooses."""
         return self.course.codec.config(action)
 
     def action(self, config: Mapping[str, Scalar]) -> Any:
-        """The action that chooses a config; what it leaves out is at its default."""
+        """Return the action that chooses a config; what it leaves out is at its default."""
         return self.course.codec.action(config)
 
     def save(self, path: str | Path) -> Path:
@@ -155,7 +155,7 @@ class AutoRLVectorEnv(VectorEnv[np.ndarray, Any, np.ndarray]):
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
     ) -> tuple[np.ndarray, dict[str, Any]]:
-        """Untrained agents; `seed`: one for each, or that of the first."""
+        """Start with untrained agents; `seed`: one for each, or that of the first."""
         seeds = (
             [None if seed is None else seed + i for i in range(self.num_envs)]
             if not isinstance(seed, Sequence)
@@ -178,11 +178,15 @@ class AutoRLVectorEnv(VectorEnv[np.ndarray, Any, np.ndarray]):
         """
         if not self.episodes:
             raise gymnasium_errors.ResetNeeded("reset the environment before its first step")
-        each = [*iterate(self.action_space, actions)]
+        of_agents = [*iterate(self.action_space, actions)]
         ended = [i for i, episode in enumerate(self.episodes) if episode.over]
         going = [i for i in range(self.num_envs) if i not in ended]
         steps = dict(
-            zip(going, self.course.advance([self.episodes[i] for i in going], [each[i] for i in going]), strict=True)
+            zip(
+                going,
+                self.course.advance([self.episodes[i] for i in going], [of_agents[i] for i in going]),
+                strict=True,
+            )
         )
         for i in ended:
             self.episodes[i] = self.course.start(self.generators[i])
@@ -192,11 +196,11 @@ class AutoRLVectorEnv(VectorEnv[np.ndarray, Any, np.ndarray]):
         return self._observations(), rewards, over, np.zeros_like(over), self._infos({i: steps[i].info for i in steps})
 
     def config(self, action: Any) -> dict[str, Scalar]:
-        """The config that one agent's action chooses."""
+        """Return the config that one agent's action chooses."""
         return self.course.codec.config(action)
 
     def action(self, config: Mapping[str, Scalar]) -> Any:
-        """One agent's action that chooses a config; what it leaves out is at its default."""
+        """Return one agent's action that chooses a config; what it leaves out is at its default."""
         return self.course.codec.action(config)
 
     def save(self, path: str | Path) -> Path:
@@ -214,9 +218,9 @@ class AutoRLVectorEnv(VectorEnv[np.ndarray, Any, np.ndarray]):
         """`(env, entry)`."""
         return np.stack([episode.observation for episode in self.episodes])
 
-    def _infos(self, each: Mapping[int, dict[str, Any]]) -> dict[str, Any]:
+    def _infos(self, of_agents: Mapping[int, dict[str, Any]]) -> dict[str, Any]:
         infos: dict[str, Any] = {}
-        for i, info in each.items():
+        for i, info in of_agents.items():
             infos = self._add_info(infos, info, i)
         return infos
 

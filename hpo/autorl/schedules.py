@@ -26,7 +26,7 @@ class Stretch(NamedTuple):
 
 
 def schedule_of(trials: SweepRecord | Iterable[Trial | TrialRecord], trial_id: int) -> list[Stretch]:
-    """How the agent of a trial came about: its ancestors from the first one on, with what each was trained with.
+    """Return how the agent of a trial came about: its ancestors from the first one on, with what each was trained with.
 
     Neighbours with equal configs are one stretch, since going on is the same as never having stopped. The schedule of a
     population's winner is its result: what to train again, on other seeds.
@@ -38,10 +38,10 @@ def schedule_of(trials: SweepRecord | Iterable[Trial | TrialRecord], trial_id: i
     Raises:
         InputError: no such trial.
     """
-    known = _by_id(trials)
-    if trial_id not in known:
-        raise unknown("trial", str(trial_id), map(str, known))
-    return _merged((trial.fidelity, trial.config) for trial in lineage(known[trial_id], known))
+    by_id = _by_id(trials)
+    if trial_id not in by_id:
+        raise unknown("trial", str(trial_id), map(str, by_id))
+    return _merged((trial.fidelity, trial.config) for trial in lineage(by_id[trial_id], by_id))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,10 +64,10 @@ class Schedule:
             given = ", ".join(f"{name} with {length}" for name, length in lengths.items())
             raise InputError(f"lists of a schedule must have an entry per interval, got {given}")
         for name, value in self.values.items():
-            each = value if isinstance(value, list | tuple) else [value]
-            stray = [entry for entry in each if not isinstance(entry, bool | int | float | str)]
-            if stray:
-                raise InputError(f"{name} of a schedule must be plain scalars or a list of them, got {stray[0]!r}")
+            entries = value if isinstance(value, list | tuple) else [value]
+            strays = [entry for entry in entries if not isinstance(entry, bool | int | float | str)]
+            if strays:
+                raise InputError(f"{name} of a schedule must be plain scalars or a list of them, got {strays[0]!r}")
 
     @property
     def num_intervals(self) -> int:
@@ -80,19 +80,19 @@ class Schedule:
         return {name: list(value) for name, value in self.values.items() if isinstance(value, list | tuple)}
 
     def config(self, interval: int) -> dict[str, Scalar]:
-        """The config of an interval, the first of which is 0."""
+        """Return the config of an interval, the first of which is 0."""
         return {
             name: value[interval] if isinstance(value, list | tuple) else value  # type: ignore[misc]
             for name, value in self.values.items()
         }
 
     def stretches(self, fidelity: int) -> list[Stretch]:
-        """What a full run of so many env steps is trained with; neighbouring intervals of equal configs are one."""
+        """Return what a full run of so many env steps is trained with; neighbouring intervals of equal configs are one."""
         return _merged((fidelity * (i + 1) // self.num_intervals, self.config(i)) for i in range(self.num_intervals))
 
 
 def chain(stretches: Sequence[Stretch], first_id: int = 0) -> list[Trial]:
-    """A trial per stretch, each going on from the agent of the one before, to be asked for one after the other."""
+    """Return a trial per stretch, each going on from the agent of the one before, to be asked for one after the other."""
     return [
         Trial(first_id + i, stretch.config, stretch.end, first_id + i - 1 if i else None)
         for i, stretch in enumerate(stretches)
@@ -107,7 +107,7 @@ class Chain(Given):
 
 
 def read(path: Path) -> dict[str, Any]:
-    """The values of a schedule in a JSON file.
+    """Return the values of a schedule in a JSON file.
 
     Raises:
         InputError: no such file, or no JSON object in it.

@@ -17,7 +17,7 @@ _SECONDS_BETWEEN_LINES = 10.0
 
 
 class SweepView(View):
-    """Trials done, env steps per second, the incumbent and its score, time left; a line for each reason why trials fail."""
+    """Shows trials done, env steps per second, the incumbent and its score, and time left; each reason why trials fail."""
 
     def __init__(self, console: Console):
         self.console = console
@@ -92,7 +92,7 @@ class SweepView(View):
 
 
 class ComparisonView(compare.View):
-    """A line for each sweep when it has ended, and for each tuner that broke its contract."""
+    """Prints a line for each sweep when it has ended, and for each tuner that broke its contract."""
 
     def __init__(self, console: Console):
         self.console = console

@@ -76,7 +76,7 @@ def main() -> None:
 
 
 def _end_at_once(*_: Any) -> None:
-    """What Ctrl-C does: workers are in the middle of a segment, and what is finished is in the store.
+    """End at once, as Ctrl-C does: workers are in the middle of a segment, and what is finished is in the store.
 
     Not by KeyboardInterrupt: Python drops an exception that is raised inside a callback, and JAX has some.
     """
@@ -87,7 +87,7 @@ def _end_at_once(*_: Any) -> None:
 
 
 def _end_quietly() -> int:
-    """What a closed pipe does. Python flushes once more when it ends; into nothing, else it would complain."""
+    """End as a closed pipe does. Python flushes once more when it ends; into nothing, else it would complain."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return _READER_GONE
 

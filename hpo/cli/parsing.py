@@ -8,7 +8,7 @@ from arl.errors import InputError
 
 
 def seeds(text: str) -> int | list[int]:
-    """A number of seeds, or, with a comma in it (`7,` is the one seed 7), the seeds themselves."""
+    """Return a number of seeds, or, with a comma in it (`7,` is the one seed 7), the seeds themselves."""
     try:
         numbers = [int(part) for part in text.split(",") if part.strip()]
     except ValueError as error:
@@ -17,7 +17,7 @@ def seeds(text: str) -> int | list[int]:
 
 
 def fidelities(text: str | None) -> int | list[int] | None:
-    """A number of env steps, or one per task with commas between."""
+    """Return a number of env steps, or one per task with commas between."""
     try:
         numbers = None if text is None else [int(part) for part in text.split(",")]
     except ValueError as error:
@@ -26,7 +26,7 @@ def fidelities(text: str | None) -> int | list[int] | None:
 
 
 def assignments(texts: list[str], kind: str) -> dict[str, Any]:
-    """`name=value` pairs; a value is read as JSON (1e-3, true, [1, 2]) or else taken as text."""
+    """Return the values of `name=value` pairs; a value is read as JSON (1e-3, true, [1, 2]) or else taken as text."""
     pairs = {}
     for text in texts:
         name, equals, value = text.partition("=")
@@ -40,12 +40,12 @@ def assignments(texts: list[str], kind: str) -> dict[str, Any]:
 
 
 def listed(text: str) -> list[str]:
-    """Words with commas between."""
+    """Return the words of a text with commas between."""
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
 def tuner_options(texts: list[str]) -> dict[str, dict[str, Any]]:
-    """Options by tuner, of `tuner.name=value`; a tuner's own name may hold dots."""
+    """Return options by tuner, of `tuner.name=value`; a tuner's own name may hold dots."""
     options: dict[str, dict[str, Any]] = {}
     for text in texts:
         name, equals, _ = text.partition("=")
@@ -57,7 +57,7 @@ def tuner_options(texts: list[str]) -> dict[str, dict[str, Any]]:
 
 
 def bounds(texts: list[str]) -> dict[str, tuple[float, float]]:
-    """`name<=number` and `name>=number` as the lowest and highest value of each name."""
+    """Return `name<=number` and `name>=number` as the lowest and highest value of each name."""
     bounds: dict[str, tuple[float, float]] = {}
     for text in texts:
         name, sign, number = text.partition("<=") if "<=" in text else text.partition(">=")

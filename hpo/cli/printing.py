@@ -17,7 +17,7 @@ _PIPE_WIDTH = 500
 
 
 def print_table(rows: list[dict[str, Any]]) -> None:
-    """Rows of one kind as a table; as wide as it needs to be where it is piped."""
+    """Print rows of one kind as a table; as wide as it needs to be where it is piped."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -47,12 +47,12 @@ def one_document(as_json: bool) -> contextlib.AbstractContextManager[Any]:
 
 
 def print_json(value: Any) -> None:
-    """One JSON document."""
+    """Print one JSON document."""
     print(json.dumps(value, indent=2, default=str))
 
 
 def summary(record: "SweepRecord") -> dict[str, Any]:
-    """A sweep, JSON-ready."""
+    """Return a sweep as JSON values."""
     trials = record.trials
     return {
         "sweep": record.name,
@@ -68,7 +68,7 @@ def summary(record: "SweepRecord") -> dict[str, Any]:
 
 
 def print_sweep(record: "SweepRecord", top: int, as_json: bool) -> None:
-    """A sweep's best trials, and what it took."""
+    """Print a sweep's best trials, and what it took."""
     counts = summary(record)
     if as_json:
         return print_json(counts)
@@ -92,7 +92,7 @@ def print_sweep(record: "SweepRecord", top: int, as_json: bool) -> None:
 
 
 def print_front(record: "SweepRecord", front: str, bounds: list[str], as_json: bool) -> None:
-    """The trials that no other beats in all of several scores."""
+    """Print the trials that no other beats in all of several scores."""
     from hpo import scores
 
     rows = json.loads(
@@ -102,7 +102,7 @@ def print_front(record: "SweepRecord", front: str, bounds: list[str], as_json: b
 
 
 def comparison_summary(comparison: "Comparison", files: list[Path], command: list[str]) -> dict[str, Any]:
-    """A comparison, JSON-ready."""
+    """Return a comparison as JSON values."""
     ranks = comparison.ranks
     return {
         "comparison": comparison.name,
@@ -118,7 +118,7 @@ def comparison_summary(comparison: "Comparison", files: list[Path], command: lis
 
 
 def print_comparison(comparison: "Comparison", files: list[Path]) -> None:
-    """A row per tuner."""
+    """Print a row per tuner, and how the scores came about."""
     costs = comparison.costs.set_index("tuner")
     rows = [
         {
@@ -151,7 +151,7 @@ def _range(low: float, high: float) -> str:
 
 
 def _print_failures(record: "SweepRecord") -> None:
-    """The commonest reasons why trials failed."""
+    """Print the commonest reasons why trials failed."""
     reasons = Counter(trial.error for trial in record.records.values() if trial.error is not None)
     for reason, num in reasons.most_common(3):
         print(f"{num} failed: {reason}")

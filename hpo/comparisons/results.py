@@ -319,7 +319,7 @@ _TIMES = {"wall": "total", "compile": "compile", "tuner_seconds": "tuner", "tune
 
 
 def by_chain(record: SweepRecord) -> dict[Chain, TrialRecord]:
-    """The trials of a sweep by how their agents were trained."""
+    """Return the trials of a sweep by how their agents were trained."""
     return {incumbents.chain(record.records, number): trial for number, trial in record.records.items()}
 
 
