@@ -29,7 +29,7 @@ def task(high: float = 0.1) -> tasks.Task:
     full = tasks.get("ppo/ProbeMatching", "full", FIDELITY)
     space = ConfigurationSpace(name="tiny", space=[Float("learning_rate", (1e-6, high), default=1e-3, log=True)])
     return dataclasses.replace(
-        full, space=space, fixed={**spaces.default(full.space), **STATICS, "learning_rate": 1e-3}
+        full, space=space, fixed={**full.fixed, **spaces.default(full.space), **STATICS, "learning_rate": 1e-3}
     )
 
 
