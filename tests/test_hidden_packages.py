@@ -36,7 +36,7 @@ def run(tmp_path):
         "import landscapes",
         "import hpo",
         "from hpo import tasks",
-        "from landscapes import Store",
+        "from hpo import Store",
         "from arl import algorithms",
     ],
 )
