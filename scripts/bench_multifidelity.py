@@ -1,11 +1,11 @@
-"""What going on from agents saves, and what the intervals of a population cost.
+"""Measure what going on from agents saves, and what the intervals of a population cost.
 
-First the same brackets of successive halving, with agents that go on from rung to rung and with agents trained anew:
+First come the same brackets of successive halving, with agents that go on from rung to rung and with agents trained anew:
 env steps that were really trained, and seconds of training. For K + 1 rungs a bracket costs (1 + K (1 - 1 / eta)) / (K + 1)
 of what it costs anew, up to rounding: 3/4 for eta 3 and four rungs, and never less than 1 - 1 / eta.
 
-Then PBT beside random search with as many full runs: what the sweep takes besides training and compilation, and what its
-training takes longer because it stops after every interval.
+Then comes PBT beside random search with as many full runs: seconds of the sweep besides training and compilation, and how
+much longer training takes because it stops after every interval.
 
     .venv/bin/python scripts/bench_multifidelity.py [--task ppo/CartPole-v1] [--fidelity 100000] [--configs 27]
         [--population 16] [--intervals 10] [--seeds 1] [--etas 2 3]
@@ -38,7 +38,7 @@ def main() -> None:
 
 
 def report_bracket(task: str, num_configs: int, eta: float, settings: dict[str, Any]) -> None:
-    """The same bracket twice."""
+    """Run the same bracket with continued agents and with agents trained anew, and print what both cost."""
     options = {"eta": eta, "num_configs": num_configs}
     continued, anew = (
         hpo.sweep(
@@ -63,25 +63,34 @@ def report_bracket(task: str, num_configs: int, eta: float, settings: dict[str, 
 
 
 def report_population(task: str, population: int, num_intervals: int, settings: dict[str, Any]) -> None:
-    """PBT beside random search with the same batch and budget; each once before, so that all programs are in the cache."""
+    """Run PBT and random search with the same batch and budget, and print what both cost.
+
+    Both run once before they are timed, so that all programs are in the cache.
+    """
     options = {"population": population, "num_intervals": num_intervals}
-    for time in ("first", "timed"):
+    for turn in ("first", "timed"):
         random, pbt = (
             hpo.sweep(
-                task, tuner, name=f"{tuner}-{time}", budget=population, batch=population, options=chosen, **settings
+                task,
+                tuner,
+                name=f"{tuner}-{turn}",
+                budget=population,
+                batch=population,
+                options=tuner_options,
+                **settings,
             )
-            for tuner, chosen in (("random", {}), ("pbt", options))
+            for tuner, tuner_options in (("random", {}), ("pbt", options))
         )
     print(f"population of {population}, {pbt.trials.fidelity.nunique()} intervals:")
     for name, record in (("random", random), ("pbt", pbt)):
         print(
-            f"{name:>14}: {record.timing['train']:7.2f} s of training, {besides(record):6.2f} s besides "
-            f"({besides(record) / record.timing['train']:.1%}), of these tuner {record.timing['tuner']:.2f} s"
+            f"{name:>14}: {record.timing['train']:7.2f} s of training, {overhead(record):6.2f} s besides "
+            f"({overhead(record) / record.timing['train']:.1%}), of these tuner {record.timing['tuner']:.2f} s"
         )
 
 
-def besides(record: SweepRecord) -> float:
-    """Seconds that a sweep took besides training and compilation: tuner, store, gathering agents, waiting for workers."""
+def overhead(record: SweepRecord) -> float:
+    """Return a sweep's seconds besides training and compilation: tuner, store, gathering agents, waiting for workers."""
     timing = record.timing
     return timing["total"] - timing["train"] - timing["compile"]
 

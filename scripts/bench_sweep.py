@@ -1,13 +1,13 @@
-"""CPU seconds per run of the same configs of one task: `arl sweep`, ARLBench and rejax, side by side.
+"""Measure CPU seconds per run of the same configs of a task: `arl sweep`, ARLBench and rejax, side by side.
 
 The configs are the first of the Sobol sequence over the published space, one seed, at the reference's task settings (10
-evaluations of 128 episodes). Every program runs alone on the same one core, one after the other, with all it costs:
+evaluations of 128 episodes). Every program runs alone on the same core, one after the other, with all it costs:
 start-up, compilation, training, evaluation, records. Ours runs twice: with an empty cache of compiled programs, and again
 with a warm one.
 
-Peers that take long run a few of the configs, as many of each batch size, with and without prioritized replay; what they
-spend once a sweep is shared among all. ARLBench compiles for every config. DQN trains for 51,200 env steps, which is what
-it rounds 5e4 up to. rejax has no SAC that could be given the same settings. "updates" are gradient steps per run.
+Peers that take long run a few of the configs, equally many of every batch size, with and without prioritized replay; what
+they spend once a sweep is shared among all configs. ARLBench compiles for every config. DQN trains for 51,200 env steps,
+to which ARLBench rounds 5e4 up. rejax has no SAC with the same settings. "updates" are gradient steps per run.
 
     make peers                              # the peers' environments, .venv-arlbench and .venv-rejax
     .venv/bin/python scripts/bench_sweep.py [--task ppo/CartPole-v1] [--configs 64] [--peer-runs 4] [--core 0]
@@ -56,16 +56,17 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def sobol_configs(task: str, count: int) -> list[Config]:
+def sobol_configs(name: str, count: int) -> list[Config]:
+    """Return the first configs of the Sobol sequence over a task's published space."""
     from hpo import tasks
     from hpo.tuners.sobol import Sobol
 
-    chosen = tasks.get(task, fidelity=ENV_STEPS[task])
-    return [dict(trial.config) for trial in Sobol(chosen.space, chosen.fidelity, seed=0).ask(count)]
+    task = tasks.get(name, fidelity=ENV_STEPS[name])
+    return [dict(trial.config) for trial in Sobol(task.space, task.fidelity, seed=0).ask(count)]
 
 
 def in_turns(configs: list[Config]) -> list[Config]:
-    """The configs, one of each batch size with and without prioritized replay in turn."""
+    """Return the configs in such an order that batch sizes, with and without prioritized replay, take turns."""
 
     def kind(config: Config) -> tuple[int, bool]:
         return config.get("batch_size", 0), config.get("prioritized", False)
@@ -75,6 +76,7 @@ def in_turns(configs: list[Config]) -> list[Config]:
 
 
 def our_rows(args: argparse.Namespace, configs: list[Config], scratch: Path) -> Iterable[dict[str, Any]]:
+    """Yield the rows of `arl sweep` with an empty and with a warm cache of compiled programs."""
     for name in ("empty", "warm"):
         command = [
             Path(sys.executable).parent / "arl",
@@ -107,20 +109,22 @@ def our_rows(args: argparse.Namespace, configs: list[Config], scratch: Path) -> 
         }
 
 
-def gradient_steps(task: str, config: Config) -> int:
-    """Updates of a run of ours."""
+def gradient_steps(name: str, config: Config) -> int:
+    """Return the number of updates of a run of ours."""
     from hpo import tasks
 
-    chosen = tasks.get(task, fidelity=ENV_STEPS[task])
-    known = {**chosen.fixed, **config}
-    if chosen.algorithm_name == "ppo":
-        rollout = known["num_envs"] * known["num_steps"]
-        return chosen.fidelity // rollout * known["num_epochs"] * (rollout // min(known["minibatch_size"], rollout))
-    iteration = known["num_envs"] * known["train_freq"]
-    return (chosen.fidelity // iteration - known["learning_starts"] // iteration) * known["gradient_steps"]
+    task = tasks.get(name, fidelity=ENV_STEPS[name])
+    values: Any = {**task.fixed, **config}
+    if task.algorithm_name == "ppo":
+        rollout = values["num_envs"] * values["num_steps"]
+        num_minibatches = rollout // min(values["minibatch_size"], rollout)
+        return task.fidelity // rollout * values["num_epochs"] * num_minibatches
+    iteration = values["num_envs"] * values["train_freq"]
+    return (task.fidelity // iteration - values["learning_starts"] // iteration) * values["gradient_steps"]
 
 
 def peer_rows(args: argparse.Namespace, configs: Path) -> Iterable[dict[str, Any]]:
+    """Yield the rows of the other systems that have the task's algorithm."""
     if args.task.startswith("ppo"):
         for chunk in args.rejax_chunks:
             command = [args.rejax_python, HERE / "peers/run_rejax.py", configs, "--chunk", chunk]
@@ -132,6 +136,7 @@ def peer_rows(args: argparse.Namespace, configs: Path) -> Iterable[dict[str, Any
 
 
 def peer_row(label: str, command: list[Any], args: argparse.Namespace) -> dict[str, Any]:
+    """Return the row of another system, what it spends once shared among all configs."""
     output, cpu, wall = timed(command, args.core, {})
     once = cpu - output["cpu_seconds_per_run"] * output["runs"]
     return {
@@ -146,7 +151,7 @@ def peer_row(label: str, command: list[Any], args: argparse.Namespace) -> dict[s
 
 
 def timed(command: list[Any], core: int, environment: dict[str, str]) -> tuple[dict[str, Any], float, float]:
-    """The JSON document a command prints, its CPU seconds (user and system, all threads), and its wall seconds."""
+    """Return the JSON document a command prints, its CPU seconds (user and system, all threads), and its wall seconds."""
     started, before = time.perf_counter(), os.times()
     done = subprocess.run(
         list(map(str, command)),
@@ -164,6 +169,7 @@ def timed(command: list[Any], core: int, environment: dict[str, str]) -> tuple[d
 
 
 def print_table(rows: list[dict[str, Any]]) -> None:
+    """Print a row per program, CPU seconds as multiples of the first row's beside them."""
     ours = rows[0]["cpu"]
     print(
         f"{'program':<26}{'runs':>6}{'updates':>9}{'CPU s per run':>15}{'ratio':>8}{'compile s':>11}{'tuner+store':>13}"

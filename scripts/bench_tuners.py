@@ -1,18 +1,20 @@
-"""Seconds of CPU per trial asked for, of every registered tuner: 200 trials over 10 hyperparameters.
+"""Measure CPU seconds per trial of every registered tuner: 200 trials over 10 hyperparameters.
 
     python scripts/bench_tuners.py [--trials 200] [--batch 1] [--tuners tpe,smac]
 
-Nothing is trained: an objective of known form answers at once. `longest` is the longest ask, which a sweep waits for.
+Nothing is trained: a formula answers at once. `longest` is the longest ask, which a sweep waits for.
 Tuners of several fidelities are timed over as many trials as the others, most of them at low fidelity; population-based ones
 with a tenth of the budget, whose trials are intervals.
 """
 
 import argparse
 import time
+from collections.abc import Mapping
 
 from ConfigSpace import Categorical, ConfigurationSpace, Float, Integer
 
 from arl.errors import InputError
+from arl.scalars import Scalar
 from hpo import testing, tuners
 from hpo.trial import TunerContext
 
@@ -21,7 +23,7 @@ NUM_INTERVALS = {"pbt": 10, "pb2": 10}
 
 
 def space() -> ConfigurationSpace:
-    """Seven floats, one of them logarithmic, an integer and two choices."""
+    """Return a space of seven floats, one of them logarithmic, an integer and two choices."""
     floats = [Float(f"x{i}", (0.0, 1.0)) for i in range(6)]
     choices = [Categorical("activation", ["tanh", "relu"]), Categorical("normalise", [True, False])]
     return ConfigurationSpace(
@@ -29,13 +31,14 @@ def space() -> ConfigurationSpace:
     )
 
 
-def score(config) -> float:
-    """A bowl over the floats, with a bonus for one choice."""
-    return -sum((config[f"x{i}"] - 0.3) ** 2 for i in range(6)) + 0.1 * (config["activation"] == "relu")
+def score(config: Mapping[str, Scalar]) -> float:
+    """Return a parabola over the floats, with a bonus for relu."""
+    squares = [(float(config[f"x{i}"]) - 0.3) ** 2 for i in range(6)]
+    return 0.1 * (config["activation"] == "relu") - sum(squares)
 
 
 def seconds_per_ask(name: str, num_trials: int, batch: int) -> list[tuple[float, int]]:
-    """CPU seconds and number of trials of each ask, with the tell before it."""
+    """Return CPU seconds and number of trials of every ask, with the tell before it."""
     budget = num_trials / NUM_INTERVALS.get(name, 1)
     context = TunerContext(space=space(), fidelity=100_000, budget=budget)
     tuner, results, asks, num_asked = tuners.make(name, context, {}), [], [], 0
@@ -52,15 +55,15 @@ def seconds_per_ask(name: str, num_trials: int, batch: int) -> list[tuple[float,
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trials", type=int, default=200)
     parser.add_argument("--batch", type=int, default=1)
     parser.add_argument("--tuners", default=",".join(name for name in tuners.names() if name not in NEEDS_OPTIONS))
-    chosen = parser.parse_args()
+    args = parser.parse_args()
     print(f"{'tuner':16s} {'trials':>6s} {'s per trial':>12s} {'longest':>9s} {'total':>8s}")
-    for name in chosen.tuners.split(","):
+    for name in args.tuners.split(","):
         try:
-            asks = seconds_per_ask(name, chosen.trials, chosen.batch)
+            asks = seconds_per_ask(name, args.trials, args.batch)
         except InputError as error:
             print(f"{name:16s} {error}")
             continue

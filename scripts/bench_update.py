@@ -1,4 +1,4 @@
-"""How near PPO's update phase comes to the matrix-product peak of one core, by number of lanes stepped together.
+"""Measure how near PPO's update phase comes to the matrix-product peak of a core, by number of lanes stepped together.
 
 Floating-point operations are those of the matrix products alone (forward, and backward without the gradient of the input).
 Peak is that of a 1024 x 1024 product in the same process. Run it on an otherwise idle machine.
@@ -37,18 +37,18 @@ def main() -> None:
     programs = {f"{lanes} lanes": update_program(lanes, args.minibatch) for lanes in args.lanes}
     seconds = measure({"peak": peak_program()[0], **{name: run for name, (run, _) in programs.items()}}, args.repeats)
     peak = peak_program()[1] / seconds["peak"]
-    print(f"matrix-product peak of one core: {peak / 1e9:.0f} GFLOP/s")
+    print(f"matrix-product peak of a core: {peak / 1e9:.0f} GFLOP/s")
     flops = flops_per_sample()
     for name, (_, samples) in programs.items():
-        each = seconds[name] / samples
+        per_sample = seconds[name] / samples
+        speed = flops / per_sample
         print(
-            f"{name:>9}: {each * 1e9:6.0f} ns per sample, {flops / each / 1e9:5.1f} GFLOP/s, "
-            f"{flops / each / peak:.0%} of peak"
+            f"{name:>9}: {per_sample * 1e9:6.0f} ns per sample, {speed / 1e9:5.1f} GFLOP/s, {speed / peak:.0%} of peak"
         )
 
 
 def update_program(lanes: int, minibatch: int) -> tuple[Callable[[], Any], int]:
-    """The update phase of `lanes` lanes at CartPole's published settings, and how many samples it goes through."""
+    """Return the update phase of `lanes` lanes at CartPole's published settings, and how many samples it goes through."""
     env, algorithm, key = vector.make("CartPole-v1"), algorithms.get("ppo"), jax.random.key(0)
     config = configs.make(algorithm.Config, {"num_steps": 32, "num_epochs": 20, "minibatch_size": minibatch})
     stacked = jax.tree.map(lambda x: x[0] if x.ndim else x, configs.stack([[config] * lanes]))
@@ -74,6 +74,7 @@ def update_program(lanes: int, minibatch: int) -> tuple[Callable[[], Any], int]:
 
 
 def peak_program() -> tuple[Callable[[], Any], float]:
+    """Return a series of matrix products, and its number of floating-point operations."""
     size, count = 1024, 20
     x = jnp.eye(size)
     compiled = jax.jit(lambda x: jax.lax.fori_loop(0, count, lambda _, y: y @ x, x)).lower(x).compile()
@@ -81,13 +82,13 @@ def peak_program() -> tuple[Callable[[], Any], float]:
 
 
 def flops_per_sample() -> float:
-    """Matrix products of actor (4-64-64-2) and critic (4-64-64-1), forward and backward."""
+    """Return the operations of the matrix products of actor (4-64-64-2) and critic (4-64-64-1), forward and backward."""
     weights = [(4, 64), (64, 64), (64, 2), (4, 64), (64, 64), (64, 1)]
     return sum(2 * a * b * (2 if a == 4 else 3) for a, b in weights)
 
 
 def measure(programs: dict[str, Callable[[], Any]], repeats: int) -> dict[str, float]:
-    """Median CPU seconds of each program, run in turn so that all meet the same machine."""
+    """Return the median CPU seconds of every program, run in turn so that all meet the same machine."""
     taken: dict[str, list[float]] = {name: [] for name in programs}
     for _ in range(repeats + 1):
         for name, run in programs.items():

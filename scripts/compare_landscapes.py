@@ -1,4 +1,4 @@
-"""The landscapes that ship against the reference system's, which have other configs: no training.
+"""Compare the landscapes that ship with the reference system's, which have other configs, without training.
 
 A regression forest is fitted to the mean final scores of a file of the reference dataset and predicts those of our configs;
 the rank correlation with what ours scored is set beside the forest's on configs of the reference that it has not seen, under
@@ -7,7 +7,7 @@ as many seeds: what two systems with one true landscape would come to.
     python scripts/compare_landscapes.py ppo/CartPole-v1=cc_cartpole_ppo.parquet dqn/Acrobot-v1=cc_acrobot_dqn.parquet
 
 With `--pictures DIRECTORY`, a picture of each task: scores and predictions, and the mean score along each hyperparameter in
-both landscapes, each of its own configs.
+both landscapes, over the configs of each.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from landscapes import catalogue, surrogate
 
 
 def compare(task: str, path: Path, pictures: Path | None) -> dict[str, object]:
-    """A row of the table; its picture drawn in a directory."""
+    """Return the row of a task; draw its picture in a directory if one is given."""
     space, ours = tasks.get(task).space, landscapes.load(task)
     scores = read_scores(path).dropna()
     theirs, few = scores.mean(axis=1), scores.iloc[:, : len(ours.seeds)].mean(axis=1)
@@ -41,17 +41,18 @@ def compare(task: str, path: Path, pictures: Path | None) -> dict[str, object]:
             "theirs": (pd.DataFrame.from_dict(configs, orient="index"), theirs),
         }
         draw(table, systems, task, pictures / f"{catalogue.directory_name(task)}.png", "predicted from theirs")
-    own = pd.DataFrame({"ours": few.to_numpy(), "theirs": unseen})
+    unseen_scores = pd.DataFrame({"ours": few.to_numpy(), "theirs": unseen})
     return {
         "task": task,
         "ours": f"{len(table)} x {len(ours.seeds)}",
         "theirs": f"{len(scores)} x {scores.shape[1]}",
-        "spearman": _words(table),
-        "on their own unseen configs": _words(own),
+        "spearman": correlation(table),
+        "on their own unseen configs": correlation(unseen_scores),
     }
 
 
-def _words(table: pd.DataFrame) -> str:
+def correlation(table: pd.DataFrame) -> str:
+    """Return the rank correlation of two systems' scores, with the 95 % interval of a bootstrap over configs."""
     low, high = bootstrap(table)
     return f"{table.ours.corr(table.theirs, method='spearman'):.3f} [{low:.3f}, {high:.3f}]"
 

@@ -1,4 +1,4 @@
-"""Whether a comparison of tuners on tables ranks them as one by training does: Kendall's tau, with its uncertainty.
+"""Measure whether a comparison of tuners on tables ranks them as one by training does: Kendall's tau, with its uncertainty.
 
 Takes the directories of two comparisons of the same task, fidelity, budget and score. Tuners are ranked by their mean test
 score, with the whole budget spent and over all budget points. The intervals are of a bootstrap over repeats in both; the
@@ -20,7 +20,7 @@ NUM_DRAWS = 2000
 
 
 def scores(directory: Path) -> dict[str, pd.DataFrame]:
-    """Test scores `(tuner, repeat)`: with the whole budget, and the mean over all budget points."""
+    """Return test scores `(tuner, repeat)`: with the whole budget, and the mean over all budget points."""
     curves = pd.read_parquet(directory / "curves.parquet")
     last = curves[curves.point == curves.point.max()]
     return {
@@ -29,18 +29,20 @@ def scores(directory: Path) -> dict[str, pd.DataFrame]:
     }
 
 
-def drawn(known: pd.DataFrame, draw: np.random.Generator) -> np.ndarray:
-    """Mean scores `(tuner,)` over repeats drawn anew, of each tuner apart."""
-    values = known.to_numpy()
-    places = draw.integers(values.shape[1], size=values.shape)
-    return np.take_along_axis(values, places, axis=1).mean(axis=1)
+def resampled_means(scores: pd.DataFrame, draw: np.random.Generator) -> np.ndarray:
+    """Return mean scores `(tuner,)` over repeats drawn with replacement, for every tuner anew."""
+    values = scores.to_numpy()
+    columns = draw.integers(values.shape[1], size=values.shape)
+    return np.take_along_axis(values, columns, axis=1).mean(axis=1)
 
 
-def tau(one: np.ndarray, other: np.ndarray) -> float:
-    return float(kendalltau(one, other).statistic)
+def tau(a: np.ndarray, b: np.ndarray) -> float:
+    """Return Kendall's tau of two rankings of the same tuners."""
+    return float(kendalltau(a, b).statistic)
 
 
 def interval(values: list[float]) -> str:
+    """Return the range that holds 95 % of the values."""
     low, high = np.nanquantile(values, [0.025, 0.975])
     return f"[{low:.2f}, {high:.2f}]"
 
@@ -54,14 +56,17 @@ def main() -> None:
     for directory in args.tables:
         tables = scores(directory)
         for name in trained:
-            both = [tuner for tuner in trained[name].index if tuner in tables[name].index]
-            one, other = trained[name].loc[both], tables[name].loc[both]
-            found = [tau(drawn(one, draw), drawn(other, draw)) for _ in range(NUM_DRAWS)]
-            ceiling = [tau(drawn(one, draw), drawn(one, draw)) for _ in range(NUM_DRAWS)]
-            means = pd.DataFrame({"trained": one.mean(axis=1), "tables": other.mean(axis=1)})
-            print(f"{directory}, {name} score: {len(both)} tuners, {one.shape[1]} and {other.shape[1]} repeats")
+            tuners = [tuner for tuner in trained[name].index if tuner in tables[name].index]
+            by_training, by_table = trained[name].loc[tuners], tables[name].loc[tuners]
+            taus = [tau(resampled_means(by_training, draw), resampled_means(by_table, draw)) for _ in range(NUM_DRAWS)]
+            ceiling = [
+                tau(resampled_means(by_training, draw), resampled_means(by_training, draw)) for _ in range(NUM_DRAWS)
+            ]
+            means = pd.DataFrame({"trained": by_training.mean(axis=1), "tables": by_table.mean(axis=1)})
+            repeats = f"{by_training.shape[1]} and {by_table.shape[1]} repeats"
+            print(f"{directory}, {name} score: {len(tuners)} tuners, {repeats}")
             print(means.sort_values("trained", ascending=False).round(3).to_string())
-            print(f"Kendall's tau {tau(means.trained, means.tables):.2f} {interval(found)}, ", end="")
+            print(f"Kendall's tau {tau(means.trained, means.tables):.2f} {interval(taus)}, ", end="")
             print(f"of training with itself {np.nanmean(ceiling):.2f} {interval(ceiling)}\n")
 
 

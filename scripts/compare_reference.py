@@ -1,7 +1,7 @@
-"""Our landscape against the reference system's, on its own configs: rank correlation, noise ceiling, outliers.
+"""Compare our landscape with the reference system's, on its configs: rank correlation, noise ceiling, outliers.
 
 Trains the configs of one of the reference dataset's landscape files (columns `run_id, budget, performance, seed,
-hp_config.*`) at the task's published settings, one sweep per seed, so that it can be stopped, gone on with and prolonged;
+hp_config.*`) at the task's published settings, one sweep per seed, so that training can be stopped, resumed and prolonged;
 then compares the mean final scores.
 
 The noise ceiling is what the correlation would be if both systems had the same true landscape: with reliabilities r_ours
@@ -21,56 +21,65 @@ from typing import Any
 import altair as alt
 import numpy as np
 import pandas as pd
+from ConfigSpace import ConfigurationSpace
+from ConfigSpace.hyperparameters import Hyperparameter
 
 from arl import spaces
+from arl.scalars import Scalar
 from hpo import sweeps, tasks
 from hpo.records import Store, load_sweep
 from hpo.reports import theme
-from hpo.trial import Trial
+from hpo.trial import Result, Trial
 from landscapes.importers import arlbench
 
 PANEL = {"width": 200, "height": 150}  # px
-BATCH = 64  # of every sweep alike, so that one of few configs can be prolonged
+BATCH = 64  # the same for every sweep, so that one of few configs can be prolonged
+
+Configs = dict[int, dict[str, Scalar]]  # by the id of the config
 
 
 class Recorded:
     """A tuner that asks for the configs of a landscape file, in the order of their ids."""
 
-    def __init__(self, space, fidelity: int, path: str):
+    def __init__(self, space: ConfigurationSpace, fidelity: int, path: str):
         self.trials = iter([Trial(int(i), config, fidelity) for i, config in read_configs(Path(path), space).items()])
 
     def ask(self, n: int) -> list[Trial]:
+        """Return the next trials."""
         return list(itertools.islice(self.trials, n))
 
-    def tell(self, results) -> None:
-        pass
+    def tell(self, results: list[Result]) -> None:
+        """Learn nothing."""
 
 
-def read_configs(path: Path, space) -> dict[int, dict]:
-    """The configs of a landscape file by id, under our names, as plain scalars; inactive hyperparameters are NaN there."""
+def read_configs(path: Path, space: ConfigurationSpace) -> Configs:
+    """Return the configs of a landscape file by id, under our names and of the types of the space.
+
+    Inactive hyperparameters, NaN in the file, are left out.
+    """
     table = next(arlbench.read([path])).configs
     rows = {i: {name: table[name][i] for name in table if not pd.isna(table[name][i])} for i in table.index}
     return {i: {name: _typed(space[name], value) for name, value in row.items()} for i, row in rows.items()}
 
 
-def _typed(hyperparameter, value):
-    """A value of the hyperparameter's own type: theirs are floats where a column has NaN, and a little out of range."""
-    values = spaces.choices(hyperparameter)
-    if values is not None:
-        return next(known for known in values if known == value)
+def _typed(hyperparameter: Hyperparameter, value: Any) -> Scalar:
+    """Return a value of the hyperparameter's type: the file has floats where a column has NaN, some a little out of range."""
+    choices = spaces.choices(hyperparameter)
+    if choices is not None:
+        return next(choice for choice in choices if choice == value)
     kind = int if isinstance(hyperparameter.default_value, int) else float
     return kind(min(max(value, hyperparameter.lower), hyperparameter.upper))
 
 
 def read_scores(path: Path) -> pd.DataFrame:
-    """Final scores `(config, seed)` of a landscape file."""
+    """Return the final scores `(config, seed)` of a landscape file."""
     points = next(arlbench.read([path])).points
     last = points[points.env_steps == points.env_steps.max()]
     return last.pivot_table(index="config", columns="seed", values="return_mean")
 
 
 def our_scores(task: str, path: Path, configs: int, seeds: int, store: Store) -> pd.DataFrame:
-    """Final scores `(config, seed)` of the same configs, trained here, or on record already."""
+    """Return the final scores `(config, seed)` of the same configs, trained here unless they are on record."""
     columns = {}
     for seed in range(seeds):
         name, settings = f"reference-{path.stem}-seed{seed}", {"seeds": [seed], "options": {"path": str(path)}}
@@ -81,7 +90,10 @@ def our_scores(task: str, path: Path, configs: int, seeds: int, store: Store) ->
 
 
 def reliability(scores: pd.DataFrame, splits: int = 200) -> float:
-    """Rank reliability of the mean over all seeds: mean correlation between random halves, stepped up to all seeds."""
+    """Return the rank reliability of the mean over all seeds.
+
+    It is the mean correlation between random halves of the seeds, stepped up to all seeds by Spearman and Brown's formula.
+    """
     draw = np.random.default_rng(0)
     half = scores.shape[1] // 2
     halves = []
@@ -93,7 +105,7 @@ def reliability(scores: pd.DataFrame, splits: int = 200) -> float:
 
 
 def compare(ours: pd.DataFrame, theirs: pd.DataFrame, configs: pd.DataFrame, worst: int = 8) -> pd.DataFrame:
-    """Print what agrees and what does not; the mean scores of both systems, a row per config."""
+    """Print how far both systems agree and where they do not; return their mean scores, a row per config."""
     table = pd.DataFrame({"ours": ours.mean(axis=1), "theirs": theirs.mean(axis=1)}).dropna()
     correlation = _spearman(table.ours, table.theirs)
     low, high = bootstrap(table)
@@ -111,16 +123,17 @@ def compare(ours: pd.DataFrame, theirs: pd.DataFrame, configs: pd.DataFrame, wor
         for k in range(1, ours.shape[1] + 1)
     }
     print("correlation by number of our seeds: " + ", ".join(f"{k}: {value:.3f}" for k, value in by_seeds.items()))
-    same = {k: _theirs_against_theirs(theirs, k) for k in (1, 3, 5) if k < theirs.shape[1]}
-    print("their k seeds against their others:  " + ", ".join(f"{k}: {value:.3f}" for k, value in same.items()))
+    among_theirs = {k: _theirs_against_theirs(theirs, k) for k in (1, 3, 5) if k < theirs.shape[1]}
+    print("their k seeds against their others:  " + ", ".join(f"{k}: {value:.3f}" for k, value in among_theirs.items()))
     ranks = table.rank(pct=True)
-    far = (ranks.ours - ranks.theirs).abs().sort_values(ascending=False).index[:worst]
+    farthest = (ranks.ours - ranks.theirs).abs().sort_values(ascending=False).index[:worst]
     print("largest differences of rank:")
-    print(table.join(configs).loc[far].round(4).to_string())
+    print(table.join(configs).loc[farthest].round(4).to_string())
     return table
 
 
 def bootstrap(table: pd.DataFrame, repetitions: int = 1000) -> tuple[float, float]:
+    """Return the 95 % interval of the rank correlation, of a bootstrap over configs."""
     draw = np.random.default_rng(0)
     samples = [table.iloc[draw.integers(len(table), size=len(table))] for _ in range(repetitions)]
     low, high = np.quantile([_spearman(sample.ours, sample.theirs) for sample in samples], [0.025, 0.975])
@@ -134,8 +147,14 @@ def draw(
     path: Path,
     their_scores: str = "their mean score",
 ) -> None:
-    """A picture: `pairs` of scores, columns `ours` and `theirs`; and along each hyperparameter the mean score of each of the
-    `systems`, by their configs and mean scores, with two standard errors.
+    """Draw the scores of both systems against each other, and their mean scores along every hyperparameter.
+
+    Args:
+        pairs: scores of the same configs, columns `ours` and `theirs`.
+        systems: by name, the configs and the mean scores of a system to draw along the hyperparameters.
+        task: the title.
+        path: a PNG, SVG or PDF file.
+        their_scores: the title of the axis of their scores.
     """
     space = tasks.get(task).space
     x, y = alt.X("theirs:Q", title=their_scores), alt.Y("ours:Q", title="our mean score")
@@ -150,9 +169,9 @@ def draw(
 
 
 def _means(
-    systems: Mapping[str, tuple[pd.DataFrame, pd.Series]], name: str, hyperparameter: Any
-) -> alt.LayerChart | alt.FacetChart:
-    """A panel: the mean scores of the systems along a hyperparameter."""
+    systems: Mapping[str, tuple[pd.DataFrame, pd.Series]], name: str, hyperparameter: Hyperparameter
+) -> alt.LayerChart:
+    """Return the mean scores of the systems along a hyperparameter, with two standard errors."""
     choices, log = spaces.choices(hyperparameter), bool(getattr(hyperparameter, "log", False))
     tables = []
     for system, (configs, scores) in systems.items():
@@ -177,7 +196,7 @@ def _means(
 
 
 def _bins(values: pd.Series, choices: Sequence | None, num: int = 8) -> tuple[pd.Series, pd.Series]:
-    """Where each bin is drawn, and the bin of each config: of equally many configs, or one per choice."""
+    """Return the place of every bin on the axis, and the bin of every config; bins hold equally many configs, or a choice."""
     if choices is not None:
         places = pd.Series([str(choice) for choice in choices])
         return places, values.map({choice: i for i, choice in enumerate(choices)})
@@ -186,6 +205,7 @@ def _bins(values: pd.Series, choices: Sequence | None, num: int = 8) -> tuple[pd
 
 
 def _theirs_against_theirs(theirs: pd.DataFrame, k: int) -> float:
+    """Return the mean rank correlation between `k` random seeds and the others."""
     draw = np.random.default_rng(0)
     orders = [draw.permutation(theirs.columns) for _ in range(100)]
     return float(np.mean([_spearman(theirs[o[:k]].mean(axis=1), theirs[o[k:]].mean(axis=1)) for o in orders]))
@@ -203,7 +223,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--store", default="results/reference.sqlite")
     parser.add_argument(
-        "--picture", type=Path, help="PNG to write: both systems' scores, and along each hyperparameter"
+        "--picture", type=Path, help="PNG, SVG or PDF to write: both systems' scores, and along each hyperparameter"
     )
     args = parser.parse_args()
     ours = our_scores(args.task, args.file, args.configs, args.seeds, Store(args.store))

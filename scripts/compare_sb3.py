@@ -1,10 +1,10 @@
-"""Learning curves of ours and of stable-baselines3 with the same hyperparameters, on one task of each algorithm.
+"""Compare our learning curves with stable-baselines3's under the same hyperparameters, on a task of every algorithm.
 
-Both evaluate the deterministic policy at ten points: ours on 128 episodes, theirs on 30. Written: a picture (mean and the
-range between the worst and the best seed), and a CSV with a row per system, seed and point; tasks that are in it already
-stay unless they are run again. Printed: the final mean and standard deviation of each system, the difference in standard
-errors, and by Welch's test the chance of such a difference if there was none. `peers/run_sb3.py` says what is matched,
-and what can't be.
+Both evaluate the deterministic policy at ten points: ours on 128 episodes, theirs on 30. It writes a picture (the mean,
+and the range between the worst and the best seed) and a CSV with a row per system, seed and point; tasks in the CSV stay
+unless they are run again. It prints the final mean and standard deviation of both systems, the difference in standard
+errors, and by Welch's test the chance of such a difference if the systems were alike. `peers/run_sb3.py` says what is
+matched, and what can't be.
 
     make peers
     .venv/bin/python scripts/compare_sb3.py [--seeds 5] [--tasks ppo/CartPole-v1 ...]
@@ -34,8 +34,8 @@ ROOT = HERE.parent
 NUM_POINTS = 10
 NUM_EPISODES = 30  # of theirs: they play one after the other
 
-# Env steps, and what differs from our defaults; stable-baselines3 has no double Q, and never clips values as ours does.
-# The settings are the usual ones of these tasks, rounded so that every point ends an iteration.
+# Env steps, and the hyperparameters that differ from our defaults; stable-baselines3 has no double Q, and never clips
+# values as ours does. The settings are the usual ones of these tasks, rounded so that every point ends an iteration.
 TASKS: dict[str, tuple[int, dict[str, Any]]] = {
     "ppo/CartPole-v1": (
         102_400,
@@ -78,7 +78,7 @@ def main() -> None:
     args.csv.parent.mkdir(parents=True, exist_ok=True)
     curves = pd.read_csv(args.csv) if args.csv.exists() else pd.DataFrame({"task": []})
     for name in args.tasks:
-        curves = pd.concat([curves[curves.task != name], both(name, args).round(4)], ignore_index=True)
+        curves = pd.concat([curves[curves.task != name], curves_of_both(name, args).round(4)], ignore_index=True)
         curves.to_csv(args.csv, index=False)
     draw(curves, args.picture)
     report(curves)
@@ -94,7 +94,8 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def both(name: str, args: argparse.Namespace) -> pd.DataFrame:
+def curves_of_both(name: str, args: argparse.Namespace) -> pd.DataFrame:
+    """Return the curves of both systems, a row per system, seed and point."""
     steps, changes = TASKS[name]
     points = [steps * i // NUM_POINTS for i in range(1, NUM_POINTS + 1)]
     ours, theirs = our_curves(name, changes, points, args.seeds), sb3_curves(name, changes, points, args)
@@ -103,6 +104,7 @@ def both(name: str, args: argparse.Namespace) -> pd.DataFrame:
 
 
 def our_curves(name: str, changes: dict[str, Any], points: list[int], num_seeds: int) -> list[tuple[int, int, float]]:
+    """Return seed, env steps and mean return of every point of ours."""
     algorithm_name, env_name = name.split("/")
     algorithm = algorithms.get(algorithm_name)
     config: Any = configs.make(algorithm.Config, changes)
@@ -119,6 +121,7 @@ def our_curves(name: str, changes: dict[str, Any], points: list[int], num_seeds:
 def sb3_curves(
     name: str, changes: dict[str, Any], points: list[int], args: argparse.Namespace
 ) -> list[tuple[int, int, float]]:
+    """Return the same of stable-baselines3, which runs in its own virtual environment."""
     algorithm, env = name.split("/")
     config: Any = configs.make(algorithms.get(algorithm).Config, changes)
     task = {
@@ -142,6 +145,7 @@ def sb3_curves(
 
 
 def report(curves: pd.DataFrame) -> None:
+    """Print how far the curves of both systems are apart."""
     for name, of_task in curves.groupby("task", sort=False):
         table = of_task.pivot_table(index="env_steps", columns=["system", "seed"], values="return_mean")
         ours, theirs = table["ours"], table["stable-baselines3"]
@@ -154,10 +158,12 @@ def report(curves: pd.DataFrame) -> None:
 
 
 def spread(values: pd.Series) -> str:
+    """Return mean and standard deviation as text."""
     return f"{values.mean():.1f} +- {values.std():.1f}"
 
 
 def difference(test: Any) -> str:
+    """Return the result of Welch's test as text."""
     if np.isnan(test.pvalue):  # both the same without any spread
         return "no difference"
     return f"{test.statistic:+.1f} standard errors (p = {test.pvalue:.2f})"

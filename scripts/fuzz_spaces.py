@@ -1,48 +1,51 @@
-"""Random configs of the full spaces: all are accepted or refused with one clear line, and short runs never crash.
+"""Check random configs of the full spaces: they are accepted or refused by an InputError, and short runs never crash.
 
-    python scripts/fuzz_spaces.py [--configs 10000] [--runs 200] [--env-steps 4000] [--tasks dqn/CartPole-v1 ...]
+    .venv/bin/python scripts/fuzz_spaces.py [--configs 10000] [--runs 200] [--env-steps 4000] [--tasks dqn/CartPole-v1 ...]
 
-Every run has a structure of its own, so that nearly all of the time is compilation (5 to 10 CPU s each).
+Nearly every run has another structure, so that nearly all of the time is compilation (5 to 10 CPU s each).
 """
 
 import argparse
 import collections
+import itertools
 import time
 
-from arl import config as configs
+from ConfigSpace import ConfigurationSpace
+
+import hpo
 from arl import spaces
 from arl.errors import InputError
-from hpo import Store, sweeps, tasks
-from hpo.trial import Trial
+from hpo import tasks
 
-TASKS = ["ppo/CartPole-v1", "ppo/Pendulum-v1", "dqn/CartPole-v1", "sac/Pendulum-v1"]
+TASKS = ["ppo/CartPole-v1", "ppo/Pendulum-v1", "dqn/CartPole-v1", "sac/Pendulum-v1", "pqn/CartPole-v1"]
 
 
 class Fuzz:
     """A tuner that draws random configs of the space and asks for short runs of them."""
 
-    def __init__(self, space, env_steps: int, runs: int):
-        drawn = (spaces.sample(space, [7, i]) for i in range(runs))
-        self.trials = iter([Trial(i, config, env_steps) for i, config in enumerate(drawn)])
+    def __init__(self, space: ConfigurationSpace, env_steps: int, runs: int):
+        configs = (spaces.sample(space, [7, i]) for i in range(runs))
+        self.trials = iter([hpo.Trial(i, config, env_steps) for i, config in enumerate(configs)])
 
-    def ask(self, n: int) -> list[Trial]:
-        return [trial for _, trial in zip(range(n), self.trials, strict=False)]
+    def ask(self, n: int) -> list[hpo.Trial]:
+        """Return the next trials."""
+        return list(itertools.islice(self.trials, n))
 
-    def tell(self, results) -> None:
-        pass
+    def tell(self, results: list[hpo.Result]) -> None:
+        """Learn nothing."""
 
 
 def check_configs(name: str, count: int) -> None:
+    """Print how many random configs of a task are accepted, and why the others are refused."""
     task = tasks.get(name, "full")
-    algorithm, env = task.algorithm, task.env
     refused: collections.Counter[str] = collections.Counter()
     started = time.perf_counter()
     task.space.seed(0)
-    for drawn in task.space.sample_configuration(count):
-        config = spaces.plain(drawn)
+    for sampled in task.space.sample_configuration(count):
+        config = spaces.plain(sampled)
         spaces.check(task.space, config)
         try:
-            algorithm.check(configs.make(algorithm.Config, {**task.fixed, **config}), env)
+            task.algorithm.check(task.full(config), task.env)
         except InputError as error:
             refused[str(error).split(",")[0]] += 1
     seconds = time.perf_counter() - started
@@ -52,10 +55,11 @@ def check_configs(name: str, count: int) -> None:
     )
 
 
-def run_configs(name: str, runs: int, env_steps: int, store: Store) -> None:
+def run_configs(name: str, runs: int, env_steps: int, store: hpo.Store) -> None:
+    """Train short runs of random configs of a task, and print how many of them end in which status."""
     options = {"env_steps": env_steps, "runs": runs}
     sweep_name = f"fuzz-{name.replace('/', '-')}-{runs}-{env_steps}"
-    record = sweeps.sweep(name, Fuzz, trials=runs, space="full", options=options, name=sweep_name, store=store)
+    record = hpo.sweep(name, Fuzz, trials=runs, space="full", options=options, name=sweep_name, store=store)
     print(f"{name}: {runs} runs of {env_steps} env steps: {record.trials.status.value_counts().to_dict()}", flush=True)
 
 
@@ -70,7 +74,7 @@ def main() -> None:
     for name in args.tasks:
         check_configs(name, args.configs)
     for name in args.tasks if args.runs else ():
-        run_configs(name, args.runs, args.env_steps, Store(args.store))
+        run_configs(name, args.runs, args.env_steps, hpo.Store(args.store))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""CPU seconds of ARLBench on the first configs of a list, one AutoRLEnv step each.
+"""Measure CPU seconds of ARLBench on the first configs of a list, an AutoRLEnv step for every config.
 
-It is one of the peers that the sweep benchmark sets beside ours, and runs in an environment of
-its own, made from arlbench.txt. The tasks are as in ARLBench's dataset, with 10 evaluations of
-128 episodes and one seed. Whatever a config does not name stays at its default.
+bench_sweep.py runs it in a virtual environment made from arlbench.txt. The tasks are as in
+ARLBench's dataset, with 10 evaluations of 128 episodes and one seed. Whatever a config does not
+name stays at its default.
 
     ppo/CartPole-v1  8 envs, 32 steps, 20 epochs, 1e5 env steps (which it rounds up to 102,400)
     dqn/CartPole-v1  8 envs, 128 gradient steps after every 32 steps of each, 51,200 env steps
@@ -82,7 +82,7 @@ THEIR_NAMES = {
     "priority_epsilon": "buffer_epsilon",
     "final_epsilon": "target_epsilon",
 }
-# What a config leaves out because another hyperparameter switches it off.
+# Hyperparameters that a config leaves out because another hyperparameter switches it off.
 INACTIVE = {
     "buffer_alpha": 0.9,
     "buffer_beta": 0.9,

@@ -1,9 +1,9 @@
-"""CPU seconds of rejax on a list of PPO configs, as jitted vmapped programs.
+"""Measure CPU seconds of rejax on a list of PPO configs, as jitted vmapped programs.
 
-It is one of the peers that the sweep benchmark sets beside ours, and runs in an environment of
-its own, made from rejax.txt. The task is CartPole-v1: 8 environments, 32 steps a rollout, 20
-epochs, 1e5 env steps (which it rounds up to 102,400), 10 evaluations of 128 episodes, one seed,
-networks of two hidden layers of 64 tanh units each for actor and critic.
+bench_sweep.py runs it in a virtual environment made from rejax.txt. The task is CartPole-v1: 8
+environments, 32 steps a rollout, 20 epochs, 1e5 env steps (which it rounds up to 102,400), 10
+evaluations of 128 episodes, one seed, networks of two hidden layers of 64 tanh units each for
+actor and critic.
 
 rejax fixes the number of minibatches at compile time, so there is one program for each minibatch
 size, clipped to the rollout; all its calls have the same number of lanes. On a CPU a wide vmap
@@ -16,7 +16,7 @@ entries; actor and critic have an Adam each; evaluation samples its actions. The
 training is the same; scores are not to be compared.
 
 `cpu_seconds` is user plus system time of this process, all threads: compilation and runs, given
-apart as well, without imports. A last call that is not full repeats a config to fill its lanes,
+separately, too, without imports. A last call that is not full repeats a config to fill its lanes,
 and what that costs is counted.
 
     python run_rejax.py CONFIGS.json [--chunk LANES]
@@ -136,7 +136,7 @@ def run_group(minibatch, indices, configs, chunk, seed):
 
 
 def lanes_per_call(num_configs, chunk):
-    """The width that spreads the configs evenly over as few calls as `chunk` allows."""
+    """Return the width that spreads the configs evenly over as few calls as `chunk` allows."""
     return math.ceil(num_configs / math.ceil(num_configs / chunk))
 
 
@@ -206,7 +206,7 @@ def env_steps_trained():
 
 
 def gradient_steps(group):
-    """Of all runs of a group together."""
+    """Return the updates of all runs of a group together."""
     updates = SETTINGS["num_epochs"] * (ROLLOUT // group["minibatch_size"])
     return len(group["scores"]) * (env_steps_trained() // ROLLOUT) * updates
 

@@ -1,15 +1,15 @@
-"""CPU seconds of rejax's DQN on the first configs of a list, as jitted programs.
+"""Measure CPU seconds of rejax's DQN on the first configs of a list, as jitted programs.
 
-It is one of the peers that the sweep benchmark sets beside ours, and runs in an environment of
-its own, made from rejax.txt. The task is CartPole-v1: 8 environments, 4 gradient steps after each
-step of all, 51,200 env steps, 10 evaluations of 128 episodes, one seed, a network of two hidden
-layers of 64 tanh units. That is the same number of gradient steps as 128 after every 32 steps.
+bench_sweep.py runs it in a virtual environment made from rejax.txt. The task is CartPole-v1: 8
+environments, 4 gradient steps after each step of all, 51,200 env steps, 10 evaluations of 128
+episodes, one seed, a network of two hidden layers of 64 tanh units. That is the same number of
+gradient steps as 128 after every 32 steps.
 
 rejax compiles a program for each batch size. It would compile one for each `buffer_size`,
-`learning_starts` and `target_update_interval` too: these are left at 50,000, 1,024 and 10, and
-learning rate and exploration vary. Prioritized replay it has not. Its sample passes over the
+`learning_starts` and `target_update_interval`, too: these stay at 50,000, 1,024 and 10, and
+learning rate and exploration vary. It has no prioritized replay. Its sample passes over the
 whole memory: the cost of a run grows with the size of the buffer, not with its use. A program
-trains one config a call; with more lanes each costs more.
+trains one config a call; with more lanes every config costs more.
 
     python run_rejax_dqn.py CONFIGS.json NUM
 """

@@ -1,8 +1,8 @@
-"""Learning curves of stable-baselines3 with our hyperparameters: PPO, DQN or SAC.
+"""Train stable-baselines3's PPO, DQN or SAC with our hyperparameters, and print the learning curves.
 
-It is the peer that compare_sb3.py sets beside ours, and runs in an environment of its own, made
-from sb3.txt. It reads one task from a JSON file: `algorithm`, `env`, `config` under our names,
-`points` (env steps, each a whole number of iterations), `seeds`, `num_episodes`.
+compare_sb3.py runs it in a virtual environment made from sb3.txt. It reads a task from a JSON
+file: `algorithm`, `env`, `config` under our names, `points` (env steps, each a whole number of
+iterations), `seeds`, `num_episodes`.
 
 Brought in line with ours, because their libraries differ:
 
@@ -31,7 +31,7 @@ from stable_baselines3.common.evaluation import evaluate_policy
 
 
 class Curve(BaseCallback):
-    """Evaluates the policy where a rollout starts at one of the points, and when training ends."""
+    """Evaluate the policy where a rollout starts at one of the points, and when training ends."""
 
     def __init__(self, task, seed):
         super().__init__()
@@ -57,7 +57,7 @@ class Curve(BaseCallback):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("task", type=Path, help="JSON of one task")
+    parser.add_argument("task", type=Path, help="JSON file of a task")
     task = json.loads(parser.parse_args().task.read_text(encoding="utf-8"))
     torch.set_num_threads(1)
     print(json.dumps({"curves": [curve(task, seed) for seed in task["seeds"]]}))
@@ -99,7 +99,10 @@ def make_ppo(config, env, seed):
 
 
 def annealed(config):
-    """Their schedule is called after a rollout, ours takes the rate of its start: one rollout more is left."""
+    """Return the learning rate as they take it: a number, or a function of the share of training that remains.
+
+    They ask for the rate after a rollout, ours is that of the rollout's start: a rollout is added to the share.
+    """
     if not config["anneal_steps"]:
         return config["learning_rate"]
     rollout = config["num_envs"] * config["num_steps"] / config["anneal_steps"]
@@ -131,7 +134,7 @@ def make_sac(config, env, seed):
         "MlpPolicy",
         env,
         ent_coef=f"auto_{config['alpha']}",
-        target_update_interval=config["target_update_interval"],
+        target_update_interval=config["updates_per_target_update"],
         target_entropy=-config["target_entropy_scale"] * env.action_space.shape[0],
         **off_policy_kwargs(config, seed),
     )
