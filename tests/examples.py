@@ -1,0 +1,38 @@
+"""The examples of a document, run in order in one folder."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
+FILE = re.compile(r"# (\w+\.py)\n")
+
+
+def run(document: str, folder: Path) -> None:
+    """Run the code blocks of a document of `docs/` in a folder, which is the working directory.
+
+    A block that begins with `# NAME.py` is that file, one in Python goes on from those before, any other one is of commands.
+    """
+    names = {"__name__": "example"}
+    for language, text in BLOCK.findall((ROOT / "docs" / document).read_text()):
+        if file := FILE.match(text):
+            (folder / file[1]).write_text(text)
+        elif language == "python":
+            exec(compile(text, f"docs/{document}", "exec"), names)
+        else:
+            run_commands(text, folder)
+
+
+def run_commands(text: str, folder: Path) -> None:
+    """Run lines of `arl ...` in a folder; each must succeed."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    for line in text.splitlines():
+        program, *words = shlex.split(line)
+        assert program == "arl"
+        command = [sys.executable, "-m", "hpo.cli", *words]
+        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
