@@ -13,6 +13,7 @@ import numpy as np
 
 import hpo
 import landscapes
+from hpo.objectives.tabular import Table
 from landscapes.dataset import Landscape
 
 TRIALS = 32
@@ -27,7 +28,7 @@ def main() -> None:
     seconds = timed(lambda: load(args.landscape))
     print(f"loading with scores and curves: {seconds:.3f} s")
     landscape = load(args.landscape)
-    table = hpo.objective("table", landscape, landscape.seeds[:1])
+    table = Table.on(landscape, landscape.seeds[:1])
     numbers = np.random.default_rng(0).integers(len(landscape.configs), size=1_000_000)
     print(f"evaluations in a batch: {len(numbers) / timed(lambda: table.scores(numbers)):,.0f} per second")
     for mode in ("exact", "table", "surrogate"):

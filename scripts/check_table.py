@@ -21,12 +21,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-import hpo
 import landscapes
 from arl.records.store import RunRecord, TrialRecord
 from arl.training import provenance
 from arl.training.runner import Runner
 from hpo import tasks
+from hpo.objectives.tabular import Exact
 from hpo.objectives.training import Training
 from hpo.trial import Trial
 from landscapes.dataset import Landscape
@@ -91,7 +91,7 @@ def read(path: Path) -> dict[str, Any]:
 def train_again(landscape: Landscape, num_trials: int) -> tuple[Curves, Curves]:
     """Return the curves on record of random trials, and those of the same trials trained again in lanes of the same size."""
     task, lanes = tasks.of_landscape(landscape), landscape.metadata["lanes"]
-    table = hpo.objective("exact", landscape)
+    table = Exact.on(landscape)
     numbers, trials = draw_trials(landscape, num_trials, task.fidelity)
     runner = Runner(task.algorithm, task.env, 1, 1, task.num_episodes, lanes=(lanes["width"], lanes["rows"]))
     training = Training(task, landscape.seeds, num_trials, runner)

@@ -42,7 +42,12 @@ def test_the_contract_of_an_algorithm_is_complete():
 
 @pytest.mark.parametrize(
     ("registry", "name"),
-    [(networks.NETWORKS, "mlp"), (envs.LIBRARIES, "gymnax"), (objectives.OBJECTIVES, "training"), (scores.SCORES, "auc")],
+    [
+        (networks.NETWORKS, "mlp"),
+        (envs.LIBRARIES, "gymnax"),
+        (objectives.OBJECTIVES, "training"),
+        (scores.SCORES, "auc"),
+    ],
 )
 def test_the_registries_are_those_it_names(registry, name):
     assert name in registry
