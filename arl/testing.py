@@ -81,15 +81,12 @@ class _Training:
     def __init__(self, algorithm: Algorithm, env: VectorEnv):
         self.algorithm, self.env = algorithm, env
         self.jitted = jax.jit(self._train)
+        self.init = jax.jit(lambda config: algorithm.init(jax.random.key(0), config, env))
         self.num_traces = 0
 
     def _train(self, config: Any, state: Any, env_steps: Array, num_iterations: Array) -> Any:
         self.num_traces += 1
         return self.algorithm.train(state, config, self.env, jax.random.key(1), env_steps, num_iterations)
-
-    def init(self, config: Any) -> Any:
-        """Return an untrained agent."""
-        return jax.jit(lambda config: self.algorithm.init(jax.random.key(0), config, self.env))(config)
 
     def at_once(self, config: Any) -> tuple[Any, Any]:
         """Return the state after two iterations, and the metrics."""

@@ -18,11 +18,14 @@ def run(document: str, folder: Path) -> None:
     A block that begins with `# NAME.py` is that file, one in Python goes on from those before, any other one is of commands.
     """
     names = {"__name__": "example"}
-    for language, text in BLOCK.findall((ROOT / "docs" / document).read_text()):
+    page = (ROOT / "docs" / document).read_text()
+    for block in BLOCK.finditer(page):
+        language, text = block.groups()
         if file := FILE.match(text):
             (folder / file[1]).write_text(text)
         elif language == "python":
-            exec(compile(text, f"docs/{document}", "exec"), names)
+            lines_before = "\n" * page.count("\n", 0, block.start(2))  # so that an error has its line of the document
+            exec(compile(lines_before + text, str(ROOT / "docs" / document), "exec"), names)
         else:
             run_commands(text, folder)
 

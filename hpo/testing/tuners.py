@@ -1,6 +1,4 @@
-"""The conformance suites for tuners and objectives: the promises that each must keep.
-
-Tuners are checked on small spaces:
+"""The conformance suite for tuners: the promises that every tuner must keep, checked on small spaces.
 
     >>> from hpo.testing import check_tuner
     >>> check_tuner(MyTuner)              # a class, a registered name, `module:Class` or `file.py:Class`
@@ -17,7 +15,7 @@ import subprocess
 import sys
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ConfigSpace import Categorical, ConfigurationSpace, EqualsCondition, Float, GreaterThanCondition, Integer
 from ConfigSpace.hyperparameters import Constant, FloatHyperparameter, OrdinalHyperparameter
@@ -26,10 +24,6 @@ from arl import spaces
 from arl.errors import InputError
 from hpo import tuners
 from hpo.trial import Cost, Result, Trial, Tuner, TunerContext, as_dict
-
-if TYPE_CHECKING:
-    from hpo.objectives import ObjectiveLike
-    from hpo.tasks import Task
 
 FIDELITY = 900
 BUDGET = 12.0
@@ -51,35 +45,6 @@ def check_tuner(tuner: str | type, **options: Any) -> None:
     """
     check_here(tuner, options)
     check_elsewhere([(tuner, options)])
-
-
-def check_objective(
-    objective: "ObjectiveLike",
-    task: "str | Task",
-    seeds: Sequence[int] = (0, 1),
-    configs: Sequence[Mapping[str, Any]] | None = None,
-) -> None:
-    """Check that an objective keeps the contract of `hpo.Objective`.
-
-    Records are of the trials that were asked, with a run per seed and finite scores; a trial gets the same runs alone,
-    among others, under few seeds, and after a fresh start; one with a parent gets the same whether the parent was evaluated
-    or is remembered.
-
-    Args:
-        objective: a registered name, `module:Class`, `file.py:Class`, a class, or an instance of this task and these seeds.
-        task: a task or its name; a short one, as each config is evaluated three times.
-        seeds: under which trials are evaluated.
-        configs: of the task's space; by default the default config and three random ones.
-
-    Raises:
-        InputError: it lacks what an objective has, or a record breaks the contract.
-        AssertionError: the first promise that is broken.
-    """
-    from hpo import objective_checks, tasks
-
-    chosen = tasks.get(task) if isinstance(task, str) else task
-    given = objective_checks.near_default(chosen, 3) if configs is None else [dict(config) for config in configs]
-    objective_checks.check(objective, chosen, seeds, given)
 
 
 def check_here(tuner: str | type, options: Mapping[str, Any]) -> None:
@@ -109,8 +74,8 @@ def check_elsewhere(pairs: Sequence[tuple[str | type, Mapping[str, Any]]]) -> No
     import cloudpickle
 
     code = (
-        "import cloudpickle, json, sys; from hpo import testing; pairs = cloudpickle.loads(sys.stdin.buffer.read()); "
-        "print(json.dumps([testing.transcript(*pair) for pair in pairs]))"
+        "import cloudpickle, json, sys; from hpo.testing import tuners; pairs = cloudpickle.loads(sys.stdin.buffer.read()); "
+        "print(json.dumps([tuners.transcript(*pair) for pair in pairs]))"
     )
     seed = "1" if os.environ.get("PYTHONHASHSEED") != "1" else "2"
     env = {

@@ -1,0 +1,12 @@
+"""Conformance checks: what everything that is added must keep, one function for each kind.
+
+    >>> from hpo.testing import check_tuner
+    >>> check_tuner("mytuner.py:Mine")
+
+Each raises an error that names the promise that is broken. The names are in `__init__.pyi`; they are imported at first use,
+so that checking a tuner does not wait for JAX.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

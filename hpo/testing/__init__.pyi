@@ -1,0 +1,13 @@
+from .objectives import check_objective as check_objective
+from .training import check_algorithm as check_algorithm
+from .training import check_env as check_env
+from .training import check_network as check_network
+from .tuners import check_elsewhere as check_elsewhere
+from .tuners import check_here as check_here
+from .tuners import check_tuner as check_tuner
+from .tuners import conditional as conditional
+from .tuners import continuous as continuous
+from .tuners import hashed as hashed
+from .tuners import play as play
+from .tuners import result as result
+from .tuners import transcript as transcript
