@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 from arl.errors import InputError
 from hpo.cli.landscape import app
-from hpo.reports import explorer
+from hpo.reports import explorer, explorer_figures
 from landscapes import catalogue, dataset
 
 NUM_CONFIGS, SEEDS, POINTS = 40, [0, 1, 2], 4
@@ -240,6 +240,18 @@ def test_axes_are_those_of_the_space(view):
     inactive = [row for row in rows_of(browser, "plane", "configs") if row[field] is None]
     assert len(inactive) == browser.js("land.configs.momentum.filter((value) => value === null).length") > 0
     assert browser.js("at('parallel').textContent").count("inactive") == 2, "a label and its halo"
+
+
+def test_inactive_is_a_choice_among_choices_and_a_lane_beside_numbers(tmp_path, monkeypatch):
+    landscape = write(tmp_path)
+    configs = landscape.configs.assign(optimizer=landscape.configs.optimizer.where(landscape.configs.index != 3))
+    monkeypatch.setitem(vars(landscape), "configs", configs)
+    along = explorer_figures.axes(landscape)["x"]
+    assert along["optimizer"]["x"]["scale"]["domain"] == ["sgd", "adam", "inactive"]
+    assert along["width"]["x"]["scale"]["domain"] == ["256", "64", "128"]
+    assert along["momentum"]["x"]["scale"]["domain"] == [0.0, 1.0]
+    labels = [row["label"] for row in explorer_figures.ticks(landscape) if row["axis"] == "optimizer"]
+    assert labels == ["sgd", "adam", "inactive", "optimizer"]
 
 
 def test_another_fidelity_gives_its_scores(view, landscape):

@@ -61,7 +61,10 @@ def axes(landscape: Landscape) -> dict[str, dict[str, Any]]:
     along: dict[str, tuple[str, Spec]] = {spec["name"]: (f"value{index}", spec) for index, spec in enumerate(specs)}
     along["score"] = ("score", {"lower": low, "upper": high, "title": SCORE})
     return {
-        direction: {name: _channels(direction, field, spec) for name, (field, spec) in along.items()}
+        direction: {
+            name: _channels(direction, field, spec, name in landscape.configs and landscape.configs[name].isna().any())
+            for name, (field, spec) in along.items()
+        }
         for direction in ("x", "y")
     }
 
@@ -113,13 +116,16 @@ def _choices(spec: Spec) -> list[Any] | None:
     return list(choices) if choices is not None else None
 
 
-def _channels(direction: str, field: str, spec: Spec) -> dict[str, Any]:
-    """The position channel of an axis; choices are spread a little so that points do not hide each other."""
+def _channels(direction: str, field: str, spec: Spec, inactive: bool) -> dict[str, Any]:
+    """The position channel of an axis; choices are spread a little so that points do not hide each other.
+
+    Where the hyperparameter is inactive in some configs, `inactive` is one more choice; numbers have a lane for them.
+    """
     channel = {"x": alt.X, "y": alt.Y}[direction]
     title, choices = spec.get("title", spec.get("name")), _choices(spec)
     if choices is not None:
         offset = {"x": alt.XOffset, "y": alt.YOffset}[direction]
-        scale = alt.Scale(domain=[pages.text(choice) for choice in choices])
+        scale = alt.Scale(domain=[*map(pages.text, choices), *(["inactive"] if inactive else [])])
         axis = alt.Axis(labelAngle=0, labelLimit=110)
         encoding = {
             direction: channel(f"{field}:N", title=title, scale=scale, axis=axis),
@@ -166,13 +172,14 @@ def _figure(*layers: alt.Chart) -> Figure:
 def _plane() -> Figure:
     """Draw a point per config, coloured by its score, the best on top; those that filters leave out are faint."""
     legend = alt.Legend(title="score", orient="top", titleOrient="left", gradientLength=160, gradientThickness=10)
+    legend.offset = theme.LANE + 12  # above the lane
     hollow = len(MARKS) - 2
     fills: list[Any] = [theme.series(0), theme.series(1), *["transparent"] * hollow]
     strokes = [theme.color("ground")] * 2 + [theme.series(index) for index in range(2, len(MARKS))]
     shapes = alt.Scale(domain=MARKS, range=[theme.STAR, "diamond", *["circle"] * hollow])
-    sizes = alt.Scale(domain=MARKS, range=[230, 150, *[210] * hollow])
+    sizes = alt.Scale(domain=MARKS, range=[320, 150, *[210] * hollow])
     ground, ink = theme.color("ground"), theme.color("ink")
-    points = _table(CONFIGS, "datum.kept").mark_point(size=75, invalid="show", stroke=ground, strokeWidth=0.7)
+    points = _table(CONFIGS, "datum.kept").mark_point(size=75, stroke=ground, strokeWidth=0.7, invalid="show")
     crosses = _table(CONFIGS, "datum.kept && datum.lost > 0").mark_point(
         shape=theme.CROSS, size=28, stroke=theme.color("bad"), strokeWidth=1.4, invalid="show"
     )

@@ -30,7 +30,9 @@ unchecked = schemapi.debug_mode(False)
 SUFFIXES = (".png", ".svg", ".pdf")
 NUM_SERIES = 10
 NUM_RAMP = 7
-LANE = 18  # px beyond a plot where points stand that have no place on its axis
+LANE = (
+    18  # px beyond a plot where points stand that have no place on its axis, give or take their `spread_x`, `spread_y`
+)
 PIXELS_PER_INCH = 216  # of PNG files: three pixels for a chart's unit of 1/72 inch
 FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "Liberation Sans", Arial, sans-serif'
 
@@ -158,7 +160,12 @@ def config() -> dict[str, Any]:
             "offset": 10,
         },
         "header": {"labelColor": ref("ink"), "labelFontSize": 12, "titleColor": ref("muted")},
-        "scale": {"invalid": {"x": {"value": {"expr": f"width + {LANE}"}}, "y": {"value": -LANE}}},
+        "scale": {
+            "invalid": {
+                "x": {"value": {"expr": f"width + {LANE} + (datum.spread_x || 0)"}},
+                "y": {"value": {"expr": f"(datum.spread_y || 0) - {LANE}"}},
+            }
+        },
         "text": {"color": ref("ink")},
         "rule": {"color": ref("muted")},
         "line": {"color": ref("accent")},

@@ -69,6 +69,9 @@ function labelOf(config, mark) {
   return mark === "default" ? "default" : `config ${config}`;
 }
 
+// Whether a config stands beside an axis of numbers, as it does not use the hyperparameter.
+const isBeside = (config, name) => !land.specs.get(name).choices && valueOf(config, name) === null;
+
 // ---- tables of the figures
 
 // A row per config, the best last and so on top. Choices are text; jitter spreads them evenly, differently on both axes.
@@ -79,9 +82,11 @@ function configRows(chosen) {
     if (lost) row.words += `, ${lostWords(config)}`;
     row.jitter_x = (config * (Math.sqrt(5) - 1) / 2 + 0.5) % 1;
     row.jitter_y = (config * Math.SQRT2 + 0.5) % 1;
+    row.spread_x = isBeside(config, state.x) ? 16 * (row.jitter_x - 0.5) : 0;
+    row.spread_y = isBeside(config, state.y) ? 16 * (row.jitter_y - 0.5) : 0;
     land.hyperparameters.forEach(({ name, choices }, i) => {
       const own = land.configs[name][config];
-      row[`value${i}`] = choices && own !== null ? String(own) : own;
+      row[`value${i}`] = choices ? String(own ?? "inactive") : own;
       row[`text${i}`] = written(own);
     });
     return row;
@@ -115,7 +120,7 @@ function lineRows() {
 
 const parameters = () => ({
   low: land.low, high: land.high, lowest: land.returnAxis[0], highest: land.returnAxis[1], last: land.steps.at(-1), step: land.steps[state.point],
-  lane_x: land.configs[state.x].includes(null), lane_y: land.configs[state.y]?.includes(null) ?? false,
+  lane_x: land.ids.some((config) => isBeside(config, state.x)), lane_y: land.ids.some((config) => isBeside(config, state.y)),
 });
 
 async function drawFigure(plot, figure) {
@@ -127,6 +132,7 @@ function drawFigures() {
   const { curves, points, distribution, importance, parallel } = drawing.figures;
   const others = { curves: land.steps.length === 1 ? points : curves, distribution, importance, parallel };
   at("parallel").style.minWidth = `${92 * (land.hyperparameters.length + 1)}px`;
+  at("importance").style.minWidth = `${150 + 38 * land.steps.length}px`;
   fillTables();
   return Promise.all([drawPlane(), ...Object.entries(others).map(([name, figure]) => drawFigure(at(name), figure))]);
 }
@@ -184,7 +190,7 @@ function takeBox() {
 
 function filterOf({ choices, lower, upper }, range) {
   if (choices) {
-    const chosen = choices.filter((choice) => range.includes(String(choice)));
+    const chosen = choices.filter((choice) => range.includes(String(choice)));  // inactive is no choice
     return chosen.length < choices.length ? { choices: chosen } : null;
   }
   const [low, high] = [Math.min(...range), Math.max(...range)];
