@@ -56,7 +56,6 @@ def test_each_observation_is_stored_once():
     memory = filled(small(), 6)
     assert memory.frames[:, 0].tolist()[:10] == [50, 51, 60, 61, 20, 21, 30, 31, 40, 41]
     assert not memory.frames[10:].any()
-    assert not memory.finals.any()
 
 
 def test_a_ring_that_does_not_hold_whole_steps_is_cut_to_them():

@@ -19,7 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree
 
-from arl.algorithms import metrics, normalizer, replay
+from arl.algorithms import lanes, metrics, normalizer, replay
 from arl.algorithms.metrics import Metrics
 from arl.algorithms.off_policy_config import OffPolicyConfig
 from arl.errors import InputError
@@ -139,7 +139,7 @@ def train(
             return _learn(*carry, config, env, jax.random.fold_in(key_update, j), progress, update)
 
         carry = jax.lax.fori_loop(0, config.train_freq, collect, carry)
-        started = _in_any_lane(before + unit > config.learning_starts)
+        started = lanes.in_any(before + unit > config.learning_starts)
         return jax.lax.fori_loop(0, jnp.where(started, config.gradient_steps, 0), learn, carry)
 
     start = (state, metrics.init(metric_names))
@@ -177,17 +177,6 @@ def _iterations(
         )
 
     return jax.lax.while_loop(lambda outer: outer[1] < end, in_stretch, (carry, env_steps))[0]
-
-
-@jax.custom_batching.custom_vmap
-def _in_any_lane(condition: Bool[Array, ""]) -> Bool[Array, ""]:
-    """Whether a condition holds in any of the lanes: one value for all, so that it can skip work."""
-    return condition
-
-
-@_in_any_lane.def_vmap
-def _in_any_of_these_lanes(axis_size: int, in_batched: list[bool], condition: Bool[Array, " lane"]) -> Any:
-    return _in_any_lane(jnp.any(condition)), False
 
 
 def _collect(

@@ -6,12 +6,12 @@ capacities share a program. Nothing passes over the whole memory.
 
 Each observation is stored once, in its own shape and dtype. The frames are a ring of one slot more: frame t is what was
 observed before step t, and frame t + 1 what the step led to, unless the episode ended. Where it was truncated, the agent
-bootstraps from its last observation, which is kept apart: a truncated episode has `episode_limit` steps, so that there is
-at most one in each stretch of as many steps.
+bootstraps from its last observation, which is kept behind the ring: a truncated episode has `episode_limit` steps, so that
+there is at most one in each stretch of as many steps.
 
     time     0   1   2 | 3   4          an episode of 3 steps is truncated, the next one begins
     frames   a   b   c | e   f   g      what step 2 led to is not e
-    finals               d              but d
+    behind               d              but d
 """
 
 from typing import NamedTuple
@@ -20,7 +20,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree
 
-from arl.algorithms import sum_tree
+from arl.algorithms import lanes, sum_tree
 from arl.algorithms.off_policy_config import OffPolicyConfig
 from envs.vector import VectorEnv
 
@@ -31,8 +31,7 @@ class Replay(NamedTuple):
     """The memory, and where it stands.
 
     Attributes:
-        frames: observations, arrays `(row, ...)`.
-        finals: last observations of truncated episodes, arrays `(row, ...)`.
+        frames: observations, arrays `(row, ...)`; behind the ring, the last ones of truncated episodes.
         steps: a row per step: the action's components, the reward, and whether it terminated and truncated the episode.
         time: how many steps were written in each env.
         priorities: of prioritized replay, each to the power `priority_alpha`; else None.
@@ -40,7 +39,6 @@ class Replay(NamedTuple):
     """
 
     frames: PyTree[Array]
-    finals: PyTree[Array]
     steps: Float[Array, "row column"]
     time: Int[Array, ""]
     priorities: sum_tree.SumTree | None
@@ -69,12 +67,11 @@ def init(config: OffPolicyConfig, env: VectorEnv, obs: PyTree[Array]) -> Replay:
         env: the env.
         obs: the first observations, arrays `(env, ...)`.
     """
-    num_slots = max(config.max_buffer_size // config.num_envs, 1)
-    num_rows = num_slots * config.num_envs
-    frames = _blank(obs, (num_slots + 1) * config.num_envs)
+    num_rows = _max_slots(config) * config.num_envs
+    num_frames = _ring_rows(config) + _num_finals(config, env) * config.num_envs
+    blank = jax.tree.map(lambda x: jnp.zeros((num_frames, *x.shape[1:]), x.dtype), obs)
     return Replay(
-        frames=_written(frames, obs, jnp.zeros((), jnp.int32)),
-        finals=_blank(obs, _num_finals(config, env) * config.num_envs),
+        frames=_written(blank, obs, jnp.zeros((), jnp.int32)),
         steps=jnp.zeros((num_rows, (1 if env.discrete else env.action_size) + 3)),
         time=jnp.zeros((), jnp.int32),
         priorities=sum_tree.init(num_rows) if config.prioritized else None,
@@ -114,15 +111,20 @@ def add(
     slots = _slots(config)
     first = replay.time % slots * config.num_envs
     steps = jnp.concatenate([action, jnp.stack([reward, terminated, truncated], axis=1)], axis=1)
-    rows = jnp.arange(config.num_envs)
-    final_rows = jnp.where(truncated, _final_slot(replay.time, config, env) * config.num_envs + rows, _NOWHERE)
+    envs = jnp.arange(config.num_envs)
+    last_rows = jnp.where(truncated, _final_rows(replay.time, envs, config, env), _NOWHERE)
+    frames = _written(replay.frames, next_frame, (replay.time + 1) % (slots + 1) * config.num_envs)
+    frames = lanes.when_any(
+        jnp.any(truncated),
+        lambda frames: jax.tree.map(lambda x, obs: x.at[last_rows].set(obs, mode="drop"), frames, last_obs),
+        frames,
+    )
     priorities = replay.priorities
     if priorities is not None:
         newest = jnp.broadcast_to(replay.max_priority, reward.shape)
-        priorities = sum_tree.update(priorities, first + rows, newest)
+        priorities = sum_tree.update(priorities, first + envs, newest)
     return replay._replace(
-        frames=_written(replay.frames, next_frame, (replay.time + 1) % (slots + 1) * config.num_envs),
-        finals=jax.tree.map(lambda x, obs: x.at[final_rows].set(obs, mode="drop"), replay.finals, last_obs),
+        frames=frames,
         steps=jax.lax.dynamic_update_slice(replay.steps, steps, (first, 0)),
         time=replay.time + 1,
         priorities=priorities,
@@ -167,12 +169,11 @@ def gather(replay: Replay, config: OffPolicyConfig, env: VectorEnv, rows: Int[Ar
         terminated, truncated = jnp.where(goes_on, later[1], terminated), jnp.where(goes_on, later[2], truncated)
         gamma, last = jnp.where(goes_on, gamma * config.gamma, gamma), jnp.where(goes_on, time + k, last)
         goes_on = goes_on & ~(later[1] | later[2])
-    frame_rows, next_rows = (t % (slots + 1) * num_envs + lane for t in (time, last + 1))
-    final_rows = _final_slot(last, config, env) * num_envs + lane
-    next_obs = jax.tree.map(
-        lambda frames, finals: _where(truncated, finals[final_rows], frames[next_rows]), replay.frames, replay.finals
-    )
-    obs = jax.tree.map(lambda frames: frames[frame_rows], replay.frames)
+    first_rows, next_rows = (t % (slots + 1) * num_envs + lane for t in (time, last + 1))
+    last_rows = jnp.where(truncated, _final_rows(last, lane, config, env), next_rows)
+    both = jnp.concatenate([first_rows, last_rows])  # in one gather
+    frames = jax.tree.map(lambda x: x[both].reshape(2, -1, *x.shape[1:]), replay.frames)
+    obs, next_obs = (jax.tree.map(lambda x, i=i: x[i], frames) for i in range(2))
     return Transitions(obs, action, reward, next_obs, gamma * ~terminated)
 
 
@@ -197,18 +198,27 @@ def _slots(config: OffPolicyConfig) -> Int[Array, ""]:
     return jnp.maximum(config.buffer_size // config.num_envs, 1)
 
 
+def _max_slots(config: OffPolicyConfig) -> int:
+    """Return how many steps of every env there is memory for."""
+    return max(config.max_buffer_size // config.num_envs, 1)
+
+
+def _ring_rows(config: OffPolicyConfig) -> int:
+    """Return how many frames there is memory for before the last ones of truncated episodes."""
+    return (_max_slots(config) + 1) * config.num_envs
+
+
 def _num_finals(config: OffPolicyConfig, env: VectorEnv) -> int:
     """Return how many stretches of `episode_limit` steps the steps of a full replay touch at most."""
-    return max(config.max_buffer_size // config.num_envs, 1) // env.episode_limit + 2
+    return _max_slots(config) // env.episode_limit + 2
 
 
-def _final_slot(time: Int[Array, "*batch"], config: OffPolicyConfig, env: VectorEnv) -> Int[Array, "*batch"]:
-    """Return where the last observation of an episode is kept that was truncated by the step of this time."""
-    return time // env.episode_limit % _num_finals(config, env)
-
-
-def _blank(obs: PyTree[Array], num_rows: int) -> PyTree[Array]:
-    return jax.tree.map(lambda x: jnp.zeros((num_rows, *x.shape[1:]), x.dtype), obs)
+def _final_rows(
+    time: Int[Array, "*batch"], lane: Int[Array, " batch"], config: OffPolicyConfig, env: VectorEnv
+) -> Int[Array, " batch"]:
+    """Return the row of the last observation of an episode that was truncated by the step of this time, in an env."""
+    slot = time // env.episode_limit % _num_finals(config, env)
+    return _ring_rows(config) + slot * config.num_envs + lane
 
 
 def _written(rows: PyTree[Array], obs: PyTree[Array], first: Int[Array, ""]) -> PyTree[Array]:
@@ -220,10 +230,6 @@ def _unpacked(steps: Float[Array, "batch column"]) -> tuple[Array, Array, Array,
     """Return actions `(batch, action)`, rewards, and whether episodes were terminated and truncated, `(batch,)`."""
     reward, terminated, truncated = steps[:, -3:].T
     return steps[:, :-3], reward, terminated > 0, truncated > 0
-
-
-def _where(condition: Bool[Array, " batch"], x: Array, y: Array) -> Array:
-    return jnp.where(condition.reshape(condition.shape + (1,) * (x.ndim - 1)), x, y)
 
 
 def _within(rows: Int[Array, " batch"], num_rows: Int[Array, ""]) -> Int[Array, " batch"]:
