@@ -385,8 +385,8 @@ def test_lists(home, what):
 def test_lists_say_what_is_known(home):
     (first,) = json.loads(arl(home, "list", "sweeps", "--json").out)
     assert (first["task"], first["trials"]) == (TASK, 7)
-    algorithms = {row["hyperparameter"]: row for row in json.loads(arl(home, "list", "algorithms", "--json").out)}
-    assert algorithms["num_epochs"] == {
+    rows = json.loads(arl(home, "list", "algorithms", "--json").out)
+    assert {(row["algorithm"], row["hyperparameter"]): row for row in rows}["ppo", "num_epochs"] == {
         "algorithm": "ppo",
         "hyperparameter": "num_epochs",
         "kind": "shared",
@@ -426,7 +426,7 @@ def littered(tmp_path):
         ("sweep ppo/ProbeChoice --trails 3", "No such option: --trails"),
         ("sweep ppo/ProbeChoices", "unknown task 'ppo/ProbeChoices'"),
         ("sweep ProbeChoice", "unknown task 'ProbeChoice'"),
-        ("sweep a2c/CartPole-v1", "unknown task 'a2c/CartPole-v1': did you mean 'ppo/CartPole-v1'?"),
+        ("sweep a2c/CartPole-v1", "unknown task 'a2c/CartPole-v1': did you mean 'pqn/CartPole-v1'?"),
         ("sweep ppo/note.txt:Env", "environment 'note.txt:Env' does not import"),
         ("sweep ppo/ProbeChoice --tuner rundom", "unknown tuner 'rundom': did you mean 'random'?"),
         ("sweep ppo/ProbeChoice --space fall", "unknown space 'fall': did you mean 'full'?"),
