@@ -336,7 +336,7 @@ COMMANDS = {
     "show": ("name", "--top", "--store", "--json"),
     "report": ("name", "--out", "--store"),
     "export": ("name", "directory", "--store"),
-    "list": ("tasks, envs, tuners, algorithms, spaces or sweeps", "--store", "--json"),
+    "list": ("tasks, envs, tuners, objectives", "--store", "--json"),
 }
 
 
@@ -392,6 +392,8 @@ def test_lists_say_what_is_known(home):
         "kind": "shared",
         "default": 10,
     }
+    objectives = json.loads(arl(home, "list", "objectives", "--json").out)
+    assert [row["objective"] for row in objectives] == ["training", "table", "exact", "surrogate"]
     spaces = json.loads(arl(home, "list", "spaces", "--json").out)
     wanted = {"task": "ppo/CartPole-v1", "space": "published", "hyperparameter": "learning_rate"}
     assert {**wanted, "values": "in [1e-06, 0.1] (log)", "default": 3e-4} in spaces

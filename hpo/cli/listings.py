@@ -1,4 +1,4 @@
-"""The rows of `arl list`: tasks, envs, tuners, algorithms, spaces, and the sweeps of a store."""
+"""The rows of `arl list`: tasks, envs, tuners, objectives, algorithms, spaces, and the sweeps of a store."""
 
 import inspect
 import sys
@@ -23,6 +23,7 @@ def rows(what: str, store: str | None) -> Rows:
         "tasks": _tasks,
         "envs": _envs,
         "tuners": _tuners,
+        "objectives": _objectives,
         "algorithms": _algorithms,
         "spaces": _spaces,
         "sweeps": lambda: _sweeps(store),
@@ -81,6 +82,15 @@ def _summary(entry: EntryPoint, is_alone: bool) -> str:
     tuner = entry.load()
     text = inspect.getdoc(sys.modules[entry.module]) if is_alone else None
     return (text or inspect.getdoc(tuner) or "").partition("\n")[0]
+
+
+def _objectives() -> Rows:
+    from hpo import objectives
+
+    return [
+        {"objective": name, "class": path, "what": (inspect.getdoc(objectives.get(name)) or "").partition("\n")[0]}
+        for name, path in objectives.OBJECTIVES.items()
+    ]
 
 
 def _algorithms() -> Rows:

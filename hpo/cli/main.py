@@ -398,7 +398,7 @@ def delete(
 
 @app.command("list")
 def list_(
-    what: Annotated[str, typer.Argument(help="tasks, envs, tuners, algorithms, spaces or sweeps")],
+    what: Annotated[str, typer.Argument(help="tasks, envs, tuners, objectives, algorithms, spaces or sweeps")],
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:

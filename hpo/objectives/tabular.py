@@ -216,7 +216,7 @@ class Tabular(Objective):
 
 
 class Exact(Tabular):
-    """Knows the recorded configs only."""
+    """Answers the configs of a landscape, and no others."""
 
     label: ClassVar[str] = "exact"
     sources: ClassVar[frozenset[str]] = frozenset({"exact"})
@@ -238,7 +238,7 @@ class Exact(Tabular):
 
 
 class Table(Tabular):
-    """Answers a config that is not recorded with the recorded one that is nearest in the space."""
+    """Answers any config with the nearest one that a landscape holds."""
 
     label: ClassVar[str] = "table"
     sources: ClassVar[frozenset[str]] = frozenset({"exact", "nearest"})
@@ -254,7 +254,7 @@ class Table(Tabular):
 
 
 class Surrogate(Tabular):
-    """Answers every config with a regression forest's mean curve, and with the seed noise of the nearest configs."""
+    """Answers any config with a regression forest's mean curve and the seed noise of the nearest configs."""
 
     label: ClassVar[str] = "surrogate"
     sources: ClassVar[frozenset[str]] = frozenset({"surrogate"})

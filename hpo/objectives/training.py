@@ -20,7 +20,7 @@ from hpo.trial import Trial, TunerError
 
 
 class Training(Objective):
-    """Trains trials of a task under the given seeds.
+    """Trains each trial under its seeds, as lanes of few compiled programs.
 
     Agents stay in memory while there is room, for trials that go on from them; one that was dropped, or whose process
     ended, is trained again from its lineage, which gives the same agent.
