@@ -1,6 +1,6 @@
 """The explorer: landscapes on one HTML page that works offline, made like the reports.
 
-The page holds what the files hold, in columns of JSON; `templates/explore.js` gives it to the figures of
+The page holds what the files hold, in columns of JSON; the scripts `templates/explore_*.js` give it to the figures of
 `explorer_figures` as the controls are moved. Hyperparameters are embedded exactly and returns as they are stored (32 bits),
 so that a filter on the page and `arl landscape query` choose the same configs.
 """

@@ -1,0 +1,163 @@
+// The tables of the figures, and what is drawn from them.
+
+// A row per config, the best last and so on top. Choices are text; jitter spreads them evenly, differently on both axes.
+function configRows(chosen) {
+  return byScore(land.ids)
+    .reverse()
+    .map((config) => {
+      const { score: value, score_std, lost } = cell(config);
+      const spread = land.seeds.length > 1 ? ` ± ${score(score_std)}` : "";
+      const row = {
+        config,
+        score: value,
+        lost,
+        kept: isKept(config),
+        mark: chosen.get(config) ?? null,
+        words: score(value) + spread,
+      };
+      if (lost) row.words += `, ${lostWords(config)}`;
+      row.jitter_x = ((config * (Math.sqrt(5) - 1)) / 2 + 0.5) % 1;
+      row.jitter_y = (config * Math.SQRT2 + 0.5) % 1;
+      row.spread_x = isBeside(config, state.x) ? 16 * (row.jitter_x - 0.5) : 0;
+      row.spread_y = isBeside(config, state.y) ? 16 * (row.jitter_y - 0.5) : 0;
+      land.hyperparameters.forEach(({ name, choices }, i) => {
+        const value = land.configs[name][config];
+        row[`value${i}`] = choices ? String(value ?? "inactive") : value;
+        row[`text${i}`] = written(value);
+      });
+      return row;
+    });
+}
+
+function curveRows() {
+  return rows.flatMap(({ config, mark, kept }) => {
+    const means = land.steps.map((env_steps, point) => ({
+      config,
+      mark,
+      env_steps,
+      return: land.table[config][point].score,
+      kind: "mean",
+    }));
+    if (!mark) return kept ? means : means.map((row) => ({ ...row, kind: "left out" }));
+    return [
+      ...means,
+      ...(state.seeds ? land.returns[config].flatMap((curve, seed) => seedRows(config, mark, curve, seed)) : []),
+    ];
+  });
+}
+
+// A seed's curve up to the point at which its run diverges, and a cross there.
+function seedRows(config, mark, curve, seed) {
+  const alive = curve.flatMap((value, point) =>
+    value === null ? [] : [{ config, mark, seed, env_steps: land.steps[point], return: value, kind: "seed" }],
+  );
+  const ends = alive.length && curve.at(-1) === null ? [{ ...alive.at(-1), kind: "end" }] : [];
+  return [...alive, ...ends];
+}
+
+function lineRows() {
+  return rows.flatMap(({ config, mark, kept, score: value }) => {
+    const line = { config, mark, kept, score: value };
+    const along = land.hyperparameters.map(({ name, places }) => ({ ...line, axis: name, place: places[config] }));
+    return [...along, { ...line, axis: "score", place: (value - land.low) / (land.high - land.low) }];
+  });
+}
+
+const parameters = () => ({
+  low: land.low,
+  high: land.high,
+  lowest: land.returnAxis[0],
+  highest: land.returnAxis[1],
+  last: land.steps.at(-1),
+  step: land.steps[state.point],
+  lane_x: land.ids.some((config) => isBeside(config, state.x)),
+  lane_y: land.ids.some((config) => isBeside(config, state.y)),
+});
+
+async function drawFigure(plot, figure) {
+  const values = parameters();
+  const params = figure.params.map((param) => (param.name in values ? { ...param, value: values[param.name] } : param));
+  listenTo(await draw(plot, { ...figure, params }));
+}
+
+function drawFigures() {
+  const { curves, points, distribution, importance, parallel } = drawing.figures;
+  const others = { curves: land.steps.length === 1 ? points : curves, distribution, importance, parallel };
+  at("parallel").style.minWidth = `${92 * (land.hyperparameters.length + 1)}px`;
+  at("importance").style.minWidth = `${150 + 38 * land.steps.length}px`;
+  fillTables();
+  return Promise.all([drawPlane(), ...Object.entries(others).map(([name, figure]) => drawFigure(at(name), figure))]);
+}
+
+// The plane with the axes that are chosen. A box drawn on it becomes filters when the pointer is released.
+function drawPlane() {
+  const { plane } = drawing.figures;
+  const encoding = { ...land.axes.x[state.x], ...land.axes.y[state.y], tooltip: land.tooltip };
+  const params = plane.params.filter(({ name }) => !isTouch || name !== "box"); // a finger scrolls the page
+  return drawFigure(at("plane"), { ...plane, encoding, params });
+}
+
+function listenTo(view) {
+  const configOf = (item) => item?.datum?.config ?? null;
+  view.addEventListener("click", (event, item) => {
+    if (configOf(item) !== null) pick(configOf(item));
+  });
+  view.addEventListener("mouseover", (event, item) => hover(configOf(item)));
+  view.addEventListener("mouseout", () => hover(null));
+}
+
+function fillTables() {
+  rows = configRows(marked());
+  const importance = land.hyperparameters.flatMap(({ name }) =>
+    land.steps.map((env_steps, point) => ({ hyperparameter: name, env_steps, share: land.importance[name][point] })),
+  );
+  drawing.tables = { configs: rows, curves: curveRows(), lines: lineRows(), ticks: land.ticks, importance };
+}
+
+// The figures as they are, with new tables.
+function redraw() {
+  fillTables();
+  for (const view of views.values()) {
+    for (const name of Object.keys(drawing.tables))
+      if (has(view, "data", name)) view.data(name, structuredClone(drawing.tables[name]));
+    if (has(view, "signals", "step")) view.signal("step", land.steps[state.point]);
+    view.runAsync();
+  }
+}
+
+// The config under the pointer, in the ink's colour on every figure.
+function hover(config) {
+  if (config === hovered) return;
+  hovered = config;
+  requestAnimationFrame(() => {
+    if (config === hovered) signal("hovered", config);
+  });
+}
+
+// A box on the plane bounds both its hyperparameters, to three digits; a side beyond the axis is open.
+function takeBox() {
+  const view = views.get(at("plane"));
+  const box = isTouch ? {} : (view?.signal("box") ?? {});
+  const sides = [state.x, state.y].map((name, i) => [name, box[land.axes[i ? "y" : "x"][name][i ? "y" : "x"].field]]);
+  if (sides.every(([, range]) => range === undefined)) return;
+  for (const [name, range] of sides) {
+    const filter = range && filterOf(land.specs.get(name), range);
+    if (filter === null) delete state.filters[name];
+    else if (filter) state.filters[name] = filter;
+  }
+  drawPlane(); // without the box: the filters say what it was
+  update();
+}
+
+function filterOf({ choices, lower, upper }, range) {
+  if (choices) {
+    const chosen = choices.filter((choice) => range.includes(String(choice))); // inactive is no choice
+    return chosen.length < choices.length ? { choices: chosen } : null;
+  }
+  const [low, high] = [Math.min(...range), Math.max(...range)];
+  const filter = {
+    low: low <= lower ? null : Number(low.toPrecision(3)),
+    high: high >= upper ? null : Number(high.toPrecision(3)),
+  };
+  return filter.low === null && filter.high === null ? null : filter;
+}
