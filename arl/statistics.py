@@ -83,8 +83,8 @@ def improvement(scores: np.ndarray, others: np.ndarray) -> np.ndarray:
 
     Of `(..., task, repeat)`: on each task the Mann-Whitney statistic over the number of pairs.
     """
-    left, right = scores[..., :, None], others[..., None, :]
-    wins = (left > right) + 0.5 * (left == right)
+    first, second = scores[..., :, None], others[..., None, :]
+    wins = (first > second) + 0.5 * (first == second)
     return wins.mean(axis=(-3, -2, -1))
 
 

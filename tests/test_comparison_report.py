@@ -6,6 +6,7 @@ import re
 
 import pytest
 import tiny
+from browser import Browser
 from test_report import Page, compiled, drawing_of
 from tiny import Halving
 
@@ -121,3 +122,20 @@ def test_page_of_a_comparison_without_incumbents(make):
         swept.__dict__["at_points"] = [None] * 32
     bare = dataclasses.replace(comparison, tests={"ppo/<b>Task0": None})
     assert "rank tests need at least 3 tasks" in Page(comparison_report.render(bare)).visible()
+
+
+def test_it_is_drawn_by_a_browser(monkeypatch, make, tmp_path):
+    monkeypatch.undo()
+    path = comparison_report.write_report(make(), tmp_path / "report.html")
+    browser = Browser(tmp_path / "profile")
+    try:
+        browser.open(path, width=390, touch=True)
+        browser.wait("views.size === document.querySelectorAll('.plot').length")
+        assert browser.js("document.documentElement.scrollWidth <= innerWidth")
+        browser.js("document.querySelector('[data-figure=\"anytime-regret\"]').click()")
+        browser.wait("document.getElementById('anytime').textContent.includes('regret, 1 minus score')")
+        browser.js("document.querySelector('[data-group=\"tuner-0\"]').click()")
+        browser.wait("views.get(document.getElementById('panel-0')).signal('hidden')[0] === 'tuner-0'")
+        assert browser.errors == []
+    finally:
+        browser.close()

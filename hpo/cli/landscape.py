@@ -113,11 +113,12 @@ def importance(
 
     The picture shows both methods, or the largest interactions.
     """
-    from hpo.reports import landscape_figures, theme
     from landscapes import analysis, catalogue
 
     landscape = catalogue.get(name)
     if out is not None:
+        from hpo.reports import landscape_figures, theme
+
         theme.check_picture(out)
     method = "fanova" if fanova else "ped-anova"
     table = analysis.interactions(landscape) if interactions else analysis.importance(landscape, method=method)
@@ -132,11 +133,12 @@ def importance(
 @app.command()
 def ablation(name: NameArgument, out: PictureOption = None, as_json: JsonOption = False) -> None:
     """Print which of the changes from the default config to the best account for the gain, as a surrogate predicts."""
-    from hpo.reports import landscape_figures, theme
     from landscapes import ablation, catalogue, surrogate
 
     landscape = catalogue.get(name)
     if out is not None:
+        from hpo.reports import landscape_figures, theme
+
         theme.check_picture(out)
     path, accuracy = ablation.path(landscape), surrogate.of_landscape(landscape).accuracy_words()
     _print_frame(path, as_json)
@@ -157,7 +159,6 @@ def analyse(
 
     With --out, draw these, importance, interactions and ablation.
     """
-    from hpo.reports import gallery
     from landscapes import analysis, catalogue
 
     landscape = catalogue.get(name)
@@ -172,6 +173,8 @@ def analyse(
     }
     pictures: Iterable[Path] = []
     if out is not None:
+        from hpo.reports import gallery
+
         pictures = gallery.of_landscape(landscape, out, form)
     _print_parts(parts, pictures, as_json)
     _print_caveats([landscape], as_json)
@@ -185,7 +188,6 @@ def tasks(
     as_json: JsonOption = False,
 ) -> None:
     """Print how alike tasks rank the same configs, and which few tasks predict the mean over all."""
-    from hpo.reports import gallery
     from landscapes import catalogue, task_similarity
 
     chosen = catalogue.of_algorithm(names[0]) if len(names) == 1 else [catalogue.get(name) for name in names]
@@ -193,7 +195,12 @@ def tasks(
         "rank correlation between tasks": task_similarity.correlation(chosen).rename_axis("task").reset_index(),
         "rank correlation of the mean over all tasks with its prediction from some": task_similarity.subsets(chosen),
     }
-    _print_parts(parts, gallery.of_tasks(chosen, out, form) if out is not None else [], as_json)
+    pictures: Iterable[Path] = []
+    if out is not None:
+        from hpo.reports import gallery
+
+        pictures = gallery.of_tasks(chosen, out, form)
+    _print_parts(parts, pictures, as_json)
     _print_caveats(chosen, as_json)
 
 
