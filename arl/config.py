@@ -36,7 +36,7 @@ class Domain:
     choices: tuple[str, ...] | None = None
 
     def check(self, name: str, value: Any) -> Any:
-        """The value as a plain Python scalar of the right type.
+        """Return the value as a plain Python scalar of the right type.
 
         Raises:
             InputError: wrong type, out of range, or not one of the choices.
@@ -68,19 +68,19 @@ class Domain:
 
 
 def traced(default: Any, low: float | None = None, high: float | None = None, mutable: bool = True) -> Any:
-    """A hyperparameter with one value per lane; `mutable`: whether it may change while an agent is trained."""
+    """Declare a hyperparameter with a value per lane; `mutable`: whether it may change while an agent is trained."""
     return _hyperparameter("traced", default, low, high, mutable=mutable)
 
 
 def shared(default: Any, low: float | None = None, high: float | None = None) -> Any:
-    """A hyperparameter that steers control flow: one value per batch, but no recompilation."""
+    """Declare a hyperparameter that steers control flow: one value per batch, but no recompilation."""
     return _hyperparameter("shared", default, low, high)
 
 
 def static(
     default: Any, low: float | None = None, high: float | None = None, choices: Sequence[str] | None = None
 ) -> Any:
-    """A hyperparameter that is compiled into the program."""
+    """Declare a hyperparameter that is compiled into the program."""
     return _hyperparameter("static", default, low, high, choices, mutable=False)
 
 
@@ -106,31 +106,31 @@ def config(cls: type[Config]) -> type[Config]:
 
 
 def kinds(cls: type) -> dict[str, str]:
-    """The kind of each hyperparameter: `traced`, `shared` or `static`."""
+    """Return the kind of each hyperparameter: `traced`, `shared` or `static`."""
     return {field.name: field.metadata["kind"] for field in dataclasses.fields(cls)}
 
 
 def mutable(cls: type) -> frozenset[str]:
-    """The hyperparameters that may change while an agent is trained."""
+    """Return the hyperparameters that may change while an agent is trained."""
     return frozenset(field.name for field in dataclasses.fields(cls) if field.metadata["mutable"])
 
 
 def domains(cls: type) -> dict[str, Domain]:
-    """The domain of each hyperparameter."""
+    """Return the domain of each hyperparameter."""
     return {field.name: field.metadata["domain"] for field in dataclasses.fields(cls)}
 
 
 def make(cls: type[Config], values: Mapping[str, Any]) -> Config:
-    """A config of plain Python scalars, checked once, here, on the host.
+    """Return a config of plain Python scalars, which are checked once, here, on the host.
 
     Raises:
         InputError: an unknown name, or a value of the wrong type or outside its domain.
     """
-    known = domains(cls)
+    allowed = domains(cls)
     for name in values:
-        if name not in known:
-            raise unknown(f"hyperparameter of {cls.__name__}", name, known)
-    return cls(**{name: known[name].check(name, value) for name, value in values.items()})
+        if name not in allowed:
+            raise unknown(f"hyperparameter of {cls.__name__}", name, allowed)
+    return cls(**{name: allowed[name].check(name, value) for name, value in values.items()})
 
 
 def split(values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -141,28 +141,28 @@ def split(values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def values(config: Any) -> dict[str, Any]:
-    """All hyperparameters of a config by name."""
+    """Return all hyperparameters of a config by name."""
     return {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
 
 
 def structure(config: Any) -> tuple[Any, ...]:
-    """What two configs must have in common to share a program: class and static hyperparameters."""
+    """Return what two configs must have in common to share a program: class and static hyperparameters."""
     return (type(config), *_of_kind(config, "static"))
 
 
 def batch_key(config: Any) -> tuple[Any, ...]:
-    """What two configs must have in common to be lanes of one batch: structure and shared hyperparameters."""
+    """Return what two configs must have in common to be lanes of one batch: structure and shared hyperparameters."""
     return (*structure(config), *_of_kind(config, "shared"))
 
 
 def lane_axes(config: Any) -> Any:
-    """The `in_axes` of a config under a `vmap` over lanes: 0 where traced, None where shared."""
+    """Return the `in_axes` of a config under a `vmap` over lanes: 0 where traced, None where shared."""
     axes = {name: None if kind == "shared" else 0 for name, kind in kinds(type(config)).items() if kind != "static"}
     return dataclasses.replace(config, **axes)
 
 
 def stack(configs: Sequence[Sequence[Any]]) -> Any:
-    """Configs `[seed][config]` of one `batch_key` as one config whose traced leaves have shape `(seed, config)`."""
+    """Return configs `[seed][config]` of one `batch_key` as one config whose traced leaves have shape `(seed, config)`."""
     first = configs[0][0]
 
     def leaf(name: str, kind: str) -> Any:
@@ -177,4 +177,4 @@ def stack(configs: Sequence[Sequence[Any]]) -> Any:
 
 
 def _of_kind(config: Any, kind: str) -> tuple[Any, ...]:
-    return tuple(getattr(config, name) for name, known in kinds(type(config)).items() if known == kind)
+    return tuple(getattr(config, name) for name, its_kind in kinds(type(config)).items() if its_kind == kind)

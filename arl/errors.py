@@ -13,16 +13,16 @@ class InputError(ValueError):
     """The user asked for something that cannot be; its text is one line and says how to mend it."""
 
 
-def unknown(kind: str, name: str, known: Iterable[str]) -> InputError:
-    """The error for a name that is not in a registry, with the nearest known name first."""
-    known = list(known)
-    near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.4)
+def unknown(kind: str, name: str, names: Iterable[str]) -> InputError:
+    """Return the error for a name that is not in a registry, with the nearest known name first."""
+    names = list(names)
+    near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.4)
     hint = f"did you mean {near[0]!r}? " if near else ""
-    return InputError(f"unknown {kind} {name!r}: {hint}known are {', '.join(known) or 'none'}")
+    return InputError(f"unknown {kind} {name!r}: {hint}known are {', '.join(names) or 'none'}")
 
 
 def load_object(path: str, kind: str) -> Any:
-    """The object that `module:Name` or `file.py:Name` names.
+    """Return the object that `module:Name` or `file.py:Name` names.
 
     Raises:
         InputError: the module does not import or has no such name; the cause is in the line.
@@ -35,7 +35,7 @@ def load_object(path: str, kind: str) -> Any:
     except (Exception, SystemExit) as error:  # the user's file can fail in any way
         raise InputError(f"{kind} {path!r} does not import: {type(error).__name__}: {first_line(error)}") from error
     if not hasattr(module, name):
-        public = [known for known in vars(module) if not known.startswith("_")]
+        public = [attribute for attribute in vars(module) if not attribute.startswith("_")]
         raise InputError(f"{kind} {path!r}: {unknown('name', name, public)}")
     return getattr(module, name)
 
@@ -68,5 +68,5 @@ def refusal(check: Callable[[], object]) -> str | None:
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of an error's text; empty if it has none."""
+    """Return the first line of an error's text; empty if it has none."""
     return (str(error).strip().splitlines() or [""])[0]

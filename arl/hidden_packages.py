@@ -23,7 +23,7 @@ def check(name: str) -> None:
 
 
 def _place(name: str) -> str | None:
-    """The folder or file that an import of that name gives, None if there is none."""
+    """Return the folder or file that an import of that name gives, None if there is none."""
     module = sys.modules.get(name)
     spec = importlib.util.find_spec(name) if module is None else module.__spec__
     if spec is None:

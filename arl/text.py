@@ -5,7 +5,7 @@ import re
 
 
 def number(value: float) -> str:
-    """Four significant digits; whole numbers below a billion in full."""
+    """Return a number with four significant digits; whole ones below a billion in full."""
     if not math.isfinite(value):
         return str(value)
     if value.is_integer() and abs(value) < 1e9:
@@ -16,12 +16,12 @@ def number(value: float) -> str:
 
 
 def short_power(text: str) -> str:
-    """1e-5 for 1e-05, 1e9 for 1e+09."""
+    """Return 1e-5 for 1e-05, and 1e9 for 1e+09."""
     return re.sub(r"e([+-])0*(?=\d)", r"e\1", text).replace("e+", "e")
 
 
 def count(value: float) -> str:
-    """Such as 12.3 M: three significant digits with an SI prefix, as on the axes."""
+    """Return a count such as 12.3 M: three significant digits with an SI prefix."""
     for size, prefix in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
         if value >= size:
             return f"{value / size:.3g}\u00a0{prefix}"
@@ -29,7 +29,7 @@ def count(value: float) -> str:
 
 
 def grouped(value: float) -> str:
-    """Digits in groups of three, apart by a thin space that does not break."""
+    """Return the digits of a whole number in groups of three, with thin spaces between that do not break."""
     return f"{int(value):,}".replace(",", "\u202f")
 
 

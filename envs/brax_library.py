@@ -77,7 +77,7 @@ def make(name: str, episode_limit: int = 1000, backend: str = "mjx", **arguments
 
 
 def _argument_names(*classes: type) -> list[str]:
-    """Arguments of an environment's class and of the class that gets the rest."""
+    """Return arguments of an environment's class and of the class that gets the rest."""
     names = dict.fromkeys(name for cls in classes for name in inspect.signature(cls).parameters)
     return ["episode_limit", *(name for name in names if name not in ("sys", "kwargs", "debug"))]
 

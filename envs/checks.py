@@ -106,7 +106,7 @@ def has_clock(env: "VectorEnv") -> bool:
 
 
 def _terminate_by_clock(env: "VectorEnv") -> list[bool]:
-    """Whether all of a few fresh episodes terminate at once, their clocks one and two steps before the limit."""
+    """Return whether all of a few fresh episodes terminate at once, their clocks one and two steps before the limit."""
 
     def terminated(key: jax.Array, time: jax.Array) -> jax.Array:
         key_reset, key_action, key_step = jax.random.split(key, 3)

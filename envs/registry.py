@@ -264,7 +264,7 @@ def _spec(name: str) -> EnvSpec:
 
 
 def _documented_range(request: Request) -> tuple[float, float] | None:
-    """That of the same environment under its registered name; arguments make it another environment."""
+    """Return the range of the same environment under its registered name; arguments make it another environment."""
     return None if request.arguments else _RANGES.get(request.source)
 
 
@@ -313,7 +313,7 @@ def _arguments(name: str, query: str) -> dict[str, Any]:
 
 
 def _read(text: str) -> Any:
-    """A Python literal, `true` or `false`, else the text itself."""
+    """Return a Python literal, `true` or `false`, else the text itself."""
     if text in ("true", "false"):
         return text == "true"
     try:

@@ -95,7 +95,7 @@ def _rollout(env: VectorEnv, key: jax.Array, num_steps: int) -> vector.Step:
 
 
 def _lengths(done: np.ndarray) -> np.ndarray:
-    """How long each env's episode is after each step."""
+    """Return how long each env's episode is after each step."""
     lengths, length = np.zeros(done.shape, int), np.zeros(done.shape[1], int)
     for t, ended in enumerate(done):
         lengths[t] = length = length + 1

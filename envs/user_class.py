@@ -59,7 +59,7 @@ def _refuse_hidden_folder(path: str) -> None:
 
 
 def _fulfils_contract(candidate: Any) -> bool:
-    """Whether it means to fulfil `envs.base.Env` itself; classes in gymnax's style have `reset` and `step` as well."""
+    """Return whether it means to fulfil `envs.base.Env` itself; classes in gymnax's style have `reset` and `step` as well."""
     return not hasattr(candidate, "step_env") and (hasattr(candidate, "reset") or hasattr(candidate, "step"))
 
 

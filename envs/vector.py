@@ -271,5 +271,5 @@ def _dtype(default: bool | int | float) -> np.dtype:
 
 
 def _cast(value: Array | float, default: bool | int | float) -> Array | float:
-    """A Python number stays one, so that it is a constant of the program; an array becomes a strong scalar."""
+    """Return a Python number as one, so that it is a constant of the program, and an array as a strong scalar."""
     return type(default)(value) if isinstance(value, numbers.Number) else jnp.asarray(value, _dtype(default))

@@ -135,3 +135,40 @@ def test_prioritized_draws_and_their_weights(beta):
     rows, weights = replay.sample(memory, config, jax.random.key(0))
     np.testing.assert_allclose(np.bincount(rows), [1000, 2000, 3000, 1000], atol=1)
     np.testing.assert_allclose(weights, np.array([1, 2, 3, 1.0])[rows] ** -beta, rtol=1e-5)
+
+
+def test_it_gives_back_what_a_list_of_transitions_would():
+    """Random episodes of up to 5 steps, terminated or truncated, in a ring that turns several times."""
+    env, config = vector.make("ProbeEndless"), small(num_envs=2, buffer_size=14, max_buffer_size=20, n_step=3)
+    draw, limit = np.random.default_rng(0), env.episode_limit
+    obs, ages, written = np.array([[0.0], [0.5]]), np.zeros(2, int), []
+    memory = replay.init(config, env, jnp.asarray(obs, jnp.float32))
+    for t in range(40):
+        ages += 1
+        terminated = draw.random(2) < 0.2
+        truncated = (ages == limit) & ~terminated
+        done = terminated | truncated
+        last, reward = obs + 1.0, draw.random(2).astype(np.float32)
+        begun = np.where(done[:, None], 100.0 * (t + 1) + np.array([[0.0], [0.5]]), last)
+        written.append((obs, reward, terminated, truncated, last))
+        arrays = [jnp.asarray(x) for x in (reward, terminated, truncated)]
+        action, observed = jnp.zeros((2, 1)), [jnp.asarray(x, jnp.float32) for x in (last, begun)]
+        memory = replay.add(memory, config, env, action, *arrays, *observed)
+        obs, ages = begun, np.where(done, 0, ages)
+    slots = 7
+    rows = jnp.arange(2 * slots)
+    got = jax.jit(replay.gather, static_argnums=2)(memory, config, env, rows)
+    for row in range(2 * slots):
+        slot, lane = divmod(row, 2)
+        time = max(t for t in range(40) if t % slots == slot)
+        reward, discount, step = 0.0, 1.0, time
+        for step in range(time, min(time + 3, 40)):
+            reward, discount = reward + discount * written[step][1][lane], discount * 0.5
+            if written[step][2][lane] or written[step][3][lane]:
+                break
+        terminated = written[step][2][lane]
+        np.testing.assert_allclose(got.obs[row], written[time][0][lane])
+        np.testing.assert_allclose(got.reward[row], reward, rtol=1e-5)
+        np.testing.assert_allclose(got.discount[row], 0.0 if terminated else discount)
+        if not terminated:
+            np.testing.assert_allclose(got.next_obs[row], written[step][4][lane])

@@ -87,14 +87,14 @@ class DiagonalNormal:
 
 
 def for_env(env) -> Distribution:
-    """The distribution over a `VectorEnv`'s actions."""
+    """Return the distribution over a `VectorEnv`'s actions."""
     return Categorical(env.action_size) if env.discrete else DiagonalNormal(env.action_size)
 
 
 def squashed_normal(
     output: Float[Array, "two_action batch"], noise: Float[Array, "action batch"]
 ) -> tuple[Float[Array, "action batch"], Float[Array, " batch"]]:
-    """Actions tanh(u) in [-1, 1] with u normal, and their log probabilities (Haarnoja et al. 2018, appendix C, eq. 26).
+    """Return actions tanh(u) in [-1, 1] with u normal, and log probabilities (Haarnoja et al. 2018, appendix C, eq. 26).
 
     The output's first half holds the means of u, its second the logarithms of the standard deviations, kept in [-20, 2].
     log(1 - tanh(u)^2) is written so that it does not round to log 0.

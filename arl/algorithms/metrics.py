@@ -24,21 +24,21 @@ class Totals(NamedTuple):
 
 
 def init(names: Sequence[str]) -> Totals:
-    """Sums of nothing, for an algorithm with the metrics `names`."""
+    """Return sums of nothing, for an algorithm with the metrics `names`."""
     zero = jnp.zeros(())
     of_updates = [name for name in names if not name.startswith("episode_")]
     return Totals(dict.fromkeys(of_updates, zero), zero, zero, zero, zero)
 
 
 def add_update(totals: Totals, metrics: Metrics, active: Bool[Array, ""] | bool = True) -> Totals:
-    """With one more update's metrics, if it is an active one."""
+    """Return the sums with an update's metrics added, if it is an active one."""
     metrics = {**metrics, "grad_norm_variance": jnp.square(metrics["grad_norm"])}
     updates = jax.tree.map(lambda total, x: total + jnp.where(active, x, 0.0), totals.updates, metrics)
     return totals._replace(updates=updates, num_updates=totals.num_updates + jnp.where(active, 1.0, 0.0))
 
 
 def add_steps(totals: Totals, reward: Float[Array, "*step"], done: Bool[Array, "*step"]) -> Totals:
-    """With more env steps."""
+    """Return the sums with env steps added."""
     return totals._replace(
         reward=totals.reward + jnp.sum(reward),
         num_steps=totals.num_steps + reward.size,
@@ -47,7 +47,7 @@ def add_steps(totals: Totals, reward: Float[Array, "*step"], done: Bool[Array, "
 
 
 def means(totals: Totals) -> Metrics:
-    """The means; NaN over no updates, or no steps. Where no episode ended, the sums stand for one."""
+    """Return the means: NaN over no updates, or no steps. Where no episode ended, the sums stand for one."""
     of_updates = {name: total / totals.num_updates for name, total in totals.updates.items()}
     variance = of_updates["grad_norm_variance"] - jnp.square(of_updates["grad_norm"])
     episodes = jnp.where(totals.num_steps > 0, jnp.maximum(totals.num_episodes, 1.0), 0.0)

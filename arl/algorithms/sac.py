@@ -191,7 +191,7 @@ def _explore(
     key: PRNGKeyArray,
     env_steps: Int[Array, ""],
 ) -> tuple[Array, Float[Array, "action env"]]:
-    """Actions of the policy, uniform ones until learning starts."""
+    """Return actions of the policy, uniform ones until learning starts."""
     output, random = _actor(config, env).apply(learner.actor, obs).T, env_steps < config.learning_starts
     if env.discrete:
         return _categorical(jnp.where(random, 0.0, output), key), noise
@@ -201,7 +201,7 @@ def _explore(
 
 
 def _sampled(output: Float[Array, "output env"], env: VectorEnv, key: PRNGKeyArray) -> Array:
-    """Actions drawn from the policy: `(env,)` if discrete, else `(env, action)` in [-1, 1]."""
+    """Return actions drawn from the policy: `(env,)` if discrete, else `(env, action)` in [-1, 1]."""
     if env.discrete:
         return _categorical(output, key)
     return distributions.squashed_normal(output, _noise(key, env, output))[0].T
@@ -224,7 +224,7 @@ def _update(
     key: PRNGKeyArray,
     progress: Progress,
 ) -> tuple[Learner, Float[Array, " batch"], Metrics]:
-    """One update of the critics, then of the actor against the new critics, then of the temperature."""
+    """Update the critics, then the actor against the new critics, then the temperature."""
     key_critics, key_actor = jax.random.split(key)
     alpha = temperature(learner, config)
     next_q, next_entropy = _evaluated(learner.actor, learner.targets, config, env, batch.next_obs, key_critics)
@@ -270,12 +270,12 @@ def _update(
 
 
 def temperature(learner: Learner, config: SACConfig) -> Float[Array, ""]:
-    """The weight of the entropy."""
+    """Return the weight of the entropy."""
     return config.alpha * jnp.where(config.alpha_auto, jnp.exp(learner.log_alpha), 1.0)
 
 
 def target_entropy(config: SACConfig, env: VectorEnv) -> Float[Array, ""]:
-    """The entropy that `alpha_auto` keeps, in nats."""
+    """Return the entropy that `alpha_auto` keeps, in nats."""
     unit = 0.98 * math.log(env.action_size) if env.discrete else -float(env.action_size)
     return jnp.asarray(config.target_entropy_scale * unit)
 
@@ -288,7 +288,7 @@ def _evaluated(
     obs: PyTree[Array],
     key: PRNGKeyArray,
 ) -> tuple[Float[Array, " batch"], Float[Array, " batch"]]:
-    """The policy's value by the smaller critic, and its entropy: over one sampled action, or exactly over discrete ones."""
+    """Return the policy's value by the smaller critic, and its entropy: over a sampled action, or all discrete ones."""
     output = _actor(config, env).apply(actor, obs).T
     if env.discrete:
         log_prob, q = jax.nn.log_softmax(output, axis=0), jnp.min(_q_outputs(critics, config, env, obs), axis=0)
@@ -302,7 +302,7 @@ def _evaluated(
 def _q_taken(
     critics: Any, config: SACConfig, env: VectorEnv, obs: PyTree[Array], action: Float[Array, "batch action"]
 ) -> Float[Array, "critic batch"]:
-    """Both critics' values of the actions taken."""
+    """Return both critics' values of the actions taken."""
     if not env.discrete:
         return _q_outputs(critics, config, env, obs, action)[:, 0]
     taken = jnp.arange(env.action_size)[:, None] == action[:, 0]

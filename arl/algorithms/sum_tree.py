@@ -20,7 +20,7 @@ class SumTree(NamedTuple):
 
 
 def init(capacity: int) -> SumTree:
-    """A tree over `capacity` weights of zero."""
+    """Return a tree over `capacity` weights of zero."""
     rows = [math.ceil(capacity / FAN)]
     while rows[-1] > 1:
         rows.append(math.ceil(rows[-1] / FAN))
@@ -28,17 +28,17 @@ def init(capacity: int) -> SumTree:
 
 
 def total(tree: SumTree) -> Float[Array, ""]:
-    """The sum of all weights."""
+    """Return the sum of all weights."""
     return jnp.sum(tree.levels[-1])
 
 
 def get(tree: SumTree, indices: Int[Array, " batch"]) -> Float[Array, " batch"]:
-    """The weights at `indices`."""
+    """Return the weights at `indices`."""
     return tree.levels[0][indices // FAN, indices % FAN]
 
 
 def update(tree: SumTree, indices: Int[Array, " batch"], weights: Float[Array, " batch"]) -> SumTree:
-    """The tree with new weights at `indices`; an index given twice gets the larger, one beyond the end is left out.
+    """Return the tree with new weights at `indices`; an index given twice gets the larger, one beyond the end is left out.
 
     Sums are made anew from the row below, never incremented: rounding errors do not pile up.
     """
@@ -53,7 +53,7 @@ def update(tree: SumTree, indices: Int[Array, " batch"], weights: Float[Array, "
 
 
 def find(tree: SumTree, targets: Float[Array, " batch"]) -> Int[Array, " batch"]:
-    """For each target in `[0, total)`, the index at which the running sum of weights passes it."""
+    """Return for each target in `[0, total)`, the index at which the running sum of weights passes it."""
     indices = jnp.zeros(targets.shape, jnp.int32)
     for level in reversed(tree.levels):
         row = level[indices]
@@ -68,7 +68,7 @@ def find(tree: SumTree, targets: Float[Array, " batch"]) -> Int[Array, " batch"]
 
 
 def _sum_row(rows: Float[Array, "batch fan"]) -> Float[Array, " batch"]:
-    """The sum of each row, in the order in which `find` adds."""
+    """Return the sum of each row, in the order in which `find` adds."""
     running = rows[:, 0]
     for i in range(1, FAN):
         running = running + rows[:, i]

@@ -66,12 +66,12 @@ def provenance_and_outcome(provenance: Mapping[str, Any]) -> tuple[dict[str, Any
 
 
 def _imported(task: str) -> bool:
-    """Whether a task is that of an imported landscape, whose other hyperparameters its source may not say."""
+    """Return whether a task is that of an imported landscape, whose other hyperparameters its source may not say."""
     return ":" in task.partition("/")[0]
 
 
 def _with_names(value: Any, names: Mapping[str, str]) -> Any:
-    """A JSON value with names replaced where it gives a hyperparameter's name: under `name`, `parent` and `child`."""
+    """Return a JSON value with names replaced where it gives a hyperparameter's name: under `name`, `parent` and `child`."""
     if isinstance(value, list):
         return [_with_names(entry, names) for entry in value]
     if not isinstance(value, Mapping):

@@ -36,24 +36,24 @@ def cache_directory() -> Path:
 
 
 def workers() -> list[jax.Device]:
-    """The device of each worker: every GPU once, or the CPU once per core."""
+    """Return the device of each worker: every GPU once, or the CPU once per core."""
     setup()
     devices = jax.local_devices()
     return devices if jax.default_backend() != "cpu" else [devices[0]] * num_cores()
 
 
 def num_cores() -> int:
-    """Cores this process may use."""
+    """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def lanes_per_worker(lane_bytes: int = 1) -> int:
-    """How many lanes one worker steps together; half of its memory is left for what training needs besides."""
+    """Return how many lanes one worker steps together; half of its memory is left for what training needs besides."""
     return max(1, min(LANES_PER_WORKER.get(jax.default_backend(), 64), memory_bytes() // 2 // lane_bytes))
 
 
 def memory_bytes() -> int:
-    """Memory that one worker may use: a device's own, or a core's share of what the machine can give."""
+    """Return memory that one worker may use: a device's own, or a core's share of what the machine can give."""
     stats = jax.local_devices()[0].memory_stats() if jax.default_backend() != "cpu" else None
     if stats and "bytes_limit" in stats:
         return int(stats["bytes_limit"])
@@ -61,12 +61,12 @@ def memory_bytes() -> int:
 
 
 def compiler_options() -> dict[str, Any]:
-    """XLA options for the programs that train."""
+    """Return XLA options for the programs that train."""
     return COMPILER_OPTIONS.get(jax.default_backend(), {})
 
 
 def describe() -> dict[str, Any]:
-    """The device a run was trained on, for its provenance."""
+    """Return the device a run was trained on, for its provenance."""
     device = jax.local_devices()[0]
     return {
         "jax": jax.__version__,

@@ -12,7 +12,7 @@ SAME = ("arl", "jax", "machine", "backend", "device", "dtype")
 
 
 def now() -> dict[str, Any]:
-    """That of a run made now, as JSON-ready values."""
+    """Return the versions, the machine and its device with which runs are made now, as JSON-ready values."""
     from arl.training import backend
 
     backend.setup()
@@ -30,7 +30,7 @@ def _software() -> dict[str, str | None]:
 
 
 def _commit() -> str | None:
-    """The checkout's commit, with `+` for uncommitted changes; None outside a checkout."""
+    """Return the checkout's commit, with `+` for uncommitted changes; None outside a checkout."""
     here = Path(__file__).resolve().parent
     try:
         described = subprocess.run(

@@ -33,9 +33,13 @@ from envs.vector import VectorEnv
 
 @dataclasses.dataclass(frozen=True)
 class Agent:
-    """A trained instance: where it stands in a block's states, which are kept as long as one of its agents is.
+    """A trained agent: its place in a block's states, which stay in memory as long as one of the block's agents does.
 
-    `diverged`: it has, and so have those that go on from it.
+    Attributes:
+        env_steps: env steps it was trained for.
+        block: the states of a block, arrays `(seed, config, ...)`.
+        index: its place in the block.
+        diverged: whether it diverged; then all that go on from it have.
     """
 
     env_steps: int
@@ -93,7 +97,7 @@ class Point(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Curve:
-    """What became of a run, a row per point. After divergence, of the agent or of its return, returns are NaN.
+    """The learning curve of a run, a row per point. After the agent or its return diverged, returns are NaN.
 
     Attributes:
         env_steps: steps really trained at each point, the parent's included; at most those asked for.
@@ -114,7 +118,7 @@ class Curve:
 
 @dataclasses.dataclass
 class Report:
-    """What the runner has done so far, for a live view and for the record of costs; seconds are summed over workers."""
+    """Counts and costs of all training so far; seconds are summed over workers."""
 
     env_steps: int = 0
     programs: int = 0
@@ -131,7 +135,7 @@ class Report:
 
 @dataclasses.dataclass(frozen=True)
 class _Failed:
-    """What a worker reports in place of a block it could not train."""
+    """The error that kept a worker from training a block."""
 
     error: BaseException
 
@@ -164,7 +168,7 @@ class Runner:
         self._locks: dict[Any, threading.Lock] = collections.defaultdict(threading.Lock)
 
     def _fitting_lanes(self, num_configs: int, num_seeds: int, lane_bytes: int) -> tuple[int, int]:
-        """Width and rows of blocks that keep all workers busy and fit in memory."""
+        """Return width and rows of blocks that keep all workers busy and fit in memory."""
         most = backend.lanes_per_worker(lane_bytes)
         width = min(_power_of_two(num_configs), most)
         rows_each = -(-num_seeds * -(-num_configs // width) // len(self.workers))
@@ -223,7 +227,7 @@ class Runner:
                 events.put(_Failed(error))
 
     def _blocks(self, runs: Sequence[Run]) -> list[list[list[int]]]:
-        """Positions of the runs as blocks of rows; the runs of a block share all that steers control flow."""
+        """Return positions of the runs as blocks of rows; the runs of a block share all that steers control flow."""
         positions = sorted(range(len(runs)), key=lambda i: str(self._group(runs[i])))
         blocks = []
         for _, group in itertools.groupby(positions, key=lambda i: self._group(runs[i])):
@@ -247,9 +251,9 @@ class Runner:
             raise InputError(f"fidelity must allow one iteration of {unit} env steps, got {asked} to train")
 
     def _check_memory(self, config: Any) -> None:
-        num_lanes, each = self.width * self.rows, self._lane_bytes(config)
-        if num_lanes * each > self.memory:
-            needed = f"{num_lanes} agents of {each / 2**20:,.0f} MiB trained together"
+        num_lanes, lane_bytes = self.width * self.rows, self._lane_bytes(config)
+        if num_lanes * lane_bytes > self.memory:
+            needed = f"{num_lanes} agents of {lane_bytes / 2**20:,.0f} MiB trained together"
             raise InputError(f"{needed} must fit in memory, got {self.memory / 2**20:,.0f} MiB free")
 
     def _lane_bytes(self, config: Any) -> int:
@@ -263,11 +267,11 @@ class Runner:
         return (*configs.batch_key(run.config), params, self._iterations(run), _start(run), run.parent is None)
 
     def _iterations(self, run: Run) -> tuple[int, ...]:
-        """Iterations of this run up to each point: the most that keep within its env steps."""
+        """Return iterations of this run up to each point: the most that keep within its env steps."""
         return tuple((point - _start(run)) // self.algorithm.iteration_steps(run.config) for point in run.points)
 
     def _in_rows(self, runs: Sequence[Run], positions: list[int]) -> list[list[int]]:
-        """Rows of at most `width` runs of one seed; the seeds of a config stand in neighbouring rows."""
+        """Return rows of at most `width` runs of one seed; the seeds of a config stand in neighbouring rows."""
         by_seed: dict[int, list[int]] = {}
         for i in positions:
             by_seed.setdefault(runs[i].seed, []).append(i)
@@ -318,7 +322,7 @@ class Runner:
     def _program(
         self, example: Any, config: Any, params: EnvParams, keys: "RunKeys", device: jax.Device
     ) -> tuple[Callable[..., Any], Callable[..., Any]]:
-        """The compiled `init` and `segment` for this structure; compiled at its first use."""
+        """Return the compiled `init` and `segment` for this structure; compiled at its first use."""
         key = (configs.structure(example), tuple(sorted(params)), device)
         with self._locks[key]:
             if key not in self._programs:
@@ -348,7 +352,7 @@ class Runner:
         }
 
     def _init_rows(self, config: Any, params: EnvParams, keys: "RunKeys") -> Any:
-        """The untrained agents of a block, one row after the other.
+        """Return the untrained agents of a block, one row after the other.
 
         Not under `vmap`: orthogonal weights need QR, whose batched form on CPU waits for threads of the pool that runs
         it, and may wait for ever (jax 0.10.2).
@@ -388,7 +392,7 @@ class Runner:
 
 
 def lane_bytes(algorithm: Algorithm, config: Any, env: VectorEnv) -> int:
-    """Memory of an agent's state, replay included, known without making it."""
+    """Return the bytes of an agent's state, replay included, without making it."""
     state = jax.eval_shape(lambda key: algorithm.init(key, config, env), jax.random.key(0))
     return sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(state))
 
@@ -402,7 +406,7 @@ class RunKeys(NamedTuple):
 
 
 def _start(run: Run) -> int:
-    """Env steps trained before the run."""
+    """Return env steps trained before the run."""
     return run.parent.env_steps if run.parent else 0
 
 
@@ -412,21 +416,29 @@ def _run_keys(seeds: list[int]) -> RunKeys:
 
 
 def _padded(rows: list[list[int]], num_rows: int, width: int) -> list[list[int]]:
-    """Rows of full width, the last lanes and rows repeated; what is repeated is thrown away."""
+    """Return rows of full width, the last lanes and rows repeated; what is repeated is thrown away."""
     wide = [row + [row[-1]] * (width - len(row)) for row in rows]
     return wide + [wide[-1]] * (num_rows - len(wide))
 
 
 def _stack_agents(runs: Sequence[Run], lanes: list[list[int]]) -> Any:
-    """The parents' states in the places of their lanes: one gather from each block that holds some of them."""
+    """Return the parents' states in the places of their lanes: one gather from each block that holds some of them.
+
+    Lanes whose parents are at (0, 1) of block A, (2, 0) of block B and (0, 0) of block A:
+
+        gathered from A  A[0, 1]  A[0, 0]  A[0, 0]       gathered from B  B[0, 0]  B[2, 0]  B[0, 0]
+        merged           A[0, 1]  B[2, 0]  A[0, 0]
+    """
     parents = [parent for row in lanes for i in row if (parent := runs[i].parent)]
     shape = len(lanes), len(lanes[0])
     places = np.array([parent.index for parent in parents]).reshape(*shape, 2)
-    owners = np.array([id(parent.block) for parent in parents]).reshape(shape)
+    blocks = {id(parent.block): parent.block for parent in parents}
+    block_ids = np.array([id(parent.block) for parent in parents]).reshape(shape)
     states = None
-    for owner, block in {id(parent.block): parent.block for parent in parents}.items():
-        found = _gathered(block, places * (owners == owner)[..., None])
-        states = found if states is None else _merged(owners == owner, found, states)
+    for block_id, block in blocks.items():
+        is_in_block = block_ids == block_id
+        gathered = _gathered(block, places * is_in_block[..., None])
+        states = gathered if states is None else _merged(is_in_block, gathered, states)
     return states
 
 
@@ -436,9 +448,9 @@ def _gathered(block: Any, places: Int[Array, "seed config two"]) -> Any:
 
 
 @functools.partial(jax.jit, donate_argnums=2)
-def _merged(here: Bool[Array, "seed config"], found: Any, states: Any) -> Any:
-    """What was found, in its own lanes."""
-    return jax.tree.map(lambda x, y: jnp.where(here.reshape(here.shape + (1,) * (x.ndim - 2)), x, y), found, states)
+def _merged(is_new: Bool[Array, "seed config"], new: Any, states: Any) -> Any:
+    """Return the states with those of some lanes replaced."""
+    return jax.tree.map(lambda x, y: jnp.where(is_new.reshape(is_new.shape + (1,) * (x.ndim - 2)), x, y), new, states)
 
 
 def _curve(
@@ -476,5 +488,5 @@ def _all_finite(tree: Any) -> Bool[Array, ""]:
 
 
 def _power_of_two(count: int) -> int:
-    """The smallest power of two that is at least `count`."""
+    """Return the smallest power of two that is at least `count`."""
     return 1 << max(count - 1, 0).bit_length()
