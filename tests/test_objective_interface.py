@@ -4,6 +4,8 @@ import dataclasses
 import inspect
 import json
 import math
+import re
+from pathlib import Path
 
 import parabola
 import pytest
@@ -198,3 +200,10 @@ def test_the_command_line_has_the_same_defaults():
     assert offered.keys() == {renamed.get(name, name) for name in declared}
     for name in declared.keys() - own:
         assert offered[name][0] == declared[name][0], name
+
+
+def test_the_example_of_the_docs_keeps_the_contract(tmp_path):
+    text = (Path(__file__).parents[1] / "docs" / "objectives.md").read_text()
+    (code,) = re.findall(r"```python\n(# parabola\.py\n.*?)```", text, flags=re.DOTALL)
+    (tmp_path / "documented.py").write_text(code)
+    check_objective(f"{tmp_path / 'documented.py'}:Parabola", "ppo/CartPole-v1")
