@@ -60,7 +60,9 @@ def values_of(config, env, curve, *obs):
 
 def test_endless_episodes_bootstrap_at_their_limit():
     """The value of reward 1 for ever is 1 / (1 - gamma), not that of the five steps to the limit."""
-    config, env, curve = trained("ProbeEndless", 12_000, gamma=0.8, td_lambda=0.5, final_epsilon=1.0)
+    config, env, curve = trained(
+        "ProbeEndless", 12_000, gamma=0.8, td_lambda=0.5, final_epsilon=1.0, learning_rate=0.01
+    )
     np.testing.assert_allclose(values_of(config, env, curve, 0.0), 5.0, atol=0.5)
 
 
