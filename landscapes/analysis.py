@@ -5,6 +5,8 @@ configs are, and how much a score that was chosen on few seeds promises.
 import itertools
 import math
 import warnings
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -13,6 +15,9 @@ from arl import spaces, statistics
 from arl.errors import InputError
 from landscapes.dataset import Landscape
 from landscapes.fanova import variance_shares
+
+if TYPE_CHECKING:
+    import optuna
 
 METHODS = ("ped-anova", "fanova")
 
@@ -36,8 +41,12 @@ def importance(landscape: Landscape, point: int | None = None, method: str = "pe
     if method == "fanova":
         return _by_point(fanova(landscape, point), ["hyperparameter"])
     varied = _varied(landscape, point)
-    columns = {f"point {i + 1}": _ped_anova(landscape, i) if i in varied else np.nan for i in _points(landscape, point)}
-    return _sorted(pd.DataFrame(columns, index=pd.Index(landscape.hyperparameters, name="hyperparameter")))
+    names, study = landscape.hyperparameters, _study(landscape, varied)
+    columns = {
+        f"point {i + 1}": _ped_anova(study, varied.index(i), names) if i in varied else np.nan
+        for i in _points(landscape, point)
+    }
+    return _sorted(pd.DataFrame(columns, index=pd.Index(names, name="hyperparameter")))
 
 
 def interactions(landscape: Landscape, point: int | None = None) -> pd.DataFrame:
@@ -154,24 +163,32 @@ def _one_search(final: np.ndarray, configs: int, seeds: int, draw: np.random.Gen
     return tuning[incumbent], test[incumbent], test.max()
 
 
-def _ped_anova(landscape: Landscape, point: int) -> dict[str, float]:
+def _study(landscape: Landscape, points: Sequence[int]) -> "optuna.Study":
+    """Return a study with a trial per config, whose values are its mean scores at some evaluation points."""
     import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    distributions = {name: spaces.to_optuna(hyperparameter) for name, hyperparameter in landscape.space.items()}
+    study = optuna.create_study(directions=["maximize"] * len(points))
+    for config, scores in zip(landscape.plain_configs, landscape.cube[:, :, points].mean(axis=1).tolist(), strict=True):
+        used = {name: distributions[name] for name in config}
+        study.add_trial(optuna.create_trial(params=config, distributions=used, values=scores))
+    return study
+
+
+def _ped_anova(study: "optuna.Study", place: int, names: Sequence[str]) -> dict[str, float]:
+    """Return the importance of hyperparameters for one of the values of a study's trials, NaN where all are as good."""
     from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 
-    scores = landscape.cube[:, :, point].mean(axis=1)
-    distributions = {name: spaces.to_optuna(hyperparameter) for name, hyperparameter in landscape.space.items()}
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = optuna.create_study(direction="maximize")
-    for config, score in zip(landscape.plain_configs, scores, strict=True):
-        used = {name: distributions[name] for name in config}
-        study.add_trial(optuna.create_trial(params=config, distributions=used, value=float(score)))
+    evaluator = PedAnovaImportanceEvaluator()
     with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".* to achieve low `target` values")  # so they are negative
         warnings.filterwarnings("error", "Target and region quantiles select the same")
         try:
-            shares = get_param_importances(study, evaluator=PedAnovaImportanceEvaluator(), params=None)
+            shares = get_param_importances(study, evaluator=evaluator, target=lambda trial: -trial.values[place])
         except UserWarning:  # so many are as good as the best tenth that these are all
-            return dict.fromkeys(distributions, math.nan)
-    return {name: float(shares.get(name, 0.0)) for name in distributions}
+            return dict.fromkeys(names, math.nan)
+    return {name: float(shares.get(name, 0.0)) for name in names}
 
 
 def _points(landscape: Landscape, point: int | None) -> list[int]:

@@ -31,7 +31,7 @@ SUFFIXES = (".png", ".svg", ".pdf")
 NUM_SERIES = 10
 NUM_RAMP = 7
 LANE = (
-    18  # px beyond a plot where points stand that have no place on its axis, give or take their `spread_x`, `spread_y`
+    18  # px beyond a plot where points stand that have no place on its axis, each moved by its `spread_x` or `spread_y`
 )
 PIXELS_PER_INCH = 216  # of PNG files: three pixels for a chart's unit of 1/72 inch
 FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "Liberation Sans", Arial, sans-serif'
