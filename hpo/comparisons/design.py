@@ -1,0 +1,263 @@
+"""Designs of comparisons: which sweeps there are, under which seeds, checked before anything is made."""
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from arl.errors import InputError, unknown
+from arl.records.settings import DEFAULT_OBJECTIVE, DEFAULT_SCORE, ComparisonSettings, SweepSettings
+from hpo import objectives, plans, scores, tasks, tuners
+from hpo.comparisons.results import REFERENCE
+from hpo.objectives import Objective
+from hpo.tasks import Task
+
+NUM_SEEDS, NUM_TEST_SEEDS = 3, 5
+
+Seeds = int | Sequence[int] | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """A tuner in a comparison; `label` names it there, `factor` is its budget in those of the others."""
+
+    label: str
+    tuner: str | type
+    options: Mapping[str, Any]
+    factor: int = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Design:
+    """All that decides what a comparison trains.
+
+    Attributes:
+        objective: a registered name, `module:Class`, `file.py:Class`, or a class.
+        scores: what a tuner maximises and is judged by; of several, it is judged by the first.
+    """
+
+    name: str
+    entries: tuple[Entry, ...]
+    tasks: tuple[Task, ...]
+    repeats: int
+    budget: float
+    seeds: tuple[int, ...]
+    test_seeds: tuple[int, ...]
+    batch: int
+    objective: str | type[Objective] = DEFAULT_OBJECTIVE
+    scores: tuple[str, ...] = (DEFAULT_SCORE,)
+
+    def settings(self) -> ComparisonSettings:
+        """Return the design as it is recorded."""
+        return ComparisonSettings(
+            tuners={entry.label: dict(entry.options) for entry in self.entries},
+            tasks={task.name: task.settings() for task in self.tasks},
+            repeats=self.repeats,
+            budget=self.budget,
+            seeds=self.seeds,
+            test_seeds=self.test_seeds,
+            batch=self.batch,
+            objective=objectives.path(self.objective),
+            scores=self.scores,
+            classes={e.label: tuners.path(e.tuner) for e in self.entries if not isinstance(e.tuner, str)},
+        )
+
+    def plan(self, task: Task, entry: Entry, repeat: int) -> plans.Plan:
+        """Return the sweep of a tuner on a task under a repeat, which is the tuner's seed."""
+        return plans.plan(
+            task,
+            entry.tuner,
+            budget=self.budget * entry.factor,
+            seeds=self.seeds,
+            tuner_seed=repeat,
+            batch=self.batch,
+            options=entry.options,
+            objective=self.objective,
+            score=self.scores,
+        )
+
+    def test_plan(self, task: Task) -> plans.Plan:
+        """Return the sweep of a task's incumbents under the test seeds, which ends when all are trained."""
+        settings = SweepSettings(
+            task=task.settings(),
+            tuner="given",
+            seeds=self.test_seeds,
+            batch=plans.MAX_BATCH,
+            scores=self.scores,
+            objective=objectives.path(self.objective),
+        )
+        return plans.Plan(task, settings)
+
+    def sweep_name(self, task: Task, entry: Entry, repeat: int) -> str:
+        """Return a sweep's name, such as `comparison-ppo-CartPole-v1-random-0`."""
+        return _plain(self.name, task.name, entry.label, str(repeat))
+
+    def test_name(self, task: Task) -> str:
+        """Return the test's name: `comparison-ppo-CartPole-v1-test-5`, or with the test seeds if they are not the first."""
+        num = len(self.test_seeds)
+        first = tuple(range(plans.FIRST_TEST_SEED, plans.FIRST_TEST_SEED + num))
+        listed = str(num) if self.test_seeds == first else ",".join(map(str, self.test_seeds)) + "," * (num == 1)
+        return _plain(self.name, task.name, "test", listed)
+
+
+def design(
+    tuners: Sequence[str | type],
+    on: Sequence[str | Task],
+    *,
+    repeats: int = 10,
+    budget: float = 32.0,
+    seeds: Seeds = None,
+    test_seeds: Seeds = None,
+    space: str = "published",
+    fidelity: int | Sequence[int] | None = None,
+    batch: int | None = None,
+    options: Mapping[str, Mapping[str, Any]] | None = None,
+    baselines: bool = True,
+    objective: str | type[Objective] = DEFAULT_OBJECTIVE,
+    score: str | Sequence[str] = DEFAULT_SCORE,
+    name: str = "comparison",
+) -> Design:
+    """Return a checked design.
+
+    Args:
+        tuners: registered names, `module:Class`, `file.py:Class`, or classes.
+        on: tasks or their names.
+        repeats: sweeps of each tuner on each task.
+        budget: equivalent full runs that each sweep may spend.
+        seeds, test_seeds: how many, or the seeds themselves; by default 3 tuning and 5 test seeds. Where an objective has
+            certain seeds only, as a landscape has, half of them, up to 3, are tuning seeds, and up to 5 others test seeds.
+        space, fidelity: of tasks that are given by name; the fidelity of all tasks, or one per task.
+        batch: how many trials are asked for at a time.
+        options: of tuners, by label.
+        baselines: whether random search, random search with twice the budget, and the default config are added.
+        objective: a registered name, `module:Class`, `file.py:Class`, or a class.
+        score: what a tuner maximises and is judged by; of several, it is judged by the first.
+        name: of the comparison; the same call with the same name goes on with it.
+
+    Raises:
+        InputError: unknown names, one twice, numbers that make no sense, test seeds that are tuning seeds, or an objective
+            with a single seed.
+    """
+    if repeats < 1:
+        raise InputError(f"repeats must be at least 1, got {repeats}")
+    if not 0 < budget < math.inf:
+        raise InputError(f"budget must be positive and finite, got {budget}")
+    if batch is not None and batch < 1:
+        raise InputError(f"batch must be at least 1, got {batch}")
+    entries = _entries(tuners, options or {}, baselines)
+    fidelities = [fidelity] * len(on) if fidelity is None or isinstance(fidelity, int) else list(fidelity)
+    if len(fidelities) != len(on):
+        raise InputError(f"fidelity must be one number, or one per task ({len(on)}), got {len(fidelities)}")
+    chosen = tuple(
+        tasks.get(task, space, steps) if isinstance(task, str) else task
+        for task, steps in zip(on, fidelities, strict=True)
+    )
+    _check_distinct("tasks", [task.name for task in chosen])
+    kind = objectives.get(objective)
+    if not isinstance(kind, type):
+        raise InputError(f"objective of a comparison must be a name or a class, got {objective!r}")
+    for task in chosen:
+        kind.check_task(task)
+    tuning, tests = _seeds(kind, chosen, seeds, test_seeds)
+    names = scores.chosen(score)
+    scores.check_sources(names, kind.sources)
+    if scores.SCORES[names[0]].worst is not None:
+        raise InputError(f"score of a comparison must be one of returns, which tasks have a scale of, got {names[0]!r}")
+    return Design(
+        name,
+        entries,
+        chosen,
+        repeats,
+        float(budget),
+        tuning,
+        tests,
+        batch or plans.batch_of_learner(budget),
+        objective,
+        names,
+    )
+
+
+def _entries(
+    given: Sequence[str | type], options: Mapping[str, Mapping[str, Any]], baselines: bool
+) -> tuple[Entry, ...]:
+    """The tuners given, and the baselines that are not among them."""
+    labels = [tuner if isinstance(tuner, str) else tuners.path(tuner).rpartition(":")[2] for tuner in given]
+    _check_distinct("tuners", labels)
+    entries = [Entry(label, tuner, options.get(label, {})) for label, tuner in zip(labels, given, strict=True)]
+    added = [entry for entry in _baselines() if entry.label not in labels] if baselines else []
+    strays = [label for label in options if label not in labels]
+    if strays:
+        raise unknown("tuner with options", strays[0], labels)
+    return (*entries, *added)
+
+
+def _baselines() -> list[Entry]:
+    """Random search, random search with twice the budget, and the task's default config."""
+    return [Entry(REFERENCE, "random", {}), Entry(f"{REFERENCE}-2x", "random", {}, 2), Entry("default", "default", {})]
+
+
+def _seeds(
+    kind: type[Objective], on: Sequence[Task], seeds: Seeds, test_seeds: Seeds
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Tuning and test seeds, of which numbers or the seeds themselves are given."""
+    available = _seeds_in_common(kind, on)
+    if available is None:
+        tuning = plans.tuning_seeds(NUM_SEEDS if seeds is None else seeds)
+        tests = NUM_TEST_SEEDS if test_seeds is None else test_seeds
+        first = plans.FIRST_TEST_SEED
+        chosen = tuple(range(first, first + tests)) if isinstance(tests, int) else tuple(tests)
+    else:
+        tuning, chosen = _shared_out(available, seeds, test_seeds)
+    if not chosen or len(set(chosen)) < len(chosen):
+        raise InputError(f"test seeds must be at least one, and differ, got {test_seeds!r}")
+    both = [seed for seed in chosen if seed in tuning]
+    if both:
+        raise InputError(f"test seeds must not be tuning seeds, got {both[0]} as both")
+    low = [seed for seed in chosen if seed < plans.FIRST_TEST_SEED]
+    if low and available is None:
+        raise InputError(f"test seeds must be at least {plans.FIRST_TEST_SEED}, below are tuning seeds, got {low[0]}")
+    return tuning, chosen
+
+
+def _seeds_in_common(kind: type[Objective], on: Sequence[Task]) -> list[int] | None:
+    """The seeds under which all tasks can be answered, each under two at least; None if under any."""
+    by_task = {task.name: seeds for task in on if (seeds := kind.available_seeds(task)) is not None}
+    if not by_task:
+        return None
+    fewest = min(by_task, key=lambda name: len(by_task[name]))
+    if len(by_task[fewest]) < 2:
+        raise InputError(
+            f"{objectives.path(kind)} of {fewest} must have at least 2 seeds for a comparison, to tune and to test under, "
+            f"got {len(by_task[fewest])}"
+        )
+    return [seed for seed in by_task[fewest] if all(seed in seeds for seeds in by_task.values())]
+
+
+def _shared_out(available: list[int], seeds: Seeds, test_seeds: Seeds) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Of the seeds that there are, tuning seeds come first; those that are named are used for nothing else."""
+    named = () if test_seeds is None or isinstance(test_seeds, int) else tuple(test_seeds)
+    free = [seed for seed in available if seed not in named]
+    num_tests = test_seeds if isinstance(test_seeds, int) else len(named)
+    if seeds is None:
+        seeds = max(1, min(NUM_SEEDS, len(available) // 2, len(available) - num_tests))
+    tuning = plans.tuning_seeds(free[:seeds] if isinstance(seeds, int) else seeds)
+    others = [seed for seed in free if seed not in tuning]
+    tests = named or tuple(others[:NUM_TEST_SEEDS] if test_seeds is None else others[:num_tests])
+    if len(tests) < (1 if test_seeds is None else num_tests) or (isinstance(seeds, int) and len(tuning) < seeds):
+        raise InputError(
+            f"seeds must be among those that the tasks have in common, {available}, got {len(tuning)} tuning seeds and too "
+            "few others to test under"
+        )
+    return tuning, tests
+
+
+def _check_distinct(what: str, names: Sequence[str]) -> None:
+    if not names:
+        raise InputError(f"{what} must name at least one, got none")
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise InputError(f"{what} must differ, got {twice!r} twice")
+
+
+def _plain(*parts: str) -> str:
+    return "-".join(parts).replace("/", "-").replace(":", ".")
