@@ -17,13 +17,13 @@ import optax
 from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
 
 from arl import networks
-from arl.algorithms import metrics, normalizer, off_policy, optimizer, q_learning, replay
+from arl.algorithms import agent_config, metrics, normalizer, off_policy, optimizer, q_learning, replay
 from arl.algorithms.metrics import Metrics
 from arl.algorithms.off_policy import OffPolicyState, Progress, iteration_steps
 from arl.algorithms.off_policy_config import OffPolicyConfig
 from arl.config import config, shared, static, traced
 from arl.errors import InputError
-from arl.networks import Network, layers
+from arl.networks import Network
 from envs.vector import VectorEnv
 
 __all__ = ["METRICS", "Config", "act", "canonical", "check", "init", "iteration_steps", "train"]
@@ -51,8 +51,6 @@ class DQNConfig(OffPolicyConfig):
     train_freq: int = shared(4, low=1)
     double_q: bool = static(True)
     dueling: bool = static(False)
-    num_envs: int = static(8, low=1)
-    activation: str = static("tanh", choices=tuple(layers.ACTIVATIONS))
 
 
 Config = DQNConfig
@@ -93,15 +91,7 @@ def init(key: PRNGKeyArray, config: DQNConfig, env: VectorEnv) -> OffPolicyState
 
 def _network(config: DQNConfig, env: VectorEnv) -> Network:
     """Return the network that maps observations to the values of all actions."""
-    return networks.make(
-        config.network,
-        env.obs_spec,
-        env.action_size,
-        hidden_size=config.hidden_size,
-        num_layers=config.num_layers,
-        activation=config.activation,
-        dueling=config.dueling,
-    )
+    return agent_config.network(config, env, env.action_size, dueling=config.dueling)
 
 
 def train(

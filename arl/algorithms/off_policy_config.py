@@ -1,34 +1,29 @@
 """Hyperparameters of learning from a replay memory, which DQN and SAC share."""
 
+from arl.algorithms.agent_config import AgentConfig
 from arl.config import config, shared, static, traced
-from arl.networks import layers
 
 
 @config
-class OffPolicyConfig:
-    """Hyperparameters of an agent that learns from a replay memory.
+class OffPolicyConfig(AgentConfig):
+    """Hyperparameters of an agent that learns from a replay memory: those of `AgentConfig`, and these.
 
-    `learning_rate`: of Adam; `gamma`: discount factor of a step; `tau`: share of the network that a target network takes
-    over when it is due; without a target network, the network itself is the target.
+    `tau`: share of the network that a target network takes over when it is due; without a target network, the network
+    itself is the target.
     `buffer_size`: transitions that the replay holds; `learning_starts`: env steps before the first update.
     `noise_correlation`: from one step to the next, of the random numbers that explore; 0 is the usual white noise.
     `priority_alpha`, `priority_beta`, `priority_epsilon`: of prioritized replay, see `arl.algorithms.replay`.
     `schedule_steps`: env steps of a full run.
     `train_freq`: steps of each env in an iteration; `gradient_steps`: updates in an iteration.
     `n_step`: steps over which rewards are summed before the value of what follows is bootstrapped.
-    `batch_size`: transitions of an update; `num_envs`: envs stepped side by side.
-    `network`: a name of `arl.networks` or `module:Class`; `hidden_size`, `num_layers`, `activation`: of its hidden layers.
-    `max_buffer_size`: transitions for which memory is taken.
+    `batch_size`: transitions of an update; `max_buffer_size`: transitions for which memory is taken.
     """
 
-    learning_rate: float = traced(3e-4, low=0.0)
-    gamma: float = traced(0.99, low=0.0, high=1.0)
     tau: float = traced(1.0, low=0.0, high=1.0)
     buffer_size: int = traced(100_000, low=1, mutable=False)
     learning_starts: int = traced(1_000, low=0)
     noise_correlation: float = traced(0.0, low=0.0, high=0.999)
     use_target_network: bool = traced(True)
-    normalize_observations: bool = traced(False)
     priority_alpha: float = traced(0.6, low=0.0)
     priority_beta: float = traced(0.4, low=0.0)
     priority_epsilon: float = traced(1e-6, low=0.0)
@@ -38,9 +33,4 @@ class OffPolicyConfig:
     prioritized: bool = static(False)
     n_step: int = static(1, low=1)
     batch_size: int = static(64, low=1)
-    num_envs: int = static(1, low=1)
-    network: str = static("auto")
-    hidden_size: int = static(64, low=1)
-    num_layers: int = static(2, low=1)
-    activation: str = static("relu", choices=tuple(layers.ACTIVATIONS))
     max_buffer_size: int = static(100_000, low=1)

@@ -8,12 +8,48 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree
 
 from arl.algorithms import metrics
+from arl.algorithms.agent_config import AgentConfig
 from arl.algorithms.metrics import Metrics
+from arl.config import config, shared, static, traced
 from envs.vector import VectorEnv
 
 Carry = TypeVar("Carry")
 Samples = TypeVar("Samples")
 State = TypeVar("State")
+
+
+@config
+class OnPolicyConfig(AgentConfig):
+    """Hyperparameters of an agent that learns from rollouts: those of `AgentConfig`, and these.
+
+    `anneal_steps`: env steps over which the learning rate falls linearly to zero; 0 keeps it constant.
+    `max_grad_norm`: longer gradients are scaled down to it.
+    `num_epochs`: passes over a rollout; `minibatch_size`: transitions of an update, at most the rollout; if it does not
+    divide the rollout, each epoch leaves out a random rest.
+    `num_steps`: steps of each env in a rollout.
+    """
+
+    anneal_steps: int = traced(0, low=0)
+    max_grad_norm: float = traced(0.5, low=0.0)
+    num_epochs: int = shared(10, low=1)
+    minibatch_size: int = static(64, low=1)
+    num_steps: int = static(128, low=1)
+
+
+def iteration_steps(config: OnPolicyConfig) -> int:
+    """Return the env steps of one iteration, the unit in which training can stop."""
+    return config.num_envs * config.num_steps
+
+
+def minibatch_size(config: OnPolicyConfig) -> int:
+    """Return the size of a minibatch, which holds at most the whole rollout."""
+    return min(config.minibatch_size, iteration_steps(config))
+
+
+def learning_rate(config: OnPolicyConfig, env_steps: Int[Array, ""]) -> Float[Array, ""]:
+    """Return the learning rate after some env steps."""
+    share = jnp.maximum(1.0 - env_steps / jnp.maximum(config.anneal_steps, 1), 0.0)
+    return config.learning_rate * jnp.where(config.anneal_steps > 0, share, 1.0)
 
 
 class Rollout(NamedTuple):
@@ -33,7 +69,7 @@ def iterate(
     key: PRNGKeyArray,
     env_steps: Int[Array, ""],
     num_iterations: Int[Array, ""],
-    iteration_steps: int,
+    config: OnPolicyConfig,
     metric_names: tuple[str, ...],
 ) -> tuple[State, Metrics]:
     """Train for `num_iterations` iterations, from an agent that has seen `env_steps` env steps.
@@ -43,7 +79,7 @@ def iterate(
     """
 
     def step(i: Array, carry: tuple[State, metrics.Totals]) -> tuple[State, metrics.Totals]:
-        steps_before = env_steps + i * iteration_steps
+        steps_before = env_steps + i * iteration_steps(config)
         return iteration(*carry, jax.random.fold_in(key, steps_before), steps_before)
 
     state, totals = jax.lax.fori_loop(0, num_iterations, step, (state, metrics.init(metric_names)))
@@ -58,7 +94,7 @@ def collect(
     key_step: PRNGKeyArray,
     noise: Array,
     choose: Callable[[PyTree[Array], Array], Array],
-    shape: tuple[int, int],
+    config: OnPolicyConfig,
 ) -> tuple[Any, PyTree[Array], Rollout]:
     """Gather a rollout; return where it ends and what is observed there as well.
 
@@ -72,8 +108,9 @@ def collect(
         key_step: for the env's steps.
         noise: what actions are chosen with, a row per step.
         choose: maps observations `(env, ...)` and a row of noise to actions.
-        shape: steps of each env, and envs.
+        config: the agent's.
     """
+    shape = (config.num_steps, config.num_envs)
     starts, step_keys = env.starts(key_reset, shape), jax.random.split(key_step, shape)
 
     def step(carry: tuple[Any, Any], drawn: tuple[Array, Any, Array]) -> tuple[tuple[Any, Any], Rollout]:
@@ -98,30 +135,24 @@ def passes(
     carry: Carry,
     samples: Samples,
     key: PRNGKeyArray,
-    num_epochs: Int[Array, ""] | int,
-    minibatch_size: int,
+    config: OnPolicyConfig,
 ) -> Carry:
     """Update on every minibatch of the samples, arrays `(batch, ...)`, in `num_epochs` passes of a new random order each.
 
     If the minibatch size does not divide the samples, each pass leaves out a random rest.
     """
-    num_samples = jax.tree.leaves(samples)[0].shape[0]
-    num_minibatches = num_samples // minibatch_size
+    num_samples, size = jax.tree.leaves(samples)[0].shape[0], minibatch_size(config)
+    num_minibatches = num_samples // size
 
     def epoch(i: Array, carry: Carry) -> Carry:
-        if minibatch_size == num_samples:  # the order within a minibatch does not matter
+        if size == num_samples:  # the order within a minibatch does not matter
             return update(carry, samples)
         order = jax.random.permutation(jax.random.fold_in(key, i), num_samples)
-        indices = order[: num_minibatches * minibatch_size].reshape(num_minibatches, minibatch_size)
+        indices = order[: num_minibatches * size].reshape(num_minibatches, size)
 
         def minibatch(carry: Carry, chosen: Array) -> tuple[Carry, None]:
             return update(carry, jax.tree.map(lambda x: jnp.take(x, chosen, axis=0), samples)), None
 
         return jax.lax.scan(minibatch, carry, indices)[0]
 
-    return jax.lax.fori_loop(0, num_epochs, epoch, carry)
-
-
-def remaining(env_steps: Int[Array, ""], anneal_steps: Int[Array, ""] | int) -> Float[Array, ""]:
-    """Return the fraction of annealing that is left; 1 if there is none."""
-    return jnp.where(anneal_steps > 0, jnp.maximum(1.0 - env_steps / jnp.maximum(anneal_steps, 1), 0.0), 1.0)
+    return jax.lax.fori_loop(0, config.num_epochs, epoch, carry)

@@ -17,12 +17,14 @@ import optax
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree
 
 from arl import networks
-from arl.algorithms import distributions, metrics, normalizer, on_policy, optimizer
+from arl.algorithms import agent_config, distributions, metrics, normalizer, on_policy, optimizer
 from arl.algorithms.metrics import Metrics
-from arl.algorithms.on_policy import Rollout
-from arl.config import config, shared, static, traced
-from arl.networks import Network, layers
+from arl.algorithms.on_policy import OnPolicyConfig, Rollout, iteration_steps
+from arl.config import config, static, traced
+from arl.networks import Network
 from envs.vector import VectorEnv
+
+__all__ = ["METRICS", "Config", "act", "canonical", "check", "init", "iteration_steps", "train"]
 
 METRICS = (
     "policy_loss",
@@ -38,40 +40,21 @@ _ADAM_EPS = 1e-5
 
 
 @config
-class PPOConfig:
-    """Hyperparameters of PPO; the defaults are those of the reference system's space.
+class PPOConfig(OnPolicyConfig):
+    """Hyperparameters of PPO: those of `OnPolicyConfig`, and these; the defaults are those of the reference system's space.
 
-    `learning_rate`: of Adam; `anneal_steps`: env steps over which it falls linearly to zero, 0 keeps it constant.
-    `gamma`: discount factor of a step; `gae_lambda`, `clip_eps`, `vf_clip_eps`, `ent_coef`, `vf_coef`: see the head of
-    `arl.algorithms.ppo`; `max_grad_norm`: longer gradients are scaled down to it.
+    `gae_lambda`, `clip_eps`, `vf_clip_eps`, `ent_coef`, `vf_coef`: see the head of `arl.algorithms.ppo`.
     `normalize_advantage`: to mean 0 and variance 1 in each minibatch.
-    `num_epochs`: passes over a rollout; `minibatch_size`: transitions of an update, at most the rollout; if it does not
-    divide the rollout, each epoch leaves out a random rest.
-    `num_steps`: steps of each env in a rollout; `num_envs`: envs stepped side by side.
-    `network`: a name of `arl.networks` or `module:Class`; `hidden_size`, `num_layers`, `activation`: of its hidden layers;
-    `critic_hidden_size`: of the critic's, 0 is `hidden_size`, which is then the actor's and its.
+    `critic_hidden_size`: of the critic's hidden layers; 0 is `hidden_size`, which is then the actor's and its.
     """
 
-    learning_rate: float = traced(3e-4, low=0.0)
-    gamma: float = traced(0.99, low=0.0, high=1.0)
     gae_lambda: float = traced(0.95, low=0.0, high=1.0)
     clip_eps: float = traced(0.2, low=0.0)
     vf_clip_eps: float = traced(0.2, low=0.0)
     normalize_advantage: bool = traced(True)
     ent_coef: float = traced(0.0, low=0.0)
     vf_coef: float = traced(0.5, low=0.0)
-    max_grad_norm: float = traced(0.5, low=0.0)
-    normalize_observations: bool = traced(False)
-    anneal_steps: int = traced(0, low=0)
-    num_epochs: int = shared(10, low=1)
-    minibatch_size: int = static(64, low=1)
-    num_steps: int = static(128, low=1)
-    num_envs: int = static(8, low=1)
-    network: str = static("auto")
-    hidden_size: int = static(64, low=1)
     critic_hidden_size: int = static(0, low=0)
-    num_layers: int = static(2, low=1)
-    activation: str = static("tanh", choices=tuple(layers.ACTIVATIONS))
 
 
 Config = PPOConfig
@@ -109,11 +92,6 @@ class Samples(NamedTuple):
     target: Float[Array, " batch"]
 
 
-def iteration_steps(config: PPOConfig) -> int:
-    """Return the env steps of one iteration, the unit in which training can stop."""
-    return config.num_envs * config.num_steps
-
-
 def check(config: PPOConfig, env: VectorEnv) -> None:
     """Refuse a config that can't be run on an env.
 
@@ -129,7 +107,7 @@ def canonical(config: PPOConfig) -> PPOConfig:
     A minibatch holds at most the whole rollout; a critic of the actor's width has none of its own.
     """
     width = 0 if config.critic_hidden_size == config.hidden_size else config.critic_hidden_size
-    size = min(config.minibatch_size, iteration_steps(config))
+    size = on_policy.minibatch_size(config)
     return dataclasses.replace(config, minibatch_size=size, critic_hidden_size=width)
 
 
@@ -148,24 +126,12 @@ def init(key: PRNGKeyArray, config: PPOConfig, env: VectorEnv) -> PPOState:
 
 def _actor(config: PPOConfig, env: VectorEnv) -> Network:
     """Return the network that maps observations to logits, or to means of actions."""
-    return _network(config, env, env.action_size, config.hidden_size, last_scale=0.01)
+    return agent_config.network(config, env, env.action_size, last_scale=0.01)
 
 
 def _critic(config: PPOConfig, env: VectorEnv) -> Network:
     """Return the network that maps observations to their value."""
-    return _network(config, env, 1, config.critic_hidden_size or config.hidden_size, last_scale=1.0)
-
-
-def _network(config: PPOConfig, env: VectorEnv, num_outputs: int, hidden_size: int, last_scale: float) -> Network:
-    return networks.make(
-        config.network,
-        env.obs_spec,
-        num_outputs,
-        hidden_size=hidden_size,
-        num_layers=config.num_layers,
-        activation=config.activation,
-        last_scale=last_scale,
-    )
+    return agent_config.network(config, env, 1, config.critic_hidden_size)
 
 
 def train(
@@ -183,7 +149,7 @@ def train(
     ) -> tuple[PPOState, metrics.Totals]:
         return _iteration(state, totals, config, env, key, env_steps)
 
-    return on_policy.iterate(iteration, state, key, env_steps, num_iterations, iteration_steps(config), METRICS)
+    return on_policy.iterate(iteration, state, key, env_steps, num_iterations, config, METRICS)
 
 
 def act(
@@ -214,7 +180,7 @@ def _iteration(
     key_rollout, key_update = jax.random.split(key)
     state, rollout = _collect(state, config, env, key_rollout)
     samples = _samples(state, config, env, rollout)
-    learning_rate = config.learning_rate * on_policy.remaining(env_steps, config.anneal_steps)
+    learning_rate = on_policy.learning_rate(config, env_steps)
     totals = metrics.add_steps(totals, rollout.reward, rollout.done)
     params, opt_state, totals = _update(state, totals, config, env, samples, key_update, learning_rate)
     seen = normalizer.update(state.normalizer, on_policy.flat(rollout.obs))
@@ -223,7 +189,6 @@ def _iteration(
 
 def _collect(state: PPOState, config: PPOConfig, env: VectorEnv, key: PRNGKeyArray) -> tuple[PPOState, Rollout]:
     key_noise, key_reset, key_step = jax.random.split(key, 3)
-    shape = (config.num_steps, config.num_envs)
     distribution = distributions.for_env(env)
 
     def choose(obs: PyTree[Array], noise: Array) -> Array:
@@ -231,9 +196,9 @@ def _collect(state: PPOState, config: PPOConfig, env: VectorEnv, key: PRNGKeyArr
         output = _policy(state.params, config, env, normalized)
         return distribution.sample(output, state.params.log_std, noise)
 
-    noise = distribution.noise(key_noise, shape)
+    noise = distribution.noise(key_noise, (config.num_steps, config.num_envs))
     env_state, obs, rollout = on_policy.collect(
-        env, state.env_state, state.obs, key_reset, key_step, noise, choose, shape
+        env, state.env_state, state.obs, key_reset, key_step, noise, choose, config
     )
     return state._replace(env_state=env_state, obs=obs), rollout
 
@@ -304,8 +269,7 @@ def _update(
         params, opt_state = optimizer.descend(params, opt_state, clipped, learning_rate, _ADAM_EPS)
         return params, opt_state, metrics.add_update(totals, {**of_update, **of_rollout, "grad_norm": norm})
 
-    carry, size = (state.params, state.opt_state, totals), canonical(config).minibatch_size
-    return on_policy.passes(update, carry, samples, key, config.num_epochs, size)
+    return on_policy.passes(update, (state.params, state.opt_state, totals), samples, key, config)
 
 
 def _explained_variance(samples: Samples) -> Float[Array, ""]:

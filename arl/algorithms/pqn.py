@@ -18,50 +18,39 @@ import optax
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree
 
 from arl import networks
-from arl.algorithms import metrics, normalizer, on_policy, optimizer, q_learning
+from arl.algorithms import agent_config, metrics, normalizer, on_policy, optimizer, q_learning
 from arl.algorithms.metrics import Metrics
-from arl.algorithms.on_policy import Rollout
+from arl.algorithms.on_policy import OnPolicyConfig, Rollout, iteration_steps
 from arl.config import config, shared, static, traced
 from arl.errors import InputError
 from arl.networks import Network, layers
 from envs.vector import VectorEnv
 
+__all__ = ["METRICS", "Config", "act", "canonical", "check", "init", "iteration_steps", "train"]
+
 METRICS = ("q_loss", "td_error", "q_value", "exploration_rate", *metrics.COMMON)
 
 
 @config
-class PQNConfig:
-    """Hyperparameters of PQN; the defaults learn CartPole in 100,000 env steps.
+class PQNConfig(OnPolicyConfig):
+    """Hyperparameters of PQN: those of `OnPolicyConfig`, and these; the defaults learn CartPole in 100,000 env steps.
 
-    `learning_rate`: of RAdam; `anneal_steps`: env steps over which it falls linearly to zero, 0 keeps it constant.
-    `gamma`: discount factor of a step; `td_lambda`: share of the sampled return in a target, see `lambda_returns`.
+    `td_lambda`: share of the sampled return in a target, see `lambda_returns`; `reward_scale`: factor of rewards.
     `initial_epsilon`, `final_epsilon`: probabilities of a random action; `exploration_fraction`: the share of
     `schedule_steps`, the env steps of a full run, over which epsilon falls from one to the other.
-    `reward_scale`: factor of rewards; `max_grad_norm`: longer gradients are scaled down to it.
-    `num_epochs`: passes over a rollout; `minibatch_size`: transitions of an update, at most the rollout; if it does not
-    divide the rollout, each epoch leaves out a random rest.
-    `num_steps`: steps of each env in a rollout; `num_envs`: envs stepped side by side.
-    `network`: a name of `arl.networks` or `module:Class`; `hidden_size`, `num_layers`, `activation`: of its hidden layers.
     """
 
-    learning_rate: float = traced(3e-4, low=0.0)
-    anneal_steps: int = traced(0, low=0)
-    gamma: float = traced(0.99, low=0.0, high=1.0)
     td_lambda: float = traced(0.95, low=0.0, high=1.0)
     initial_epsilon: float = traced(1.0, low=0.0, high=1.0)
     final_epsilon: float = traced(0.05, low=0.0, high=1.0)
     exploration_fraction: float = traced(0.2, low=0.0, high=1.0)
     reward_scale: float = traced(0.1, low=0.0)
     max_grad_norm: float = traced(10.0, low=0.0)
-    normalize_observations: bool = traced(False)
     schedule_steps: int = traced(100_000, low=1)
     num_epochs: int = shared(4, low=1)
-    minibatch_size: int = static(64, low=1)
     num_steps: int = static(16, low=1)
-    num_envs: int = static(8, low=1)
     network: str = static("auto_layer_norm")
     hidden_size: int = static(128, low=1)
-    num_layers: int = static(2, low=1)
     activation: str = static("relu", choices=tuple(layers.ACTIVATIONS))
 
 
@@ -89,11 +78,6 @@ class Samples(NamedTuple):
 _Carry = tuple[Any, optax.OptState, metrics.Totals]
 
 
-def iteration_steps(config: PQNConfig) -> int:
-    """Return the env steps of one iteration, the unit in which training can stop."""
-    return config.num_envs * config.num_steps
-
-
 def check(config: PQNConfig, env: VectorEnv) -> None:
     """Refuse an env that it can't drive, and a network that does not fit.
 
@@ -107,7 +91,7 @@ def check(config: PQNConfig, env: VectorEnv) -> None:
 
 def canonical(config: PQNConfig) -> PQNConfig:
     """Return the config that trains the same with the smallest values: a minibatch holds at most the whole rollout."""
-    return dataclasses.replace(config, minibatch_size=min(config.minibatch_size, iteration_steps(config)))
+    return dataclasses.replace(config, minibatch_size=on_policy.minibatch_size(config))
 
 
 def init(key: PRNGKeyArray, config: PQNConfig, env: VectorEnv) -> PQNState:
@@ -120,14 +104,7 @@ def init(key: PRNGKeyArray, config: PQNConfig, env: VectorEnv) -> PQNState:
 
 def _network(config: PQNConfig, env: VectorEnv) -> Network:
     """Return the network that maps observations to the values of all actions."""
-    return networks.make(
-        config.network,
-        env.obs_spec,
-        env.action_size,
-        hidden_size=config.hidden_size,
-        num_layers=config.num_layers,
-        activation=config.activation,
-    )
+    return agent_config.network(config, env, env.action_size)
 
 
 def train(
@@ -145,7 +122,7 @@ def train(
     ) -> tuple[PQNState, metrics.Totals]:
         return _iteration(state, totals, config, env, key, env_steps)
 
-    return on_policy.iterate(iteration, state, key, env_steps, num_iterations, iteration_steps(config), METRICS)
+    return on_policy.iterate(iteration, state, key, env_steps, num_iterations, config, METRICS)
 
 
 def act(
@@ -177,7 +154,7 @@ def _iteration(
     )
     state, rollout = _collect(state, config, env, key_rollout, epsilon)
     samples = _samples(state, config, env, rollout)
-    learning_rate = config.learning_rate * on_policy.remaining(env_steps, config.anneal_steps)
+    learning_rate = on_policy.learning_rate(config, env_steps)
     totals = metrics.add_steps(totals, rollout.reward, rollout.done)
 
     def update(carry: _Carry, minibatch: Samples) -> _Carry:
@@ -189,8 +166,8 @@ def _iteration(
         of_update = {**of_update, "exploration_rate": epsilon, "grad_norm": norm}
         return params, opt_state, metrics.add_update(totals, of_update)
 
-    carry, size = (state.params, state.opt_state, totals), canonical(config).minibatch_size
-    params, opt_state, totals = on_policy.passes(update, carry, samples, key_update, config.num_epochs, size)
+    carry = (state.params, state.opt_state, totals)
+    params, opt_state, totals = on_policy.passes(update, carry, samples, key_update, config)
     seen = normalizer.update(state.normalizer, on_policy.flat(rollout.obs))
     return state._replace(params=params, opt_state=opt_state, normalizer=seen), totals
 
@@ -199,14 +176,13 @@ def _collect(
     state: PQNState, config: PQNConfig, env: VectorEnv, key: PRNGKeyArray, epsilon: Float[Array, ""]
 ) -> tuple[PQNState, Rollout]:
     key_noise, key_reset, key_step = jax.random.split(key, 3)
-    shape = (config.num_steps, config.num_envs)
     uniform = jax.random.uniform(key_noise, (config.num_steps, 2, config.num_envs))
 
     def choose(obs: PyTree[Array], uniform: Array) -> Array:
         return q_learning.epsilon_greedy(_q_values(state, config, env, obs), uniform, epsilon)
 
     env_state, obs, rollout = on_policy.collect(
-        env, state.env_state, state.obs, key_reset, key_step, uniform, choose, shape
+        env, state.env_state, state.obs, key_reset, key_step, uniform, choose, config
     )
     return state._replace(env_state=env_state, obs=obs), rollout
 

@@ -22,13 +22,13 @@ import optax
 from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
 
 from arl import networks
-from arl.algorithms import distributions, metrics, normalizer, off_policy, optimizer, replay
+from arl.algorithms import agent_config, distributions, metrics, normalizer, off_policy, optimizer, replay
 from arl.algorithms.metrics import Metrics
 from arl.algorithms.off_policy import OffPolicyState, Progress, iteration_steps
 from arl.algorithms.off_policy_config import OffPolicyConfig
 from arl.config import config, static, traced
 from arl.errors import InputError
-from arl.networks import Network
+from arl.networks import Network, layers
 from envs.vector import VectorEnv
 
 __all__ = ["METRICS", "Config", "act", "canonical", "check", "init", "iteration_steps", "train"]
@@ -60,6 +60,8 @@ class SACConfig(OffPolicyConfig):
     reward_scale: float = traced(1.0, low=0.0)
     updates_per_target_update: int = traced(1, low=1)
     batch_size: int = static(256, low=1)
+    num_envs: int = static(1, low=1)
+    activation: str = static("relu", choices=tuple(layers.ACTIVATIONS))
     critic_hidden_size: int = static(0, low=0)
 
 
@@ -119,24 +121,12 @@ def init(key: PRNGKeyArray, config: SACConfig, env: VectorEnv) -> OffPolicyState
 
 def _actor(config: SACConfig, env: VectorEnv) -> Network:
     """Return the network that maps observations to logits, or to means and log standard deviations of actions."""
-    return _network(config, env, _actor_outputs(env), config.hidden_size, last_scale=0.01)
+    return agent_config.network(config, env, _actor_outputs(env), last_scale=0.01)
 
 
 def _critic(config: SACConfig, env: VectorEnv) -> Network:
     """Return the network that maps observations to the values of all actions, or with an action to its value."""
-    return _network(config, env, _critic_outputs(env), config.critic_hidden_size or config.hidden_size, last_scale=1.0)
-
-
-def _network(config: SACConfig, env: VectorEnv, num_outputs: int, hidden_size: int, last_scale: float) -> Network:
-    return networks.make(
-        config.network,
-        env.obs_spec,
-        num_outputs,
-        hidden_size=hidden_size,
-        num_layers=config.num_layers,
-        activation=config.activation,
-        last_scale=last_scale,
-    )
+    return agent_config.network(config, env, _critic_outputs(env), config.critic_hidden_size)
 
 
 def _actor_outputs(env: VectorEnv) -> int:
