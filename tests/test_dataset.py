@@ -224,7 +224,17 @@ def test_loading_imports_little(installed):
     code = "import sys, landscapes; landscapes.load('dqn/CartPole-v1').scores(); print(*sys.modules)"
     modules = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert "landscapes.dataset" in modules
-    assert not {"jax", "sqlalchemy", "ConfigSpace", "matplotlib", "sklearn", "scipy", "optuna", "jinja2"} & set(modules)
+    assert not {
+        "jax",
+        "sqlalchemy",
+        "ConfigSpace",
+        "altair",
+        "matplotlib",
+        "sklearn",
+        "scipy",
+        "optuna",
+        "jinja2",
+    } & set(modules)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
+from arl import files
 from arl.text import number
 from hpo.reports import theme
 
@@ -70,10 +71,7 @@ def render(
 
 def write(page: str, path: Path) -> Path:
     """Write a page to `path`, folders included, and return `path`."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(page, encoding="utf-8")
-    return path
+    return files.write_text(Path(path), page)
 
 
 def definitions(mapping: Mapping[str, Any]) -> Terms:

@@ -5,9 +5,9 @@ Vega-Lite looks up when it draws: `COLORS` holds its value on light and on dark 
 of the pages alike. A chart so follows the page from light to dark, and needs no colours of its own.
 """
 
+import contextlib
 import functools
 import math
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -17,6 +17,7 @@ import altair as alt
 import pandas as pd
 from altair.utils import schemapi
 
+from arl import files
 from arl.errors import InputError
 
 Ground = Literal["light", "dark"]
@@ -30,9 +31,8 @@ unchecked = schemapi.debug_mode(False)
 SUFFIXES = (".png", ".svg", ".pdf")
 NUM_SERIES = 10
 NUM_RAMP = 7
-LANE = (
-    18  # px beyond a plot where points stand that have no place on its axis, each moved by its `spread_x` or `spread_y`
-)
+# In px beyond a plot: where points stand that have no place on its axis, each moved by its `spread_x` or `spread_y`.
+LANE = 18
 PIXELS_PER_INCH = 216  # of PNG files: three pixels for a chart's unit of 1/72 inch
 FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "Liberation Sans", Arial, sans-serif'
 
@@ -265,9 +265,7 @@ def save(chart: Figure, path: Path) -> Path:
         picture = vl_convert.vegalite_to_pdf(complete)
     else:
         picture = vl_convert.vegalite_to_svg(complete).encode()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(picture)
-    return path
+    return files.write_bytes(path, picture)
 
 
 @functools.cache
@@ -284,11 +282,6 @@ def javascript() -> str:
         return path.read_text(encoding="utf-8")
     bundle = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
     script = f"(() => {{{bundle}}})();"  # so that its names stay its own
-    unfinished = path.with_suffix(f".{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.write_text(script, encoding="utf-8")
-        unfinished.replace(path)
-    except OSError:  # a cache that can't be written costs time alone
-        unfinished.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # a cache that can't be written costs time alone
+        files.write_text(path, script)
     return script
