@@ -265,48 +265,45 @@ def _ends(curves: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
 
 def curves(record: SweepRecord, top: Sequence[int]) -> Figure:
     """Draw episode return over env steps: the top trials in colour, with their seeds' range, over all others in grey."""
-    summary = mean_curves(record.curves)
-    x = alt.X(
-        "env_steps:Q",
-        title="env steps",
-        axis=alt.Axis(format=theme.COUNT),
-        scale=alt.Scale(domain=[0, 1.03 * max(summary["env_steps"], default=1)], nice=False),
-    )
-    low, high = (min(summary["low"], default=math.inf), max(summary["high"], default=-math.inf))
-    domain = theme.padded(min(record.return_range[0], low), max(record.return_range[1], high))
-    y_scale, y_title = alt.Scale(domain=domain, nice=False, zero=False), "episode return"
+    x, mean, low = _curve_axes(record)
     groups = [group_of(trial) for trial in top]
     scale = alt.Scale(domain=groups, range=[theme.series(place) for place in range(len(groups))])
     color = alt.Color("group:N", scale=scale, legend=None)
-    tooltip = [alt.Tooltip("trial:Q"), alt.Tooltip("env_steps:Q", title="env steps"), alt.Tooltip("mean:Q")]
-    shown = alt.param(name="hidden", value=[])
-    is_shown = "indexof(hidden, datum.group) < 0"
-    means = alt.Chart(alt.NamedData(CURVES)).transform_filter(is_shown)
-    y = alt.Y("mean:Q", title=y_title, scale=y_scale, axis=alt.Axis(format=theme.DECIMALS, tickCount=6))
-    others, colored = (means.transform_filter(f"datum.group {sign} '{OTHERS}'") for sign in ("===", "!=="))
-    marks = record.points <= 2  # a line through two points is no curve
-    thin = max(0.5, crowding(len(record.trials)))
-    point = {"color": theme.color("thin"), "size": 25} if marks else False
     widths = alt.Scale(domain=groups, range=[1.6 if place else 2.6 for place in range(len(groups))])
-    first = alt.StrokeWidth("group:N", scale=widths, legend=None)
+    width = alt.StrokeWidth("group:N", scale=widths, legend=None)
+    words = [alt.Tooltip("trial:Q"), alt.Tooltip("env_steps:Q", title="env steps"), alt.Tooltip("mean:Q")]
+    hidden, is_shown = alt.param(name="hidden", value=[]), "indexof(hidden, datum.group) < 0"
+    means = alt.Chart(alt.NamedData(CURVES)).transform_filter(is_shown).encode(x=x, y=mean)
+    others, colored = (means.transform_filter(f"datum.group {sign} '{OTHERS}'") for sign in ("===", "!=="))
     bands = colored.transform_filter("datum.high > datum.low").mark_area(opacity=0.13)
-    crosses = alt.Chart(alt.NamedData(ENDS)).transform_filter(is_shown)
-    return (
-        alt.layer(
-            others.mark_line(point=point, color=theme.color("thin"), strokeWidth=thin).encode(
-                x=x, y=y, detail="trial:N", tooltip=tooltip
-            ),
-            crosses.mark_point(
-                shape=theme.CROSS, stroke=theme.color("bad"), strokeWidth=1.4, size=45 * crowding(len(record.trials))
-            ).encode(x=x, y=y, tooltip=[alt.Tooltip("trial:Q", title="trial, diverged after this point")]),
-            bands.encode(x=x, y=alt.Y("low:Q", title=y_title), y2="high:Q", color=color),
-            colored.mark_line(point={"size": 40} if marks else False).encode(
-                x=x, y=y, color=color, strokeWidth=first, tooltip=tooltip
-            ),
-        )
-        .add_params(shown)
-        .properties(width="container", height="container")
+    ends = alt.Chart(alt.NamedData(ENDS)).transform_filter(is_shown)
+    crosses = ends.mark_point(shape=theme.CROSS, stroke=theme.color("bad"), strokeWidth=1.4, size=45)
+    thin = theme.color("thin")
+    marks = record.points <= 2  # a line through two points is no curve
+    lines = others.mark_line(
+        point={"color": thin, "size": 25} if marks else False,
+        color=thin,
+        strokeWidth=max(0.5, crowding(len(record.trials))),
     )
+    tops = colored.mark_line(point={"size": 40} if marks else False)
+    layers = [
+        lines.encode(detail="trial:N", tooltip=words),
+        crosses.encode(x=x, y=mean, tooltip=[alt.Tooltip("trial:Q", title="trial, diverged after this point")]),
+        bands.encode(y=low, y2="high:Q", color=color),
+        tops.encode(color=color, strokeWidth=width, tooltip=words),
+    ]
+    return alt.layer(*layers).add_params(hidden).properties(width="container", height="container")
+
+
+def _curve_axes(record: SweepRecord) -> tuple[alt.X, alt.Y, alt.Y]:
+    """Env steps; means, and the lower ends of bands, over the return range, widened where a seed's return is outside."""
+    summary = mean_curves(record.curves)
+    steps = alt.Scale(domain=[0, 1.03 * max(summary["env_steps"], default=1)], nice=False)
+    low, high = min(summary["low"], default=math.inf), max(summary["high"], default=-math.inf)
+    domain = theme.padded(min(record.return_range[0], low), max(record.return_range[1], high))
+    scale, axis = alt.Scale(domain=domain, nice=False, zero=False), alt.Axis(format=theme.DECIMALS, tickCount=6)
+    mean, lowest = (alt.Y(f"{name}:Q", title="episode return", scale=scale, axis=axis) for name in ("mean", "low"))
+    return alt.X("env_steps:Q", title="env steps", axis=alt.Axis(format=theme.COUNT), scale=steps), mean, lowest
 
 
 @theme.unchecked
