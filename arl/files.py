@@ -10,7 +10,9 @@ from typing import Any
 def write_bytes(path: Path, data: bytes) -> Path:
     """Write a file in one step, missing folders included, and return its path."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    partial = (
+        path.parent / f"{path.name}.{os.getpid()}.partial"
+    )  # also of a path without a name, which is refused below
     try:
         partial.write_bytes(data)
         return partial.replace(path)
