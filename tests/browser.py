@@ -74,7 +74,7 @@ class Browser:
         self.wait("location.protocol === 'file:' && document.readyState === 'complete'")
 
     def js(self, expression):
-        """The JSON value of an expression; a promise is awaited."""
+        """Return the JSON value of an expression; a promise is awaited."""
         answer = self.send("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
         assert "exceptionDetails" not in answer, f"{expression}: {answer['exceptionDetails']}"
         return answer["result"].get("value")

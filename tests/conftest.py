@@ -85,13 +85,13 @@ SMALL = {
 
 @pytest.fixture(scope="session")
 def small():
-    """A small config of PPO, with some hyperparameters changed; an iteration is 16 env steps."""
+    """Return a function that makes small configs of PPO, whose iteration is 16 env steps."""
     return lambda **values: configs.make(ppo.PPOConfig, SMALL["ppo"] | values)
 
 
 @pytest.fixture(scope="session")
 def learn():
-    """PPO trained by one plain program per env and static config: `(state, metrics)` after some iterations."""
+    """Return a function that trains PPO by a plain program per env and static config, and gives `(state, metrics)`."""
     programs = functools.cache(_program)
 
     def learn(env, config, num_iterations, state=None, env_steps=0):
@@ -113,11 +113,14 @@ def _program(env):
 
 @pytest.fixture(scope="session")
 def same_bits():
-    """Whether two pytrees of arrays are equal bit for bit."""
+    """Return a function that says whether two pytrees of arrays are equal bit for bit.
 
-    def same(one, other):
-        leaves, others = (jax.tree.leaves(jax.device_get(tree)) for tree in (one, other))
-        assert jax.tree.structure(one) == jax.tree.structure(other)
+    Zeros of either sign differ, and NaNs are equal.
+    """
+
+    def same(first, second):
+        leaves, others = (jax.tree.leaves(jax.device_get(tree)) for tree in (first, second))
+        assert jax.tree.structure(first) == jax.tree.structure(second)
         return all(np.asarray(x).tobytes() == np.asarray(y).tobytes() for x, y in zip(leaves, others, strict=True))
 
     return same

@@ -24,7 +24,7 @@ def parabola_space():
 
 
 def parabola(config):
-    """Best at rate 1e-3, x -0.4, y 0.7, k 12, where it is 0."""
+    """Return a score that is best at rate 1e-3, x -0.4, y 0.7, k 12, where it is 0."""
     rate, k = (math.log10(config["rate"]) + 3) / 5, (config["k"] - 12) / 20
     return -(rate**2 + (config["x"] / 2 + 0.2) ** 2 + (config["y"] - 0.7) ** 2 + k**2)
 
@@ -34,7 +34,7 @@ def branin_space():
 
 
 def branin(config):
-    """Branin's function (Dixon & Szegö 1978), negated: best at three points, where it is -0.397887."""
+    """Return Branin's function (Dixon & Szegö 1978), negated: best at three points, where it is -0.397887."""
     a, b = config["a"], config["b"]
     bowl = (b - 5.1 / (4 * math.pi**2) * a**2 + 5 / math.pi * a - 6) ** 2
     return -(bowl + 10 * (1 - 1 / (8 * math.pi)) * math.cos(a) + 10)
@@ -54,7 +54,7 @@ def conditional_space():
 
 
 def conditional(config):
-    """Best for the adaptive kind at rate 1e-3, decay 0.1, slow 0.2, where it is 0."""
+    """Return a score that is best for the adaptive kind at rate 1e-3, decay 0.1, slow 0.2, where it is 0."""
     score = -((math.log10(config["rate"]) + 3) ** 2) / 4
     if config["kind"] == "adaptive":
         return score - (math.log10(config["decay"]) + 1) ** 2 / 4 - (config["slow"] - 0.2) ** 2

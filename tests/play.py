@@ -83,13 +83,13 @@ class Game:
 
     @property
     def env_steps(self):
-        """Env steps that all trials took; a continued one took only the difference."""
+        """Return the env steps of all trials; a continued one took only the difference."""
         starts = {i: self.trials[t.parent].fidelity if t.parent is not None else 0 for i, t in self.trials.items()}
         return sum(trial.fidelity - starts[i] for i, trial in self.trials.items())
 
     @property
     def incumbent(self):
-        """The best trial of the highest fidelity seen."""
+        """Return the best trial of the highest fidelity."""
         best = max(self.results.values(), key=lambda r: (r.trial.fidelity, r.score, -r.trial.id))
         return best.trial
 

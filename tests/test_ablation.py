@@ -10,13 +10,13 @@ from landscapes import ablation, surrogate
 
 
 def decides(config):
-    """Prioritized replay with its exponents is worth 50, a small buffer 20, all else nothing."""
+    """Return a score to which prioritized replay with its exponents adds 50, a small buffer 20, and nothing else."""
     return 50.0 * config["prioritized"] * (config.get("priority_alpha", 0) > 0.5) + 20.0 * (config["buffer_size"] < 6e4)
 
 
 @pytest.fixture
 def exact(monkeypatch):
-    """A surrogate that predicts what decides, of configs in the space."""
+    """Make surrogates predict `decides`, and refuse configs outside the space."""
 
     def predict(self, configs):
         for config in configs:

@@ -60,8 +60,8 @@ def test_observations_of_another_shape_are_refused(path, shape):
 
 def test_a_file_of_another_format_is_refused(path):
     data = serialization.msgpack_restore(path.read_bytes())
-    about = json.dumps({**json.loads(data["about"]), "format": 99})
-    path.write_bytes(serialization.msgpack_serialize({**data, "about": about}))
+    description = json.dumps({**json.loads(data["about"]), "format": 99})
+    path.write_bytes(serialization.msgpack_serialize({**data, "about": description}))
     with pytest.raises(InputError, match="must have format 2, got 99"):
         saved_agents.load(path)
 
@@ -101,9 +101,9 @@ def test_a_truncated_file_is_refused(path, kept):
 )
 def test_an_agent_that_is_not_what_its_file_says_is_refused(path, changes, error):
     data = serialization.msgpack_restore(path.read_bytes())
-    about = json.loads(data["about"])
-    changes = {name: about[name] | new if isinstance(new, dict) else new for name, new in changes.items()}
-    path.write_bytes(serialization.msgpack_serialize(data | {"about": json.dumps(about | changes)}))
+    description = json.loads(data["about"])
+    changes = {name: description[name] | new if isinstance(new, dict) else new for name, new in changes.items()}
+    path.write_bytes(serialization.msgpack_serialize(data | {"about": json.dumps(description | changes)}))
     with pytest.raises(InputError, match=error):
         saved_agents.load(path)
 

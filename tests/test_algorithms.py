@@ -1,8 +1,9 @@
-"""What every registered algorithm owes: each hyperparameter has its effect, and only static ones cost a compilation."""
+"""Every registered algorithm keeps its contract: each hyperparameter has an effect, and only static ones compile anew."""
 
 import dataclasses
 import functools
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -59,7 +60,7 @@ class Program:
 
     @functools.cached_property
     def half_way(self):
-        """The state after the first iterations, without weak types, which would compile again."""
+        """Return the state after the first iterations, without weak types, which would compile again."""
         return jax.device_get(self.jitted(self.config, np.int32(NUM_BEFORE)))[0]
 
     @functools.cached_property
@@ -72,7 +73,7 @@ class Program:
         return self.algorithm.train(state, config, self.env, key, env_steps, jnp.int32(NUM_AFTER))
 
     def go_on(self, config):
-        """What training gives that goes on from half way with a config."""
+        """Return state and metrics of a training that goes on from half way with a config."""
         env_steps = np.int32(NUM_BEFORE * self.algorithm.iteration_steps(self.config))
         return jax.device_get(self.jitted_rest(self.half_way, config, env_steps))
 
@@ -87,12 +88,18 @@ def programs():
 
 
 def learned(state):
-    """All that training adapts."""
+    """Return all that training adapts."""
     return state.params if hasattr(state, "params") else state.learner
 
 
+def differ(params, others):
+    """Return whether any number of two trees of the same structure is another."""
+    pairs = zip(jax.tree.leaves(params), jax.tree.leaves(others), strict=True)
+    return any((x != y).any() for x, y in pairs)
+
+
 def moved(domain, value):
-    """Another value of the domain, smaller if there is one."""
+    """Return another value of the domain, a smaller one if it has any."""
     if domain.type is str and not domain.choices:
         return "mlp_layer_norm" if value == "auto" else "mlp"
     if domain.choices:
@@ -112,8 +119,7 @@ def test_every_hyperparameter_changes_training(programs, name, hyperparameter, k
     assert program.num_traces - num_traces == (kind == "static")
     assert metrics != program.outcome[1]
     if kind != "static":
-        params, known = (jax.tree.leaves(learned(outcome)) for outcome in (state, program.outcome[0]))
-        assert any((x != y).any() for x, y in zip(params, known, strict=True))
+        assert differ(learned(state), learned(program.outcome[0]))
 
 
 @pytest.mark.parametrize(
@@ -128,14 +134,12 @@ def test_every_hyperparameter_that_may_change_in_mid_run_changes_training_from_t
     state, metrics = program.go_on(dataclasses.replace(program.config, **{hyperparameter: value}))
     assert program.num_traces == num_traces, "nothing is compiled anew"
     assert metrics != unchanged[1]
-    params, known = (jax.tree.leaves(learned(outcome)) for outcome in (state, unchanged[0]))
-    assert any((x != y).any() for x, y in zip(params, known, strict=True))
+    assert differ(learned(state), learned(unchanged[0]))
 
 
 @pytest.mark.parametrize("name", algorithms.ALGORITHMS)
 def test_without_a_change_going_on_is_as_never_having_stopped(programs, name):
-    for x, y in zip(*(jax.tree.leaves(o[0]) for o in (programs[name].unchanged, programs[name].outcome)), strict=True):
-        np.testing.assert_array_equal(x, y)
+    chex.assert_trees_all_equal(programs[name].unchanged[0], programs[name].outcome[0])
 
 
 @pytest.mark.parametrize(("name", "size"), sorted(SIZES))
@@ -143,8 +147,7 @@ def test_sizes_change_nothing_that_is_learned(programs, name, size):
     program = programs[name]
     state, metrics = program.train(dataclasses.replace(program.config, **{size: 128}))
     assert metrics == program.outcome[1]
-    for x, y in zip(jax.tree.leaves(learned(state)), jax.tree.leaves(learned(program.outcome[0])), strict=True):
-        np.testing.assert_array_equal(x, y)
+    chex.assert_trees_all_equal(learned(state), learned(program.outcome[0]))
 
 
 @pytest.mark.parametrize("name", algorithms.ALGORITHMS)

@@ -29,7 +29,7 @@ class MadeUp(Landscape):
 
 
 def landscape_of(score, noise=0.0, num_seeds=10):
-    """`score` of a config at the full run; at earlier points it drowns in the same noise for all."""
+    """Return a landscape with `score` of a config at the full run; at earlier points noise hides it, the same for all."""
     trials = DefaultThenSobol(TASK.space, TASK.fidelity).ask(NUM_CONFIGS)
     draw = np.random.default_rng(0)
     full = np.array([score(trial.config) for trial in trials])[:, None, None]

@@ -15,7 +15,7 @@ CONFIGS, SEEDS = 5, 2
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
-    """Builds of the tiny task, a few configs at a time."""
+    """Return a function that builds landscapes of the tiny task, a few configs at a time."""
     task = tiny.task()
     monkeypatch.setattr(tasks, "get", lambda *names: task)
     monkeypatch.setattr(build_landscape, "BATCH", 2)

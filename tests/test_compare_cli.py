@@ -20,7 +20,7 @@ def no_store_of_the_users(monkeypatch):
 
 @pytest.fixture(scope="module")
 def compared(tmp_path_factory):
-    """A directory in which tuners were compared, and what that printed."""
+    """Return a directory in which tuners were compared, and what that printed."""
     directory = tmp_path_factory.mktemp("compared")
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("ARL_STORE", raising=False)

@@ -123,9 +123,9 @@ def test_leaves_are_all_but_the_static_hyperparameters():
     ],
 )
 def test_what_configs_share(changes, one_program, one_batch):
-    one, other = Example(), dataclasses.replace(Example(), **changes)
-    assert (configs.structure(one) == configs.structure(other)) == one_program
-    assert (configs.batch_key(one) == configs.batch_key(other)) == one_batch
+    default, changed = Example(), dataclasses.replace(Example(), **changes)
+    assert (configs.structure(default) == configs.structure(changed)) == one_program
+    assert (configs.batch_key(default) == configs.batch_key(changed)) == one_batch
 
 
 def test_configs_of_two_classes_share_nothing():

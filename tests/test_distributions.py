@@ -20,8 +20,8 @@ NO_STD = jnp.zeros(0)
 
 def test_categorical_log_prob():
     log_prob = Categorical(3).log_prob(jnp.array(LOGITS), NO_STD, jnp.array([2, 0]))
-    known = [scipy.stats.multinomial.logpmf([0, 0, 1], 1, PROBS[:, 0]), np.log(PROBS[0, 1])]
-    np.testing.assert_allclose(log_prob, known, rtol=1e-5)
+    expected = [scipy.stats.multinomial.logpmf([0, 0, 1], 1, PROBS[:, 0]), np.log(PROBS[0, 1])]
+    np.testing.assert_allclose(log_prob, expected, rtol=1e-5)
 
 
 def test_categorical_log_prob_of_hopeless_actions_is_finite():
@@ -50,14 +50,14 @@ def test_normal_log_prob():
     action = np.array([[0.3, -1.0], [1.0, 2.0]], np.float32)
     log_prob = DiagonalNormal(2).log_prob(jnp.array(MEANS), jnp.array(LOG_STD), jnp.array(action))
     cov = np.diag(np.exp(2 * LOG_STD))
-    known = [scipy.stats.multivariate_normal.logpdf(action[i], MEANS[:, i], cov) for i in range(2)]
-    np.testing.assert_allclose(log_prob, known, rtol=1e-5)
+    expected = [scipy.stats.multivariate_normal.logpdf(action[i], MEANS[:, i], cov) for i in range(2)]
+    np.testing.assert_allclose(log_prob, expected, rtol=1e-5)
 
 
 def test_normal_entropy():
     entropy = DiagonalNormal(2).entropy(jnp.array(MEANS), jnp.array(LOG_STD))
-    known = scipy.stats.multivariate_normal(MEANS[:, 0], np.diag(np.exp(2 * LOG_STD))).entropy()
-    np.testing.assert_allclose(entropy, [known, known], rtol=1e-5)
+    expected = scipy.stats.multivariate_normal(MEANS[:, 0], np.diag(np.exp(2 * LOG_STD))).entropy()
+    np.testing.assert_allclose(entropy, [expected, expected], rtol=1e-5)
 
 
 def test_normal_samples_are_distributed_so():

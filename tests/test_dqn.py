@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -24,7 +25,7 @@ def small(**values):
 
 
 def linear(weight):
-    """A network of one affine map: two actions, one feature."""
+    """Return a network of a single affine map: two actions, one feature."""
     return [Layer(jnp.array(weight), jnp.zeros(len(weight)))]
 
 
@@ -94,7 +95,7 @@ def test_the_target_takes_its_share_when_it_is_due(values, where, share):
     params, target = linear([[1.0], [2.0]]), linear([[10.0], [5.0]])
     new, _, _ = updated(small(tau=0.5, **values), dqn.Learner(params, target, optimizer.init(params)), where)
     expected = optimizer.blend(target, new.params, share)
-    jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-6), new.target, expected)
+    chex.assert_trees_all_close(new.target, expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize(("env_steps", "rate"), [(5, 1.0), (6, 0.8 - 0.6 * 6 / 16), (8, 0.5), (16, 0.2), (99, 0.2)])
@@ -105,7 +106,7 @@ def test_exploration_rate(env_steps, rate):
 
 @pytest.fixture(scope="module")
 def trained():
-    """A trained DQN on a probe, by env and config."""
+    """Return a function that trains DQN on a probe, and gives config, env and state."""
 
     def trained(name, num_iterations, **values):
         config, env = small(**values), vector.make(name)

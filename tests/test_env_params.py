@@ -21,7 +21,7 @@ STEPS = 200
 
 
 def pendulum(**fixed):
-    """PPO on Pendulum with everything fixed but its gravity."""
+    """Return the task of PPO on Pendulum with everything fixed but its gravity."""
     full = tasks.get("ppo/Pendulum-v1", "full", STEPS)
     values = {**full.fixed, **{name: full.space[name].default_value for name in full.space}, **STATICS, **fixed}
     space = ConfigurationSpace(name="gravity", space=[Float("env.g", (1.0, 20.0), default=10.0)])

@@ -51,7 +51,7 @@ def play_randomly(name, num_steps):
 
 
 def episode_lengths(done):
-    """How long each env's episode is after each step."""
+    """Return the length of each env's episode after each step."""
     lengths, length = np.zeros(done.shape, int), np.zeros(done.shape[1], int)
     for t, ended in enumerate(done):
         lengths[t] = length = length + 1
@@ -60,7 +60,7 @@ def episode_lengths(done):
 
 
 def first_returns(play):
-    """The return of the first episode in each env."""
+    """Return the return of the first episode in each env."""
     ended_before = np.cumsum(play.done, axis=0) - play.done
     return np.sum(play.step.reward * (ended_before == 0), axis=0, dtype=np.float64)
 
@@ -118,7 +118,7 @@ def test_start_states_depend_on_the_key_alone():
 
 @pytest.fixture(scope="module")
 def probe():
-    """Random play in a probe, by its name."""
+    """Return a function that plays a probe at random, by its name."""
     return lambda name: play_randomly(f"Probe{name}", 10)
 
 

@@ -46,7 +46,7 @@ def test_an_episode_counts_up_to_the_step_that_ends_it():
 
 
 def test_episodes_start_differently_and_depend_on_the_key():
-    one, same, other = (play("Pendulum-v1", lambda obs: 0.0 * obs[:, :1], seed=seed)[0] for seed in (0, 0, 1))
-    assert len(np.unique(one)) == NUM
-    np.testing.assert_array_equal(one, same)
-    assert not np.isin(one, other).any()
+    first, again, other = (play("Pendulum-v1", lambda obs: 0.0 * obs[:, :1], seed=seed)[0] for seed in (0, 0, 1))
+    assert len(np.unique(first)) == NUM
+    np.testing.assert_array_equal(first, again)
+    assert not np.isin(first, other).any()

@@ -31,7 +31,7 @@ def test_a_write_that_fails_leaves_the_older_file_and_nothing_else(tmp_path, mon
 
 
 def test_the_same_value_gives_the_same_json(tmp_path):
-    one = files.write_json(tmp_path / "one.json", {"b": [1, 2.5], "a": {"d": None, "c": True}})
-    other = files.write_json(tmp_path / "other.json", {"a": {"c": True, "d": None}, "b": [1, 2.5]})
-    assert one.read_bytes() == other.read_bytes()
-    assert json.loads(one.read_text()) == {"a": {"c": True, "d": None}, "b": [1, 2.5]}
+    first = files.write_json(tmp_path / "first.json", {"b": [1, 2.5], "a": {"d": None, "c": True}})
+    second = files.write_json(tmp_path / "second.json", {"a": {"c": True, "d": None}, "b": [1, 2.5]})
+    assert first.read_bytes() == second.read_bytes()
+    assert json.loads(first.read_text()) == {"a": {"c": True, "d": None}, "b": [1, 2.5]}

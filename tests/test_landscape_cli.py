@@ -15,12 +15,12 @@ from landscapes import catalogue
 
 @pytest.fixture(autouse=True)
 def two_landscapes(monkeypatch):
-    """Two landscapes of DQN; the scores of the second are the negatives of the first."""
-    one = landscape_of(by_learning_rate, noise=1.0, num_seeds=4)
-    one.metadata["cube"] = one.cube[:, :, [0, 9]]
+    """Make two landscapes of DQN available; the scores of the second are the negatives of the first's."""
+    first = landscape_of(by_learning_rate, noise=1.0, num_seeds=4)
+    first.metadata["cube"] = first.cube[:, :, [0, 9]]
     settings = {**TASK.settings().to_json(), "task": "dqn/Acrobot-v1"}
-    other = dataclasses.replace(one, metadata={**one.metadata, "settings": settings, "cube": -one.cube})
-    monkeypatch.setattr(catalogue, "available", lambda: {one.name: one, other.name: other})
+    second = dataclasses.replace(first, metadata={**first.metadata, "settings": settings, "cube": -first.cube})
+    monkeypatch.setattr(catalogue, "available", lambda: {first.name: first, second.name: second})
 
 
 def run(*arguments):

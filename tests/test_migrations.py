@@ -72,7 +72,7 @@ def test_old_sweeps_are_shown_exported_and_reported(store, tmp_path, name):
 
 
 def in_order_of_names(space):
-    """A space in JSON; ConfigSpace sorts by name, so that one which was renamed may have another place."""
+    """Return a space in JSON by names: ConfigSpace sorts by name, so that a renamed hyperparameter may have another place."""
     hyperparameters = sorted(space["hyperparameters"], key=lambda hyperparameter: hyperparameter["name"])
     return {**space, "hyperparameters": hyperparameters, "conditions": sorted(space["conditions"], key=str)}
 

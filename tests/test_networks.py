@@ -1,5 +1,6 @@
 """Networks: orthogonal weights, the plain formula, and a gradient written by hand."""
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -25,7 +26,7 @@ def test_gradient_of_affine_is_that_of_the_plain_expression():
         return jax.grad(lambda layer, x: jnp.sum(jnp.sin(affine(layer, x))), argnums=(0, 1))(*layer_and_input())
 
     by_hand, expected = gradients(dense_layers.affine), gradients(plain_affine)
-    jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-5), by_hand, expected)
+    chex.assert_trees_all_close(by_hand, expected, rtol=1e-5)
 
 
 def test_gradient_of_affine_under_vmap_is_that_of_each_lane():

@@ -37,7 +37,7 @@ def test_gae_by_hand(terminated, truncated, advantage):
 
 @st.composite
 def episodes(draw):
-    """Rewards, values, next values, terminated and done of six steps in two envs, episodes ending anywhere."""
+    """Return rewards, values, next values, terminated and done of six steps in two envs; episodes end anywhere."""
     numbers = hnp.arrays(np.float32, (6, 2), elements=st.floats(-10, 10, width=32))
     flags = hnp.arrays(np.bool_, (6, 2))
     reward, value, last_value, done = draw(numbers), draw(numbers), draw(numbers), draw(flags)
@@ -49,19 +49,19 @@ def episodes(draw):
 @hypothesis.given(episodes(), st.floats(0, 1, width=32))
 def test_gae_at_lambda_1_is_the_return_less_the_value(steps, gamma):
     reward, value, next_value, terminated, done = (np.asarray(x, np.float64) for x in steps)
-    known = next_value[-1] * (1 - terminated[-1])
+    later = next_value[-1] * (1 - terminated[-1])
     returns = np.zeros_like(reward)
     for t in reversed(range(len(reward))):
-        known = reward[t] + gamma * np.where(done[t], next_value[t] * (1 - terminated[t]), known)
-        returns[t] = known
+        later = reward[t] + gamma * np.where(done[t], next_value[t] * (1 - terminated[t]), later)
+        returns[t] = later
     np.testing.assert_allclose(gae(*steps, gamma, 1.0), returns - value, atol=1e-3)
 
 
 @hypothesis.given(episodes(), st.floats(0, 1, width=32))
 def test_gae_at_lambda_0_is_the_one_step_error(steps, gamma):
     reward, value, next_value, terminated, _ = (np.asarray(x, np.float64) for x in steps)
-    known = reward + gamma * next_value * (1 - terminated) - value
-    np.testing.assert_allclose(gae(*steps, gamma, 0.0), known, atol=1e-4)
+    error = reward + gamma * next_value * (1 - terminated) - value
+    np.testing.assert_allclose(gae(*steps, gamma, 0.0), error, atol=1e-4)
 
 
 @pytest.mark.parametrize("advantage", [2.0, -3.0])
@@ -104,16 +104,16 @@ def value_of(state, obs):
 
 
 def test_metrics_of_the_first_update(learn, small):
-    """At obs 0 an untrained agent has V = 0 and logits 0: every metric is known."""
+    """At obs 0 an untrained agent has V = 0 and logits 0: every metric follows."""
     config = small(num_epochs=1, minibatch_size=16, normalize_advantage=False)
     _, got = learn("ProbeConstant", config, 1)
-    known = {"policy_loss": -1.0, "value_loss": 0.5, "entropy": np.log(2), "kl": 0.0, "clip_fraction": 0.0}
-    for name, value in known.items():
+    expected = {"policy_loss": -1.0, "value_loss": 0.5, "entropy": np.log(2), "kl": 0.0, "clip_fraction": 0.0}
+    for name, value in expected.items():
         np.testing.assert_allclose(got[name], value, atol=1e-6, err_msg=name)
 
 
 def any_rollout(num_steps=2, num_envs=3):
-    """A rollout with nothing to hint at its order: an observation and the next have nothing in common."""
+    """Return a rollout of random numbers: an observation and the next have nothing in common that hints at the order."""
     keys = jax.random.split(jax.random.key(1), 4)
     obs, next_obs = jax.random.normal(keys[0], (2, num_steps, num_envs, 1))
     action, terminated, done = jax.random.bernoulli(keys[1], shape=(3, num_steps, num_envs))
@@ -145,9 +145,9 @@ def test_minibatches_are_drawn_anew(small, same_bits):
     update = jax.jit(
         lambda key: ppo._update(state, metrics.init(ppo.METRICS), config, env, samples, key, jnp.array(0.01))[0]
     )
-    one, same, other = (update(jax.random.key(seed)) for seed in (0, 0, 1))
-    assert same_bits(one, same)
-    assert not same_bits(one, other)
+    first, again, other = (update(jax.random.key(seed)) for seed in (0, 0, 1))
+    assert same_bits(first, again)
+    assert not same_bits(first, other)
 
 
 def test_no_iterations_change_nothing(learn, small, same_bits):
@@ -183,7 +183,7 @@ def test_learning_rate_is_annealed_to_zero(learn, small, same_bits):
 
 @pytest.fixture(scope="module")
 def probe(learn, small):
-    """PPO trained on a probe to the end."""
+    """Return a function that trains PPO on a probe to the end."""
 
     def probe(name, **values):
         sizes = {"num_envs": 8, "minibatch_size": 32, "num_epochs": 4}

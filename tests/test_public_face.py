@@ -85,7 +85,7 @@ def test_help_lists_what_there_is():
 
 @pytest.fixture(scope="module")
 def errors(tmp_path_factory):
-    """What mypy says of two scripts of a user's, a line per error, by the script's name."""
+    """Return mypy's errors in two scripts of a user's, by the script's name."""
     directory = tmp_path_factory.mktemp("scripts")
     for name, script in {"good": GOOD, "wrong": WRONG}.items():
         (directory / f"{name}.py").write_text(textwrap.dedent(script))

@@ -30,7 +30,7 @@ SGD = {"learning_rate": 1e-3, "optimizer": "sgd", "num_layers": 2, "momentum": 0
 
 @pytest.fixture
 def load(tmp_path):
-    """Trials as the record of a sweep, by way of a store."""
+    """Return a function that stores trials as a sweep and loads its record."""
 
     def load(*trials):
         store = hpo.Store(tmp_path / "store.sqlite")
@@ -44,7 +44,7 @@ def load(tmp_path):
 
 @pytest.fixture
 def record(load):
-    """A trial of two seeds, one that goes on from it, and one that diverged under its second seed."""
+    """Return a record of a trial of two seeds, another that goes on from it, and a third that diverged under a seed."""
     diverged = [run_record(0, -1.0), run_record(1, -4.0, "diverged")]
     return load(
         trial_record(0, -3.0, seeds=(0, 1), config=ADAM),
@@ -56,7 +56,8 @@ def record(load):
 def test_runs_of_different_versions_are_told_apart(load):
     run = run_record(0, 1.0)
     trials = [
-        trial_record(i, runs=[dataclasses.replace(run, provenance=about)]) for i, about in enumerate(({}, {"arl": "2"}))
+        trial_record(i, runs=[dataclasses.replace(run, provenance=provenance)])
+        for i, provenance in enumerate(({}, {"arl": "2"}))
     ]
     assert load(*trials).made_with == {"arl": ["1", "2"]}, "older runs have no version of their own"
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -22,7 +23,7 @@ def small(**values):
 
 
 def filled(config, steps, ends=(), terminated=True):
-    """A replay of `steps` steps: at step t, env e observes 10 t + e and is rewarded t + 1; episodes end after `ends`.
+    """Return a replay of `steps` steps: at step t, env e observes 10 t + e and gets t + 1; episodes end after `ends`.
 
     What a step leads to is 5 less than where the next one is taken if it ends the episode.
     """
@@ -124,7 +125,7 @@ def test_priorities_are_powers_of_the_errors_and_new_transitions_get_the_largest
 def test_inactive_lanes_keep_their_priorities():
     config, memory = prioritized()
     after = replay.set_priorities(memory, config, jnp.arange(3), jnp.array([9.0, 9.0, 9.0]), jnp.array(False))
-    jax.tree.map(np.testing.assert_array_equal, after, memory)
+    chex.assert_trees_all_equal(after, memory)
 
 
 @pytest.mark.parametrize("beta", [0.0, 0.5, 1.0])

@@ -1,4 +1,4 @@
-"""A recorded run, trained again, gives the same numbers; what does not is said."""
+"""A recorded run that is trained again gives the same numbers, and a difference is reported."""
 
 import dataclasses
 
@@ -12,7 +12,7 @@ from hpo import reproduction, sweeps
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
-    """A sweep of continued trials, in blocks of two lanes."""
+    """Return the store of a sweep of continued trials, in blocks of two lanes."""
     store = Store(tmp_path_factory.mktemp("store") / "store.sqlite")
     sweeps.sweep(tiny.task(), tiny.Halving, name="halving", store=store, budget=3.0, seeds=2, batch=4)
     return store
@@ -20,26 +20,28 @@ def store(tmp_path_factory):
 
 @pytest.mark.parametrize("trial", [0, 6, None])
 def test_a_run_is_the_same_bit_for_bit(store, trial):
-    found = reproduction.reproduce("halving", trial, 1, store)
-    assert (found.same, found.alike, found.agrees, found.difference) == (True, True, True, 0.0)
-    assert found.lines()[-1] == "the same, bit for bit"
+    reproduced = reproduction.reproduce("halving", trial, 1, store)
+    assert (reproduced.same, reproduced.alike, reproduced.agrees, reproduced.difference) == (True, True, True, 0.0)
+    assert reproduced.lines()[-1] == "the same, bit for bit"
     if trial is None:
-        assert found.trial == 6, "the one of the highest fidelity"
+        assert reproduced.trial == 6, "the one of the highest fidelity"
 
 
 def test_returns_are_set_beside_each_other_whatever_the_score(store):
     sweeps.sweep(tiny.task(), "default", name="auc", store=store, trials=1, score="auc")
-    found = reproduction.reproduce("auc", store=store).summary()
-    assert found["same"]
-    assert found["recorded"] == found["trained"] != store.trials("auc")[0].score
+    summary = reproduction.reproduce("auc", store=store).summary()
+    assert summary["same"]
+    assert summary["recorded"] == summary["trained"] != store.trials("auc")[0].score
 
 
 def test_another_number_is_noticed(store):
-    found = reproduction.reproduce("halving", 0, 0, store)
-    first, *others = found.recorded.points
+    reproduced = reproduction.reproduce("halving", 0, 0, store)
+    first, *others = reproduced.recorded.points
     other = dataclasses.replace(first, return_mean=first.return_mean + 0.1)
-    changed = dataclasses.replace(found, recorded=dataclasses.replace(found.recorded, points=[other, *others]))
-    worst, best = found.return_range
+    changed = dataclasses.replace(
+        reproduced, recorded=dataclasses.replace(reproduced.recorded, points=[other, *others])
+    )
+    worst, best = reproduced.return_range
     assert (changed.same, changed.agrees) == (False, False), "trained alike, so bits are owed"
     assert changed.difference == pytest.approx(0.1 / (best - worst))
     elsewhere = dataclasses.replace(changed, now={**changed.now, "jax": "9"})

@@ -33,14 +33,14 @@ def train(runner, runs):
 
 
 def outcome(curve):
-    """All that a run gives, but for how long it took."""
+    """Return all that a run gives but the time it took."""
     returns = (curve.env_steps, curve.return_mean, curve.return_std, curve.length_mean, curve.diverged)
     return jax.device_get((curve.agent.state, curve.agent.env_steps, returns, curve.metrics))
 
 
 @pytest.fixture(scope="module")
 def small(small):
-    """Small configs of a size that fills no vector register: what is left over might be summed in another way."""
+    """Return small configs of a size that fills no vector register: the remaining numbers might be summed in another way."""
     return functools.partial(small, hidden_size=5, minibatch_size=8)
 
 
@@ -86,8 +86,8 @@ def test_agents_can_be_gone_on_from_again_and_with_other_neighbours(runner, any_
     runs = [Run(any_configs[0], 3, POINTS[1:], parent=start.agent) for start in starts]
     first, again = (list(map(outcome, train(runner, runs))) for _ in range(2))
     assert same_bits(first, again)
-    for run, known in zip(runs, first, strict=True):
-        assert same_bits(outcome(*train(runner, [run])), known)
+    for run, expected in zip(runs, first, strict=True):
+        assert same_bits(outcome(*train(runner, [run])), expected)
 
 
 def test_cuts_do_not_matter(runner, small, same_bits):
@@ -100,19 +100,21 @@ def test_cuts_do_not_matter(runner, small, same_bits):
 
 
 def test_seeds_differ_in_everything(runner, small):
-    one, other = (outcome(curve)[0].params for curve in train(runner, [Run(small(), seed, POINTS) for seed in (0, 1)]))
-    weights = zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True)
+    first, second = (
+        outcome(curve)[0].params for curve in train(runner, [Run(small(), seed, POINTS) for seed in (0, 1)])
+    )
+    weights = zip(jax.tree.leaves(first), jax.tree.leaves(second), strict=True)
     assert not any((x == y).any() for x, y in weights if x.size)
 
 
 def test_a_diverging_run_is_flagged_and_disturbs_no_other(runner, small, same_bits):
     runs = [Run(small(), 0, POINTS), Run(small(learning_rate=1e30), 0, POINTS), Run(small(gamma=0.5), 0, POINTS)]
-    one, diverged, other = train(runner, runs)
+    before, diverged, after = train(runner, runs)
     assert diverged.diverged
     assert np.isnan(diverged.return_mean[-1])
-    assert not one.diverged
-    assert np.isfinite(one.return_mean).all()
-    assert same_bits(list(map(outcome, (one, other))), list(map(outcome, train(runner, [runs[0], runs[2]]))))
+    assert not before.diverged
+    assert np.isfinite(before.return_mean).all()
+    assert same_bits(list(map(outcome, (before, after))), list(map(outcome, train(runner, [runs[0], runs[2]]))))
 
 
 def test_what_is_not_static_shares_a_program(runner, any_configs):
@@ -135,7 +137,7 @@ class CountingConfig:
 
 
 def count(state, config, env, key, env_steps, num_iterations):
-    """Adds up what was trained; a part of the state is NaN between the env steps `breaks_at` and `heals_at`."""
+    """Add up the env steps; a part of the state is NaN between the env steps `breaks_at` and `heals_at`."""
     after = env_steps + num_iterations * config.unit
     level = jnp.where((config.breaks_at <= after) & (after < config.heals_at), jnp.nan, after.astype(jnp.float32))
     return {"trained": state["trained"] + num_iterations * config.unit, "level": level}, {"level": level}

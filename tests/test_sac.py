@@ -1,5 +1,6 @@
 """SAC: its policy against scipy, its losses with golden numbers, and probes whose best actions are known exactly."""
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -45,8 +46,8 @@ def test_squashed_normal_has_the_density_of_a_transformed_normal():
     std = np.exp(output[2:])
     u = output[:2] + std * noise
     np.testing.assert_allclose(action, np.tanh(u), rtol=1e-5)
-    known = scipy.stats.norm.logpdf(u, output[:2], std) - np.log(1 - np.tanh(u) ** 2)
-    np.testing.assert_allclose(log_prob, known.sum(axis=0), rtol=1e-4)
+    expected = scipy.stats.norm.logpdf(u, output[:2], std) - np.log(1 - np.tanh(u) ** 2)
+    np.testing.assert_allclose(log_prob, expected.sum(axis=0), rtol=1e-4)
 
 
 def test_log_prob_of_saturated_actions_is_finite():
@@ -100,7 +101,7 @@ def test_the_targets_take_their_share_when_it_is_due(values, due, share):
     learner = learner._replace(targets=jax.tree.map(lambda x: x + 1.0, learner.targets))
     new, _, _ = updated("Pendulum-v1", config, learner, [[0.3], [-0.3]], due)
     expected = optimizer.blend(learner.targets, new.critics, share)
-    jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-5, atol=1e-6), new.targets, expected)
+    chex.assert_trees_all_close(new.targets, expected, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize(("scale", "direction"), [(-10.0, -1), (10.0, 1)])
@@ -118,7 +119,7 @@ def test_learning_rates_are_apart():
     config = small(critic_learning_rate_scale=0.0, alpha_learning_rate_scale=0.0)
     learner = learner_of("Pendulum-v1", config)
     new, _, _ = updated("Pendulum-v1", config, learner, [[0.3], [-0.3]])
-    jax.tree.map(np.testing.assert_array_equal, new.critics, learner.critics)
+    chex.assert_trees_all_equal(new.critics, learner.critics)
     assert new.log_alpha == learner.log_alpha
     assert (new.actor[-1].bias != learner.actor[-1].bias).any()
 
@@ -128,7 +129,7 @@ def test_a_fixed_temperature_learns_nothing_meanwhile():
     learner = learner_of("Pendulum-v1", config)
     new, _, _ = updated("Pendulum-v1", config, learner, [[0.3], [-0.3]])
     assert new.log_alpha == 0.0
-    jax.tree.map(np.testing.assert_array_equal, new.opt_alpha, learner.opt_alpha)
+    chex.assert_trees_all_equal(new.opt_alpha, learner.opt_alpha)
 
 
 def test_a_temperature_that_can_not_grow_is_refused():

@@ -35,7 +35,7 @@ def values(*finals):
 
 
 def of(name, record, finished=()):
-    return scores.several(record, [name], SETTINGS, {known.trial: known for known in finished})[name]
+    return scores.several(record, [name], SETTINGS, {other.trial: other for other in finished})[name]
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_a_sweep_records_and_tells_the_score_it_maximises(sweep):
 def test_of_several_scores_the_first_is_maximised_and_a_tuner_finds_all(sweep):
     record = sweep("auc,final,runtime")
     assert record.trials.score.tolist() == pytest.approx(
-        [known / 2 for known in record.curves.groupby("trial").return_mean.sum() / 4]
+        [total / 2 for total in record.curves.groupby("trial").return_mean.sum() / 4]
     )
     for result in Three.told:
         assert result.metrics["auc"] == result.score
@@ -155,12 +155,12 @@ def test_a_sweep_of_one_score_is_not_one_of_another(sweep):
         sweep("auc")
 
 
-def test_sweeps_from_before_there_were_scores_go_on(sweep, monkeypatch, tmp_path):
+def test_sweeps_from_before_scores_were_recorded_go_on(sweep, monkeypatch, tmp_path):
     sweep("final")
     store = hpo.Store(tmp_path / "s.sqlite")
-    known = store.sweep("a")
-    del known["settings"]["scores"]
-    monkeypatch.setattr(hpo.Store, "sweep", lambda self, name: known)
+    recorded = store.sweep("a")
+    del recorded["settings"]["scores"]
+    monkeypatch.setattr(hpo.Store, "sweep", lambda self, name: recorded)
     assert len(sweep("final").trials) == 3
     with pytest.raises(InputError, match="scores"):
         sweep("auc")

@@ -53,9 +53,9 @@ def test_intervals_are_the_same_each_time_and_shrink_to_a_point():
 
 
 def test_one_repeat_has_no_interval():
-    one = SCORES[:, :1]
-    assert np.isnan(statistics.bootstrap(one)).all()
-    assert np.isnan(statistics.improvement_interval(one, one)).all()
+    first = SCORES[:, :1]
+    assert np.isnan(statistics.bootstrap(first)).all()
+    assert np.isnan(statistics.improvement_interval(first, first)).all()
 
 
 def test_anytime_is_the_interval_at_each_point():
@@ -67,10 +67,10 @@ def test_anytime_is_the_interval_at_each_point():
 
 def test_improvement_is_the_mann_whitney_statistic():
     rng = np.random.default_rng(0)
-    left, right = rng.integers(6, size=(3, 8)).astype(float), rng.integers(6, size=(3, 5)).astype(float)
-    u = [stats.mannwhitneyu(x, y).statistic / (8 * 5) for x, y in zip(left, right, strict=True)]
-    assert statistics.improvement(left, right) == pytest.approx(np.mean(u))
-    assert statistics.improvement(left, right) + statistics.improvement(right, left) == pytest.approx(1.0)
+    first, second = rng.integers(6, size=(3, 8)).astype(float), rng.integers(6, size=(3, 5)).astype(float)
+    u = [stats.mannwhitneyu(x, y).statistic / (8 * 5) for x, y in zip(first, second, strict=True)]
+    assert statistics.improvement(first, second) == pytest.approx(np.mean(u))
+    assert statistics.improvement(first, second) + statistics.improvement(second, first) == pytest.approx(1.0)
 
 
 def test_improvement_by_hand():
@@ -106,7 +106,7 @@ def test_pairs_of_the_papers_example():
 def test_pairs_agree_with_scikit_posthocs():
     """`scikit_posthocs.posthoc_siegel_friedman(scores, p_adjust="holm")` of version 0.17.1 on these scores."""
     scores = np.random.default_rng(2).normal(size=(5, 4)) + np.arange(4)
-    known = {
+    expected = {
         (0, 1): 0.9248654529,
         (0, 2): 0.1374316806,
         (0, 3): 0.0858352706,
@@ -114,7 +114,7 @@ def test_pairs_agree_with_scikit_posthocs():
         (1, 3): 0.3456429319,
         (2, 3): 0.9248654529,
     }
-    assert statistics.rank_test(scores).pairs == pytest.approx(known, abs=1e-9)
+    assert statistics.rank_test(scores).pairs == pytest.approx(expected, abs=1e-9)
 
 
 def test_holm_by_hand():

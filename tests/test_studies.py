@@ -31,7 +31,7 @@ from hpo.tasks import registry
 
 
 def space():
-    """One of every kind, one of them conditional."""
+    """Return a space with a hyperparameter of every kind, a conditional one among them."""
     known = ConfigurationSpace(
         space=[
             Float("rate", (1e-6, 0.1), default=1e-3, log=True),

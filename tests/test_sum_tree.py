@@ -32,8 +32,8 @@ def test_find_is_a_search_in_the_running_sums(capacity, seed):
     weights = draw.integers(0, 4, capacity)
     weights[draw.integers(capacity)] += 1
     targets = draw.integers(0, 2 * weights.sum(), 64) / 2
-    found = find(tree_of(weights), jnp.asarray(targets, jnp.float32))
-    np.testing.assert_array_equal(found, np.searchsorted(np.cumsum(weights), targets, side="right"))
+    rows = find(tree_of(weights), jnp.asarray(targets, jnp.float32))
+    np.testing.assert_array_equal(rows, np.searchsorted(np.cumsum(weights), targets, side="right"))
 
 
 @hypothesis.given(st.sampled_from(CAPACITIES), st.integers(0, 99))

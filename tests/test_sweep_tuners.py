@@ -36,8 +36,8 @@ def test_smac_under_hyperband_continues_agents_and_resumes(store, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         sweeps.sweep(tiny.task(), "smac_hyperband", name="parts", store=store, view=Stops(), **settings)
     parts = sweeps.sweep(tiny.task(), "smac_hyperband", name="parts", store=store, **settings)
-    for one, other in zip(tiny.outcome(whole), tiny.outcome(parts), strict=True):
-        pd.testing.assert_frame_equal(one, other)
+    for straight, resumed in zip(tiny.outcome(whole), tiny.outcome(parts), strict=True):
+        pd.testing.assert_frame_equal(straight, resumed)
 
 
 @pytest.mark.parametrize("tuner", ["tpe", "smac"])

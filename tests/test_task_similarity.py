@@ -22,7 +22,7 @@ def by(name):
 
 @pytest.fixture(scope="module")
 def four():
-    """The last is the mean of three that have nothing in common."""
+    """Return four landscapes: the last one's scores are the mean of the others', which have nothing in common."""
     names = ["initial_epsilon", "final_epsilon", "learning_rate"]
     made = [task_of(f"dqn/{name}", by(name)) for name in names]
     for landscape in made:  # ranks, so that all three weigh the same

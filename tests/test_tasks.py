@@ -77,13 +77,13 @@ def test_published_off_policy_settings():
 
 
 @pytest.mark.parametrize(
-    ("name", "known", "sizes"),
+    ("name", "ranges", "sizes"),
     [("dqn/Acrobot-v1", PUBLISHED_DQN, [64, 128, 256]), ("sac/Pendulum-v1", PUBLISHED_SAC, [256, 512, 1024])],
 )
-def test_published_off_policy_space(name, known, sizes):
+def test_published_off_policy_space(name, ranges, sizes):
     space = tasks.get(name).space
-    assert set(space) == {*known, "batch_size", "prioritized", "use_target_network"}
-    for key, (low, high, default) in known.items():
+    assert set(space) == {*ranges, "batch_size", "prioritized", "use_target_network"}
+    for key, (low, high, default) in ranges.items():
         assert (space[key].lower, space[key].upper, space[key].default_value) == (low, high, default)
         assert space[key].log == (key in ("learning_rate", "reward_scale", "priority_epsilon"))
     assert spaces.choices(space["batch_size"]) == sizes

@@ -18,7 +18,7 @@ README = Path(__file__).parent.parent / "README.md"
 
 
 def small():
-    """Two axes, and a third that is active only where the size is big."""
+    """Return a space of two axes, and a third that is active only where the size is big."""
     size, power = Categorical("size", ["small", "big"], default="big"), Integer("power", (1, 3), default=2)
     space = ConfigurationSpace(name="small", space=[size, power, Float("rate", (0.0, 1.0), default=0.25)])
     space.add(EqualsCondition(power, size, "big"))
@@ -147,7 +147,7 @@ def test_the_budget_is_for_configs_that_differ(budget, num):
 
 
 def switched(num):
-    """A switch, and hyperparameters that are active only when it is on."""
+    """Return a space of a switch and hyperparameters that are active only where it is on."""
     space = ConfigurationSpace(space=[Categorical("a_switch", ["off", "on"], default="off")])
     children = [Float(f"x{i}", (0.0, 1.0)) for i in range(num)]
     space.add(children)

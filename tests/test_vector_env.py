@@ -24,7 +24,7 @@ def pendulum():
 
 
 def one_step(env, action, key=KEY):
-    """The first step of two envs that get the same action."""
+    """Return the first step of two envs that get the same action."""
     start = env.reset(key, (2,))
     return env.step(jax.random.split(key, 2), start[1], jnp.stack([action, action]), start)
 

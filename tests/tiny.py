@@ -25,7 +25,7 @@ WORST = -9.0  # of ProbeMatching, whose scores are real numbers that hardly ever
 
 
 def task(high: float = 0.1) -> tasks.Task:
-    """Matching with all but the learning rate fixed, evaluated after each of its ten iterations."""
+    """Return PPO on ProbeMatching with all but the learning rate fixed, evaluated after each of ten iterations."""
     full = tasks.get("ppo/ProbeMatching", "full", FIDELITY)
     space = ConfigurationSpace(name="tiny", space=[Float("learning_rate", (1e-6, high), default=1e-3, log=True)])
     return dataclasses.replace(
@@ -34,7 +34,7 @@ def task(high: float = 0.1) -> tasks.Task:
 
 
 def config(space: ConfigurationSpace, learning_rate: float) -> dict:
-    """The default config with a learning rate, and in the full space with the shapes that all tests share."""
+    """Return the default config with a learning rate, and in the full space with the shapes that all tests share."""
     changes = {"learning_rate": learning_rate, **STATICS}
     return spaces.default(space) | {name: value for name, value in changes.items() if name in space}
 
@@ -127,30 +127,30 @@ class Parabola(Objective):
 
 
 def counting(trained):
-    """A `Parabola` whose instances note what they are given in this list."""
+    """Return a `Parabola` whose instances append the ids of their trials to a list."""
     return type("Counting", (Parabola,), {"trained": trained})
 
 
 def parabola(config):
-    """The score that `Parabola` gives a config under seed 0."""
+    """Return the score that `Parabola` gives a config under seed 0."""
     return -((math.log10(config["learning_rate"]) + 2) ** 2)
 
 
 def sweep_settings(**changes) -> SweepSettings:
-    """The settings of a sweep on the tiny task, with changes; `task` may be a dict of changes to the task's."""
+    """Return the settings of a sweep on the tiny task, with changes; `task` may be a dict of changes to the task's."""
     task_settings = dataclasses.replace(task().settings(), **changes.pop("task", {}))
     made = SweepSettings(task=task_settings, tuner="random", seeds=(0, 1), batch=1)
     return dataclasses.replace(made, **changes)
 
 
 def outcome(record):
-    """What a sweep found, without what differs from one time to the next; frames that can be compared."""
+    """Return the frames of a sweep without the columns that differ from one time to the next."""
     timed = ["seconds", "finished_at"]
     return [frame.drop(columns=timed, errors="ignore") for frame in (record.trials, record.runs, record.curves)]
 
 
 def trial_record(trial=0, score=1.0, seeds=(0,), status="completed", runs=None, **changes) -> TrialRecord:
-    """A trial of two points under each seed; if no runs are given, seed s scores `score + s`."""
+    """Return the record of a trial of two points under each seed; if no runs are given, seed s scores `score + s`."""
     runs = runs or [run_record(seed, score + seed, status) for seed in seeds]
     mean = sum(run.score for run in runs) / len(runs)
     made = TrialRecord(trial, {"learning_rate": 0.5}, 10, None, list(seeds), status, mean, runs)
@@ -158,7 +158,7 @@ def trial_record(trial=0, score=1.0, seeds=(0,), status="completed", runs=None, 
 
 
 def run_record(seed, score, status="completed") -> RunRecord:
-    """A run that starts at return 0 and ends at its score, or at NaN."""
+    """Return the record of a run that starts at return 0 and ends at its score, or at NaN."""
     end = float("nan") if status == "diverged" else score
     points = [PointRecord(5, 0.0, 0.5, 1.0, {"entropy": 0.5}), PointRecord(10, end, 0.25, 2.0, {"entropy": 0.25})]
     return RunRecord(seed, status, score, 10, 0.125, {"jax": "0"}, points)
