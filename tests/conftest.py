@@ -76,6 +76,7 @@ SMALL = {
         "minibatch_size": 4,
         "num_epochs": 2,
         "exploration_fraction": 0.5,
+        "final_epsilon": 0.4,  # half of it is still so much that other actions are taken within a few iterations
         "schedule_steps": 256,
         "max_grad_norm": 0.5,
         "hidden_size": 8,
