@@ -255,6 +255,12 @@ def test_agents_that_were_lost_are_trained_again_to_the_same(trained, tmp_path):
     assert lost.read_bytes() == before
 
 
+def test_a_network_that_does_not_fit_is_one_line(tmp_path):
+    done = arl(tmp_path, "train", "ppo/CartPole-v1", "--set", "network=cnn", "--fidelity", 2000)
+    assert (done.status, done.err.count("\n")) == (2, 1)
+    assert done.err.startswith("arl: network 'cnn' must take observations float32[4], got ")
+
+
 def test_agents_of_another_config_are_not_taken_for_its_own(trained, tmp_path):
     home = shutil.copytree(trained[0], tmp_path / "home")
     done = arl(home, *TRAIN, "--set", "learning_rate=0.01", "--name", "mine", "--store", "other.sqlite", "--json")

@@ -392,8 +392,16 @@ class Runner:
 
 
 def lane_bytes(algorithm: Algorithm, config: Any, env: VectorEnv) -> int:
-    """Return the bytes of an agent's state, replay included, without making it."""
-    state = jax.eval_shape(lambda key: algorithm.init(key, config, env), jax.random.key(0))
+    """Return the bytes of an agent's state, replay included, without making it.
+
+    Raises:
+        InputError: the config is not for this env, so that no agent can be made.
+    """
+    try:
+        state = jax.eval_shape(lambda key: algorithm.init(key, config, env), jax.random.key(0))
+    except Exception:  # a network of the user's can fail in any way
+        algorithm.check(config, env)
+        raise
     return sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(state))
 
 
