@@ -65,7 +65,6 @@ def check_algorithm(algorithm: Algorithm, env: VectorEnv, values: Mapping[str, A
         raise InputError(f"an algorithm must have {', '.join(MEMBERS)}, it lacks {', '.join(missing)}")
     config: Any = configs.make(algorithm.Config, dict(values or {}))
     algorithm.check(config, env)
-    chex.clear_trace_counter()
     train = _Training(algorithm, env)
     state, metrics = train.at_once(config)
     _check_outcome(algorithm, config, env, state, metrics)

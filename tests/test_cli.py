@@ -51,7 +51,7 @@ def arl(directory, *words):
 
 @contextlib.contextmanager
 def own_ctrl_c():
-    """The command answers Ctrl-C in its own way; pytest wants to go on answering in its."""
+    """Restore pytest's answer to Ctrl-C, which the command replaces."""
     handler = signal.getsignal(signal.SIGINT)
     yield
     signal.signal(signal.SIGINT, handler)
@@ -64,7 +64,7 @@ def no_store_of_the_users(monkeypatch):
 
 @pytest.fixture(scope="module")
 def swept(tmp_path_factory):
-    """A directory in which a sweep was run, and what that printed."""
+    """Return a directory in which a sweep was run, and what that printed."""
     directory = tmp_path_factory.mktemp("swept")
     with mock.patch.dict("os.environ"):
         return directory, arl(directory, *SWEEP)
@@ -72,7 +72,7 @@ def swept(tmp_path_factory):
 
 @pytest.fixture
 def home(swept, tmp_path):
-    """A copy of the directory with the sweep."""
+    """Return a copy of the directory with the sweep."""
     return shutil.copytree(swept[0], tmp_path / "home")
 
 
@@ -197,7 +197,7 @@ def test_the_command_on_record_holds_the_options(tmp_path):
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """A directory in which a config was trained, and what that printed."""
+    """Return a directory in which a config was trained, and what that printed."""
     directory = tmp_path_factory.mktemp("trained")
     with mock.patch.dict("os.environ"):
         return directory, arl(directory, *TRAIN, "--name", "mine")
@@ -379,16 +379,16 @@ LISTED = {
 
 @pytest.mark.parametrize("what", LISTED)
 def test_lists(home, what):
-    key, known = LISTED[what]
+    key, expected = LISTED[what]
     plain, as_json = arl(home, "list", what), arl(home, "list", what, "--json")
     assert (plain.status, plain.err, as_json.status, as_json.err) == (0, "", 0, "")
     rows = json.loads(as_json.out)
-    assert set(known) <= {row[key] for row in rows}
+    assert set(expected) <= {row[key] for row in rows}
     assert all(set(row) == set(rows[0]) for row in rows)
-    assert all(name in plain.out for name in [*known, *rows[0]])
+    assert all(name in plain.out for name in [*expected, *rows[0]])
 
 
-def test_lists_say_what_is_known(home):
+def test_a_list_of_sweeps_has_their_settings(home):
     (first,) = json.loads(arl(home, "list", "sweeps", "--json").out)
     assert (first["task"], first["trials"]) == (TASK, 7)
     rows = json.loads(arl(home, "list", "algorithms", "--json").out)
@@ -405,7 +405,7 @@ def test_lists_say_what_is_known(home):
     assert {**wanted, "values": "in [1e-06, 0.1] (log)", "default": 3e-4} in spaces
 
 
-def test_there_may_be_nothing_to_list(tmp_path):
+def test_a_list_of_nothing_says_none(tmp_path):
     assert arl(tmp_path, "list", "sweeps").out == "none\n"
     assert json.loads(arl(tmp_path, "list", "sweeps", "--json").out) == []
     assert files(tmp_path) == []
@@ -413,7 +413,7 @@ def test_there_may_be_nothing_to_list(tmp_path):
 
 @pytest.fixture
 def littered(tmp_path):
-    """A directory with what users have lying about."""
+    """Return a directory with files of all kinds, as users have them."""
     (tmp_path / "note.txt").write_text("hello\n")
     (tmp_path / "folder").mkdir()
     (tmp_path / "broken.py").write_text("def (\n")

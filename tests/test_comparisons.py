@@ -102,7 +102,7 @@ class Stops(comparing.View):
 
 @pytest.fixture
 def trained(monkeypatch):
-    """The ids of the trials that were trained, by the parabola."""
+    """Return the ids of the trials that the parabola answered, a list that grows."""
     ids = []
     monkeypatch.setattr("hpo.objectives.training.Training", tiny.counting(ids))
     return ids
@@ -114,19 +114,19 @@ def compare(store, tuners=("sobol", Halving), tasks=None, **changes):
 
 @pytest.fixture(scope="module")
 def straight(tmp_path_factory):
-    """A comparison that was really trained, and its store."""
+    """Return a comparison that was trained for real, and its store."""
     store = Store(tmp_path_factory.mktemp("straight") / "store.sqlite")
     return compare(store, ["sobol", Halving, Exploit]), store
 
 
 def frames(comparison):
-    """What a comparison found, without what differs from one time to the next."""
+    """Return the frames of a comparison without the columns that differ from one time to the next."""
     return [comparison.runs.drop(columns="seconds"), comparison.curves, comparison.incumbents, comparison.summary]
 
 
-def assert_same(one, other):
-    for left, right in zip(frames(one), frames(other), strict=True):
-        pd.testing.assert_frame_equal(left, right, check_exact=True)
+def assert_same(comparison, expected):
+    for frame, expected_frame in zip(frames(comparison), frames(expected), strict=True):
+        pd.testing.assert_frame_equal(frame, expected_frame, check_exact=True)
 
 
 def test_baselines_are_added_and_budgets_are_equal(straight):
@@ -201,11 +201,11 @@ def test_shared_runs_are_those_that_training_gives(straight, tmp_path):
     alone = hpo.sweep(
         tiny.task(), "random", budget=4.0, seeds=2, batch=2, name="alone", store=tmp_path / "store.sqlite"
     )
-    for one, other in zip(tiny.outcome(swept.record), tiny.outcome(alone), strict=True):
-        pd.testing.assert_frame_equal(one, other, check_exact=True)
+    for frame, expected in zip(tiny.outcome(swept.record), tiny.outcome(alone), strict=True):
+        pd.testing.assert_frame_equal(frame, expected, check_exact=True)
     halving = [swept for swept in comparison.swept if swept.tuner == "Halving"]
-    for one, other in zip(*(tiny.outcome(swept.record) for swept in halving), strict=True):
-        pd.testing.assert_frame_equal(one, other, check_exact=True)
+    for first, second in zip(*(tiny.outcome(swept.record) for swept in halving), strict=True):
+        pd.testing.assert_frame_equal(first, second, check_exact=True)
 
 
 def test_a_stopped_comparison_goes_on(straight, tmp_path):
@@ -343,33 +343,33 @@ def test_a_name_that_is_taken_is_refused(tmp_path, trained):
     ],
 )
 def test_a_comparison_shares_out_the_seeds_that_a_landscape_has(monkeypatch, num_seeds, given, tuning, tests):
-    known = landscape_of(by_learning_rate, num_seeds=num_seeds)
-    monkeypatch.setattr(catalogue, "available", lambda: {known.name: known})
-    chosen = comparing.design(["sobol"], [known.task], objective="table", **given)
+    landscape = landscape_of(by_learning_rate, num_seeds=num_seeds)
+    monkeypatch.setattr(catalogue, "available", lambda: {landscape.name: landscape})
+    chosen = comparing.design(["sobol"], [landscape.task], objective="table", **given)
     assert (chosen.seeds, chosen.test_seeds) == (tuple(range(tuning)), tuple(range(tuning, tuning + tests)))
 
 
 @pytest.mark.parametrize(
-    ("there", "given", "tuning", "tests"),
+    ("recorded", "given", "tuning", "tests"),
     [
         ([42, 43, 44, 45], {}, (42, 43), (44, 45)),
         ([0, 1, 2, 3], {"seeds": [2]}, (2,), (0, 1, 3)),
         ([0, 1, 2, 3], {"test_seeds": [0, 1]}, (2, 3), (0, 1)),
     ],
 )
-def test_seeds_of_a_comparison_are_those_that_there_are(monkeypatch, there, given, tuning, tests):
-    known = landscape_of(by_learning_rate, num_seeds=len(there))
-    known.metadata["seeds"] = there
-    monkeypatch.setattr(catalogue, "available", lambda: {known.name: known})
-    chosen = comparing.design(["sobol"], [known.task], objective="table", **given)
+def test_seeds_of_a_comparison_are_those_of_the_landscape(monkeypatch, recorded, given, tuning, tests):
+    landscape = landscape_of(by_learning_rate, num_seeds=len(recorded))
+    landscape.metadata["seeds"] = recorded
+    monkeypatch.setattr(catalogue, "available", lambda: {landscape.name: landscape})
+    chosen = comparing.design(["sobol"], [landscape.task], objective="table", **given)
     assert (chosen.seeds, chosen.test_seeds) == (tuning, tests)
 
 
 def test_no_comparison_on_a_single_seed(monkeypatch):
-    known = landscape_of(by_learning_rate, num_seeds=1)
-    monkeypatch.setattr(catalogue, "available", lambda: {known.name: known})
+    landscape = landscape_of(by_learning_rate, num_seeds=1)
+    monkeypatch.setattr(catalogue, "available", lambda: {landscape.name: landscape})
     with pytest.raises(InputError, match="surrogate of dqn/CartPole-v1 must have at least 2 seeds for a comparison"):
-        comparing.design(["sobol"], [known.task], objective="surrogate")
+        comparing.design(["sobol"], [landscape.task], objective="surrogate")
 
 
 def test_more_test_seeds_keep_the_tuning(tmp_path, trained):
@@ -458,20 +458,20 @@ def test_incumbents_are_of_the_highest_fidelity_and_the_most_seeds():
         tiny.trial_record(5, 1.0, (0, 1), fidelity=10),
         tiny.trial_record(6, 2.0, (0, 1), fidelity=10, parent=1),
     ]
-    found = incumbents.incumbents(record_of(*made, seeds=(0, 1)), [4, 1, 2, 3, 5, 6])
-    assert [(known.trial, known.spent) for known in found] == [(4, 0.25), (1, 0.75), (3, 2.75), (6, 4.25)]
-    assert incumbents.at(found, 0.2) is None
-    assert [incumbents.at(found, budget).trial for budget in (0.25, 0.7, 2.75, 99.0)] == [4, 4, 3, 6]
+    course = incumbents.incumbents(record_of(*made, seeds=(0, 1)), [4, 1, 2, 3, 5, 6])
+    assert [(incumbent.trial, incumbent.spent) for incumbent in course] == [(4, 0.25), (1, 0.75), (3, 2.75), (6, 4.25)]
+    assert incumbents.at(course, 0.2) is None
+    assert [incumbents.at(course, budget).trial for budget in (0.25, 0.7, 2.75, 99.0)] == [4, 4, 3, 6]
 
 
 def test_promotions_of_a_config_are_one_link():
-    one, two = {"learning_rate": 1.0}, {"learning_rate": 2.0}
-    lineage = [(0, one, 2, None), (1, one, 4, 0), (2, two, 6, 1), (3, two, 8, 2), (4, one, 10, 3)]
+    a, b = {"learning_rate": 1.0}, {"learning_rate": 2.0}
+    lineage = [(0, a, 2, None), (1, a, 4, 0), (2, b, 6, 1), (3, b, 8, 2), (4, a, 10, 3)]
     records = {
         i: tiny.trial_record(i, config=config, fidelity=steps, parent=parent) for i, config, steps, parent in lineage
     }
     chain = incumbents.chain(records, 4)
-    assert [(steps, json.loads(config)) for steps, config in chain] == [(4, one), (8, two), (10, one)]
+    assert [(steps, json.loads(config)) for steps, config in chain] == [(4, a), (8, b), (10, a)]
     trials = comparing.test_trials([chain, chain[:1], incumbents.chain(records, 2)], {})
     assert [(trial.id, trial.fidelity, trial.parent) for trial in trials] == [
         (0, 4, None),

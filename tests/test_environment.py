@@ -22,8 +22,8 @@ LAST = 10  # iterations of a whole run
 
 
 def task():
-    """The tiny task with a space of every kind: conditional, categorical, integer, log, static."""
-    known = tiny.task()
+    """Return the tiny task with hyperparameters of every kind: conditional, categorical, integer, log, static."""
+    base = tiny.task()
     space = ConfigurationSpace(
         name="tiny",
         space=[
@@ -35,7 +35,7 @@ def task():
         ],
     )
     space.add(EqualsCondition(space["clip_eps"], space["normalize_advantage"], True))
-    return dataclasses.replace(known, space=space, fixed={k: v for k, v in known.fixed.items() if k not in space})
+    return dataclasses.replace(base, space=space, fixed={k: v for k, v in base.fixed.items() if k not in space})
 
 
 def make(**changes):
@@ -44,7 +44,7 @@ def make(**changes):
 
 @pytest.fixture(scope="module")
 def env():
-    """An environment for all tests that reset it first."""
+    """Return an environment for all tests that reset it first."""
     return make()
 
 
@@ -54,13 +54,13 @@ def vector():
 
 
 def play(env, actions, seed=3):
-    """All that an episode gives."""
+    """Return all observations, rewards, ends and infos of an episode."""
     given = [env.reset(seed=seed)]
     return [*given, *(env.step(action) for action in actions)]
 
 
-def same(one, other):
-    return gymnasium.utils.env_checker.data_equivalence(one, other, exact=True)
+def same(first, second):
+    return gymnasium.utils.env_checker.data_equivalence(first, second, exact=True)
 
 
 @pytest.mark.parametrize("flat", [False, True])
@@ -136,19 +136,19 @@ def test_observations_say_how_training_went(env):
     assert env.observation_space.shape == (len(names),)
     assert names[:4] == ("progress", "return_mean", "return_std", "episode_length_mean")
     assert {"policy_loss", "grad_norm", "has_policy_loss", "has_return_mean"} <= set(names)
-    assert not first.any(), "nothing is known yet"
-    known = dict(zip(names, second.tolist(), strict=True))
-    assert known["progress"] == pytest.approx(1 / NUM_INTERVALS)
-    assert 0.0 < known["return_mean"] <= 1.0
-    assert all(known[name] == 1.0 for name in names if name.startswith("has_"))
+    assert not first.any(), "nothing is observed yet"
+    values = dict(zip(names, second.tolist(), strict=True))
+    assert values["progress"] == pytest.approx(1 / NUM_INTERVALS)
+    assert 0.0 < values["return_mean"] <= 1.0
+    assert all(values[name] == 1.0 for name in names if name.startswith("has_"))
     assert env.observation_space.contains(second)
 
 
 def test_an_action_acts_from_its_interval_on(env):
     slow, fast = env.action({"learning_rate": 1e-6}), env.action({"learning_rate": 0.05})
-    one, other = play(env, [slow, slow, slow]), play(env, [slow, fast, slow])
-    assert same(one[1], other[1])
-    assert not same(one[2][0], other[2][0])
+    constant, changed = play(env, [slow, slow, slow]), play(env, [slow, fast, slow])
+    assert same(constant[1], changed[1])
+    assert not same(constant[2][0], changed[2][0])
     assert env.course.runner.report.programs == 1, "nothing is compiled anew"
 
 
@@ -184,7 +184,7 @@ def test_an_agent_that_diverges_ends_with_the_worst_score():
 
 
 def test_a_config_that_can_not_be_trained_ends_the_episode():
-    known = hpo.task("dqn/ProbeChoice", "full", 400)
+    full = hpo.task("dqn/ProbeChoice", "full", 400)
     space = ConfigurationSpace(space=[Integer("learning_starts", (0, 400), default=0)])
     sizes = {
         "num_envs": 4,
@@ -194,8 +194,8 @@ def test_a_config_that_can_not_be_trained_ends_the_episode():
         "hidden_size": 8,
         "num_layers": 1,
     }
-    fixed = {**hpo.spaces.default(known.space), **known.fixed, **sizes}
-    made = hpo.AutoRLEnv(dataclasses.replace(known, space=space, fixed=fixed), 4)
+    fixed = {**hpo.spaces.default(full.space), **full.fixed, **sizes}
+    made = hpo.AutoRLEnv(dataclasses.replace(full, space=space, fixed=fixed), 4)
     made.reset(seed=0)
     quiet, *_ = made.step(made.action({"learning_starts": 399}))
     seen = dict(zip(made.observation_names, quiet, strict=True))
@@ -320,6 +320,6 @@ def test_what_is_no_action_is_one_line(env, vector, action, message):
 
 def test_what_is_saved_is_json_and_arrays(env, tmp_path):
     env.reset(seed=0)
-    about = json.loads(serialization.msgpack_restore(env.save(tmp_path / "e").read_bytes())["about"])
-    assert about["settings"]["num_intervals"] == NUM_INTERVALS
-    assert about["format"] == 1
+    description = json.loads(serialization.msgpack_restore(env.save(tmp_path / "e").read_bytes())["about"])
+    assert description["settings"]["num_intervals"] == NUM_INTERVALS
+    assert description["format"] == 1

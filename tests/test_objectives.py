@@ -26,18 +26,18 @@ def training(**changes):
 
 @pytest.fixture(scope="module")
 def shared():
-    """One objective for all tests that do not care what it has trained before."""
+    """Return an objective for all tests to which its earlier trials do not matter."""
     return training()
 
 
 def evaluate(objective, *trials):
-    """The records in the order of the trials."""
+    """Return the records in the order of the trials."""
     records = {record.trial: record for record in objective.evaluate(trials)}
     return [records[trial.id] for trial in trials]
 
 
 def curve(record, seed, beyond=0):
-    """All that is known of the run under a seed after some env steps."""
+    """Return all numbers of the run under a seed after some env steps."""
     (run,) = (run for run in record.runs if run.seed == seed)
     return [dataclasses.astuple(point) for point in run.points if point.env_steps > beyond]
 
@@ -118,7 +118,7 @@ def test_an_exploit_goes_on_from_another_trials_agent(shared, same_bits):
 
 @pytest.fixture(scope="module")
 def forgetful():
-    """An objective that keeps no more agents than those of one trial."""
+    """Return an objective that keeps the agents of a single trial."""
     return training(agent_memory=0)
 
 

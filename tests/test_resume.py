@@ -35,7 +35,7 @@ class StopAfter(sweeps.View):
 
 @pytest.fixture
 def sweep(tmp_path):
-    """A sweep of the tiny task; the file of its store may be chosen."""
+    """Return a function that runs a sweep of the tiny task; the file of its store may be chosen."""
 
     def sweep(tuner=Halving, store="store", **settings):
         chosen = {"trials": 7, "seeds": 2, "batch": 2, "name": "a", **settings}
@@ -46,7 +46,7 @@ def sweep(tmp_path):
 
 @pytest.fixture
 def stop(sweep, tmp_path):
-    """Begin a sweep and stop it after some trials; the record of what it left."""
+    """Begin a sweep, stop it after some trials, and return its record."""
 
     def stop(num, **settings):
         with pytest.raises(KeyboardInterrupt):
@@ -58,31 +58,31 @@ def stop(sweep, tmp_path):
 
 @pytest.fixture
 def trained(monkeypatch):
-    """The ids of the trials that were trained, by the parabola."""
+    """Return the ids of the trials that the parabola answered, a list that grows."""
     ids = []
     monkeypatch.setattr("hpo.objectives.training.Training", tiny.counting(ids))
     return ids
 
 
 def assert_same(record, other):
-    for one, another in zip(outcome(record), outcome(other), strict=True):
-        pd.testing.assert_frame_equal(one, another, check_exact=True)
+    for frame, expected in zip(outcome(record), outcome(other), strict=True):
+        pd.testing.assert_frame_equal(frame, expected, check_exact=True)
 
 
 @pytest.mark.parametrize("settings", [{"tuner": Halving}, {"tuner": "random"}, {"tuner": "sobol", "batch": 3}], ids=str)
 @pytest.mark.parametrize("num", [1, 2, 3, 4, 6, 7])
 def test_a_stopped_sweep_ends_as_a_straight_one(sweep, stop, trained, num, settings):
-    left = stop(num, **settings)
-    assert len(left.trials) == len(trained) == num
+    stopped = stop(num, **settings)
+    assert len(stopped.trials) == len(trained) == num
     resumed = sweep(**settings)
     assert sorted(trained) == list(range(7))
     assert_same(resumed, sweep(**settings, store="straight"))
     assert resumed.incumbent == sweep(**settings, store="straight").incumbent
-    assert {i: resumed.records[i].finished_at for i in left.records} == finished(left)
+    assert {i: resumed.records[i].finished_at for i in stopped.records} == finished(stopped)
 
 
 def finished(record):
-    return {trial: known.finished_at for trial, known in record.records.items()}
+    return {number: trial.finished_at for number, trial in record.records.items()}
 
 
 def test_a_sweep_may_be_stopped_again_and_again(sweep, stop, trained):
@@ -107,8 +107,8 @@ class Watching(Halving):
     timings: list
 
     def ask(self, n):
-        found = Store(self.path)
-        Watching.timings.append(found.sweep("a")["timing"] if found.names() else {})
+        store = Store(self.path)
+        Watching.timings.append(store.sweep("a")["timing"] if store.names() else {})
         return super().ask(n)
 
 
@@ -127,17 +127,17 @@ def test_timing_is_recorded_after_each_round(sweep, stop, trained, tmp_path, mon
 
 
 def test_children_go_on_from_agents_of_another_session(sweep, stop):
-    left = stop(4)
-    assert left.trials.fidelity.tolist() == [FIDELITY // 5] * 4
+    stopped = stop(4)
+    assert stopped.trials.fidelity.tolist() == [FIDELITY // 5] * 4
     assert_same(sweep(), sweep(store="straight"))
 
 
 def test_a_tuner_that_answers_otherwise_is_reported(sweep, stop, trained, tmp_path):
-    left = stop(1, tuner=Fickle, trials=1)
+    stopped = stop(1, tuner=Fickle, trials=1)
     with pytest.raises(InputError, match=r"tuner '.*Fickle' must ask the same when resumed: trial 0 is on record as {"):
         sweep(tuner=Fickle, trials=1)
     assert trained == [0]
-    assert landscapes.load("a", tmp_path / "store.sqlite") == left
+    assert landscapes.load("a", tmp_path / "store.sqlite") == stopped
 
 
 class Listening(Halving):
@@ -180,14 +180,14 @@ def test_a_tuner_that_forgets_its_trials_is_reported(sweep, stop, trained, monke
 
 
 def command(store, *more, tuner="Halving", trials=7, fidelity=FIDELITY):
-    """A sweep as a user types it, of a tuner that takes its time."""
+    """Return the command of a sweep as a user types it, of a slow tuner."""
     words = f"sweep ppo/ProbeMatching --space full --fidelity {fidelity} --trials {trials} --batch 2 --seeds 2 --name a"
     return [ARL, *words.split(), "--tuner", f"{tiny.__file__}:{tuner}", "--store", store, *more]
 
 
 @pytest.fixture
 def start(tmp_path):
-    """Start a command; whatever happens, it does not outlive the test."""
+    """Return a function that starts a command, which does not outlive the test."""
     begun = []
 
     def start(words):
@@ -202,7 +202,7 @@ def start(tmp_path):
 
 
 def wait_for(num, store, process):
-    """The record of a running sweep as soon as it has so many trials."""
+    """Return the record of a running sweep as soon as it has so many trials."""
     end = time.monotonic() + 120
     while time.monotonic() < end and process.poll() is None:
         record = recorded(store)
@@ -231,19 +231,19 @@ def test_a_sweep_interrupted_and_then_killed_is_finished_by_the_same_command(tmp
     seconds, *said = interrupt(process)
     assert (process.returncode, said) == (130, ["", INTERRUPTED])
     assert seconds < 5
-    left_by_ctrl_c = recorded(store)
+    interrupted = recorded(store)
 
     process = start(words)
     wait_for(4, store, process)
     process.kill()
     assert process.wait() == -signal.SIGKILL
-    left = recorded(store)
-    assert 1 <= len(left_by_ctrl_c.records) < len(left.records) < 7
+    killed = recorded(store)
+    assert 1 <= len(interrupted.records) < len(killed.records) < 7
 
     done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
     resumed = recorded(store)
-    for before in (left_by_ctrl_c, left):
+    for before in (interrupted, killed):
         assert resumed.records.items() >= before.records.items(), "nothing finished was trained or written again"
 
     straight = {"space": "full", "fidelity": FIDELITY, "trials": 7, "batch": 2, "seeds": 2}
@@ -251,7 +251,7 @@ def test_a_sweep_interrupted_and_then_killed_is_finished_by_the_same_command(tmp
 
 
 def interrupt(process):
-    """Press Ctrl-C; seconds until the process has ended, and what it said."""
+    """Press Ctrl-C, and return the seconds until the process ended and what it printed."""
     started = time.monotonic()
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=240)

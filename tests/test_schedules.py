@@ -72,7 +72,7 @@ TRAIN = ["train", "ppo/ProbeMatching", *test_cli.SMALL, "--fidelity", tiny.FIDEL
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """A directory in which a schedule was trained, and what that printed."""
+    """Return a directory in which a schedule was trained, and what that printed."""
     directory = tmp_path_factory.mktemp("trained")
     (directory / "schedule.json").write_text(json.dumps({"learning_rate": RATES, "gamma": 0.9}))
     return directory, test_cli.arl(
@@ -108,8 +108,8 @@ def test_a_schedule_of_one_value_trains_as_that_value(trained):
     for name, value in (("list", "[3e-3, 3e-3]"), ("value", "3e-3")):
         words = ["--set", f"learning_rate={value}", "--name", name, "--store", "s.sqlite"]
         assert test_cli.arl(directory, *TRAIN, *words).status == 0
-    one, other = (landscapes.load(name, directory / "s.sqlite") for name in ("list", "value"))
-    assert one.curves.return_mean.tolist() == other.curves.return_mean.tolist()
+    as_list, as_value = (landscapes.load(name, directory / "s.sqlite") for name in ("list", "value"))
+    assert as_list.curves.return_mean.tolist() == as_value.curves.return_mean.tolist()
 
 
 def test_default_names_tell_schedules_apart(tmp_path):

@@ -48,16 +48,16 @@ def test_a_trial_is_read_back_exactly(tmp_path_factory, trial):
     path = tmp_path_factory.mktemp("store") / "store.sqlite"
     Store(path).add_sweep("a", {}, {}, {})
     Store(path).add_trial("a", trial)
-    (found,) = Store(path).trials("a").values()
-    assert repr(found) == repr(trial), "repr tells True from 1, 1 from 1.0, and NaN equals itself"
+    (recorded,) = Store(path).trials("a").values()
+    assert repr(recorded) == repr(trial), "repr tells True from 1, 1 from 1.0, and NaN equals itself"
 
 
 def test_a_sweep_is_read_back_exactly(store):
     settings = {"budget": 0.1, "seeds": [0, 7], "options": {"points": None, "deep": {"x": True}}}
     store.add_sweep("größe 1/2", settings, {"commit": None}, {"name": "s"})
     store.set_timing("größe 1/2", {"train": 0.1})
-    found = Store(store.path).sweep("größe 1/2")
-    assert {key: found[key] for key in ("settings", "provenance", "space", "timing")} == {
+    recorded = Store(store.path).sweep("größe 1/2")
+    assert {key: recorded[key] for key in ("settings", "provenance", "space", "timing")} == {
         "settings": settings,
         "provenance": {"commit": None},
         "space": {"name": "s"},

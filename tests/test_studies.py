@@ -32,7 +32,7 @@ from hpo.tasks import registry
 
 def space():
     """Return a space with a hyperparameter of every kind, a conditional one among them."""
-    known = ConfigurationSpace(
+    mixed = ConfigurationSpace(
         space=[
             Float("rate", (1e-6, 0.1), default=1e-3, log=True),
             Float("share", (0.0, 1.0), default=0.5),
@@ -45,8 +45,8 @@ def space():
             Constant("kind", "a"),
         ]
     )
-    known.add(EqualsCondition(known["share"], known["on"], True))
-    return known
+    mixed.add(EqualsCondition(mixed["share"], mixed["on"], True))
+    return mixed
 
 
 SPACE = space()
@@ -76,30 +76,30 @@ def test_hyperparameters_of_every_kind_come_back(tmp_path):
     configs = [spaces.sample(space(), [0, i]) for i in range(20)]
     assert {"share" in config for config in configs} == {True, False}
     trials = [trial_record(i, score=i / 10, config=config) for i, config in enumerate(configs)]
-    known = study(optuna_study.export(swept(*trials), tmp_path / "new" / "study.sqlite"))
-    assert [trial.params for trial in known.trials] == configs
-    assert [[type(x) for x in trial.params.values()] for trial in known.trials] == [
-        [type(config[name]) for name in trial.params] for trial, config in zip(known.trials, configs, strict=True)
+    exported = study(optuna_study.export(swept(*trials), tmp_path / "new" / "study.sqlite"))
+    assert [trial.params for trial in exported.trials] == configs
+    assert [[type(x) for x in trial.params.values()] for trial in exported.trials] == [
+        [type(config[name]) for name in trial.params] for trial, config in zip(exported.trials, configs, strict=True)
     ]
-    for trial in known.trials:
+    for trial in exported.trials:
         assert trial.distributions == {name: DISTRIBUTIONS[name] for name in trial.params}
-    assert [trial.value for trial in known.trials] == [i / 10 for i in range(20)]
-    assert known.best_trial.number == 19
-    assert known.direction == optuna.study.StudyDirection.MAXIMIZE
+    assert [trial.value for trial in exported.trials] == [i / 10 for i in range(20)]
+    assert exported.best_trial.number == 19
+    assert exported.direction == optuna.study.StudyDirection.MAXIMIZE
 
 
 @pytest.mark.parametrize("name", tasks.names())
 @pytest.mark.parametrize("preset", tasks.PRESETS)
 def test_configs_of_every_task_are_within_their_distributions(name, preset):
-    known = tasks.get(name, preset).space
+    task_space = tasks.get(name, preset).space
     for i in range(3):
-        for key, value in spaces.sample(known, [1, i]).items():
-            made = spaces.to_optuna(known[key])
+        for key, value in spaces.sample(task_space, [1, i]).items():
+            made = spaces.to_optuna(task_space[key])
             assert made._contains(made.to_internal_repr(value))
 
 
 def test_curves_statuses_and_costs_come_back(tmp_path):
-    known = ConfigurationSpace(space=[Float("learning_rate", (0.0, 1.0))])
+    rates = ConfigurationSpace(space=[Float("learning_rate", (0.0, 1.0))])
     parent = trial_record(4, 1.0, seeds=(0, 1))
     child_runs = [run_record(seed, 5.0 + seed) for seed in (0, 1)]
     child_runs = [
@@ -121,7 +121,7 @@ def test_curves_statuses_and_costs_come_back(tmp_path):
             ],
         ),
     ]
-    first, child, diverged, failed = study(optuna_study.export(swept(*trials, space=known), tmp_path / "s")).trials
+    first, child, diverged, failed = study(optuna_study.export(swept(*trials, space=rates), tmp_path / "s")).trials
     assert first.intermediate_values == {5: 0.0, 10: 1.5}
     assert child.intermediate_values == {5: 0.0, 10: 1.5, 15: 5.5}
     assert diverged.intermediate_values == {5: 0.0}
@@ -139,9 +139,9 @@ def test_curves_statuses_and_costs_come_back(tmp_path):
 
 
 def test_several_scores_are_several_objectives(tmp_path):
-    known = ConfigurationSpace(space=[Float("learning_rate", (0.0, 1.0))])
+    rates = ConfigurationSpace(space=[Float("learning_rate", (0.0, 1.0))])
     trials = [trial_record(0, 1.0), trial_record(1, 3.0)]
-    made = study(optuna_study.export(swept(*trials, scores=("final", "auc"), space=known), tmp_path / "s"))
+    made = study(optuna_study.export(swept(*trials, scores=("final", "auc"), space=rates), tmp_path / "s"))
     assert [trial.values for trial in made.trials] == [[1.0, 0.5], [3.0, 1.5]]
     assert [trial.number for trial in made.best_trials] == [1]
     assert made.metric_names == ["final", "auc"]

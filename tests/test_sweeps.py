@@ -28,7 +28,7 @@ CONFIG = {"learning_rate": 1e-3}
 
 @pytest.fixture
 def trained(monkeypatch):
-    """The ids of the trials that were trained, by the parabola."""
+    """Return the ids of the trials that the parabola answered, a list that grows."""
     ids = []
     monkeypatch.setattr("hpo.objectives.training.Training", tiny.counting(ids))
     return ids
@@ -36,7 +36,7 @@ def trained(monkeypatch):
 
 @pytest.fixture
 def sweep(tmp_path):
-    """A sweep of the tiny task in a store of its own."""
+    """Return a function that runs a sweep of the tiny task in a new store."""
 
     def sweep(tuner="random", task=None, name="a", **settings):
         return hpo.sweep(task or tiny.task(), tuner, name=name, store=tmp_path / "store.sqlite", **settings)
@@ -45,13 +45,13 @@ def sweep(tmp_path):
 
 
 def asking(*trials):
-    """A tuner that asks for these trials."""
+    """Return a tuner that asks for these trials."""
     return type("Asking", (Listed,), {"__init__": lambda self: Listed.__init__(self, list(trials))})
 
 
 @pytest.fixture(scope="module")
 def trained_sweep(tmp_path_factory):
-    """A sweep that was really trained: three trials, two seeds, two trials at a time."""
+    """Return a sweep that was trained for real: three trials, two seeds, two trials at a time."""
     store = tmp_path_factory.mktemp("sweep") / "store.sqlite"
     return hpo.sweep(tiny.task(), "random", trials=3, seeds=2, batch=2, tuner_seed=5, store=store), store
 
@@ -68,8 +68,8 @@ def test_a_sweep_gives_its_records(trained_sweep):
     assert record.trials.status.tolist() == ["completed"] * 3
     assert len(record.runs) == 3 * 2
     assert len(record.curves) == 3 * 2 * 10
-    for one, other in zip(outcome(record), outcome(landscapes.load(record.name, store)), strict=True):
-        pd.testing.assert_frame_equal(one, other, check_exact=True)
+    for frame, loaded in zip(outcome(record), outcome(landscapes.load(record.name, store)), strict=True):
+        pd.testing.assert_frame_equal(frame, loaded, check_exact=True)
 
 
 def test_scores_are_the_ends_of_the_curves(trained_sweep):
@@ -142,7 +142,7 @@ class Changing(Listed):
         super().__init__(list(self.asked))
 
     def tell(self, results):
-        for trial in (one for result in results for one in (result.trial, self.asked[result.trial.id])):
+        for trial in (trial for result in results for trial in (result.trial, self.asked[result.trial.id])):
             trial.config["learning_rate"] = 5e-2
 
 
@@ -445,8 +445,8 @@ def test_a_name_is_for_one_sweep(sweep, trained, changes, key):
     again = sweep(trials=3)
     assert len(trained) == 3
     assert again.timing == first.timing
-    for one, other in zip(outcome(first), outcome(again), strict=True):
-        pd.testing.assert_frame_equal(one, other)
+    for frame, expected in zip(outcome(again), outcome(first), strict=True):
+        pd.testing.assert_frame_equal(frame, expected)
 
 
 def test_a_sweep_is_prolonged(sweep, trained):
@@ -600,5 +600,5 @@ def test_a_sweep_with_parents_is_resumed_from_any_of_its_trials(sweep, trained, 
             sweep(tuner, name="cut", **settings)
     resumed = sweep(tuner, name="cut", **settings)
     assert sorted(trained[len(ids) :]) == sorted([*ids, ids[stop - 1]])  # one was lost
-    for one, other in zip(outcome(whole), outcome(resumed), strict=True):
-        pd.testing.assert_frame_equal(one, other, check_exact=True)
+    for frame, expected in zip(outcome(resumed), outcome(whole), strict=True):
+        pd.testing.assert_frame_equal(frame, expected, check_exact=True)
