@@ -109,11 +109,11 @@ def add(
         next_frame: where the next actions are taken: the same, or the start of a new episode.
     """
     slots = _slots(config)
-    first = replay.time % slots * config.num_envs
+    first = _rem(replay.time, slots) * config.num_envs
     steps = jnp.concatenate([action, jnp.stack([reward, terminated, truncated], axis=1)], axis=1)
     envs = jnp.arange(config.num_envs)
     last_rows = jnp.where(truncated, _final_rows(replay.time, envs, config, env), _NOWHERE)
-    frames = _written(replay.frames, next_frame, (replay.time + 1) % (slots + 1) * config.num_envs)
+    frames = _written(replay.frames, next_frame, _rem(replay.time + 1, slots + 1) * config.num_envs)
     frames = lanes.when_any(
         jnp.any(truncated),
         lambda frames: jax.tree.map(lambda x, obs: x.at[last_rows].set(obs, mode="drop"), frames, last_obs),
@@ -157,19 +157,19 @@ def gather(replay: Replay, config: OffPolicyConfig, env: VectorEnv, rows: Int[Ar
     They end sooner where the episode ended, and at the newest step. What they led to is then bootstrapped from there.
     """
     num_envs, slots = config.num_envs, _slots(config)
-    slot, lane = rows // num_envs, rows % num_envs
-    age = (replay.time - 1 - slot) % slots  # how many steps were written after this one
+    slot, lane = _div(rows, num_envs), _rem(rows, num_envs)
+    age = _rem(replay.time - 1 - slot + slots, slots)  # how many steps were written after this one
     time = replay.time - 1 - age
     action, reward, terminated, truncated = _unpacked(replay.steps[rows])
     goes_on, gamma, last = ~(terminated | truncated), jnp.full(reward.shape, config.gamma), time
     for k in range(1, config.n_step):
-        _, *later = _unpacked(replay.steps[(slot + k) % slots * num_envs + lane])
+        _, *later = _unpacked(replay.steps[_rem(slot + k, slots) * num_envs + lane])
         goes_on = goes_on & (k <= age)
         reward = reward + jnp.where(goes_on, gamma * later[0], 0.0)
         terminated, truncated = jnp.where(goes_on, later[1], terminated), jnp.where(goes_on, later[2], truncated)
         gamma, last = jnp.where(goes_on, gamma * config.gamma, gamma), jnp.where(goes_on, time + k, last)
         goes_on = goes_on & ~(later[1] | later[2])
-    first_rows, next_rows = (t % (slots + 1) * num_envs + lane for t in (time, last + 1))
+    first_rows, next_rows = (_rem(t, slots + 1) * num_envs + lane for t in (time, last + 1))
     last_rows = jnp.where(truncated, _final_rows(last, lane, config, env), next_rows)
     both = jnp.concatenate([first_rows, last_rows])  # in one gather
     frames = jax.tree.map(lambda x: x[both].reshape(2, -1, *x.shape[1:]), replay.frames)
@@ -217,7 +217,7 @@ def _final_rows(
     time: Int[Array, "*batch"], lane: Int[Array, " batch"], config: OffPolicyConfig, env: VectorEnv
 ) -> Int[Array, " batch"]:
     """Return the row of the last observation of an episode that was truncated by the step of this time, in an env."""
-    slot = time // env.episode_limit % _num_finals(config, env)
+    slot = _rem(_div(time, env.episode_limit), _num_finals(config, env))
     return _ring_rows(config) + slot * config.num_envs + lane
 
 
@@ -234,4 +234,14 @@ def _unpacked(steps: Float[Array, "batch column"]) -> tuple[Array, Array, Array,
 
 def _within(rows: Int[Array, " batch"], num_rows: Int[Array, ""]) -> Int[Array, " batch"]:
     """Return rows brought below `num_rows`: rounding may draw one beyond the last."""
-    return rows % jnp.maximum(num_rows, 1)
+    return _rem(rows, jnp.maximum(num_rows, 1))
+
+
+def _rem(x: Int[Array, "*batch"], y: Int[Array, ""] | int) -> Int[Array, "*batch"]:
+    """Return the remainder of numbers that are not negative: a single operation, where `%` minds signs by several."""
+    return jax.lax.rem(x, jnp.broadcast_to(jnp.asarray(y, x.dtype), x.shape))
+
+
+def _div(x: Int[Array, "*batch"], y: Int[Array, ""] | int) -> Int[Array, "*batch"]:
+    """Return the whole quotient of numbers that are not negative."""
+    return jax.lax.div(x, jnp.broadcast_to(jnp.asarray(y, x.dtype), x.shape))
