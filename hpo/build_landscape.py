@@ -136,12 +136,12 @@ def _check_grows(
 
 
 def _at(directory: Path) -> Landscape | None:
-    """The landscape in a directory, if there is one."""
+    """Return the landscape in a directory, or None if it holds none."""
     return dataset.read(directory) if (directory / "landscape.json").is_file() else None
 
 
 def _can_restore(landscape: Landscape, task: Task) -> bool:
-    """Whether a landscape's runs can be taken over: of the task as it is, and made in one width of lanes."""
+    """Return whether a landscape's runs can be taken over: it is of the same task, all in lanes of the same shape."""
     return isinstance(landscape.metadata["lanes"], Mapping) and tabular.difference(landscape, task) is None
 
 
@@ -161,6 +161,6 @@ def _restore(store: Store, name: str, task: Task, seed: int, configs: int, writt
 
 
 def _as_trained(record: TrialRecord, provenance: Mapping[str, Any]) -> TrialRecord:
-    """A landscape's answer as the record of the training that it came from."""
+    """Return a landscape's answer as the record of the training that it came from."""
     runs = [dataclasses.replace(run, provenance=provenance, outcome=TRAINED) for run in record.runs]
     return dataclasses.replace(record, runs=runs)

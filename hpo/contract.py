@@ -53,7 +53,7 @@ def check_trials(
 
 
 def _check_types(trial: Trial) -> None:
-    """Plain values only: they go into the store as they are."""
+    """Refuse a trial with anything but plain Python values, which is what the store holds."""
     for name in ("id", "fidelity"):
         if type(getattr(trial, name)) is not int:
             raise InputError(f"{name} must be an int, got {getattr(trial, name)!r}")

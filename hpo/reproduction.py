@@ -191,7 +191,7 @@ def _of_landscape(name: str) -> _Source:
 def _train(
     task: Task, record: TrialRecord, seed: int, lanes: tuple[int, int], records: Mapping[int, TrialRecord]
 ) -> RunRecord:
-    """The run trained again, its parents before it."""
+    """Train a run again, after the runs that it goes on from, and return its record."""
     backend.setup()
     runner = Runner(task.algorithm, task.env, 1, 1, task.num_episodes, lanes=lanes)
     objective = Training(task, [seed], 1, runner)

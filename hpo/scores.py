@@ -66,12 +66,12 @@ def _final(history: History) -> float:
 
 
 def _auc(history: History) -> float:
-    """Each return stands for the env steps since the evaluation before."""
+    """Return the mean return over training; each evaluation counts for the env steps since the one before."""
     return np.average(history.returns, weights=np.diff(history.env_steps, prepend=0))
 
 
 def _cvar(values: np.ndarray) -> float:
-    """The mean of the lowest share of the values, one of them counted in part."""
+    """Return the mean of the lowest `CVAR_SHARE` of the values; the last value within it may count in part."""
     weights = np.clip(CVAR_SHARE * len(values) - np.arange(len(values)), 0.0, 1.0)
     return np.average(np.sort(values), weights=weights)
 
@@ -250,7 +250,7 @@ def num_parameters(settings: TaskSettings, config: Mapping[str, Any]) -> int:
 
 
 def _numbers_of_parameters(settings: TaskSettings, space: "ConfigurationSpace") -> set[int]:
-    """Of the default config and its neighbours."""
+    """Return the numbers of trained parameters that occur among the default config and its neighbours."""
     from arl import spaces
 
     return {num_parameters(settings, config) for config in spaces.near_default(space)}
@@ -262,6 +262,6 @@ def _last_metrics(record: TrialRecord, names: Sequence[str]) -> dict[str, float]
 
 
 def _metrics(record: SweepRecord) -> list[str]:
-    """The training metrics of a sweep's algorithm."""
+    """Return the names of the training metrics of a sweep's algorithm."""
     points = (point for trial in record.records.values() for run in trial.runs for point in run.points)
     return list(next((point.metrics for point in points), ()))

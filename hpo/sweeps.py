@@ -30,16 +30,16 @@ class View:
     """What a sweep shows of its progress; this one shows nothing."""
 
     def started(self, plan: Plan, name: str, num_recorded: int) -> None:
-        """The sweep begins, or goes on from `num_recorded` trials."""
+        """Show that the sweep begins, or goes on from `num_recorded` trials."""
 
     def segment(self, progress: Progress) -> None:
-        """A segment of a block of lanes has been trained and evaluated."""
+        """Show that a segment of a block of lanes has been trained and evaluated."""
 
     def trial(self, record: TrialRecord) -> None:
-        """A trial has finished, or was read from the store."""
+        """Show a trial that has finished, or was read from the store."""
 
     def closed(self) -> None:
-        """The sweep has ended or was interrupted."""
+        """Show that the sweep has ended or was interrupted."""
 
 
 def sweep(
@@ -183,7 +183,7 @@ class Sweep:
         return self._record_of_all()
 
     def _record_of_all(self) -> SweepRecord:
-        """As `load_sweep` would give it; the trials need not be read back."""
+        """Return the record that `load_sweep` would give, without reading the trials back from the store."""
         head = self.store.sweep(self.name)
         return SweepRecord(
             self.name,
@@ -212,7 +212,7 @@ class Sweep:
                 raise TunerError(f"tuner {self.plan.settings.tuner!r} failed in {method}: {cause}") from error
 
     def _affordable(self, trials: list[Trial]) -> list[Trial]:
-        """The first trials that the rest of the budget pays for."""
+        """Charge the trials to the budget, and return those before the first that it can't pay for."""
         affordable, budget = [], self.plan.settings.budget
         for trial in trials:
             self.asked[trial.id] = trial
@@ -225,7 +225,7 @@ class Sweep:
         return affordable
 
     def _results(self, trials: list[Trial]) -> list[Result]:
-        """Results in the order of asking: from the store where they are recorded, else from the objective."""
+        """Return results in the order of asking, from the store where they are on record, else from the objective."""
         replayed = [trial for trial in trials if trial.id in self.recorded]
         for trial in replayed:
             self._check_replay(trial, self.recorded[trial.id], self.objective.seeds_of(trial))
@@ -248,7 +248,7 @@ class Sweep:
             self._record(group)
 
     def _scores(self, trial: Trial) -> dict[str, float]:
-        """All scores of a finished trial if there are several."""
+        """Return a finished trial's scores by name if the sweep has several, else an empty dict."""
         names = self.plan.settings.scores
         wanted = names if len(names) > 1 else ()
         return scores.several(self.finished[trial.id], wanted, self.plan.settings.task, self.finished)
@@ -294,7 +294,11 @@ class Sweep:
         self.view.trial(record)
 
     def _check_all_replayed(self) -> None:
-        """Whatever is on record was asked before anything new: else the tuner is not the one that was recorded."""
+        """Check that the tuner has asked for all recorded trials before any new one, as the recorded tuner did.
+
+        Raises:
+            TunerError: a trial is on record and was not asked for.
+        """
         unasked = sorted(set(self.recorded) - set(self.asked))
         if unasked:
             raise TunerError(
@@ -318,7 +322,7 @@ class Sweep:
             )
 
     def _timing(self) -> dict[str, float]:
-        """What the sweep has cost up to now, earlier processes included, in seconds by phase."""
+        """Return what the sweep has cost up to now, earlier processes included, in seconds by phase."""
         spent = {name: cost - self.costs_before[name] for name, cost in self.objective.costs().items()}
         costs = {"total": time.perf_counter() - self.started, **spent, **self.seconds}
         return {key: round(self.timing_before.get(key, 0.0) + value, 3) for key, value in costs.items()}
@@ -333,6 +337,6 @@ class Sweep:
 
 
 def _place(error: BaseException) -> str:
-    """File and line that an error comes from."""
+    """Return the file name and line that an error comes from."""
     frame = traceback.extract_tb(error.__traceback__)[-1]
     return f"{Path(frame.filename).name}, line {frame.lineno}"

@@ -38,7 +38,7 @@ class ActionCodec:
         self.controlled = self._controlled()
 
     def _controlled(self) -> list[str]:
-        """The hyperparameters that an action chooses: not fixed, mutable, and active by some action."""
+        """Return the hyperparameters that an action chooses: not fixed, mutable in mid-run, and active under some action."""
         active, chosen = self.repaired({}), []
         for name in self.space:
             values = spaces.choices(self.space[name])
@@ -103,7 +103,7 @@ class ActionCodec:
 
 
 def _axis(hyperparameter: Any) -> gymnasium.Space:
-    """The values of a hyperparameter: a number, or the index of a category."""
+    """Return the Gymnasium space of one hyperparameter: a number, or the index of a category."""
     values = spaces.choices(hyperparameter)
     if values is not None:
         return gymnasium.spaces.Discrete(len(values))
@@ -114,7 +114,7 @@ def _axis(hyperparameter: Any) -> gymnasium.Space:
 
 
 def _value(hyperparameter: Any, entry: Any) -> Any:
-    """The value that an entry of an action stands for; one out of range is refused as any value is."""
+    """Return the value that an entry of an action stands for; an index without a category is refused."""
     values = spaces.choices(hyperparameter)
     number = np.asarray(entry).item()
     if values is None:
@@ -125,7 +125,7 @@ def _value(hyperparameter: Any, entry: Any) -> Any:
 
 
 def _index(hyperparameter: Any, value: Any) -> Any:
-    """The entry of an action that stands for a value."""
+    """Return the entry of an action that stands for a value."""
     values = spaces.choices(hyperparameter)
     if values is not None:
         return np.int64(values.index(value))
@@ -133,6 +133,6 @@ def _index(hyperparameter: Any, value: Any) -> Any:
 
 
 def _place(hyperparameter: Any, value: Any) -> float:
-    """Where in the unit interval a value is; of a category, the middle of its part."""
+    """Return the place of a value in the unit interval; a category has an equal part of it and stands at its middle."""
     values = spaces.choices(hyperparameter)
     return (values.index(value) + 0.5) / len(values) if values is not None else float(hyperparameter.to_vector(value))

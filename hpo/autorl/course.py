@@ -111,7 +111,7 @@ class Course:
         return [self._finish(episode, configs[i], curves.get(i), errors.get(i)) for i, episode in enumerate(episodes)]
 
     def _run(self, episode: Episode, config: Mapping[str, Scalar]) -> Run:
-        """The next interval's training; before the first, the untrained agent is evaluated."""
+        """Return the training of the next interval; the first one also evaluates the untrained agent."""
         first = (0,) if episode.agent is None else ()
         points = (*first, self.end(episode.interval))
         return Run(self.codec.full(config), episode.seed, points, episode.agent, self.codec.task.env_params(config))
@@ -159,7 +159,7 @@ class Course:
 
 
 def _untrained_score(curve: Curve | None, worst: float) -> float:
-    """What an agent scored before its first interval, at the first point of its curve."""
+    """Return what an agent scored before its first interval, at the first point of its curve; `worst` if it is not finite."""
     if curve is None or not math.isfinite(curve.return_mean[0]):
         return worst
     return float(curve.return_mean[0])

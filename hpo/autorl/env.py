@@ -215,7 +215,7 @@ class AutoRLVectorEnv(VectorEnv[np.ndarray, Any, np.ndarray]):
         return self._observations(), self._infos({i: {"seed": e.seed} for i, e in enumerate(self.episodes)})
 
     def _observations(self) -> np.ndarray:
-        """`(env, entry)`."""
+        """Return the observations of all agents, `(env, entry)`."""
         return np.stack([episode.observation for episode in self.episodes])
 
     def _infos(self, of_agents: Mapping[int, dict[str, Any]]) -> dict[str, Any]:

@@ -62,7 +62,7 @@ def restore(path: Path, course: Course) -> tuple[list[Episode], list[np.random.G
 
 
 def _packed(course: Course, episode: Episode) -> bytes:
-    """An agent as its file would be; nothing of an untrained one."""
+    """Return the bytes of an agent's file; none if the agent is untrained."""
     if episode.agent is None:
         return b""
     task, agent = course.codec.task, episode.agent

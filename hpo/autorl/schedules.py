@@ -140,7 +140,7 @@ def check_intervals(algorithm: Any, configs: Iterable[Any], fidelity: int, num_i
 
 
 def _merged(ends: Iterable[tuple[int, Mapping[str, Scalar]]]) -> list[Stretch]:
-    """Stretches up to these env steps with these configs, equal neighbours as one."""
+    """Return a stretch for each pair of last env step and config; neighbours with equal configs become one stretch."""
     stretches: list[Stretch] = []
     for end, config in ends:
         start = stretches[-1].end if stretches else 0

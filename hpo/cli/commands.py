@@ -71,7 +71,7 @@ def _assignments(flag: str, values: Mapping[str, Any]) -> list[str]:
 
 
 def _seeds(seeds: Iterable[int]) -> str:
-    """The seeds themselves; the comma at the end tells one seed from a number of seeds."""
+    """Return the seeds as a list; it ends with a comma, because a single number would be read as a number of seeds."""
     return ",".join(map(str, seeds)) + ","
 
 

@@ -67,7 +67,7 @@ def train(
 
 
 def _plan(task: tasks.Task, schedule: Schedule, seeds: int | Sequence[int]) -> plans.Plan:
-    """The sweep that trains a schedule, or a single config."""
+    """Return the plan of the sweep that trains a schedule, or a single config."""
     if not schedule.varying:
         return plans.plan(task, "default", trials=1, seeds=seeds)
     _check_intervals(schedule, task)
@@ -90,7 +90,7 @@ def default_name(plan: plans.Plan, changes: Mapping[str, Any]) -> str:
 
 
 def _short(value: Any) -> str:
-    """A value in a name; a long list by its length and what tells it from others."""
+    """Return a value as it stands in a name; a long list becomes its length and a hash of its values."""
     if not isinstance(value, list | tuple):
         return str(value)
     text = json.dumps(value, separators=(",", ":"))
@@ -100,7 +100,7 @@ def _short(value: Any) -> str:
 
 
 def _fixed(task: tasks.Task, schedule: Schedule) -> tasks.Task:
-    """The task with every hyperparameter fixed but those of the schedule's lists, whose space is what the lists hold."""
+    """Return the task with all hyperparameters fixed except those that the schedule varies, whose choices are its lists."""
     full = task.full({**spaces.default(task.space), **schedule.config(0)})
     lists = [Categorical(name, list(dict.fromkeys(values))) for name, values in schedule.varying.items()]
     params = {config.ENV_PREFIX + name: value for name, value in task.env_params(schedule.config(0)).items()}
@@ -110,7 +110,11 @@ def _fixed(task: tasks.Task, schedule: Schedule) -> tasks.Task:
 
 
 def _checked(schedule: Schedule, task: tasks.Task) -> Schedule:
-    """The schedule with values of the right types, none of which is outside its hyperparameter's domain."""
+    """Return the schedule with each value converted to its hyperparameter's type.
+
+    Raises:
+        InputError: a value outside its domain, or a list for a hyperparameter that can't change in mid-run.
+    """
     lists = {name: [task.checked(name, value) for value in values] for name, values in schedule.varying.items()}
     hyperparameters, _ = config.split(lists)
     immutable = [name for name in hyperparameters if name not in config.mutable(task.algorithm.Config)]
@@ -128,7 +132,7 @@ def _check_intervals(schedule: Schedule, task: tasks.Task) -> None:
 
 
 def _save_agents(sweep: sweeps.Sweep, objective: Training, directory: Path) -> list[Path]:
-    """One file per seed; those of a trial on record are not made again if there are files."""
+    """Save one agent per seed, and return the paths; existing files of a trial that is on record are kept as they are."""
     paths = {seed: directory / f"seed{seed}.agent" for seed in objective.seeds}
     if not (len(sweep.recorded) == len(sweep.finished) and all(path.is_file() for path in paths.values())):
         task, last = objective.task, sweep.asked[max(sweep.asked)]

@@ -39,7 +39,7 @@ class View:
         return sweeps.View()
 
     def broken(self, reason: str) -> None:
-        """A tuner broke its contract and is left out."""
+        """Show that a tuner broke its contract and is left out."""
 
 
 def compare(
@@ -141,7 +141,10 @@ class _Comparing:
         sweeps.continued(design.test_plan(task), testing, design.test_name(task), self.store)
 
     def _tune(self, task: Task, objective: Objective) -> Iterator[Swept]:
-        """The sweeps of a task. The first repeat of every tuner comes first: what breaks, breaks early."""
+        """Run the sweeps of a task and yield each that ends.
+
+        Every tuner's first repeat comes before all second ones: a tuner that breaks its contract does so early.
+        """
         design, shared = self.design, SharedRuns()
         total = len(design.tasks) * design.repeats * len(design.entries)
         for repeat, entry in itertools.product(range(design.repeats), design.entries):
@@ -161,7 +164,7 @@ class _Comparing:
             yield Swept(entry.label, repeat, design.budget * entry.factor, record, list(sweep.asked))
 
     def _test(self, task: Task, swept: Sequence[Swept], objective: Objective) -> SweepRecord | None:
-        """The record of the task's incumbents under the test seeds, each trained once; None if there are none."""
+        """Train each of the task's incumbents once under the test seeds; return the record, or None without incumbents."""
         stood = (incumbent for done in swept for incumbent in done.at_points if incumbent is not None)
         chains = list(dict.fromkeys(incumbent.chain for incumbent in stood))
         if not chains:
@@ -174,7 +177,7 @@ class _Comparing:
 
 
 def test_trials(chains: Sequence[Chain], recorded: Mapping[int, TrialRecord]) -> list[Trial]:
-    """A trial for each link of the chains, those they have in common once; what is on record keeps its id.
+    """Return a trial for each link of the chains, one for all chains that share it; a link on record keeps its id.
 
     Ids that are free are given in the order of the chains, shorter ones first, so that a stopped comparison gives the
     same ids as one that was not.

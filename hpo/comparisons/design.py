@@ -180,7 +180,7 @@ def design(
 def _entries(
     given: Sequence[str | type], options: Mapping[str, Mapping[str, Any]], baselines: bool
 ) -> tuple[Entry, ...]:
-    """The tuners given, and the baselines that are not among them."""
+    """Return the given tuners, and the baselines that are not among them."""
     labels = [tuner if isinstance(tuner, str) else tuners.path(tuner).rpartition(":")[2] for tuner in given]
     _check_distinct("tuners", labels)
     entries = [Entry(label, tuner, options.get(label, {})) for label, tuner in zip(labels, given, strict=True)]
@@ -192,14 +192,14 @@ def _entries(
 
 
 def _baselines() -> list[Entry]:
-    """Random search, random search with twice the budget, and the task's default config."""
+    """Return the baselines: random search, random search with twice the budget, and the task's default config."""
     return [Entry(REFERENCE, "random", {}), Entry(f"{REFERENCE}-2x", "random", {}, 2), Entry("default", "default", {})]
 
 
 def _seeds(
     kind: type[Objective], on: Sequence[Task], seeds: Seeds, test_seeds: Seeds
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Tuning and test seeds, of which numbers or the seeds themselves are given."""
+    """Return the tuning seeds and the test seeds; both are given as seeds, as how many, or not at all."""
     available = _seeds_in_common(kind, on)
     if available is None:
         tuning = plans.tuning_seeds(NUM_SEEDS if seeds is None else seeds)
@@ -220,7 +220,11 @@ def _seeds(
 
 
 def _seeds_in_common(kind: type[Objective], on: Sequence[Task]) -> list[int] | None:
-    """The seeds under which all tasks can be answered, each under two at least; None if under any."""
+    """Return the seeds under which all tasks can be answered; None if they can be answered under any seed.
+
+    Raises:
+        InputError: a task with fewer than two seeds, one to tune and one to test under.
+    """
     by_task = {task.name: seeds for task in on if (seeds := kind.available_seeds(task)) is not None}
     if not by_task:
         return None
@@ -234,7 +238,10 @@ def _seeds_in_common(kind: type[Objective], on: Sequence[Task]) -> list[int] | N
 
 
 def _shared_out(available: list[int], seeds: Seeds, test_seeds: Seeds) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Of the seeds that there are, tuning seeds come first; those that are named are used for nothing else."""
+    """Divide the available seeds into tuning and test seeds, tuning seeds first.
+
+    Test seeds that the user names are never tuning seeds.
+    """
     named = () if test_seeds is None or isinstance(test_seeds, int) else tuple(test_seeds)
     free = [seed for seed in available if seed not in named]
     num_tests = test_seeds if isinstance(test_seeds, int) else len(named)

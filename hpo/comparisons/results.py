@@ -306,7 +306,7 @@ class Comparison:
         }
 
     def _tested(self, task: str, chain: Chain) -> TrialRecord:
-        """The chain under the test seeds, or as far as it could be trained under them."""
+        """Return the chain's last trial under the test seeds; where a link failed there, the last one that was trained."""
         tested = self._by_chain[task]
         return next(tested[chain[:num]] for num in range(len(chain), 0, -1) if chain[:num] in tested)
 

@@ -136,7 +136,7 @@ class Tabular(Objective):
         return self.landscape.values_under(self.seeds)
 
     def _is_filled(self, answer: Answer, row: int, env_steps: int) -> bool:
-        """Whether points of a run up to some env steps were missing, and are means over the other seeds."""
+        """Return whether the run lacks a point up to `env_steps`, in whose place stands the mean of the other seeds."""
         if answer.source == "surrogate":
             return False
         num_used = 1 + sum(steps < env_steps for steps in self._steps)
@@ -164,7 +164,7 @@ class Tabular(Objective):
         return trial_record(trial, runs)
 
     def _run(self, seed: int, outcome: Outcome, steps: Sequence[int], start: int, values: np.ndarray) -> RunRecord:
-        """A run by its values `(point, column)`."""
+        """Return the record of a run, from its values `(point, column)` at the landscape's evaluation points."""
         worst, provenance = self.task.return_range[0], self.provenance()
         if np.isnan(values[-1, 0]):  # it could not be trained, and has no points
             return RunRecord(seed, FAILED, worst, 0, 0.0, provenance, [], outcome)
@@ -210,7 +210,7 @@ class Tabular(Objective):
         return parent.fidelity
 
     def _exact(self, config: Mapping[str, Any]) -> Answer | None:
-        """What is recorded of a config, None if it is not among the landscape's."""
+        """Return what is recorded of a config, or None if the landscape does not hold it."""
         number = self.surrogate.number_of(config)
         return None if number is None else Answer("exact", number, self._values[number])
 

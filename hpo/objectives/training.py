@@ -89,7 +89,7 @@ class Training(Objective):
         )
 
     def _num_structures(self) -> int:
-        """How many programs or batches the configs of the space need at most: runs of one are not lanes of another."""
+        """Return into how many groups the configs of the space fall at most; lanes of one program are of one group."""
         kinds, space = configs.kinds(self.algorithm.Config), self.task.space
         apart = (space[name] for name in space if kinds.get(name, "traced") != "traced")
         return math.prod(int(hyperparameter.size) for hyperparameter in apart)
@@ -160,7 +160,7 @@ class Training(Objective):
         return Run(self.task.full(trial.config), seed, points, self.agents[trial.parent, seed], params)
 
     def _failure(self, trial: Trial) -> str | None:
-        """Why a trial can't be trained, in one line; None if it can."""
+        """Return why a trial can't be trained, in one line, or None if it can."""
         return refusal(lambda: self.runner.check(self._run(trial, self.seeds_of(trial)[0])))
 
     def _check_fit(self, trials: Sequence[Trial]) -> None:
@@ -177,7 +177,7 @@ class Training(Objective):
                 )
 
     def _changed_for_good(self, trial: Trial) -> list[str]:
-        """Hyperparameters that may not change in mid-run and that the trial changes, beside those that shape the agent."""
+        """Return the traced hyperparameters that can't change in mid-run and in which the trial differs from its parent."""
         if trial.parent is None:
             return []
         cls, before, now = (
@@ -191,12 +191,15 @@ class Training(Objective):
         return [name for name in fixed if getattr(before, name) != getattr(now, name)]
 
     def _fits(self, run: Run) -> bool:
-        """Whether the agent to go on from, if there is one, has the shapes of its config's agents."""
+        """Return whether the run's parent agent has the shapes of its config's agents; always true without a parent."""
         parent = run.parent
         return parent is None or parent.shapes == self._shapes_of(run.config)
 
     def _shapes_of(self, config: Any) -> list[Any]:
-        """The shapes of a config's agents; traced once per structure, for it takes as long as a short interval."""
+        """Return shape and dtype of every array of a config's agents.
+
+        Tracing takes as long as a short interval of training, so it is done once per structure.
+        """
         structure, env, key = configs.structure(config), self.runner.env, jax.random.key(0)
         if structure not in self.shapes:
             state = jax.eval_shape(lambda: self.algorithm.init(key, config, env))
@@ -261,7 +264,7 @@ class Training(Objective):
         )
 
     def _failed(self, trial: Trial, reason: str) -> TrialRecord:
-        """The record of a trial that can't be trained: the worst score, at no cost."""
+        """Return the record of a trial that can't be trained: the worst score, at no cost."""
         worst, made_with, outcome = self.task.return_range[0], self.provenance(), Outcome(error=reason)
         runs = [RunRecord(seed, FAILED, worst, 0, 0.0, made_with, [], outcome) for seed in self.seeds_of(trial)]
         return trial_record(trial, runs)

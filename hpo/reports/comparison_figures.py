@@ -127,7 +127,7 @@ def _anytime(comparison: Comparison, task: str, kind: str, title: str | None) ->
 
 
 def _tuner_axis(tuners: Sequence[str], field: str = "tuner") -> alt.Y:
-    """Tuners from top to bottom."""
+    """Return the vertical axis of the tuners, in the given order from top to bottom."""
     scale, axis = alt.Scale(domain=list(tuners)), alt.Axis(labelLimit=LABEL_WIDTH)
     return alt.Y(f"{field}:N", title=None, scale=scale, axis=axis)
 
@@ -164,7 +164,7 @@ def _ranks(comparison: Comparison) -> pd.DataFrame:
 
 
 def _bars(comparison: Comparison) -> pd.DataFrame:
-    """Where the bars stand that join tuners which do not differ: beside the worst rank, next to one another."""
+    """Return a row per bar that joins tuners whose ranks do not differ: its ends, and its place beyond the worst rank."""
     ranks = comparison.ranks
     groups = statistics.groups(ranks.mean_ranks, ranks.pairs) if ranks.pairs is not None else []
     place = [len(comparison.tuners) + 0.4 + 0.25 * number for number in range(len(groups))]

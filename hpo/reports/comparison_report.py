@@ -169,7 +169,7 @@ def _key_figures(comparison: Comparison) -> list[dict[str, str]]:
 
 
 def _keys(comparison: Comparison) -> list[dict[str, str]]:
-    """Entries of the legend of the tuners; `group` names what an entry shows or hides."""
+    """Return the legend's entries, one per tuner; `group` names the marks that an entry shows or hides."""
     return [
         {
             "label": row["tuner"],
@@ -192,7 +192,7 @@ def _rank_words(comparison: Comparison) -> str:
 
 
 def _pairs(comparison: Comparison) -> dict[str, Any] | None:
-    """p of each pair of tuners, in the order of the summary."""
+    """Return the table of p values of all pairs of tuners, in the order of the summary; None if pairs were not tested."""
     pairs, names = comparison.ranks.pairs, list(comparison.summary.tuner)
     if pairs is None:
         return None
@@ -208,7 +208,7 @@ def _p(p: float) -> str:
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[str]], texts: int = 1) -> dict[str, Any]:
-    """Columns and rows; the first `texts` columns are text, the others numbers."""
+    """Return a table for the page; its first `texts` columns are text, the others numbers."""
     return {"columns": list(columns), "rows": [list(row) for row in rows], "texts": texts}
 
 
@@ -247,7 +247,7 @@ def _signed(value: float) -> str:
 
 
 def _by_task(comparison: Comparison) -> dict[str, Any]:
-    """Mean and standard deviation over repeats of the final test return, as the env gives it."""
+    """Return the table of final test returns, not normalised: mean and standard deviation over repeats, by tuner and task."""
     by_task = comparison.by_task.set_index(["task", "tuner"])
     rows = []
     for tuner in comparison.summary.tuner:
@@ -294,7 +294,7 @@ def _costs(comparison: Comparison) -> dict[str, Any]:
 
 
 def _incumbents(comparison: Comparison) -> dict[str, Any]:
-    """What every sweep recommends in the end."""
+    """Return the table of the configs that the sweeps recommend in the end."""
     last = comparison.curves[comparison.curves.point == NUM_POINTS - 1]
     keys = ["task", "tuner", "repeat", "trial"]
     incumbents = comparison.incumbents.set_index(keys)
@@ -339,7 +339,7 @@ def _space(comparison: Comparison, task: str) -> list[tuple[str, str]]:
 
 
 def _values(spec: dict[str, Any]) -> str:
-    """The values of a hyperparameter, of ConfigSpace's own JSON form."""
+    """Write the values that a hyperparameter may have; `spec` is its entry in ConfigSpace's JSON."""
     if "lower" in spec:
         scale = ", log" if spec.get("log") else ""
         return f"{pages.text(spec['lower'])} to {pages.text(spec['upper'])}{scale} ({spec['type']})"

@@ -49,7 +49,10 @@ def render(landscapes: Sequence[Landscape]) -> str:
 
 
 def _embedded(landscape: Landscape) -> dict[str, Any]:
-    """A landscape as JSON: `configs` by hyperparameter, `returns` by config, seed and point, null for what is not."""
+    """Return a landscape as JSON-ready values: `configs` by hyperparameter, `returns` by config, seed and point.
+
+    What does not exist is None: an inactive hyperparameter, or the return of a run that has diverged.
+    """
     names = landscape.hyperparameters
     if missing := [name for name in names if name not in landscape.configs.columns]:
         raise InputError(
@@ -82,7 +85,7 @@ def _embedded(landscape: Landscape) -> dict[str, Any]:
 
 
 def _hyperparameter(landscape: Landscape, spec: dict[str, Any]) -> dict[str, Any]:
-    """Name, where each config stands on its axis, and the choices in the space's order or the bounds."""
+    """Return a hyperparameter's name, the place of each config on its axis, and its choices or its bounds."""
     return {
         "name": spec["name"],
         "places": explorer_figures.places(landscape, spec),
@@ -93,7 +96,7 @@ def _hyperparameter(landscape: Landscape, spec: dict[str, Any]) -> dict[str, Any
 
 
 def _shortest(returns: np.ndarray) -> list[Any]:
-    """Nested lists of the shortest decimals that are the same 32-bit numbers; None for NaN."""
+    """Return an array as nested lists of the shortest decimals that equal its numbers in 32 bits; None for NaN."""
     decimals = returns.astype(np.float32).astype(str).astype(np.float64).astype(object)
     decimals[~np.isfinite(returns)] = None
     nested: list[Any] = decimals.tolist()

@@ -117,7 +117,7 @@ def _choices(spec: Spec) -> list[Any] | None:
 
 
 def _channels(direction: str, field: str, spec: Spec, inactive: bool) -> dict[str, Any]:
-    """The position channel of an axis; choices are spread a little so that points do not hide each other.
+    """Return the position channels of an axis; choices are spread a little so that points do not hide each other.
 
     Where the hyperparameter is inactive in some configs, `inactive` is one more choice; numbers have a lane for them.
     """
@@ -154,12 +154,12 @@ def _mark_color() -> alt.Color:
 
 
 def _between(low: str, high: str) -> list[alt.ExprRef]:
-    """The domain of an axis between two parameters."""
+    """Return the domain of an axis whose ends are two parameters of the chart, by their names."""
     return [alt.ExprRef(low), alt.ExprRef(high)]
 
 
 def _table(name: str, condition: str | None = None) -> alt.Chart:
-    """A chart of those rows of a table that meet a condition."""
+    """Return a chart of the rows of a named table that meet a condition."""
     chart = alt.Chart(alt.NamedData(name))
     return chart.transform_filter(condition) if condition else chart
 
@@ -202,7 +202,7 @@ def _plane() -> Figure:
 
 
 def _inactive(direction: str) -> alt.Chart:
-    """What names the lane of configs that do not use the hyperparameter along an axis, if there are any."""
+    """Return the label of the lane of configs in which an axis's hyperparameter is inactive; shown if such configs exist."""
     lane = alt.Chart(alt.InlineData(values=[{}])).transform_filter(f"lane_{direction}")
     angle = 270 if direction == "x" else 0
     return lane.mark_text(
@@ -328,7 +328,7 @@ def _parallel() -> Figure:
 
 
 def _ticks(spec: Spec) -> list[tuple[float, str]]:
-    """Place and label of the bounds of an axis and of its middle, or of every choice."""
+    """Return place and label of an axis's ticks: its bounds and its middle, or every choice."""
     choices = _choices(spec)
     if choices is not None:
         return [(_place(spec, choice), pages.text(choice)) for choice in choices]
@@ -342,5 +342,5 @@ def _ticks(spec: Spec) -> list[tuple[float, str]]:
 
 
 def _broken(name: str) -> list[str]:
-    """A long name on several lines, broken after underscores."""
+    """Break a long name into lines, after underscores."""
     return [part.replace(" ", "") for part in textwrap.wrap(name.replace("_", "_ "), NAME_WIDTH)] or [name]

@@ -43,7 +43,7 @@ def landscape(data: Landscape, x: str, y: str | None, path: Path) -> Path:
 
 
 def _over_one(data: Landscape, scores: pd.DataFrame, x: str) -> Layers:
-    """Means with the quartiles of the seeds, and the running median where x is a number."""
+    """Draw each config's mean with the quartiles of its seeds over x; where x is a number, also the running median."""
     low, high = np.quantile(data.cube[scores.index, :, -1], [0.25, 0.75], axis=1)
     base = alt.Chart(_points(data, scores.assign(low=low, high=high), x)).encode(**_axis(data, "x", x))
     seeds, median = "mean and quartiles of seeds", "running median"
@@ -63,7 +63,7 @@ def _over_one(data: Landscape, scores: pd.DataFrame, x: str) -> Layers:
 
 
 def _over_two(data: Landscape, scores: pd.DataFrame, x: str, y: str) -> alt.Chart:
-    """Points coloured by score, the best on top."""
+    """Draw configs as points over x and y, coloured by score, the best on top."""
     color = alt.Color(
         "score:Q",
         scale=alt.Scale(range=theme.ramp()),
@@ -74,7 +74,7 @@ def _over_two(data: Landscape, scores: pd.DataFrame, x: str, y: str) -> alt.Char
 
 
 def _points(data: Landscape, frame: pd.DataFrame, x: str, y: str | None = None) -> alt.InlineData:
-    """Rows with the values of hyperparameters as columns x and y, choices as text, and what spreads choices sideways."""
+    """Return a row per config: its hyperparameters as columns `x` and `y`, choices as text, and offsets to spread choices."""
     rng = np.random.default_rng(0)
     columns = {"x": x, "y": y} if y else {"x": x}
     values = {
@@ -86,7 +86,7 @@ def _points(data: Landscape, frame: pd.DataFrame, x: str, y: str | None = None) 
 
 
 def _axis(data: Landscape, direction: str, name: str) -> dict[str, Any]:
-    """Channels of a hyperparameter: numbers on its own scale, choices side by side, their points spread a little."""
+    """Return the position channels of a hyperparameter: numbers on its scale; choices side by side, their points spread."""
     channel, offset = {"x": (alt.X, alt.XOffset), "y": (alt.Y, alt.YOffset)}[direction]
     if name not in data.numbers:
         spread = offset(f"jitter_{direction}:Q", scale=alt.Scale(domain=[-0.5, 1.5]))
@@ -275,7 +275,7 @@ def _histogram(data: Landscape, final: np.ndarray) -> Layers:
 
 
 def _near_best(data: Landscape, final: np.ndarray, table: pd.DataFrame) -> Layers:
-    """Shares of configs by their distance from the best, in percent of the return range."""
+    """Draw the share of configs within each distance from the best, in percent of the return range."""
     span, seeds, mean = abs(data.return_range[1] - data.return_range[0]), "single seeds", "mean over seeds"
     x = alt.X(
         "distance:Q",
@@ -304,7 +304,7 @@ def _near_best(data: Landscape, final: np.ndarray, table: pd.DataFrame) -> Layer
 
 
 def _shares(scores: np.ndarray, span: float) -> pd.DataFrame:
-    """The empirical distribution of the distances from the best of `(config, seed)` scores, of each seed by itself."""
+    """Return, for each seed, the share of configs within each distance from that seed's best, of scores `(config, seed)`."""
     distance = np.sort(100 * (scores.max(axis=0) - scores) / span, axis=0)
     share = np.arange(1, len(scores) + 1) / len(scores)
     seeds = np.arange(scores.shape[1])
@@ -410,13 +410,13 @@ def cells(base: alt.Chart, x: alt.X, y: alt.Y, value: str, number_format: str, l
 
 
 def _long(table: pd.DataFrame, names: Sequence[Any]) -> list[dict[str, Any]]:
-    """A row per cell of a square table, its columns and rows called by these names."""
+    """Return a row per cell of a square table, whose columns and rows are called by these names."""
     values = table.to_numpy(float)
     return [{"x": names[j], "y": names[i], "value": values[i, j]} for i, j in np.ndindex(values.shape)]
 
 
 def _rows(labels: Sequence[Sequence[str]]) -> tuple[list[float], alt.Y, float]:
-    """Where the rows of labels of several lines stand, the axis that writes them, and the height of all, in px.
+    """Return the places of rows with labels of several lines, the axis that writes the labels, and the total height in px.
 
     A row's marks stand beside the first line of its label.
     """
@@ -457,5 +457,5 @@ def _env(task: str) -> str:
 
 
 def _changes(names: str, values: str) -> list[str]:
-    """A step's hyperparameters with their values, one to a line."""
+    """Return a line per hyperparameter that a step changes, with its value."""
     return [f"{name} {value}".strip() for name, value in zip(names.split(", "), values.split(", "), strict=True)]

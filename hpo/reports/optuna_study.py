@@ -72,7 +72,7 @@ def _check(path: Path) -> None:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Without what Optuna logs of each study that is made, and warns of what is experimental."""
+    """Silence Optuna's log of new studies and its warnings of experimental features, for the time of a `with` block."""
     import optuna
 
     verbosity = optuna.logging.get_verbosity()
@@ -106,13 +106,13 @@ def _trial(record: SweepRecord, trial: TrialRecord, space: ConfigurationSpace) -
 
 
 def _values(record: SweepRecord, trial: TrialRecord) -> list[float]:
-    """The trial's score, and the others of its sweep."""
+    """Return the trial's score, then the other scores of its sweep."""
     others = scores.several(trial, record.scores[1:], record.settings.task, record.records)
     return [trial.score, *others.values()]
 
 
 def _curve(record: SweepRecord, trial: TrialRecord) -> dict[int, float]:
-    """Env steps and return of each evaluation, mean over seeds, up to where a seed diverged."""
+    """Return the mean return over the seeds by env steps, up to where a seed diverged."""
     by_step: dict[int, list[float]] = {}
     for run in trial.runs:
         for steps, value in scores.curve(trial, run.seed, record.records):
@@ -122,7 +122,7 @@ def _curve(record: SweepRecord, trial: TrialRecord) -> dict[int, float]:
 
 
 def _attributes(trial: TrialRecord) -> dict[str, Any]:
-    """What Optuna has no place for, as JSON-ready values."""
+    """Return what Optuna has no field for, as JSON-ready values."""
     return {
         "trial": trial.trial,
         "status": trial.status,

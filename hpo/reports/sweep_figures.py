@@ -91,7 +91,7 @@ def incumbent_scores(trials: pd.DataFrame) -> list[float]:
 
 
 def _trials(record: SweepRecord, score: Callable[[float], str]) -> pd.DataFrame:
-    """A row per trial, the incumbent's last and so on top."""
+    """Return a row per trial; the incumbent's is last, so that it is drawn on top."""
     trials = in_finish_order(record)
     best = record.incumbent["trial"] if record.incumbent else None
     completed = trials["status"] == "completed"
@@ -122,7 +122,7 @@ def _trials(record: SweepRecord, score: Callable[[float], str]) -> pd.DataFrame:
 
 
 def _areas(outcome: pd.Series, fidelity: pd.Series) -> list[float]:
-    """Areas of the marks in square px: smaller for lower fidelities, and where trials are many."""
+    """Return the areas of the marks in square px: smaller at lower fidelities, and where there are many trials."""
     levels = sorted(fidelity.unique())
     smallest = 0.35 if len(levels) > 1 else 1.0
     share = {level: smallest + (1 - smallest) * rank / max(len(levels) - 1, 1) for rank, level in enumerate(levels)}
@@ -174,7 +174,7 @@ def _trials_chart(record: SweepRecord) -> alt.Chart:
 
 
 def _points(record: SweepRecord, outcomes: Sequence[str], x: alt.X, y: alt.Y, legend: bool) -> alt.Chart:
-    """Trials as marks that tell their outcome."""
+    """Draw trials as marks whose colour and shape tell their outcome."""
     marks = [OUTCOMES[name] for name in outcomes]
     labels = [mark.label for mark in marks]
     keys = alt.Legend(title=None, orient="bottom", symbolSize=80, columns=2) if legend else None
@@ -200,7 +200,7 @@ def _points(record: SweepRecord, outcomes: Sequence[str], x: alt.X, y: alt.Y, le
 
 
 def _outcomes(record: SweepRecord) -> list[str]:
-    """The outcomes that occur, the incumbent's in place of its status."""
+    """Return the outcomes that occur; the incumbent's outcome is `incumbent` in place of its status."""
     best = record.incumbent["trial"] if record.incumbent else None
     trials = zip(record.trials["trial"], record.trials["status"], strict=True)
     occurring = {"incumbent" if trial == best and status == "completed" else status for trial, status in trials}
@@ -208,7 +208,7 @@ def _outcomes(record: SweepRecord) -> list[str]:
 
 
 def _numeric_axis(index: int, values: Sequence[float], log: bool) -> alt.X:
-    """Ticks stand at the values themselves where these are few."""
+    """Return the horizontal axis of a numeric hyperparameter; where its values are few, the ticks stand at them."""
     log = log and min(values, default=0) > 0
     distinct = sorted(set(values))
     scale, axis = theme.number_axis(values, log, ticks=4)
@@ -218,7 +218,7 @@ def _numeric_axis(index: int, values: Sequence[float], log: bool) -> alt.X:
 
 
 def _score_axis(record: SweepRecord, field: str, title: str | None) -> alt.Y:
-    """The task's return range, widened where a score lies outside it."""
+    """Return the vertical axis of scores, over the task's return range, widened to scores outside it."""
     scores = record.trials.loc[record.trials["status"] == "completed", "score"].dropna()
     domain = theme.padded(min([record.return_range[0], *scores]), max([record.return_range[1], *scores]))
     scale = alt.Scale(domain=domain, nice=False, zero=False)
@@ -248,7 +248,7 @@ def group_of(trial: int) -> str:
 
 
 def _curves(curves: pd.DataFrame, top: Sequence[int]) -> pd.DataFrame:
-    """Curves with their groups, the best on top."""
+    """Return the learning curves with the group of each; the best come last, so that they are drawn on top."""
     place = {trial: place for place, trial in enumerate(top)}
     groups = [group_of(trial) if trial in place else OTHERS for trial in curves["trial"]]
     order = curves["trial"].map(lambda trial: -place.get(trial, len(place)))
@@ -257,7 +257,7 @@ def _curves(curves: pd.DataFrame, top: Sequence[int]) -> pd.DataFrame:
 
 
 def _ends(curves: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
-    """The last point of every diverged trial."""
+    """Return the last point of every diverged trial."""
     diverged = trials.loc[trials["status"] == "diverged", "trial"]
     ends = curves[curves["trial"].isin(diverged)].groupby("trial").tail(1)
     return ends[["trial", "env_steps", "mean"]].assign(group=OTHERS)
@@ -296,7 +296,10 @@ def curves(record: SweepRecord, top: Sequence[int]) -> Figure:
 
 
 def _curve_axes(record: SweepRecord) -> tuple[alt.X, alt.Y, alt.Y]:
-    """Env steps; means, and the lower ends of bands, over the return range, widened where a seed's return is outside."""
+    """Return the axes of learning curves: env steps, mean return, and the lower end of the band.
+
+    Returns span the task's return range, widened to the seeds' returns outside it.
+    """
     summary = mean_curves(record.curves)
     steps = alt.Scale(domain=[0, 1.03 * max(summary["env_steps"], default=1)], nice=False)
     low, high = min(summary["low"], default=math.inf), max(summary["high"], default=-math.inf)

@@ -60,7 +60,7 @@ def render(record: SweepRecord, command: Sequence[str] = ()) -> str:
 
 
 def _top_trials(trials: pd.DataFrame, incumbent: dict | None) -> list[int]:
-    """The incumbent and the next best completed trials, as many as learning curves have colours."""
+    """Return the incumbent and the next best completed trials, at most as many as learning curves have colours."""
     if incumbent is None:
         return []
     completed = trials[trials["status"] == "completed"]
@@ -104,7 +104,7 @@ def _score_figure(incumbent: dict | None, trials: pd.DataFrame, score: Score) ->
 
 
 def _spread(std: float, num_seeds: int, score: Score) -> str:
-    """Nothing where one seed leaves no spread to speak of."""
+    """Write the standard deviation over seeds; a single seed has none, and gives an empty text."""
     return "" if num_seeds < 2 or pages.missing(std) else f" ± {score(std)}"
 
 
@@ -122,13 +122,13 @@ def _throughput(env_steps: int, timing: dict[str, float]) -> str:
 
 
 def _wall_seconds(timing: dict[str, float]) -> float:
-    """A recorded total if there is one, else the sum of the parts."""
+    """Return the recorded total in seconds, or the sum of the parts where none was recorded."""
     recorded = [timing[key] for key in TOTALS if key in timing]
     return recorded[0] if recorded else sum(timing.values())
 
 
 def _timing(timing: dict[str, float]) -> list[dict[str, Any]]:
-    """Rows of the timing table; `share` is the part of the wall time in percent."""
+    """Return the rows of the timing table; `share` is the part of the wall time in percent."""
     wall = _wall_seconds(timing)
     parts = {key: seconds for key, seconds in timing.items() if key not in (*TOTALS, CPU)}
     return [
@@ -146,7 +146,7 @@ def _largest_part(timing: dict[str, float]) -> str:
 
 
 def _incumbent(record: SweepRecord, score: Score) -> dict[str, Any] | None:
-    """What the section on the incumbent shows: its config, tuned and fixed apart, and its score under each seed."""
+    """Return what the page shows of the incumbent: its tuned and its fixed hyperparameters, and its score under each seed."""
     if record.incumbent is None:
         return None
     config = {key: pages.plain(value) for key, value in record.incumbent["config"].items()}
@@ -161,7 +161,10 @@ def _incumbent(record: SweepRecord, score: Score) -> dict[str, Any] | None:
 
 
 def _trial_table(record: SweepRecord, trials: pd.DataFrame, score: Score) -> dict[str, Any]:
-    """Columns and rows, highest score first. A cell is its text and its sort key; no key sorts last either way."""
+    """Return the table of trials, highest score first.
+
+    A cell is its text and its sort key; cells without a key come last in both directions.
+    """
     columns = _columns(record, trials, score)
     drawn = sweep_figures.drawn_scores(trials, record.return_range[0])
     order = pd.DataFrame({"score": drawn, "trial": trials["trial"]}).sort_values(
@@ -186,7 +189,7 @@ def _trial_table(record: SweepRecord, trials: pd.DataFrame, score: Score) -> dic
 
 
 def _columns(record: SweepRecord, trials: pd.DataFrame, score: Score) -> list[tuple[str, str, Callable]]:
-    """(column of the frame, heading, how to write a value)."""
+    """Return, for each column of the table, its name in the frame, its heading, and the function that writes a value."""
     outcome: list[tuple[str, str, Callable]] = [
         ("trial", "trial", pages.text),
         ("status", "status", str),
@@ -209,7 +212,7 @@ def _columns(record: SweepRecord, trials: pd.DataFrame, score: Score) -> list[tu
 
 
 def _curve_keys(trials: pd.DataFrame, top: list[int], incumbent: dict | None, score: Score) -> list[dict[str, str]]:
-    """Entries of the legend under the learning curves; `group` names the curves that an entry shows or hides."""
+    """Return the entries of the legend under the learning curves; `group` names the curves that an entry shows or hides."""
     scores = trials.set_index("trial")["score"]
     keys = [
         {
@@ -229,5 +232,5 @@ def _curve_keys(trials: pd.DataFrame, top: list[int], incumbent: dict | None, sc
 
 
 def _panel(trials: pd.DataFrame, name: str) -> dict[str, Any]:
-    """Heading of a panel: the name, and in how many trials the hyperparameter was inactive."""
+    """Return the heading of a panel: the hyperparameter's name, and in how many trials it was inactive."""
     return {"name": name, "inactive": int(trials[name].isna().sum()), "empty": bool(trials[name].isna().all())}

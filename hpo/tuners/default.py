@@ -21,4 +21,4 @@ class Default:
         return asked
 
     def tell(self, results: Sequence[Result]) -> None:
-        """Nothing is left to choose."""
+        """Ignore the results: no further trial is asked for."""

@@ -206,7 +206,10 @@ def inside(point: Point, rng: np.random.Generator) -> Point:
 
 
 def crossover(target: Point, mutant: Point, rate: float, rng: np.random.Generator) -> Point:
-    """Cross over binomially: each value is the mutant's with probability p, one of them always (section 3.1, crossover)."""
+    """Return the offspring of a binomial crossover (section 3.1, crossover).
+
+    Each value is the mutant's with probability `rate`, the paper's p; at least one of them is.
+    """
     is_mutant = rng.random(len(target)) <= rate
     is_mutant[rng.integers(len(target))] = True
     return np.where(is_mutant, mutant, target)

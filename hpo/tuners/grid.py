@@ -38,7 +38,7 @@ class Grid:
         return list(itertools.islice(self.trials, n))
 
     def tell(self, results: Sequence[Result]) -> None:
-        """The grid does not depend on results."""
+        """Ignore the results: the grid does not depend on them."""
 
 
 def _configs(space: ConfigurationSpace, points: int) -> Iterator[dict[str, Scalar]]:

@@ -142,9 +142,9 @@ class PBT:
 
 
 def truncate(results: Sequence[Result], quantile: float) -> tuple[list[Trial], set[int]]:
-    """Select by truncation: return the best trials of a generation, to copy from, and the ids of those that copy.
+    """Return the best trials of a generation, to copy from, and the ids of the trials that copy (truncation selection).
 
-    The worst copy, and all that diverged or failed. Among equals, the earlier is the better one.
+    The worst trials copy, and all that diverged or failed. Among equal scores, the earlier trial is the better one.
     """
     order = sorted(results, key=lambda result: (-brackets.worth(result), result.trial.id))
     count = min(math.ceil(quantile * len(order)), len(order) // 2)

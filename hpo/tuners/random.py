@@ -22,4 +22,4 @@ class Random:
         return [Trial(i, spaces.sample(self.space, [self.seed, i]), self.fidelity) for i in ids]
 
     def tell(self, results: Sequence[Result]) -> None:
-        """Draws do not depend on results."""
+        """Ignore the results: draws do not depend on them."""

@@ -104,7 +104,10 @@ class SmacTuner:
             self._tell(result)
 
     def _tell(self, result: Result) -> None:
-        """Told again, a trial without a score follows the worst as it falls; always a success, or SMAC passes it over."""
+        """Tell SMAC a result, always as a success: SMAC ignores trials that failed.
+
+        A trial without a score costs as much as the worst so far, so it is told again whenever results arrive.
+        """
         from smac.runhistory import TrialValue
 
         score = result.score if result.has_score else self.worst
@@ -145,7 +148,7 @@ class SmacTuner:
         return trial.id in self.finished and self.finished[trial.id].status != "failed"
 
     def _may_open_bracket(self) -> bool:
-        """Prepare for a new bracket; return whether it is the first one of this ask, and there are configs for it."""
+        """Prepare for a new bracket; return whether it is the first of this ask and the space still has configs for it."""
         self.num_brackets += 1
         self.configs.newest = None
         self.configs.relearn()

@@ -31,4 +31,4 @@ class Sobol:
         ]
 
     def tell(self, results: Sequence[Result]) -> None:
-        """The sequence does not depend on results."""
+        """Ignore the results: the sequence does not depend on them."""
