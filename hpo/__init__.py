@@ -1,6 +1,6 @@
 """Hyperparameter optimisation over batched training runs: tuners, tasks, sweeps, comparisons.
 
-What there is stands in `__init__.pyi`; it is imported at first use, so that `arl --help` does not wait for JAX.
+The public names are listed in `__init__.pyi`; each is imported at first use, so that `arl --help` does not wait for JAX.
 """
 
 import lazy_loader

@@ -50,8 +50,8 @@ def build(
     """Train what is missing of a landscape, and write it: the default config and `configs` of the Sobol sequence.
 
     After each seed, the landscape of the seeds so far is written. Stopped at any moment, the same call goes on from the
-    store's records and ends with the same files. What is in a landscape already, one's own or one that comes with the
-    package, is taken into the store from there. `fidelity`: env steps of a full run, if not the task's.
+    store's records and ends with the same files. Runs that a landscape holds already, the user's own or one that comes
+    with the package, are copied into the store. `fidelity`: env steps of a full run, if not the task's.
 
     Raises:
         InputError: unknown names, no configs or seeds, fewer than there are already, or a directory that holds a landscape
@@ -84,7 +84,7 @@ def build(
             view=make_view(),
         )
         records.append(record)
-        if before and seed + 1 < len(before.seeds):  # what is written already is not to shrink meanwhile
+        if before and seed + 1 < len(before.seeds):  # the files must not shrink while the build goes on
             continue
         metadata = {"name": chosen.landscape, **collect.metadata(records)}
         if alike := train_alike(chosen, [trial.config for trial in records[0].records.values()]):
@@ -95,9 +95,9 @@ def build(
 
 
 def train_alike(task: Task, configs: Sequence[Mapping[str, Scalar]]) -> list[str]:
-    """Return a sentence on choices of a hyperparameter that make no difference to any of the configs.
+    """Return a sentence for each group of choices of a hyperparameter that make no difference to any of the configs.
 
-    Such are PPO's minibatches beyond the whole rollout. The algorithm's `canonical` says which configs train the same.
+    Examples are PPO's minibatches beyond the whole rollout. The algorithm's `canonical` says which configs train the same.
     """
     return [
         f"{name} {', '.join(map(str, values))} train alike, as {value}."
@@ -107,7 +107,7 @@ def train_alike(task: Task, configs: Sequence[Mapping[str, Scalar]]) -> list[str
 
 
 def _equal_choices(task: Task, configs: Sequence[Mapping[str, Scalar]], name: str) -> dict[Scalar, list[Scalar]]:
-    """Return the choices of a hyperparameter that all become one value in every config, by that value."""
+    """Return, by value, the choices of a hyperparameter that become this same value in every config."""
     canonical = task.algorithm.canonical
     groups: dict[Scalar, list[Scalar]] = {}
     for choice in spaces.choices(task.space[name]) or []:
@@ -120,7 +120,7 @@ def _equal_choices(task: Task, configs: Sequence[Mapping[str, Scalar]], name: st
 def _check_grows(
     before: Landscape | None, task: Task, configs: int, seeds: int, store: Store, names: Sequence[str]
 ) -> None:
-    """Refuse a build that would lose what there is: fewer configs or seeds, or another task's."""
+    """Refuse a build that would lose recorded runs: one of fewer configs or seeds, or of another task."""
     recorded = [len(store.trials(name)) - 1 for name in names if name in store]
     num_configs = {store.location: max(recorded, default=0)}
     if before is not None:

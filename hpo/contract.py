@@ -1,4 +1,4 @@
-"""What a tuner may ask for, and what an objective may answer.
+"""Checks of what a tuner asks for and of what an objective answers.
 
 Trials that break the contract are refused before anything of them is trained, records before they are written.
 """
@@ -19,7 +19,7 @@ from hpo.trial import Trial, TunerError, copied
 def check_trials(
     answer: Any, room: int, plan: Plan, asked: Collection[int], finished: Mapping[int, TrialRecord]
 ) -> list[Trial]:
-    """Return the trials of a tuner's answer, if it keeps the contract; copies, as a tuner may go on changing its own.
+    """Return copies of the trials that a tuner asks for, if they keep the contract; the tuner may go on changing its own.
 
     Args:
         answer: what `ask` gave.
@@ -107,7 +107,7 @@ def checked_records(
     Args:
         records: what `evaluate` gave.
         trials: what it was asked.
-        objective, name: which answers, and its name in messages.
+        objective, name: the objective that answers, and its name in messages.
 
     Raises:
         InputError: a breach; the line names the objective and the trial.

@@ -1,4 +1,4 @@
-"""What a sweep asks and trains, checked before anything is made."""
+"""Plans of sweeps: the task and the settings, checked before anything is trained."""
 
 import copy
 import dataclasses
@@ -20,24 +20,24 @@ NUM_ROUNDS = 8  # in which a tuner that learns spends its budget, unless the bat
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """A task, and what is asked of a sweep on it."""
+    """A task, and the settings of a sweep on it."""
 
     task: tasks.Task
     settings: SweepSettings
 
     @property
     def full_runs(self) -> float:
-        """What the sweep may spend at most, in equivalent full runs."""
+        """The most that the sweep may spend, in equivalent full runs."""
         return _least(self.settings.budget, self.settings.trials)
 
     @property
     def planned_full_runs(self) -> float:
-        """What it might spend as it was begun: a sweep that is prolonged asks its tuner the same questions again."""
+        """`full_runs` when the sweep was begun: the tuner of a prolonged sweep is made as before, to ask the same again."""
         planned = self.settings.planned_trials
         return _least(self.settings.budget, self.settings.trials if planned is None else planned)
 
     def context(self, objective: Objective) -> TunerContext:
-        """Return what the tuner of the sweep may be made with."""
+        """Return the values that the tuner's constructor may take."""
         return TunerContext(
             space=copy.deepcopy(self.task.space),  # a tuner's own: some reseed the space they are given
             fidelity=self.task.fidelity,
@@ -78,8 +78,8 @@ def plan(
         batch: how many trials are asked for at a time; by default an eighth of the budget, or all (at most 64) where the
             tuner's class says `any_batch = True`.
         options: of the tuner.
-        score: what a trial is given (see `hpo.scores`), the first one to maximise; of several, a tuner finds each among a
-            result's metrics.
+        score: the score to maximise, or several (see `hpo.scores`): the first is maximised, and all are among the metrics
+            of the results.
         objective: a registered name, `module:Class`, `file.py:Class`, a class, or an instance.
 
     Raises:
@@ -119,12 +119,12 @@ def plan(
 
 
 def on_record(plan: Plan, name: str, recorded: SweepSettings | None, space: Mapping[str, Any]) -> Plan:
-    """Return the plan of a sweep that goes on from its record; it may have more trials than that.
+    """Return the plan of a sweep that goes on from its record; the plan may have more trials than the record.
 
     Args:
-        plan: what is asked now.
+        plan: the plan of now.
         name: the sweep's name.
-        recorded: what was asked then; None of a new sweep.
+        recorded: the settings on record; None of a new sweep.
         space: the space on record, in ConfigSpace's own JSON form.
 
     Raises:
@@ -150,15 +150,15 @@ def _taken(name: str, detail: str) -> InputError:
 
 
 def batch_of_learner(budget: float) -> int:
-    """Return how many trials to ask a tuner for at a time that needs results to learn from."""
+    """Return the batch of a tuner that learns from results: how many trials it is asked for at a time."""
     return min(MAX_BATCH, max(1, math.ceil(budget / NUM_ROUNDS)))
 
 
 def tuning_seeds(seeds: int | Sequence[int]) -> tuple[int, ...]:
-    """Return a number of seeds, or the seeds themselves, as tuning seeds.
+    """Return the tuning seeds: those that are given, or as many as are asked for, from 0 on.
 
     Raises:
-        InputError: none, one twice, a negative one, or one that is a test seed.
+        InputError: no seeds, a seed twice, a negative seed, or a test seed.
     """
     chosen = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
     if not chosen:
@@ -174,9 +174,9 @@ def tuning_seeds(seeds: int | Sequence[int]) -> tuple[int, ...]:
 
 
 def default_name(plan: Plan, label: str) -> str:
-    """Return a sweep's name unless it is given one: `ppo-CartPole-v1-random-0`, of task, tuner and tuner seed.
+    """Return the default name of a sweep, of task, tuner and tuner seed, such as `ppo-CartPole-v1-random-0`.
 
-    `label`: of its objective, which stands before the tuner seed unless it is empty.
+    `label`: the objective's, which stands before the tuner seed unless it is empty.
     """
     parts = (*plan.task.name.split("/"), plan.settings.tuner, *([label] if label else []))
     return "-".join((*parts, str(plan.settings.tuner_seed))).replace(":", ".").replace("/", ".")

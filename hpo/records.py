@@ -1,4 +1,4 @@
-"""Records of sweeps: the store that runs are kept in, what a sweep recorded, and what an objective makes records of."""
+"""Records of sweeps: the store of runs, the record of a sweep, and the parts of the records that an objective makes."""
 
 from arl.records.store import Outcome, PointRecord, RunRecord, Store, TrialRecord
 from arl.records.sweep import SweepRecord, load_sweep

@@ -1,4 +1,4 @@
-"""Reproducing a recorded run: it is trained again from its record, and set beside it number by number.
+"""Reproduction of recorded runs: a run is trained again from its record, and the two are compared number by number.
 
 A run is the same to the last bit under the same versions, on the same kind of device and in the same lanes (width and
 rows); so lanes are those of the record, filled with copies of the run.
@@ -66,11 +66,11 @@ class Reproduction:
 
     @property
     def agrees(self) -> bool:
-        """Bit for bit where both were trained alike, else within the tolerance."""
+        """Whether the runs are the same bit for bit, or within the tolerance if they were not trained alike."""
         return self.same or (not self.alike and self.difference <= self.tolerance)
 
     def summary(self) -> dict[str, Any]:
-        """Return what was compared, as JSON values."""
+        """Return the comparison of the two runs as JSON values."""
         return {
             "trial": self.trial,
             "seed": self.recorded.seed,
@@ -85,7 +85,7 @@ class Reproduction:
         }
 
     def lines(self) -> list[str]:
-        """Return what was compared, as lines to be read."""
+        """Return the comparison of the two runs as lines for the terminal."""
         run = self.recorded
         changed = [
             f"{key} {self.before[key]}, now {self.now[key]}" for key in SAME if self.before[key] != self.now[key]
@@ -156,7 +156,7 @@ def reproduce(
 
 @dataclasses.dataclass(frozen=True)
 class _Source:
-    """What a run is taken from: `lanes` are those of all runs, None where each run has its own."""
+    """The sweep or landscape that a run is taken from; `lanes`: of all its runs, None where each run records its own."""
 
     task: Task
     records: Mapping[int, TrialRecord]

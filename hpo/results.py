@@ -1,4 +1,4 @@
-"""A trial's runs as its record, for the store, and its record as a result, for a tuner."""
+"""Conversion of a trial's runs to its record, for the store, and of the record to a result, for the tuner."""
 
 from collections.abc import Mapping, Sequence
 
@@ -17,9 +17,9 @@ def trial_record(trial: Trial, runs: Sequence[RunRecord]) -> TrialRecord:
 
 
 def result(trial: Trial, record: TrialRecord, scores: Mapping[str, float] | None = None) -> Result:
-    """Return what a tuner is told of a trial's record, the same to the last bit whether it was trained just now or read back.
+    """Return a trial's record as the result for a tuner, the same to the last bit for a record that was read back.
 
-    `scores` are more metrics, where a sweep has several scores. Of a failed trial there is no curve, nor other metrics.
+    `scores`: added to the metrics, where a sweep has several. A failed trial has no curve and no other metrics.
     """
     runs = record.runs
     whole = [] if record.status == FAILED else runs

@@ -1,7 +1,7 @@
-"""Scores: the number that a trial is given, the one to maximise. Higher is better, also of what should be small.
+"""Scores: the numbers that trials are judged by. Higher is always better: what should be small is negated.
 
-A run has a value, of the learning curve of its agent from the first env step on (a parent's curve is part of its child's);
-a trial has that of its seeds together. A run that diverged or failed has the worst value of the scale.
+The score of a run comes from the learning curve of its agent from the first env step on, so a parent's curve is part of its
+child's. The score of a trial combines those of its seeds. A run that diverged or failed has the worst score of the scale.
 
 | score | of a run | of its seeds |
 |---|---|---|
@@ -40,7 +40,7 @@ Records = Mapping[int, TrialRecord]
 
 
 class History(NamedTuple):
-    """How an agent came about: env steps and return of each evaluation, seconds and size, its parents' included."""
+    """The training of an agent, its parents' included: env steps and return of each evaluation, seconds, and parameters."""
 
     env_steps: np.ndarray
     returns: np.ndarray
@@ -50,9 +50,10 @@ class History(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Score:
-    """A value of a run, and how those of several seeds are one; with fewer seeds than `min_seeds` it is another score.
+    """The score of a run, and how the scores of several seeds are combined.
 
-    `worst`: the least value; None is the worst return of the task.
+    `min_seeds`: with fewer seeds, it would be the same as another score.
+    `worst`: the lowest score; None stands for the worst return of the task.
     """
 
     of_run: Callable[[History], float]
@@ -89,7 +90,7 @@ SCORES: dict[str, Score] = {
 
 
 def chosen(names: str | Sequence[str]) -> tuple[str, ...]:
-    """Return names of scores, one or several, also with commas between.
+    """Return names of scores as a tuple; they are given as a sequence, or as text with commas between.
 
     Raises:
         InputError: an unknown name, one given twice, or none.
@@ -115,12 +116,12 @@ def check(names: Sequence[str], settings: TaskSettings, space: "ConfigurationSpa
 
 
 def check_sources(names: Sequence[str], sources: Collection[str]) -> None:
-    """Refuse scores that a landscape can't answer: it takes no time, and what answers may be an agent of another size.
+    """Refuse scores that a landscape can't give: it measures no time, and may answer with an agent of another size.
 
-    `sources`: how runs are answered, as their outcomes say; none where every run is trained.
+    `sources`: the sources of the runs, as their outcomes name them; none where every run is trained.
 
     Raises:
-        InputError: `runtime`, or `parameters` where not just recorded configs are answered.
+        InputError: `runtime`, or `parameters` where configs are answered that are not recorded.
     """
     answered = ", ".join(sorted(sources))
     if "runtime" in names and sources:

@@ -1,4 +1,4 @@
-"""Trained runs that sweeps of one task have in common, when several run in one process."""
+"""Trained runs that the sweeps of one task share, when several run in one process."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -13,8 +13,8 @@ class SharedRuns:
     """Runs of one task, to be taken over instead of trained again.
 
     A run is the same to the last bit whichever sweep trains it, if config, fidelity, seed, width of lanes, device and
-    versions are. Not so runs with a parent, as ids are the sweep's own; failed ones cost nothing. What is taken over says
-    so in its outcome, under `shared`.
+    versions are. Runs with a parent are not shared, because ids differ from sweep to sweep, nor are failed ones, which cost
+    nothing. A run that is taken over names the sweep that trained it in its outcome, under `shared`.
     """
 
     def __init__(self) -> None:
@@ -30,7 +30,7 @@ class SharedRuns:
             self.runs.setdefault(key, dataclasses.replace(run, outcome=outcome))
 
     def find(self, trial: Trial, seeds: Sequence[int], provenance: Mapping[str, Any]) -> list[RunRecord] | None:
-        """Return the trial's runs if there are all of them with this provenance, else None."""
+        """Return the trial's runs with this provenance if all of them are available, else None."""
         if trial.parent is not None:
             return None
         keys = [_key(trial.config, trial.fidelity, seed, provenance) for seed in seeds]

@@ -27,7 +27,7 @@ from hpo.trial import Result, Trial, Tuner, TunerError, as_dict, copied
 
 
 class View:
-    """What a sweep shows of its progress; this one shows nothing."""
+    """Shows the progress of a sweep; this base class shows nothing."""
 
     def started(self, plan: Plan, name: str, num_recorded: int) -> None:
         """Show that the sweep begins, or goes on from `num_recorded` trials."""
@@ -119,7 +119,7 @@ def make(
 
 
 def continued(plan: Plan, objective: Objective, name: str, store: Store) -> Plan:
-    """Return the plan with the version of the objective that answers, as one that goes on from what is on record.
+    """Return the plan with the objective's version, as a plan that goes on from what is on record.
 
     Raises:
         InputError: the name is taken by another sweep.
@@ -136,8 +136,8 @@ class Sweep:
     """One sweep: a tuner and an objective, and the store that both are recorded in.
 
     Args:
-        plan: what is asked; it fits what is on record under the name.
-        shared: runs of other sweeps of the task in this process, to take over and to add to.
+        plan: the plan, which agrees with what is on record under the name.
+        shared: runs of the task's sweeps in this process, which this one takes over and adds to.
     """
 
     def __init__(
@@ -203,7 +203,7 @@ class Sweep:
         return self._affordable(trials)
 
     def _call(self, method: str, argument: Any) -> Any:
-        """Ask or tell; what goes wrong in a tuner is the tuner's."""
+        """Call the tuner's `ask` or `tell`; whatever it raises becomes a TunerError with the file and line it comes from."""
         with self._timed("tuner"), self._timed("tuner_cpu", time.process_time):
             try:
                 return getattr(self.tuner, method)(argument)
@@ -240,7 +240,7 @@ class Sweep:
         return [result(copied(trial), self.finished[trial.id], self._scores(trial)) for trial in trials]
 
     def _evaluate(self, trials: list[Trial]) -> None:
-        """Record the objective's answers: all at once if they take no time, else each as soon as it is there."""
+        """Record the objective's answers: all at once if they take no time, else each as soon as it arrives."""
         records = contract.checked_records(
             self.objective.evaluate(trials, self.view.segment), trials, self.objective, self.plan.settings.objective
         )

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class TunerError(InputError):
-    """A tuner that does not do what is asked of it. It ends its own sweep; other sweeps go on."""
+    """A tuner that breaks its contract. The error ends this tuner's sweep; other sweeps go on."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,7 +125,7 @@ class TunerContext:
     scores: Sequence[str] = ()
 
     def keywords(self) -> dict[str, Any]:
-        """Return all of it as keyword arguments."""
+        """Return all fields as keyword arguments."""
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
 
 

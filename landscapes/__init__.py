@@ -1,6 +1,6 @@
 """Landscapes: scores of one algorithm on one env over configs, seeds and fidelities, and their analysis. Needs no JAX.
 
-What there is stands in `__init__.pyi`; it is imported at first use.
+The public names are listed in `__init__.pyi`; each is imported at first use.
 """
 
 import lazy_loader

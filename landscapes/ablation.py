@@ -75,7 +75,7 @@ def _parents(space: dict[str, Any]) -> dict[str, set[str]]:
 
 
 def _moved(config: dict[str, Any], best: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
-    """Return a config with some values of the best; names that the best lacks are inactive in it, and go."""
+    """Return a config with some values of the best one; hyperparameters that are inactive in the best are removed."""
     kept = {name: value for name, value in config.items() if name not in names}
     return {**kept, **{name: best[name] for name in names if name in best}}
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def directories() -> list[Path]:
-    """Return where landscapes are looked for: `$ARL_LANDSCAPES` or `results/landscapes`, then the package's own data."""
+    """Return the directories of landscapes: `$ARL_LANDSCAPES` or `results/landscapes`, then the package's own data."""
     return [Path(os.environ.get("ARL_LANDSCAPES") or "results/landscapes"), dataset.PACKAGED]
 
 

@@ -1,4 +1,4 @@
-"""What to keep in mind when the scores of a landscape are analysed, a sentence each."""
+"""Caveats of a landscape: what to keep in mind when its scores are analysed, a sentence each."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -20,7 +20,7 @@ def _few_seeds(landscape: "Landscape") -> Iterator[str]:
 
 
 def _many_alike(landscape: "Landscape") -> Iterator[str]:
-    """More than a quarter of the configs have the same score, as where only few learn anything."""
+    """Yield a caveat if more than a quarter of the configs have the same score, as where only few learn anything."""
     scores, counts = np.unique(landscape.cube[:, :, -1].mean(axis=1), return_counts=True)
     most, score = int(counts.max()), scores[counts.argmax()]
     num = int(counts.sum())

@@ -1,4 +1,4 @@
-"""From the records of sweeps to the tables and metadata of a landscape: a sweep per seed, its trials the configs."""
+"""Conversion of sweeps to the tables and metadata of a landscape: a sweep for each seed, whose trials are the configs."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -68,7 +68,7 @@ def write(
 
 
 def _write_table(frame: pd.DataFrame, path: Path) -> None:
-    """Zstandard over dictionaries for keys and over split bytes for floats: half the size of plain Parquet."""
+    """Write a table: Zstandard over dictionaries for keys, over split bytes for floats, half the size of plain Parquet."""
     table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
     floats = [field.name for field in table.schema if pa.types.is_floating(field.type)]
     keys: Sequence[str] = [field.name for field in table.schema if field.name not in floats]

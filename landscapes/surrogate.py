@@ -135,5 +135,5 @@ def regressor() -> "RandomForestRegressor":
 
 
 def _key(config: Mapping[str, Any]) -> str:
-    """JSON tells `True` from 1 and 1 from 1.0, which are equal as keys of a dict."""
+    """Return a config as a key, in JSON: it tells `True` from 1 and 1 from 1.0, which a dict takes for one key."""
     return json.dumps(dict(config), sort_keys=True)

@@ -1,4 +1,4 @@
-"""What tasks that share a space have in common: how alike they rank its configs, and which few stand for all."""
+"""Similarity of tasks that share a space: how alike they rank its configs, and which few of them stand for all."""
 
 import itertools
 from collections.abc import Sequence

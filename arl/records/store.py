@@ -241,7 +241,7 @@ class Store:
             self._check()
 
     def exists(self) -> bool:
-        """Return whether there is anything to read."""
+        """Return whether the store exists, so that there is anything to read."""
         return self.path is None or self.path.is_file()
 
     def names(self) -> list[str]:
@@ -314,7 +314,7 @@ class Store:
         """Record a finished trial, wholly or not at all.
 
         Raises:
-            InputError: the trial is there already.
+            InputError: the trial is in the store already.
         """
         self.add_trials(sweep, [trial])
 
@@ -322,7 +322,7 @@ class Store:
         """Record finished trials, all of them or none.
 
         Raises:
-            InputError: one of them is there already.
+            InputError: one of them is in the store already.
         """
         ids = ", ".join(str(trial.trial) for trial in trials)
         runs = [(trial.trial, run) for trial in trials for run in trial.runs]

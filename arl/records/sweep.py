@@ -1,4 +1,4 @@
-"""What a sweep left behind, as pandas DataFrames."""
+"""The records of a sweep, as pandas DataFrames."""
 
 import itertools
 import json

@@ -1,1 +1,1 @@
-"""Tuning while an agent is trained: environments and schedules."""
+"""Environments and schedules for tuning while an agent is trained."""

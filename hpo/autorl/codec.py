@@ -1,7 +1,7 @@
-"""Configs as actions, and back.
+"""Conversion of configs to actions of the AutoRL environments, and back.
 
-An action chooses the hyperparameters that may change in mid-run; the others stay as they are. Flat, it is a point of the
-unit cube, an axis per hyperparameter on its own scale; otherwise a dict of numbers, and of indices of categories.
+An action chooses the hyperparameters that may change in mid-run; the others stay as they are. A flat action is a point of the
+unit cube, with an axis per hyperparameter on its own scale; otherwise it is a dict of numbers, and of indices of categories.
 """
 
 import dataclasses
@@ -19,11 +19,11 @@ from hpo.tasks import Task
 
 
 class ActionCodec:
-    """What an action is in an environment of a task.
+    """Converts the actions of an environment to configs of its task, and back.
 
     Args:
-        task: whose space actions are of.
-        fixed: hyperparameters that no action changes, static ones among them; others are the task's.
+        task: the task whose hyperparameters the actions choose.
+        fixed: values of hyperparameters that no action changes, also of static ones; the rest keep the task's values.
         flat: whether an action is a point of the unit cube, or a dict.
 
     Raises:
@@ -50,13 +50,13 @@ class ActionCodec:
         return chosen
 
     def extremes(self) -> list[dict[str, Scalar]]:
-        """Return the default config, and those that differ in one hyperparameter, which is at an end of its range."""
+        """Return the default config, and each config that differs from it in one hyperparameter, at an end of its range."""
         ends = [(name, u) for name in self.controlled for u in (0.0, 1.0)]
         changes = [{name: spaces.value_at(self.space[name], u)} for name, u in ends]
         return [self.repaired({}), *(self.repaired(change) for change in changes)]
 
     def repaired(self, values: Mapping[str, Any]) -> dict[str, Scalar]:
-        """Return the task's config with these values: active hyperparameters only, the others as fixed or by default."""
+        """Return the config with these values; other active hyperparameters are as fixed, or at their defaults."""
         fixed = {name: value for name, value in self.fixed.items() if name in self.space}
         return spaces.repair(self.space, {**fixed, **values})
 
@@ -74,7 +74,7 @@ class ActionCodec:
         """Return the config that an action chooses, with the hyperparameters that no action changes.
 
         Raises:
-            InputError: no action of the action space.
+            InputError: the action is not in the action space.
         """
         if self.flat:
             return self.repaired(self._values_at(np.asarray(action, float), action))

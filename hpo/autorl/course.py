@@ -1,4 +1,4 @@
-"""How agents go through the intervals of their training, side by side: what the environments share."""
+"""Training of agents in intervals, side by side: the part that all AutoRL environments share."""
 
 import dataclasses
 import json
@@ -24,7 +24,7 @@ REWARDS = ("gain", "final")
 
 @dataclasses.dataclass
 class Episode:
-    """One agent on its way through the intervals; `config` and `agent` are those of its last interval."""
+    """The state of one agent's training; `config` and `agent` are those of its last interval."""
 
     seed: int
     observation: np.ndarray
@@ -36,7 +36,7 @@ class Episode:
 
 
 class Step(NamedTuple):
-    """What a step of one agent gives; its observation is the episode's."""
+    """Reward and info of one agent's step; the observation is in its `Episode`."""
 
     reward: float
     info: dict[str, Any]
@@ -47,10 +47,10 @@ class Course:
 
     Args:
         num_envs: how many agents are trained side by side.
-        space, fidelity: of a task that is given by name.
+        space, fidelity: space preset, and env steps of a full run, of a task that is given by name.
         fixed, flat: see `ActionCodec`.
-        reward: `gain`, the return after an interval less that before it, or `final`, the last return at the end.
-        seeds: those of agents, one of which each episode draws.
+        reward: `gain`, the return after an interval minus the return before it, or `final`, the last return at the end.
+        seeds: seeds of agents; each episode draws one of them.
 
     Raises:
         InputError: a task without hyperparameters to change, or intervals shorter than an iteration.
@@ -96,12 +96,12 @@ class Course:
         return self.task.fidelity * (interval + 1) // self.num_intervals
 
     def start(self, generator: np.random.Generator) -> Episode:
-        """Return an episode of an untrained agent, of a seed that the generator draws."""
+        """Return an episode with an untrained agent, whose seed the generator draws."""
         seed = self.seeds[generator.integers(len(self.seeds))]
         return Episode(seed, self.observer.untrained())
 
     def advance(self, episodes: Sequence[Episode], actions: Sequence[Any]) -> list[Step]:
-        """Train all agents for their next interval, side by side; the episodes are brought up to date."""
+        """Train all agents side by side for their next interval, and update their episodes."""
         configs = [self.codec.config(action) for action in actions]
         runs = [self._run(episode, config) for episode, config in zip(episodes, configs, strict=True)]
         errors = {i: error for i, run in enumerate(runs) if (error := self._refusal(run)) is not None}
@@ -120,7 +120,7 @@ class Course:
         return refusal(lambda: self.runner.check(run))
 
     def _finish(self, episode: Episode, config: dict[str, Scalar], curve: Curve | None, error: str | None) -> Step:
-        """Bring an episode up to date; `curve` is None of an agent that could not be trained, for the reason `error`."""
+        """Update an episode after an interval; `curve` is None if the agent could not be trained, and `error` says why."""
         worst = float(self.task.return_range[0])
         failed = curve is None or curve.diverged
         score = worst if curve is None or failed else float(curve.return_mean[-1])
@@ -145,7 +145,7 @@ class Course:
         return score if over else 0.0
 
     def settings(self) -> dict[str, Any]:
-        """Return what defines the environment, as JSON-ready values."""
+        """Return the settings that define the environment, as JSON-ready values."""
         return {
             **self.task.settings().to_json(),
             "num_intervals": self.num_intervals,

@@ -1,16 +1,17 @@
-"""Tuning while an agent is trained, as a Gymnasium environment: an episode is a training run, a step an interval of it.
+"""Gymnasium environments for tuning while an agent is trained: an episode is a training run, a step an interval of it.
 
 An action is a config of the hyperparameters of the task's space that may change in mid-run; the others stay as they are.
 A step goes on training the agent under that config for one interval.
 
-An observation is `(entry,)`, float32, finite, by `observation_names`: `progress`, the share of the run that is done; how the
-agent did in the interval: the evaluation (`return_mean` and `return_std`, on the task's scale: its worst return is 0, its
-best 1) and the training metrics as sign(x) log(1 + |x|); then for each of these whether there is one (1) or not (0, and
-the entry is 0): before the first step there is none, and without updates there are no means over updates.
+An observation is `(entry,)`, float32 and finite; `observation_names` has the names of its entries. First comes `progress`,
+the share of the run that is done. Then come the measures of the last interval: the evaluation (`return_mean` and
+`return_std`, on the task's scale, where the worst return is 0 and the best 1), then, as sign(x) log(1 + |x|), the episode
+length and the training metrics. Last comes a flag per measure: 1 if it exists; if not, flag and measure are 0. Before the
+first step no measure exists, and in an interval without updates no mean over updates.
 
-The reward is the gain: the return after the interval less that before it, which for the first is the untrained agent's.
-With `reward="final"` it is the last return, at the end. An episode terminates after its last interval, or when the agent
-diverges or can't be trained; the return is then the task's worst.
+The reward is the gain: the return after the interval minus the return before it, which before the first interval is the
+untrained agent's. With `reward="final"` it is the last return, given at the end. An episode terminates after its last
+interval, or when the agent diverges or can't be trained; its return is then the task's worst.
 """
 
 from collections.abc import Mapping, Sequence
@@ -33,12 +34,16 @@ from hpo.plans import FIRST_TEST_SEED
 
 
 class AutoRLEnv(gymnasium.Env[np.ndarray, Any]):
-    """One agent's training as an environment; the module says what its actions, observations and rewards are.
+    """The training of one agent as an environment; `hpo.autorl.env` describes actions, observations and rewards.
 
-    `fixed`: hyperparameters that no action changes, static ones among them; others are the task's. `flat`: an action is a
-    point of the unit cube, an axis per hyperparameter of `controlled`, on each one's own scale; otherwise it is a dict: a
-    number, or of a categorical hyperparameter the index of its value. `seeds`: those of agents, one of which each reset
-    draws; by default all tuning seeds. Resetting trains nothing.
+    Resetting trains nothing.
+
+    Args:
+        fixed: values of hyperparameters that no action changes, also of static ones; the rest keep the task's values.
+        flat: whether an action is a point of the unit cube, with an axis per hyperparameter of `controlled` on its own
+            scale. Otherwise it is a dict of numbers, and of the indices of categorical values.
+        reward: `gain` or `final`.
+        seeds: seeds of agents; each reset draws one of them. By default all tuning seeds.
 
     Example:
         >>> env = hpo.AutoRLEnv("ppo/CartPole-v1", num_intervals=10, flat=True)
@@ -82,7 +87,7 @@ class AutoRLEnv(gymnasium.Env[np.ndarray, Any]):
         """Train for one interval.
 
         Raises:
-            InputError: no action of the action space.
+            InputError: the action is not in the action space.
             gymnasium.error.ResetNeeded: before the first reset, or after the end.
         """
         if self.episode is None or self.episode.over:
@@ -109,7 +114,7 @@ class AutoRLEnv(gymnasium.Env[np.ndarray, Any]):
         return saved_episodes.save(Path(path), self.course, [self.episode], [self.np_random])
 
     def restore(self, path: str | Path) -> tuple[np.ndarray, dict[str, Any]]:
-        """Go on from where another environment of the same settings was saved; gives what `reset` gives.
+        """Go on from where another environment of the same settings was saved; return what `reset` returns.
 
         Raises:
             InputError: no such file, or one of another environment. Nothing in it is executed.
@@ -121,7 +126,7 @@ class AutoRLEnv(gymnasium.Env[np.ndarray, Any]):
 class AutoRLVectorEnv(VectorEnv[np.ndarray, Any, np.ndarray]):
     """Many agents, each an `AutoRLEnv`, trained side by side as lanes of one program.
 
-    An agent whose episode has ended is replaced by a fresh one at the next step, whose action for it counts for nothing.
+    An agent whose episode has ended is replaced by a fresh one at the next step, which ignores the action for it.
     Agent i after `reset(seed=s)` is that of an `AutoRLEnv` after `reset(seed=s + i)`.
     """
 
@@ -173,7 +178,7 @@ class AutoRLVectorEnv(VectorEnv[np.ndarray, Any, np.ndarray]):
         """Train every agent for one interval.
 
         Raises:
-            InputError: no actions of the action space.
+            InputError: the actions are not in the action space.
             gymnasium.error.ResetNeeded: before the first reset.
         """
         if not self.episodes:
@@ -210,7 +215,7 @@ class AutoRLVectorEnv(VectorEnv[np.ndarray, Any, np.ndarray]):
         return saved_episodes.save(Path(path), self.course, self.episodes, self.generators)
 
     def restore(self, path: str | Path) -> tuple[np.ndarray, dict[str, Any]]:
-        """Go on from where another environment of the same settings was saved; gives what `reset` gives."""
+        """Go on from where another environment of the same settings was saved; return what `reset` returns."""
         self.episodes, self.generators = saved_episodes.restore(Path(path), self.course)
         return self._observations(), self._infos({i: {"seed": e.seed} for i, e in enumerate(self.episodes)})
 

@@ -1,4 +1,4 @@
-"""What an environment shows of an agent's training.
+"""Observations: the measures of an agent's training that an environment shows.
 
 An observation is `(entry,)`, float32 and finite: `progress`, the share of the run that is done; measures of the last
 interval; then for each of these whether it exists (1) or not (0, and the measure is 0). Measures are mean and deviation of

@@ -1,4 +1,4 @@
-"""Environments in files: where all their agents stand, and all random states. Nothing in a file is executed."""
+"""Files of environments: the state of all their agents, and all random states. Reading a file executes nothing."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -18,11 +18,11 @@ from arl.training.saved_agents import SavedAgent
 from hpo.autorl.course import Course, Episode
 
 _FORMAT = 1
-_PLAIN = ("seed", "interval", "score", "over", "config")  # of an episode, as they are
+_PLAIN = ("seed", "interval", "score", "over", "config")  # fields of an episode that are stored as they are
 
 
 def save(path: Path, course: Course, episodes: Sequence[Episode], generators: Sequence[np.random.Generator]) -> Path:
-    """Write where all agents stand, and all random states; the file appears whole or not at all."""
+    """Write the state of all agents, and all random states; the file appears whole or not at all."""
     description = {
         "format": _FORMAT,
         "settings": course.settings(),

@@ -26,10 +26,10 @@ class Stretch(NamedTuple):
 
 
 def schedule_of(trials: SweepRecord | Iterable[Trial | TrialRecord], trial_id: int) -> list[Stretch]:
-    """Return how the agent of a trial came about: its ancestors from the first one on, with what each was trained with.
+    """Return the schedule that trained a trial's agent: the stretches of its ancestors, the first one first, and its own.
 
-    Neighbours with equal configs are one stretch, since going on is the same as never having stopped. The schedule of a
-    population's winner is its result: what to train again, on other seeds.
+    Neighbouring trials with equal configs are one stretch, since going on is the same as never having stopped. The schedule
+    of a population's winner is what population-based training finds: train it again to judge it, on other seeds.
 
     Example:
         >>> sweep = hpo.sweep("ppo/CartPole-v1", "pbt", budget=8)
@@ -46,7 +46,7 @@ def schedule_of(trials: SweepRecord | Iterable[Trial | TrialRecord], trial_id: i
 
 @dataclasses.dataclass(frozen=True)
 class Schedule:
-    """A config whose values may be lists, an entry for each of so many intervals of equal length.
+    """A config whose values may be lists, with an entry per interval; all intervals are of equal length.
 
     Example:
         >>> Schedule({"learning_rate": [1e-3, 3e-4, 1e-4], "gamma": 0.99}).config(1)
@@ -71,7 +71,7 @@ class Schedule:
 
     @property
     def num_intervals(self) -> int:
-        """How many intervals there are; without a list, one."""
+        """The number of intervals; 1 without a list."""
         return next((len(value) for value in self.values.values() if isinstance(value, list | tuple)), 1)
 
     @property
@@ -87,12 +87,12 @@ class Schedule:
         }
 
     def stretches(self, fidelity: int) -> list[Stretch]:
-        """Return what a full run of so many env steps is trained with; neighbouring intervals of equal configs are one."""
+        """Return the stretches of a full run of `fidelity` env steps; neighbouring intervals with equal configs are one."""
         return _merged((fidelity * (i + 1) // self.num_intervals, self.config(i)) for i in range(self.num_intervals))
 
 
 def chain(stretches: Sequence[Stretch], first_id: int = 0) -> list[Trial]:
-    """Return a trial per stretch, each going on from the agent of the one before, to be asked for one after the other."""
+    """Return a trial per stretch, each with the one before as its parent, to be asked for one after the other."""
     return [
         Trial(first_id + i, stretch.config, stretch.end, first_id + i - 1 if i else None)
         for i, stretch in enumerate(stretches)

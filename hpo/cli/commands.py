@@ -1,4 +1,4 @@
-"""The command that gives a sweep or a comparison again, from what is recorded of it."""
+"""Command lines that repeat a recorded sweep or comparison."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -8,11 +8,11 @@ from arl.records.settings import DEFAULT_OBJECTIVE, DEFAULT_SCORE, ComparisonSet
 from arl.records.sweep import SweepRecord
 from hpo.comparisons.results import REFERENCE
 
-DOUBLE = f"{REFERENCE}-2x"  # the baseline that no name of a tuner stands for
+DOUBLE = f"{REFERENCE}-2x"  # the baseline that can't be given as a tuner
 
 
 def of_sweep(record: SweepRecord) -> list[str]:
-    """Return the words of the command that gives the same sweep: `arl sweep`, or `arl train` where nothing is tuned."""
+    """Return the words of the command that repeats a sweep: `arl sweep`, or `arl train` where nothing is tuned."""
     settings = record.settings
     if settings.task.preset == "fixed":
         return _train(record)
@@ -38,7 +38,7 @@ def _train(record: SweepRecord) -> list[str]:
 
 
 def of_comparison(name: str, settings: ComparisonSettings) -> list[str]:
-    """Return the words of the command that gives the same comparison."""
+    """Return the words of the command that repeats a comparison."""
     tuners = {label: settings.classes.get(label, label) for label in settings.tuners if label != DOUBLE}
     fidelities = [str(task.fidelity) for task in settings.tasks.values()]
     options = {

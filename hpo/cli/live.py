@@ -1,4 +1,4 @@
-"""What a sweep shows while it runs: one live line on a terminal, plain lines elsewhere."""
+"""Progress of sweeps and comparisons: one live line on a terminal, plain lines elsewhere."""
 
 import collections
 import time
@@ -17,7 +17,7 @@ _SECONDS_BETWEEN_LINES = 10.0
 
 
 class SweepView(View):
-    """Shows trials done, env steps per second, the incumbent and its score, and time left; each reason why trials fail."""
+    """Shows trials done, env steps per second, the incumbent and its score, the remaining time, and why trials fail."""
 
     def __init__(self, console: Console):
         self.console = console

@@ -1,4 +1,4 @@
-"""Words of a command line as values; what does not parse is one line."""
+"""Parsers of the command line's values; each raises an InputError of one line for what does not parse."""
 
 import json
 import math
@@ -8,7 +8,7 @@ from arl.errors import InputError
 
 
 def seeds(text: str) -> int | list[int]:
-    """Return a number of seeds, or, with a comma in it (`7,` is the one seed 7), the seeds themselves."""
+    """Return a number of seeds, or the seeds themselves if the text has a comma: `7` is seven seeds, `7,` the seed 7."""
     try:
         numbers = [int(part) for part in text.split(",") if part.strip()]
     except ValueError as error:

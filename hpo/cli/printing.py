@@ -1,4 +1,4 @@
-"""What the command line prints: tables, JSON, sweeps and comparisons."""
+"""Output of the command line: tables, JSON, sweeps and comparisons."""
 
 import contextlib
 import json
@@ -17,7 +17,7 @@ _PIPE_WIDTH = 500
 
 
 def print_table(rows: list[dict[str, Any]]) -> None:
-    """Print rows of one kind as a table; as wide as it needs to be where it is piped."""
+    """Print rows with the same keys as a table; where it is piped, the table is as wide as its content."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -42,7 +42,7 @@ def _cell(value: Any) -> str:
 
 
 def one_document(as_json: bool) -> contextlib.AbstractContextManager[Any]:
-    """Send what a user's tuner prints to the standard error, so that the output is one JSON document."""
+    """Redirect what a user's tuner prints to the standard error, so that the output is one JSON document."""
     return contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext()
 
 
@@ -118,7 +118,7 @@ def comparison_summary(comparison: "Comparison", files: list[Path], command: lis
 
 
 def print_comparison(comparison: "Comparison", files: list[Path]) -> None:
-    """Print a row per tuner, and how the scores came about."""
+    """Print a row per tuner, and what the scores are."""
     costs = comparison.costs.set_index("tuner")
     rows = [
         {

@@ -1,4 +1,4 @@
-"""Training one config from the command line: a sweep of one trial, with its curve drawn and its agents saved."""
+"""The training of one config by the command line: a sweep of one trial, with its curve drawn and its agents saved."""
 
 import dataclasses
 import hashlib
@@ -76,9 +76,10 @@ def _plan(task: tasks.Task, schedule: Schedule, seeds: int | Sequence[int]) -> p
 
 
 def default_name(plan: plans.Plan, changes: Mapping[str, Any]) -> str:
-    """Return `train-ppo-CartPole-v1-learning_rate=0.001-seeds=10`: the task and all in which two commands on it may differ.
+    """Return a name such as `train-ppo-CartPole-v1-learning_rate=0.001-seeds=10`, which tells apart all trainings of a task.
 
-    Seeds are written as on the command line, their number or the seeds themselves; the fidelity if it is not the task's.
+    Seeds are written as on the command line, as their number or the seeds themselves. The fidelity follows if it is not
+    the task's.
     """
     task, seeds = plan.task, plan.settings.seeds
     first = tuple(range(len(seeds)))

@@ -1,1 +1,1 @@
-"""Comparisons of tuners: how they are run, and what they show."""
+"""Comparisons of tuners: their design, how they are run, and their results."""

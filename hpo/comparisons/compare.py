@@ -1,4 +1,4 @@
-"""Comparisons: tuners on tasks with equal budgets, their incumbents trained again under test seeds.
+"""Runs of comparisons: tuners on tasks with equal budgets, their incumbents trained again under test seeds.
 
 Every (task, tuner, repeat) is an ordinary sweep, and the incumbents of a task are one more; all are in the store, so that a
 comparison that was stopped goes on with the same command, and one that was finished takes more tuners or repeats.
@@ -28,7 +28,7 @@ from hpo.tuners.given import Given
 
 
 class View:
-    """What a comparison shows of its progress; this one shows nothing."""
+    """Shows the progress of a comparison; this base class shows nothing."""
 
     def sweep(self, name: str, number: int, total: int) -> sweeps.View:
         """Return the view of the next sweep, the `number`-th of `total`."""
@@ -105,7 +105,7 @@ def run(chosen: Design, store: Store, view: View) -> Comparison:
 
 
 class _Comparing:
-    """A comparison on its way."""
+    """The run of one comparison: the sweeps of all tuners, then the tests of their incumbents."""
 
     def __init__(self, design: Design, store: Store, view: View):
         self.design, self.store, self.view = design, store, view
@@ -130,7 +130,7 @@ class _Comparing:
         return Comparison(design.name, design.settings(), provenance.now(), swept, tests, self.broken)
 
     def _check(self, task: Task, tuning: Objective, testing: Objective) -> None:
-        """Refuse what can't be, before anything is trained: every tuner is made, every name on record is of this design."""
+        """Check all of a task before anything is trained: every tuner can be made, no name on record is of another design."""
         design = self.design
         tuning.check()
         for entry in design.entries:

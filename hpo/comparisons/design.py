@@ -1,4 +1,4 @@
-"""Designs of comparisons: which sweeps there are, under which seeds, checked before anything is made."""
+"""Designs of comparisons: their sweeps and seeds, checked before anything is trained."""
 
 import dataclasses
 import math
@@ -19,7 +19,7 @@ Seeds = int | Sequence[int] | None
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
-    """A tuner in a comparison; `label` names it there, `factor` is its budget in those of the others."""
+    """A tuner of a comparison, called `label` in it; its budget is `factor` times the comparison's."""
 
     label: str
     tuner: str | type
@@ -63,7 +63,7 @@ class Design:
         )
 
     def plan(self, task: Task, entry: Entry, repeat: int) -> plans.Plan:
-        """Return the sweep of a tuner on a task under a repeat, which is the tuner's seed."""
+        """Return the plan of a tuner's sweep on a task; the number of the repeat is the tuner's seed."""
         return plans.plan(
             task,
             entry.tuner,
@@ -77,7 +77,7 @@ class Design:
         )
 
     def test_plan(self, task: Task) -> plans.Plan:
-        """Return the sweep of a task's incumbents under the test seeds, which ends when all are trained."""
+        """Return the plan of the sweep that trains a task's incumbents under the test seeds; it ends when all are trained."""
         settings = SweepSettings(
             task=task.settings(),
             tuner="given",
@@ -93,7 +93,7 @@ class Design:
         return _plain(self.name, task.name, entry.label, str(repeat))
 
     def test_name(self, task: Task) -> str:
-        """Return the test's name: `comparison-ppo-CartPole-v1-test-5`, or with the test seeds if they are not the first."""
+        """Return the name of a task's test, `comparison-ppo-CartPole-v1-test-5`; other seeds than the first are listed."""
         num = len(self.test_seeds)
         first = tuple(range(plans.FIRST_TEST_SEED, plans.FIRST_TEST_SEED + num))
         listed = str(num) if self.test_seeds == first else ",".join(map(str, self.test_seeds)) + "," * (num == 1)

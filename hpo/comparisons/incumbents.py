@@ -1,4 +1,4 @@
-"""Incumbents: what a sweep would recommend when so much of its budget is spent. One rule for all tuners."""
+"""Incumbents: the trials that a sweep would recommend at each point of its budget, by one rule for all tuners."""
 
 import bisect
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ Chain = tuple[tuple[int, str], ...]
 
 
 class Incumbent(NamedTuple):
-    """The best trial from the moment that `spent` equivalent full runs were paid for."""
+    """The best trial of a sweep from when `spent` equivalent full runs are paid for, until the next incumbent's."""
 
     spent: float
     trial: int
@@ -26,11 +26,13 @@ class Incumbent(NamedTuple):
 
 
 def incumbents(record: SweepRecord, order: Sequence[int]) -> list[Incumbent]:
-    """Return the incumbents of a sweep, each from when it was paid for; `order`: its trials as they were asked for.
+    """Return the incumbents of a sweep, in the order in which they were paid for.
 
-    The incumbent is the completed trial of the highest fidelity so far with the best mean over tuning seeds; one under
-    fewer of them counts as one of lower fidelity, since its mean is the luckier the fewer they are. Among equals it is
-    the first.
+    The incumbent is the completed trial of the highest fidelity so far with the best mean over tuning seeds. A trial
+    under fewer seeds counts as one of lower fidelity, because means over fewer seeds are luckier. Among equals the first
+    one is the incumbent.
+
+    `order`: ids of the sweep's trials, as they were asked for.
     """
     stood: list[Incumbent] = []
     spent, best = 0.0, None

@@ -1,4 +1,4 @@
-"""What a comparison of tuners left behind, as pandas DataFrames, and the statistics of it."""
+"""Results of a comparison of tuners: its records as pandas DataFrames, and their statistics."""
 
 import functools
 import json
@@ -51,7 +51,7 @@ class Swept:
 
     @property
     def spent(self) -> float:
-        """Equivalent full runs that it did spend."""
+        """Equivalent full runs that it spent."""
         records, settings = self.record.records, self.record.settings
         fidelity, num_seeds = settings.task.fidelity, len(settings.seeds)
         return sum(full_runs(records[i], records, fidelity, num_seeds) for i in self.order)

@@ -1,6 +1,6 @@
-"""What an objective is: trials of one task in, their records out, by training or otherwise.
+"""The interface of objectives: trials of one task in, their records out, by training or otherwise.
 
-An objective of one's own is a class that derives from `Objective` and defines `evaluate`, given to the command line as
+A user's objective is a class that derives from `Objective` and defines `evaluate`, given to the command line as
 `module:Class` or `file.py:Class`, and to `hpo.sweep` also as the class or an instance of it. `hpo.testing.check_objective`
 tells whether it keeps the contract.
 """
@@ -45,8 +45,8 @@ class Objective(Protocol):
             need a measured run are refused otherwise, see `hpo.scores.check_sources`.
 
     Attributes:
-        task: what is answered.
-        seeds: under which a trial runs that names none.
+        task: the task whose trials are answered.
+        seeds: the seeds of a trial that names none.
         batch: how many trials are asked for at a time.
     """
 
@@ -67,18 +67,18 @@ class Objective(Protocol):
         """Refuse a task that can't be answered, before anything is made.
 
         Raises:
-            InputError: why not.
+            InputError: the task can't be answered; the line says why.
         """
         return
 
     @classmethod
     def available_seeds(cls, task: Task) -> list[int] | None:
-        """Return the seeds under which a task can be answered, None if under any."""
+        """Return the seeds under which a task can be answered, or None if any seed will do."""
         return None
 
     @classmethod
     def on(cls, subject: Any, seeds: Sequence[int] | None = None, batch: int = 1) -> "Objective":
-        """Return an objective on a task or a landscape, or on what a name says.
+        """Return an objective on a task or a landscape, which may be given by name.
 
         Args:
             subject: a task, a landscape, or the name of one of these.
@@ -91,24 +91,24 @@ class Objective(Protocol):
 
     @property
     def version(self) -> str | None:
-        """The version of what answers, None if it has none; a sweep goes on with the same one only."""
+        """The version of the data that answers, None without such data; a sweep goes on with the same version only."""
         return None
 
     @property
     def min_fidelity(self) -> int:
-        """Env steps from which on every config of the space can be answered."""
+        """The fewest env steps at which every config of the space can be answered."""
         return 1
 
     @property
     def mutable(self) -> frozenset[str]:
-        """The tuned hyperparameters that a trial may have otherwise than its parent."""
+        """The tuned hyperparameters in which a trial may differ from its parent."""
         return frozenset()
 
     def check(self) -> None:
-        """Refuse a task that no tuner can do anything about.
+        """Refuse a task on which every trial would fail, whatever a tuner asks for.
 
         Raises:
-            InputError: why not.
+            InputError: the task is such; the line says why.
         """
         return
 
@@ -127,7 +127,7 @@ class Objective(Protocol):
         ...
 
     def remember(self, trials: Sequence[Trial]) -> None:
-        """Take note of trials whose records there are already, so that others can go on from them."""
+        """Take note of trials that are already on record, so that others can go on from them."""
 
     def seeds_of(self, trial: Trial) -> tuple[int, ...]:
         """Return the seeds that a trial runs under."""
@@ -138,7 +138,7 @@ class Objective(Protocol):
         return {}
 
     def provenance(self) -> dict[str, Any]:
-        """Return what a run is made with here, besides versions and device of the sweep, as JSON values."""
+        """Return the provenance of a run beyond the sweep's versions and device, as JSON values."""
         return {}
 
     def fresh(self) -> "Objective":

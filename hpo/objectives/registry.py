@@ -78,7 +78,7 @@ def make(objective: ObjectiveLike, task: Task, seeds: Sequence[int], batch: int)
 
 
 def _conforming(objective: Any) -> Any:
-    """Refuse what lacks a method or a class attribute of an objective."""
+    """Return the objective, a class or an instance, if it has the methods and class attributes of one."""
     who = f"objective {object_path(objective if isinstance(objective, type) else type(objective))!r}"
     for method in _METHODS:
         if not callable(getattr(objective, method, None)):
@@ -93,7 +93,7 @@ def _conforming(objective: Any) -> Any:
 
 
 def _checked(objective: Objective, name: str, task: Task, seeds: Sequence[int]) -> Objective:
-    """Refuse an instance of another task or other seeds, or with attributes that can't be."""
+    """Return an instance if its task and seeds are the sweep's, and its other attributes are valid."""
     who = f"objective {name!r}"
     theirs = getattr(objective, "task", None)
     if not isinstance(theirs, Task) or theirs.settings() != task.settings() or theirs.space != task.space:

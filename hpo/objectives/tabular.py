@@ -27,11 +27,11 @@ from landscapes.dataset import Landscape
 
 
 class Answer(NamedTuple):
-    """What a landscape knows of a config.
+    """A landscape's answer to a config.
 
     Attributes:
         source: `exact`, `nearest` or `surrogate`.
-        number: of the recorded config that it rests on.
+        number: the recorded config that it is based on.
         values: `(seed, point, column)`; the columns are env steps, mean and deviation of returns, mean length, then metrics.
     """
 
@@ -41,7 +41,7 @@ class Answer(NamedTuple):
 
 
 class Tabular(Objective):
-    """Answers trials of a task from a landscape; how, says a subclass.
+    """Answers trials of a task from a landscape, in the way that a subclass defines.
 
     `landscape`: the task's own by default.
     """
@@ -64,7 +64,7 @@ class Tabular(Objective):
 
     @classmethod
     def on(cls, subject: Any, seeds: Sequence[int] | None = None, batch: int = 1) -> "Tabular":
-        """Return an objective on a landscape, on that of a task, or on that of a name."""
+        """Return an objective on a landscape, or on the landscape of a task or of a name."""
         name = subject.landscape if isinstance(subject, Task) else subject
         landscape = catalogue.get(name) if isinstance(name, str) else name
         chosen = landscape.seeds if seeds is None else seeds
@@ -86,11 +86,11 @@ class Tabular(Objective):
         return self._steps[0]
 
     def provenance(self) -> dict[str, Any]:
-        """Return which objective and landscape answer."""
+        """Return the objective's name and the landscape's version."""
         return {"objective": self.label, "landscape": self.landscape.name}
 
     def remember(self, trials: Sequence[Trial]) -> None:
-        """Take note of trials whose records there are already, so that others can go on from them."""
+        """Take note of trials that are already on record, so that others can go on from them."""
         self.trials.update({trial.id: trial for trial in trials})
 
     def costs(self) -> dict[str, float]:
@@ -120,7 +120,7 @@ class Tabular(Objective):
 
     @abstractmethod
     def answers(self, configs: Sequence[Mapping[str, Any]]) -> Iterator[Answer]:
-        """Yield what the landscape knows of each config."""
+        """Yield the landscape's answer to each config."""
 
     def numbers(self, configs: Sequence[Mapping[str, Any]]) -> np.ndarray:
         """Return the numbers `(config,)` of the recorded configs that are nearest to these."""
@@ -273,7 +273,7 @@ class Surrogate(Tabular):
 
 
 def difference(landscape: Landscape, task: Task) -> str | None:
-    """Return what a landscape of a task must have and what it has, None if it is of the task as it is now."""
+    """Return the first setting in which a landscape and its present task differ, as text for an error; None if none does."""
     recorded = landscape.settings.to_json()
     now = TaskSettings.from_json(task.settings().to_json()).to_json()  # as it would be read back
     for name, value in now.items():

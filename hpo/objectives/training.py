@@ -95,11 +95,11 @@ class Training(Objective):
         return math.prod(int(hyperparameter.size) for hyperparameter in apart)
 
     def remember(self, trials: Sequence[Trial]) -> None:
-        """Take note of trials whose records there are already, so that others can go on from them."""
+        """Take note of trials that are already on record, so that others can go on from them."""
         self.trials.update({trial.id: trial for trial in trials})
 
     def check(self) -> None:
-        """Refuse a task that no tuner can do anything about.
+        """Refuse a task on which every trial would fail, whatever a tuner asks for.
 
         Raises:
             InputError: the default config can't be trained, for a reason that no tuned hyperparameter changes.
@@ -207,7 +207,7 @@ class Training(Objective):
         return self.shapes[structure]
 
     def _revive(self, parents: Sequence[int], on_segment: OnSegment) -> None:
-        """Train again the parents whose agents are gone, eldest first."""
+        """Train those parents again whose agents are no longer kept, the eldest first."""
         self.needed.update(parents)
         lost = [
             self.trials[i]
@@ -220,7 +220,7 @@ class Training(Objective):
                 pass
 
     def _keep(self, agents: Mapping[tuple[int, int], Agent]) -> None:
-        """Keep the agents of a block, and drop the oldest that no trial in hand goes on from while there are too many.
+        """Keep the agents of a block; while they take too much memory, drop the oldest that no trial at hand goes on from.
 
         Agents of one block share its memory: it is free when the last of them is dropped. With room for one block of two
         agents, (0, 0) and (0, 1), a block with (1, 0) and (1, 1) drops both of the first.

@@ -16,7 +16,7 @@ BORDERS = {"solid": "solid", "dash": "dashed", "dot": "dotted", "dashdot": "dash
 
 
 class Check(NamedTuple):
-    """An item of the checklist: whether it is so, what it is, and how it is here."""
+    """An item of the checklist: whether it is met, what it asks for, and how this comparison does it."""
 
     good: bool
     item: str
@@ -24,7 +24,7 @@ class Check(NamedTuple):
 
 
 def write_report(comparison: Comparison, path: Path, command: Sequence[str] = ()) -> Path:
-    """Write the report of a comparison to `path`, folders included, and return `path`; `command`: gives the same again."""
+    """Write the report of a comparison to `path`, folders included, and return `path`; `command`: repeats it."""
     return pages.write(render(comparison, command), path)
 
 

@@ -39,7 +39,7 @@ def figures() -> dict[str, Figure]:
     return {
         "plane": _plane(),
         "curves": _curves("line"),
-        "points": _curves("point"),  # what curves are where there is one fidelity
+        "points": _curves("point"),  # in place of curves where there is one fidelity
         "distribution": _distribution(),
         "importance": _importance(),
         "parallel": _parallel(),
@@ -71,7 +71,7 @@ def axes(landscape: Landscape) -> dict[str, dict[str, Any]]:
 
 @theme.unchecked
 def tooltip(landscape: Landscape) -> list[dict[str, Any]]:
-    """Return the channel of what is told of the config under the pointer."""
+    """Return the tooltip channel of the config under the pointer."""
     names = landscape.hyperparameters[:NUM_TOOLTIPS]
     texts = [alt.Tooltip(f"text{index}:N", title=name) for index, name in enumerate(names)]
     channel = [alt.Tooltip("config:Q"), alt.Tooltip("words:N", title="score"), *texts]

@@ -1,4 +1,4 @@
-"""All pictures of a landscape, or of the tasks of an algorithm, into a directory."""
+"""Galleries: all pictures of a landscape, or of the tasks of an algorithm, in a directory."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -24,7 +24,7 @@ OF_TASKS = ("task-correlation", "task-subsets")
 
 
 def of_landscape(landscape: Landscape, directory: str | Path, form: str = "png") -> Iterator[Path]:
-    """Draw every analysis, one file each, when it is asked for; those of which there is nothing to draw are left out.
+    """Draw every analysis, and return an iterator that yields each picture as it is drawn; empty pictures are left out.
 
     Raises:
         InputError: another form than png, svg and pdf, or configs that all have the same score.
@@ -34,7 +34,7 @@ def of_landscape(landscape: Landscape, directory: str | Path, form: str = "png")
 
 
 def of_tasks(landscapes: Sequence[Landscape], directory: str | Path, form: str = "png") -> Iterator[Path]:
-    """Draw the correlation between tasks, and what subsets of them say of all, when it is asked for.
+    """Draw how alike tasks are and how well subsets predict all; the iterator yields each picture as it is drawn.
 
     Raises:
         InputError: another form than png, svg and pdf, or as of `task_similarity.subsets`.

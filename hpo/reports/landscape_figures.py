@@ -1,4 +1,4 @@
-"""Pictures of landscapes and of what is read out of them, for papers and terminals without a browser.
+"""Pictures of landscapes and of their analyses, for papers and terminals without a browser.
 
 Each function takes a table that `analysis`, `ablation` or `task_similarity` gives and writes a PNG, SVG or PDF file.
 """

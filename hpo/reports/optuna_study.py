@@ -58,7 +58,7 @@ def export(record: SweepRecord, path: str | Path) -> Path:
 
 
 def _check(path: Path) -> None:
-    """Refuse to write into what is there and is not Optuna's: it would add its tables to any database."""
+    """Refuse an existing file that is not Optuna's: Optuna would add its tables to any database."""
     if not path.exists():
         return
     try:

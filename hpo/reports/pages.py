@@ -1,4 +1,4 @@
-"""What the pages have in common: their templates, how they write values, and what their figures need.
+"""Parts that all pages share: templates, the writing of values, and the scripts and data of their figures.
 
 A page is one HTML file that holds its data and its code and fetches nothing. Text goes through the template, which escapes
 it; in figures Vega draws it as text, and its tooltips escape it.

@@ -22,7 +22,7 @@ Score = Callable[[float], str]
 
 
 def write_report(record: SweepRecord, path: Path, command: Sequence[str] = ()) -> Path:
-    """Write the report of a sweep to `path`, folders included, and return `path`; `command`: gives the same again."""
+    """Write the report of a sweep to `path`, folders included, and return `path`; `command`: repeats it."""
     return pages.write(render(record, command), path)
 
 

@@ -1,4 +1,4 @@
-"""Tasks: what a sweep, a landscape and a comparison are about."""
+"""Tasks: an algorithm on an env with its space, which sweeps, landscapes and comparisons refer to by name."""
 
 from hpo.tasks.registry import PRESETS, get, names, of_landscape, of_record, summaries
 from hpo.tasks.task import Task

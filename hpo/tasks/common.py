@@ -15,7 +15,7 @@ MAX_BUFFER_SIZE = 120_000
 
 
 def of_networks(default: Mapping[str, Any]) -> list[Any]:
-    """Return the hyperparameters of the networks and of what they are fed, with a task's own defaults."""
+    """Return the hyperparameters of the networks and of their inputs, with a task's own defaults."""
     from ConfigSpace import Categorical
 
     return [

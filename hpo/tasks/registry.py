@@ -34,7 +34,7 @@ MODULES: dict[str, str] = {
 
 
 class AlgorithmTasks(Protocol):
-    """What the module of an algorithm's tasks holds.
+    """The interface of a module of an algorithm's tasks.
 
     Attributes:
         SETTINGS: by env, the settings of its task.
@@ -69,7 +69,7 @@ def names() -> list[str]:
 
 
 class Summary(NamedTuple):
-    """What a list says of a task with one of its spaces.
+    """A task with one of its spaces, as a listing shows it.
 
     Attributes:
         fidelity: env steps of a full run.

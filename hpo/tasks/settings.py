@@ -1,4 +1,4 @@
-"""What an algorithm's module of tasks says of each env."""
+"""Settings of an algorithm's task on one env."""
 
 import dataclasses
 from collections.abc import Mapping

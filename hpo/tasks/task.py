@@ -52,7 +52,7 @@ class Task:
 
     @property
     def imported(self) -> bool:
-        """Whether it is that of an imported landscape (`arlbench:ppo/CartPole-v1`): it can be asked, not trained."""
+        """Whether it belongs to an imported landscape (`arlbench:ppo/CartPole-v1`), which can answer but not be trained."""
         return ":" in self.name.partition("/")[0]
 
     @functools.cached_property
@@ -79,7 +79,7 @@ class Task:
 
     @property
     def mutable(self) -> frozenset[str]:
-        """What is tuned and may change while an agent is trained, params of the env among it; none where it is imported."""
+        """The tuned hyperparameters and env params that may change while an agent is trained; none if it is imported."""
         from arl import config
 
         if self.imported:
@@ -90,7 +90,7 @@ class Task:
 
     @property
     def min_fidelity(self) -> int:
-        """Env steps within which every config of the space has an iteration; a shorter stretch trains some not at all.
+        """The fewest env steps in which every config of the space has an iteration; fewer train some of them not at all.
 
         It is the iteration of the config whose numbers are all at their largest: an iteration grows with every number
         that it depends on.
@@ -140,7 +140,7 @@ class Task:
         return (*(point for point in full if start < point < fidelity), fidelity)
 
     def settings(self) -> "TaskSettings":
-        """Return what defines the task; the space is recorded beside it."""
+        """Return the settings that define the task; its space is recorded beside them."""
         from arl.records.settings import TaskSettings
 
         worst, best = self.return_range

@@ -1,4 +1,4 @@
-"""Conformance checks: what everything that is added must keep, one function for each kind.
+"""Conformance checks of tuners, objectives, algorithms, networks and environments, one function for each.
 
     >>> from hpo.testing import check_tuner
     >>> check_tuner("mytuner.py:Mine")

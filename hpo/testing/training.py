@@ -1,4 +1,4 @@
-"""The checks of what is trained: algorithms, networks and environments."""
+"""The conformance checks of algorithms, networks and environments."""
 
 from arl.testing import check_algorithm, check_network
 from envs.testing import check_env

@@ -33,5 +33,5 @@ class Given:
             (self.lost if result.status == "failed" else self.trained).add(result.trial.id)
 
     def _is_settled(self, parent: int | None) -> bool:
-        """Return whether it is known if a trial of this parent can be trained."""
+        """Return whether it is decided if a trial of this parent can be trained."""
         return parent is None or parent in self.trained or parent in self.lost

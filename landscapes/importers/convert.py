@@ -1,4 +1,4 @@
-"""From a `RawLandscape` to the tables and the space of a landscape.
+"""Conversion of a `RawLandscape` to the tables and the space of a landscape.
 
 Every point of every config and seed gets a row: a run is `missing` if the files lack one of its points, else `diverged` if
 one of its returns is no finite number.

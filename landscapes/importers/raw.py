@@ -1,4 +1,4 @@
-"""What a format's module gives: landscapes as the files of another benchmark hold them."""
+"""Raw landscapes, as the files of another benchmark hold them, and the interface of a format's module."""
 
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
