@@ -27,7 +27,7 @@ NameArgument = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 PictureOption = Annotated[Path | None, typer.Option("--out", "-o", help="PNG, SVG or PDF file to draw it in.")]
 DirectoryOption = Annotated[Path | None, typer.Option("--out", "-o", help="Directory to draw pictures in.")]
-FormOption = Annotated[str, typer.Option("--format", help="Of the pictures: png, svg or pdf.")]
+FormOption = Annotated[str, typer.Option("--format", help="Format of the pictures: png, svg or pdf.")]
 OutOption = Annotated[Path | None, typer.Option(help="Directory of landscapes.", show_default="results/landscapes")]
 
 
@@ -102,9 +102,9 @@ def plot(
 @app.command()
 def importance(
     name: NameArgument,
-    fanova: Annotated[bool, typer.Option("--fanova", help="By functional ANOVA instead of PED-ANOVA.")] = False,
+    fanova: Annotated[bool, typer.Option("--fanova", help="Use functional ANOVA instead of PED-ANOVA.")] = False,
     interactions: Annotated[
-        bool, typer.Option("--interactions", help="What pairs explain beyond both alone, by functional ANOVA.")
+        bool, typer.Option("--interactions", help="Print what pairs explain beyond both alone, by functional ANOVA.")
     ] = False,
     out: PictureOption = None,
     as_json: JsonOption = False,

@@ -17,6 +17,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     help="AutoRL benchmark: tune reinforcement learning with whole training runs as lanes of one compiled program.",
+    epilog="First steps: arl list tasks; arl sweep ppo/CartPole-v1 --trials 8 --name first; arl show first",
 )
 
 app.add_typer(landscape.app, name="landscape")
@@ -25,7 +26,11 @@ _INTERRUPTED = 130
 _READER_GONE = 141
 
 TaskArgument = Annotated[
-    str, typer.Argument(help="algorithm/env, e.g. ppo/CartPole-v1; the env may be file.py:Class or module:Class")
+    str,
+    typer.Argument(
+        help="algorithm/env, e.g. ppo/CartPole-v1 (see arl list tasks); the env may be of a library, as in ppo/brax/ant "
+        "or ppo/gymnax/Breakout-MinAtar, or your own, file.py:Class or module:Class."
+    ),
 ]
 StoreOption = Annotated[
     str | None,
@@ -41,13 +46,15 @@ FidelityOption = Annotated[int | None, typer.Option(help="Env steps of a full ru
 ObjectiveOption = Annotated[
     str,
     typer.Option(
-        help="training; how a landscape answers instead: table, exact or surrogate; file.py:Class or module:Class."
+        help="How trials are scored: by training; from a landscape (table, exact or surrogate); or by a class of yours, "
+        "file.py:Class or module:Class (see arl list objectives)."
     ),
 ]
 ScoreOption = Annotated[
     str,
     typer.Option(
-        help="What to maximise: final, auc, best, iqm, worst, cvar, runtime or parameters; the first of several."
+        help="Score to maximise: final, auc, best, iqm, worst, cvar, runtime or parameters; of several, comma-separated, "
+        "the first one ranks the trials."
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
@@ -95,8 +102,12 @@ def _end_quietly() -> int:
 @app.command()
 def sweep(
     task: TaskArgument,
-    tuner: Annotated[str, typer.Option(help="A registered tuner, file.py:Class or module:Class.")] = "random",
-    trials: Annotated[int | None, typer.Option(help="Number of trials.")] = None,
+    tuner: Annotated[
+        str, typer.Option(help="A registered tuner (see arl list tuners), file.py:Class or module:Class.")
+    ] = "random",
+    trials: Annotated[
+        int | None, typer.Option(help="Number of trials.", show_default="64, unless --budget is given")
+    ] = None,
     budget: Annotated[
         float | None, typer.Option(help="Equivalent full runs to spend, instead of or besides --trials.")
     ] = None,
@@ -113,7 +124,9 @@ def sweep(
     tuner_seed: Annotated[int, typer.Option(help="Seed of the tuner.")] = 0,
     batch: Annotated[
         int | None,
-        typer.Option(help="Trials asked for at a time.", show_default="an eighth of all, or all"),
+        typer.Option(
+            help="Trials asked for at a time.", show_default="an eighth of all; all if the tuner learns nothing"
+        ),
     ] = None,
     option: Annotated[
         list[str] | None, typer.Option("--option", "-o", help="Option of the tuner, name=value; repeatable.")
@@ -123,7 +136,7 @@ def sweep(
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Run a sweep, or finish one that was begun."""
+    """Tune the hyperparameters of a task: run a sweep, or finish one that was begun."""
     from hpo import sweeps
 
     with printing.one_document(as_json):
@@ -154,7 +167,7 @@ def compare(
     tuners: Annotated[
         str, typer.Option(help="Tuners, comma-separated: registered names, file.py:Class or module:Class.")
     ],
-    tasks: Annotated[str, typer.Option(help="Tasks, comma-separated: algorithm/env.")],
+    tasks: Annotated[str, typer.Option(help="Tasks, comma-separated, e.g. ppo/CartPole-v1,ppo/Acrobot-v1.")],
     repeats: Annotated[int, typer.Option(help="Sweeps of each tuner on each task, with tuner seeds 0, 1, ...")] = 10,
     budget: Annotated[float, typer.Option(help="Equivalent full runs that each sweep may spend.")] = 32.0,
     seeds: Annotated[
@@ -191,7 +204,7 @@ def compare(
     objective: ObjectiveOption = "training",
     score: ScoreOption = "final",
     name: Annotated[
-        str, typer.Option(help="Name; the same command with the same name goes on with it.")
+        str, typer.Option(help="Name of the comparison; the same command with the same name goes on with it.")
     ] = "comparison",
     out: Annotated[
         Path | None, typer.Option(help="Directory for the report and the Parquet files.", show_default="results/NAME")
@@ -243,15 +256,18 @@ def train(
         list[str] | None,
         typer.Option(
             "--set",
-            help="Hyperparameter, name=value (a list: one per interval); repeatable. The others are the task's defaults.",
+            help="Value of a hyperparameter, name=value; a list has a value per interval; repeatable. The others keep the "
+            "task's defaults (see arl list algorithms). --set network=cnn sets the network (mlp, mlp_layer_norm, cnn, "
+            "cnn_layer_norm, file.py:Class or module:Class), --set env.NAME=value a param of the env, e.g. env.length=0.7.",
         ),
     ] = None,
     schedule: Annotated[
-        Path | None, typer.Option(help="JSON file of hyperparameters; a list is a value per interval.")
+        Path | None, typer.Option(help="JSON file of hyperparameters, with names and values as for --set.")
     ] = None,
     seeds: SeedsOption = "1",
     name: Annotated[
-        str | None, typer.Option(help="Name under which it is recorded.", show_default="from task and settings")
+        str | None,
+        typer.Option(help="Name under which the training is recorded.", show_default="from task and settings"),
     ] = None,
     fidelity: FidelityOption = None,
     out: Annotated[Path, typer.Option(help="Directory for the picture and the agents.")] = Path("results"),
@@ -284,13 +300,13 @@ def train(
 @app.command()
 def show(
     name: Annotated[str, typer.Argument(help="Name of a sweep.")],
-    top: Annotated[int, typer.Option(help="How many of the best trials.", min=1)] = 10,
+    top: Annotated[int, typer.Option(help="How many of the best trials to show.", min=1)] = 10,
     front: Annotated[
         str | None,
-        typer.Option(help="Instead, the trials that no other beats in all these scores, e.g. auc,parameters."),
+        typer.Option(help="Show the trials that no other beats in all these scores instead, e.g. auc,parameters."),
     ] = None,
     bound: Annotated[
-        list[str] | None, typer.Option(help="Of the front, a bound on a score or metric, e.g. 'kl<=0.05'; repeatable.")
+        list[str] | None, typer.Option(help="With --front: a bound on a score or metric, e.g. 'kl<=0.05'; repeatable.")
     ] = None,
     store: StoreOption = None,
     as_json: JsonOption = False,
@@ -313,11 +329,15 @@ def show(
 @app.command()
 def reproduce(
     name: Annotated[str, typer.Argument(help="Name of a sweep, or a landscape, e.g. ppo/CartPole-v1.")],
-    trial: Annotated[int | None, typer.Option(help="Trial, or config of a landscape.", show_default="the best")] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed.", show_default="the trial's first")] = None,
+    trial: Annotated[
+        int | None, typer.Option(help="Number of the trial, or of the landscape's config.", show_default="the best")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the run.", show_default="the trial's first")] = None,
     tolerance: Annotated[
         float,
-        typer.Option(help="On other devices or versions, what mean returns may differ by, in parts of their range."),
+        typer.Option(
+            help="How far mean returns may differ on another device or version, as a part of the return range."
+        ),
     ] = 0.05,
     store: StoreOption = None,
     as_json: JsonOption = False,
@@ -356,7 +376,8 @@ def export(
     name: Annotated[str, typer.Argument(help="Name of a sweep.")],
     target: Annotated[Path, typer.Argument(help="New directory for the Parquet files; with --optuna an SQLite file.")],
     optuna: Annotated[
-        bool, typer.Option("--optuna", help="As an Optuna study of the same name, in a new file or one of Optuna's.")
+        bool,
+        typer.Option("--optuna", help="Export an Optuna study of the same name, to a new file or one of Optuna's."),
     ] = False,
     store: StoreOption = None,
 ) -> None:
@@ -375,10 +396,10 @@ def export(
 @app.command()
 def delete(
     names: Annotated[list[str], typer.Argument(help="Names of sweeps, or patterns, e.g. 'mine-*'.")],
-    yes: Annotated[bool, typer.Option("--yes", help="Delete them; without, they are listed only.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Delete the sweeps; without --yes they are only listed.")] = False,
     store: StoreOption = None,
 ) -> None:
-    """Delete sweeps with all their trials: a tuner that was changed asks otherwise, and its sweeps begin anew."""
+    """Delete sweeps with all their trials, so that they can begin anew, as they must when the tuner's code was changed."""
     import fnmatch
 
     from arl.records.store import Store
@@ -402,7 +423,7 @@ def list_(
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List what there is."""
+    """List tasks, envs, tuners, objectives, algorithms and spaces with their hyperparameters, or the sweeps of a store."""
     from hpo.cli import listings
 
     rows = listings.rows(what, store)
