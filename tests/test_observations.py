@@ -52,7 +52,10 @@ def test_a_real_valued_action_is_learned_from_an_image():
 def test_a_replay_holds_each_image_once_in_its_own_dtype():
     env, config = vector.make("structured:Picture"), configs.make(algorithms.get("dqn").Config, SMALL["dqn"])
     state = algorithms.get("dqn").init(jax.random.key(0), config, env)
-    assert (state.replay.frames.shape, state.replay.frames.dtype) == ((32 + 2, 4, 4, 2), jnp.bool_)
+    num_envs, num_slots = 2, 16
+    in_ring, last_ones = (num_slots + 1) * num_envs, (num_slots // env.episode_limit + 2) * num_envs
+    assert state.replay.frames.shape == (in_ring + last_ones, 4, 4, 2)
+    assert state.replay.frames.dtype == jnp.bool_
 
 
 def test_the_network_is_chosen_by_the_shape_of_observations():
