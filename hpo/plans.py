@@ -15,7 +15,7 @@ from hpo.trial import TunerContext
 
 FIRST_TEST_SEED = 1000
 MAX_BATCH = 64
-NUM_ROUNDS = 8  # in which a tuner that learns spends its budget, unless the batch is given
+NUM_ROUNDS = 8  # of asks in which a tuner that learns spends its budget, unless the batch is given
 
 
 @dataclasses.dataclass(frozen=True)

@@ -140,7 +140,7 @@ def check_seeds(names: Sequence[str], num_seeds: int) -> None:
 
 
 def score(record: TrialRecord, names: Sequence[str], settings: TaskSettings, finished: Records) -> TrialRecord:
-    """Return the record with the first of the scores as its own; `finished` holds its ancestors."""
+    """Return the record with the first score in place of its own and its runs' scores; `finished` holds its ancestors."""
     if names[0] == DEFAULT_SCORE:  # it is what training gives
         return record
     runs = [dataclasses.replace(run, score=_of_run(names[0], run, record, settings, finished)) for run in record.runs]

@@ -268,7 +268,7 @@ class Sweep:
         return remaining
 
     def _record(self, records: Sequence[TrialRecord]) -> None:
-        """Score and record trials; the first ones begin the sweep, so that a sweep that fails at once leaves nothing."""
+        """Score and record trials; the first ones also record the sweep, so that one that fails at once leaves nothing."""
         settings = self.plan.settings
         scored = [scores.score(record, settings.scores, settings.task, self.finished) for record in records]
         with self._timed("store"), self.store.transaction():

@@ -200,7 +200,7 @@ class Landscape:
 
     @cached_property
     def recorded_returns(self) -> np.ndarray:
-        """Mean returns `(config, seed, point)`, NaN once a run has diverged, and where there is none.
+        """Mean returns `(config, seed, point)`, NaN once a run has diverged, and where one is missing.
 
         Raises:
             InputError: the tables do not hold what `landscape.json` says.

@@ -100,7 +100,7 @@ class PointRecord:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How the numbers of a run came about, where there is more to say than that it was trained.
+    """How a run was answered; all fields are at their defaults where it was simply trained.
 
     Attributes:
         error: why it could not be trained.

@@ -165,8 +165,8 @@ class _Comparing:
 
     def _test(self, task: Task, swept: Sequence[Swept], objective: Objective) -> SweepRecord | None:
         """Train each of the task's incumbents once under the test seeds; return the record, or None without incumbents."""
-        stood = (incumbent for done in swept for incumbent in done.at_points if incumbent is not None)
-        chains = list(dict.fromkeys(incumbent.chain for incumbent in stood))
+        at_points = itertools.chain.from_iterable(done.at_points for done in swept)
+        chains = list(dict.fromkeys(incumbent.chain for incumbent in at_points if incumbent is not None))
         if not chains:
             return None
         name = self.design.test_name(task)

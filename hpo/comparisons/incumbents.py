@@ -34,7 +34,7 @@ def incumbents(record: SweepRecord, order: Sequence[int]) -> list[Incumbent]:
 
     `order`: ids of the sweep's trials, as they were asked for.
     """
-    stood: list[Incumbent] = []
+    trajectory: list[Incumbent] = []
     spent, best = 0.0, None
     fidelity, num_seeds = record.settings.task.fidelity, len(record.settings.seeds)
     for trial in (record.records[i] for i in order):
@@ -42,14 +42,14 @@ def incumbents(record: SweepRecord, order: Sequence[int]) -> list[Incumbent]:
         rank = trial.rank
         if trial.status == "completed" and (best is None or rank > best):
             best = rank
-            stood.append(Incumbent(spent, trial.trial, trial.score, chain(record.records, trial.trial)))
-    return stood
+            trajectory.append(Incumbent(spent, trial.trial, trial.score, chain(record.records, trial.trial)))
+    return trajectory
 
 
-def at(stood: Sequence[Incumbent], budget: float) -> Incumbent | None:
+def at(trajectory: Sequence[Incumbent], budget: float) -> Incumbent | None:
     """Return the incumbent once a budget is spent; None if it does not pay for any trial that completed."""
-    num = bisect.bisect_right([incumbent.spent for incumbent in stood], budget + 1e-9)
-    return stood[num - 1] if num else None
+    num = bisect.bisect_right([incumbent.spent for incumbent in trajectory], budget + 1e-9)
+    return trajectory[num - 1] if num else None
 
 
 def chain(records: Mapping[int, TrialRecord], trial: int) -> Chain:

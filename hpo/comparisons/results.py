@@ -46,8 +46,8 @@ class Swept:
     @cached_property
     def at_points(self) -> list[Incumbent | None]:
         """The incumbent at each budget point: after 1/32, 2/32, ... of the budget."""
-        stood = incumbents.incumbents(self.record, self.order)
-        return [incumbents.at(stood, self.budget * i / NUM_POINTS) for i in range(1, NUM_POINTS + 1)]
+        trajectory = incumbents.incumbents(self.record, self.order)
+        return [incumbents.at(trajectory, self.budget * i / NUM_POINTS) for i in range(1, NUM_POINTS + 1)]
 
     @property
     def spent(self) -> float:
@@ -59,7 +59,7 @@ class Swept:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Tuners on tasks, every one under the same repeats and budget.
+    """The records of a comparison: tuners on tasks, all with the same repeats and budget.
 
     Scores are returns normalised by the task's fixed scale, the worst and the best return of its env; regret is one minus
     the score. Before a tuner's first completed trial the worst return stands for its incumbent's.
@@ -81,7 +81,7 @@ class Comparison:
 
     @property
     def tuners(self) -> list[str]:
-        """Labels of the tuners that every statistic is of, in the order given."""
+        """Labels of the tuners in all statistics, in the order given."""
         return list(dict.fromkeys(swept.tuner for swept in self.swept))
 
     @property
@@ -115,7 +115,7 @@ class Comparison:
 
     @cached_property
     def incumbents(self) -> pd.DataFrame:
-        """A row per incumbent of each sweep that stood at a budget point, and what it scored under the test seeds.
+        """A row per sweep and trial that was its incumbent at a budget point, with its scores under the test seeds.
 
         `config`: JSON, a list of links `[env steps in total, config]`.
         """
@@ -205,9 +205,9 @@ class Comparison:
 
     @cached_property
     def ranks(self) -> RankTest:
-        """Ranks of the tuners by their final scores; repeats are averaged first, so that there are as many as tasks.
+        """Ranks of the tuners by their final scores; repeats are averaged first, so that each task gives one ranking.
 
-        Means of the same scores in another order are ties: rounding must not tell them apart.
+        Means of equal scores count as ties, although summing in another order may change their last bits.
         """
         return statistics.rank_test(np.round(self.final.mean(axis=2).T, 12))
 

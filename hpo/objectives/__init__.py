@@ -35,13 +35,13 @@ def objective(
     Args:
         kind: a registered name, `module:Class`, `file.py:Class`, or a class.
         on: a task, a landscape, or the name of one of these.
-        seeds: by default all that there are, or the one seed 0 if there may be any.
+        seeds: by default all available seeds, or seed 0 where any seed will do.
         batch: how many trials it is asked for at a time.
 
     Example:
         >>> hpo.objective("table", "ppo/CartPole-v1")([hpo.Trial(0, config, 100_000)])
 
     Raises:
-        InputError: an unknown name, or seeds under which there is no answer.
+        InputError: an unknown name, or seeds that can't be answered.
     """
     return get(kind).on(on, seeds, batch)

@@ -82,7 +82,7 @@ class Objective(Protocol):
 
         Args:
             subject: a task, a landscape, or the name of one of these.
-            seeds: by default all that there are, or the one seed 0 if there may be any.
+            seeds: by default all available seeds, or seed 0 where any seed will do.
             batch: how many trials it is asked for at a time.
         """
         task = tasks.get(subject) if isinstance(subject, str) else subject
@@ -113,7 +113,7 @@ class Objective(Protocol):
         return
 
     def evaluate(self, trials: Sequence[Trial], on_segment: OnSegment = ignore) -> Iterator[TrialRecord]:
-        """Yield the record of each trial as soon as there is one, in any order.
+        """Yield the record of each trial as soon as it is finished, in any order.
 
         A trial that can't be answered fails, which is a result: its status is `failed`, its score the worst return.
 
@@ -122,7 +122,7 @@ class Objective(Protocol):
             on_segment: called now and then, from any thread.
 
         Raises:
-            TunerError: a trial that a tuner must not ask for here.
+            TunerError: a trial that a tuner must not ask of this objective.
         """
         ...
 

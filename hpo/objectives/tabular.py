@@ -1,8 +1,8 @@
 """Objectives that train nothing: results from a landscape, exact, from the nearest config, or from a surrogate.
 
 Which of these a run comes from is in its outcome. All answer with the landscape's own seeds, so that a sweep on a landscape
-sees the noise that a sweep on training sees. Between evaluation points a curve is interpolated linearly; below the first
-there is nothing to answer with.
+sees the noise that a sweep on training sees. Between evaluation points a curve is interpolated linearly; trials below the
+first one can't be answered.
 """
 
 import math
@@ -132,7 +132,7 @@ class Tabular(Objective):
 
     @cached_property
     def _values(self) -> np.ndarray:
-        """What the table's own seeds recorded, `(config, seed, point, column)`; see `Landscape.values_under`."""
+        """The landscape's values under the seeds of this objective, `(config, seed, point, column)`."""
         return self.landscape.values_under(self.seeds)
 
     def _is_filled(self, answer: Answer, row: int, env_steps: int) -> bool:

@@ -22,7 +22,7 @@ MARKS = ("best", "default", *(f"picked {i + 1}" for i in range(MOST_PICKED)))
 SCORE = "score (mean episode return)"
 NUM_BINS = 30
 NUM_TOOLTIPS = 14  # hyperparameters that a tooltip lists, so that it still fits a screen
-INACTIVE = -0.12  # where configs stand on the axis of a hyperparameter that they do not use, an axis being from 0 to 1
+INACTIVE = -0.12  # place of configs on the axis, from 0 to 1, of a hyperparameter that is inactive in them
 ABOVE, HIGH = 1.05, 0.043  # where the last line of an axis's name stands, and the height of a line
 NAME_WIDTH = 13  # characters of a line of an axis's name
 

@@ -114,7 +114,7 @@ class DEHB:
         return max((b.sizes[b.rungs.index(rung)] for b in self.brackets if rung in b.rungs), default=0)
 
     def _next_rung(self) -> None:
-        """Go up, or on to the next bracket. In the first one the best climb, later ones have offspring at every rung."""
+        """Go up a rung, or on to the next bracket. In the first one the best climb; later ones have offspring at every rung."""
         best = [result.trial for result in brackets.ranked(self.results)]
         is_climbing = self.number == 0 and best != []
         if self.level + 1 < len(self.bracket.rungs) and (is_climbing or self.number > 0):
@@ -166,7 +166,7 @@ class DEHB:
         return Trial(place.trial_id, spaces.from_unit(self.space, point.tolist()), self.rung)
 
     def _offspring(self, place: Place, rng: np.random.Generator) -> Point:
-        """Return the offspring of the member in this place, or of a random point where there is none yet."""
+        """Return the offspring of the member in this place, or of a random point if the place is empty."""
         target = self.populations[self.rung][place.slot]
         pool = self._pool(target)
         pool += [self._random(rng) for _ in range(3 - len(pool))]
@@ -175,7 +175,7 @@ class DEHB:
         return crossover(target.point if target else self._random(rng), mutant, self.crossover_rate, rng)
 
     def _pool(self, target: Member | None) -> list[Point]:
-        """Return the points of all parents but the target; of fewer than three, those of all populations with them."""
+        """Return the points of all parents but the target; if these are fewer than three, also those of all populations."""
         pool = [member.point for member in self.parents if member is not target]
         if len(pool) < 3:
             everyone = [member for rung in self.populations for member in self._members(rung)]

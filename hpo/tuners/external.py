@@ -42,7 +42,7 @@ class External:
         timeout: seconds within which each reply must come.
 
     Raises:
-        InputError: a process that does not start, dies, is late, or answers anything but the protocol; it is ended.
+        InputError: the process does not start, dies, is late or breaks the protocol; it is then ended.
     """
 
     def __init__(

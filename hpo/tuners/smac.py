@@ -54,8 +54,8 @@ class SmacTuner:
     Args:
         facade: a class of SMAC's facades.
         settings: those of SMAC's `Scenario`; the facade's components as functions of the scenario.
-        keeps_pace: whether the forest learns from new results at the next ask, or bracket; SMAC by itself would first give
-            the rest of eight configs.
+        keeps_pace: whether the forest learns from new results at the next ask or bracket; by itself, SMAC would first use
+            up the eight configs that it chooses at a time.
     """
 
     def __init__(
@@ -162,8 +162,8 @@ class DistinctConfigs:
     random draws follow; when those find no other config either, the space is exhausted.
 
     Args:
-        selector: SMAC's, from which the configs come.
-        space: SMAC's copy.
+        selector: SMAC's config selector, from which the configs come.
+        space: SMAC's copy of the space.
         keeps_pace: whether `relearn` does anything.
 
     Attributes:
