@@ -114,7 +114,7 @@ class DEHB:
         return max((b.sizes[b.rungs.index(rung)] for b in self.brackets if rung in b.rungs), default=0)
 
     def _next_rung(self) -> None:
-        """Go up a rung, or on to the next bracket. In the first one the best climb; later ones have offspring at every rung."""
+        """Go up a rung, or on to the next bracket. In the first the best climb; later ones have offspring at every rung."""
         best = [result.trial for result in brackets.ranked(self.results)]
         is_climbing = self.number == 0 and best != []
         if self.level + 1 < len(self.bracket.rungs) and (is_climbing or self.number > 0):
