@@ -122,7 +122,7 @@ def on_record(plan: Plan, name: str, recorded: SweepSettings | None, space: Mapp
     """Return the plan of a sweep that goes on from its record; the plan may have more trials than the record.
 
     Args:
-        plan: the plan of now.
+        plan: the plan that is asked for now.
         name: the sweep's name.
         recorded: the settings on record; None of a new sweep.
         space: the space on record, in ConfigSpace's own JSON form.

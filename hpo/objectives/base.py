@@ -108,7 +108,7 @@ class Objective(Protocol):
         """Refuse a task on which every trial would fail, whatever a tuner asks for.
 
         Raises:
-            InputError: the task is such; the line says why.
+            InputError: no trial of the task could succeed; the line says why.
         """
         return
 
