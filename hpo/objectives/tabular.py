@@ -86,7 +86,7 @@ class Tabular(Objective):
         return self._steps[0]
 
     def provenance(self) -> dict[str, Any]:
-        """Return the objective's name and the landscape's version."""
+        """Return the label of the objective and the name of the landscape."""
         return {"objective": self.label, "landscape": self.landscape.name}
 
     def remember(self, trials: Sequence[Trial]) -> None:
