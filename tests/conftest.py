@@ -61,7 +61,7 @@ SMALL = {
         "max_buffer_size": 32,
         "learning_starts": 6,
         "schedule_steps": 64,
-        "updates_per_target_update": 2,
+        "target_update_gradient_steps": 2,
         "tau": 0.5,
         "prioritized": True,
         "priority_epsilon": 0.1,

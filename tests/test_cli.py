@@ -372,6 +372,7 @@ LISTED = {
     "envs": ("env", ["CartPole-v1", "Acrobot-v1", "ProbeChoice"]),
     "tuners": ("tuner", ["default", "grid", "random", "sobol"]),
     "algorithms": ("hyperparameter", ["learning_rate", "num_envs"]),
+    "networks": ("network", ["mlp", "mlp_layer_norm", "cnn"]),
     "spaces": ("hyperparameter", ["learning_rate", "minibatch_size"]),
     "sweeps": ("sweep", ["first"]),
 }

@@ -23,7 +23,7 @@ PROBE = {
     "batch_size": 32,
     "buffer_size": 512,
     "max_buffer_size": 512,
-    "updates_per_target_update": 1,
+    "target_update_gradient_steps": 1,
     "tau": 0.1,
     "schedule_steps": 4000,
     "gamma": 0.9,
@@ -96,7 +96,7 @@ def test_terminal_errors_are_those_of_the_scaled_reward(env, action):
     [({}, 2, 0.5), ({}, 1, 0.0), ({"tau": 0.1}, 4, 0.1), ({"use_target_network": False}, 1, 1.0)],
 )
 def test_the_targets_take_their_share_when_it_is_due(values, due, share):
-    config = small(updates_per_target_update=2, **values)
+    config = small(target_update_gradient_steps=2, **values)
     learner = learner_of("Pendulum-v1", config)
     learner = learner._replace(targets=jax.tree.map(lambda x: x + 1.0, learner.targets))
     new, _, _ = updated("Pendulum-v1", config, learner, [[0.3], [-0.3]], due)

@@ -98,7 +98,7 @@ def test_inactive_hyperparameters_are_absent(name, preset):
     for seed in range(20):
         drawn = spaces.sample(space, [seed])
         assert ("priority_alpha" in drawn) == ("priority_epsilon" in drawn) == drawn["prioritized"]
-        of_target = {"tau", "target_update_interval", "updates_per_target_update"} & set(space)
+        of_target = {"tau", "target_update_interval", "target_update_gradient_steps"} & set(space)
         assert of_target & set(drawn) == (of_target if drawn["use_target_network"] else set())
         assert ("target_entropy_scale" in drawn) == drawn.get("alpha_auto", False)
 

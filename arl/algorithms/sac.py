@@ -47,7 +47,7 @@ class SACConfig(OffPolicyConfig):
     `reward_scale`: factor of rewards.
     `noise_correlation`: of the noise in real-valued actions from one step to the next while exploring. Its distribution at
     each step stays the policy's own; more than 0 reaches further (Eberhard et al. 2023, "Pink noise is all you need").
-    `updates_per_target_update`: updates from one blend of the target networks to the next.
+    `target_update_gradient_steps`: updates from one blend of the target networks to the next.
     `critic_hidden_size`: of the critics' hidden layers; 0 is `hidden_size`, which is then the actor's and theirs.
     """
 
@@ -58,7 +58,7 @@ class SACConfig(OffPolicyConfig):
     alpha_auto: bool = traced(True)
     target_entropy_scale: float = traced(1.0)
     reward_scale: float = traced(1.0, low=0.0)
-    updates_per_target_update: int = traced(1, low=1)
+    target_update_gradient_steps: int = traced(1, low=1)
     batch_size: int = static(256, low=1)
     num_envs: int = static(1, low=1)
     activation: str = static("relu", choices=tuple(layers.ACTIVATIONS))
@@ -244,7 +244,7 @@ def _update(
         (learner.log_alpha, learner.opt_alpha),
     )
 
-    due = progress.num_updates % config.updates_per_target_update == 0
+    due = progress.num_updates % config.target_update_gradient_steps == 0
     share = jnp.where(config.use_target_network, config.tau * due, 1.0)
     targets = optimizer.blend(learner.targets, critics, share)
     of_update = {

@@ -27,7 +27,7 @@ ADDED_HYPERPARAMETERS: dict[str, dict[str, Scalar]] = {
 }
 
 # By algorithm: hyperparameters whose name has changed.
-RENAMED_HYPERPARAMETERS: dict[str, dict[str, str]] = {"sac": {"target_update_interval": "updates_per_target_update"}}
+RENAMED_HYPERPARAMETERS: dict[str, dict[str, str]] = {"sac": {"target_update_interval": "target_update_gradient_steps"}}
 
 _OUTCOME = ("error", "source", "config", "filled", "shared")
 

@@ -1,4 +1,4 @@
-"""The rows of `arl list`: tasks, envs, tuners, objectives, algorithms, spaces, and the sweeps of a store."""
+"""The rows of `arl list`: tasks, envs, tuners, objectives, algorithms, networks, spaces, and the sweeps of a store."""
 
 import inspect
 import sys
@@ -25,6 +25,7 @@ def rows(what: str, store: str | None) -> Rows:
         "tuners": _tuners,
         "objectives": _objectives,
         "algorithms": _algorithms,
+        "networks": _networks,
         "spaces": _spaces,
         "sweeps": lambda: _sweeps(store),
     }
@@ -90,6 +91,20 @@ def _objectives() -> Rows:
     return [
         {"objective": name, "class": path, "what": (inspect.getdoc(objectives.get(name)) or "").partition("\n")[0]}
         for name, path in objectives.OBJECTIVES.items()
+    ]
+
+
+def _networks() -> Rows:
+    from arl import networks
+    from arl.errors import load_object
+
+    return [
+        {
+            "network": name,
+            "class": path,
+            "what": (inspect.getdoc(load_object(path, "network")) or "").partition("\n")[0],
+        }
+        for name, path in networks.NETWORKS.items()
     ]
 
 

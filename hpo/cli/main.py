@@ -257,8 +257,8 @@ def train(
         typer.Option(
             "--set",
             help="Value of a hyperparameter, name=value; a list has a value per interval; repeatable. The others keep the "
-            "task's defaults (see arl list algorithms). --set network=cnn sets the network (mlp, mlp_layer_norm, cnn, "
-            "cnn_layer_norm, file.py:Class or module:Class), --set env.NAME=value a param of the env, e.g. env.length=0.7.",
+            "task's defaults (see arl list algorithms). --set network=NAME sets the network (see arl list networks; or "
+            "file.py:Class, module:Class), --set env.NAME=value a param of the env, e.g. env.length=0.7.",
         ),
     ] = None,
     schedule: Annotated[
@@ -419,11 +419,13 @@ def delete(
 
 @app.command("list")
 def list_(
-    what: Annotated[str, typer.Argument(help="tasks, envs, tuners, objectives, algorithms, spaces or sweeps")],
+    what: Annotated[
+        str, typer.Argument(help="tasks, envs, tuners, objectives, algorithms, networks, spaces or sweeps")
+    ],
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List tasks, envs, tuners, objectives, algorithms and spaces with their hyperparameters, or the sweeps of a store."""
+    """List tasks, envs, tuners, objectives, algorithms and spaces with hyperparameters, networks, or a store's sweeps."""
     from hpo.cli import listings
 
     rows = listings.rows(what, store)

@@ -80,13 +80,15 @@ def full_space(default: Mapping[str, Any], fidelity: int) -> "ConfigurationSpace
             Float("target_entropy_scale", (0.1, 4.0), default=default["target_entropy_scale"], log=True),
             Float("reward_scale", scale, default=default["reward_scale"], log=True),
             Float("noise_correlation", (0.0, 0.99), default=default["noise_correlation"]),
-            Integer("updates_per_target_update", (1, 100), default=default["updates_per_target_update"], log=True),
+            Integer(
+                "target_update_gradient_steps", (1, 100), default=default["target_update_gradient_steps"], log=True
+            ),
             *common.of_replay(default, fidelity),
             *common.of_networks(default),
         ],
     )
     common.require(space, "tau", "use_target_network")
-    common.require(space, "updates_per_target_update", "use_target_network")
+    common.require(space, "target_update_gradient_steps", "use_target_network")
     common.require(space, "alpha_learning_rate_scale", "alpha_auto")
     common.require(space, "target_entropy_scale", "alpha_auto")
     return common.with_priorities(space, epsilon=(1e-9, 1e-3), default=default)

@@ -134,7 +134,7 @@ def make_sac(config, env, seed):
         "MlpPolicy",
         env,
         ent_coef=f"auto_{config['alpha']}",
-        target_update_interval=config["updates_per_target_update"],
+        target_update_interval=config["target_update_gradient_steps"],
         target_entropy=-config["target_entropy_scale"] * env.action_space.shape[0],
         **off_policy_kwargs(config, seed),
     )
