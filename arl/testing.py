@@ -17,8 +17,6 @@ from arl.errors import InputError
 from arl.networks import Network
 from envs.vector import VectorEnv
 
-_ENV_STEPS = (0, 1)  # iterations before and after which training is cut
-
 
 def check_network(name: str, env: VectorEnv, num_outputs: int = 3) -> None:
     """Check that a network, registered or `module:Class`, keeps the contract with an env's observations.

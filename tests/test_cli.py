@@ -23,7 +23,8 @@ import hpo
 import landscapes
 from arl.training import saved_agents
 from hpo import plans, tasks
-from hpo.cli import commands, training
+from hpo.cli import commands
+from hpo.cli import train as train_command
 from hpo.cli.main import main
 
 ARL = Path(sys.executable).with_name("arl")
@@ -281,7 +282,7 @@ def test_agents_of_another_config_are_not_taken_for_its_own(trained, tmp_path):
 )
 def test_names_of_trained_configs(seeds, fidelity, end):
     plan = plans.plan(tasks.get("ppo/CartPole-v1", "full", fidelity), "default", trials=1, seeds=seeds)
-    assert training.default_name(plan, {"gamma": 0.9}) == f"train-ppo-CartPole-v1-gamma=0.9-{end}"
+    assert train_command.default_name(plan, {"gamma": 0.9}) == f"train-ppo-CartPole-v1-gamma=0.9-{end}"
 
 
 def test_a_config_that_diverges_is_recorded(tmp_path):

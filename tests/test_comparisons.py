@@ -20,7 +20,7 @@ from hpo import plans, scores, sweeps, testing
 from hpo.cli import commands
 from hpo.comparisons import compare as comparing
 from hpo.comparisons import incumbents
-from hpo.comparisons.results import NUM_POINTS
+from hpo.comparisons.comparison import NUM_POINTS
 from hpo.objectives.training import Training
 from hpo.trial import Trial
 from hpo.tuners.given import Given

@@ -106,12 +106,12 @@ def test_old_sweeps_are_resumed_without_training(store, monkeypatch, name, tuner
 
 
 def test_an_old_schedule_is_resumed_without_training(store, monkeypatch, tmp_path):
-    from hpo.cli import training
+    from hpo.cli import train as train_command
 
     monkeypatch.setattr(Training, "evaluate", must_not_train)
     monkeypatch.setattr(Training, "agents_of", lambda self, trial: {})
     changes = {"learning_rate": [1e-3, 3e-4]}
-    again = training.train("ppo/ProbeMatching", changes, 1, 2048, "scheduled", str(store.path), tmp_path, None)
+    again = train_command.train("ppo/ProbeMatching", changes, 1, 2048, "scheduled", str(store.path), tmp_path, None)
     assert repr(again.record.records) == repr(load_sweep("scheduled", store).records)
 
 

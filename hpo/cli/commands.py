@@ -6,7 +6,7 @@ from typing import Any
 
 from arl.records.settings import DEFAULT_OBJECTIVE, DEFAULT_SCORE, ComparisonSettings
 from arl.records.sweep import SweepRecord
-from hpo.comparisons.results import REFERENCE
+from hpo.comparisons.comparison import REFERENCE
 
 DOUBLE = f"{REFERENCE}-2x"  # the baseline that can't be given as a tuner
 

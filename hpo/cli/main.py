@@ -276,10 +276,10 @@ def train(
 ) -> None:
     """Train one config under some seeds: its learning curve in the terminal and as a picture, its agents saved."""
     from hpo.autorl import schedules
-    from hpo.cli import training
+    from hpo.cli import train as train_command
 
     changes = {**(schedules.read(schedule) if schedule else {}), **parsing.assignments(assign or [], "hyperparameter")}
-    trained = training.train(
+    trained = train_command.train(
         task, changes, parsing.seeds(seeds), fidelity, name, store, out, None if as_json else _view()
     )
     if as_json:
@@ -290,7 +290,7 @@ def train(
                 "agents": [str(path) for path in trained.agents],
             }
         )
-    training.print_curve(trained.record)
+    train_command.print_curve(trained.record)
     printing.print_sweep(trained.record, 1, as_json)
     print(f"picture: {trained.picture}")
     print(f"agents:  {trained.agents[0].parent} ({len(trained.agents)} files)")

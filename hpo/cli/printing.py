@@ -11,7 +11,7 @@ from hpo.cli import parsing
 
 if TYPE_CHECKING:
     from arl.records.sweep import SweepRecord
-    from hpo.comparisons.results import Comparison
+    from hpo.comparisons.comparison import Comparison
 
 _PIPE_WIDTH = 500
 

@@ -17,9 +17,9 @@ from arl.records.sweep import SweepRecord
 from arl.training import provenance
 from hpo import objectives, plans, scores, sweeps, tuners
 from hpo.comparisons import incumbents
+from hpo.comparisons.comparison import Comparison, Swept
 from hpo.comparisons.design import Design, Seeds, design
 from hpo.comparisons.incumbents import Chain
-from hpo.comparisons.results import Comparison, Swept
 from hpo.objectives import Objective
 from hpo.shared_runs import SharedRuns
 from hpo.tasks import Task

@@ -8,7 +8,7 @@ from typing import Any
 from arl.errors import InputError, unknown
 from arl.records.settings import DEFAULT_OBJECTIVE, DEFAULT_SCORE, ComparisonSettings, SweepSettings
 from hpo import objectives, plans, scores, tasks, tuners
-from hpo.comparisons.results import REFERENCE
+from hpo.comparisons.comparison import REFERENCE
 from hpo.objectives import Objective
 from hpo.tasks import Task
 

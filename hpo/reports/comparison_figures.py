@@ -10,7 +10,7 @@ import altair as alt
 import pandas as pd
 
 from arl import statistics
-from hpo.comparisons.results import REFERENCE, Comparison
+from hpo.comparisons.comparison import REFERENCE, Comparison
 from hpo.reports import theme
 from hpo.reports.theme import Figure
 

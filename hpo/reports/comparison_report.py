@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from arl.text import count, duration, grouped, plural
-from hpo.comparisons.results import NUM_POINTS, REFERENCE, Comparison
+from hpo.comparisons.comparison import NUM_POINTS, REFERENCE, Comparison
 from hpo.reports import comparison_figures, pages
 
 NUM_SEEDS_ADVISED, NUM_REPEATS_ADVISED = 5, 10
