@@ -88,7 +88,9 @@ class Reproduction:
         """Return the comparison of the two runs as lines for the terminal."""
         run = self.recorded
         changed = [
-            f"{key} {self.before[key]}, now {self.now[key]}" for key in SAME if self.before[key] != self.now[key]
+            f"{key} {self.before[key] or 'not recorded'}, now {self.now[key]}"
+            for key in SAME
+            if self.before[key] != self.now[key]
         ]
         share = f"mean returns differ by up to {self.difference:.2%} of their range"
         verdict = "the same, bit for bit" if self.same else f"not the same: {share}"

@@ -1,4 +1,4 @@
-"""With what a run is made: versions, the commit if the package runs from a checkout, the machine and its device."""
+"""The provenance of a run: versions, the commit if the package runs from a checkout, the machine and its device."""
 
 import functools
 import platform
@@ -7,8 +7,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-# What must be alike for the numbers of a run to be the same to the last bit, besides the lanes.
-SAME = ("arl", "jax", "machine", "backend", "device", "dtype")
+# What must be alike for the numbers of a run to be the same to the last bit, besides the lanes. On a CPU, XLA compiles
+# for the model of the processor.
+SAME = ("arl", "jax", "machine", "processor", "backend", "device", "dtype")
+
+
+_MODEL = (("family", "cpu family"), ("model", "model"))  # what /proc/cpuinfo says besides a name that may be vague
 
 
 def now() -> dict[str, Any]:
@@ -26,7 +30,19 @@ def _software() -> dict[str, str | None]:
         "commit": _commit(),
         "python": platform.python_version(),
         "machine": platform.machine(),
+        "processor": _processor(),
     }
+
+
+def _processor() -> str | None:
+    """Return the model of the processor, such as `AMD EPYC, family 25, model 17`; None where the system does not say."""
+    try:
+        first, _, _ = Path("/proc/cpuinfo").read_text().partition("\n\n")
+    except OSError:
+        return platform.processor() or None
+    facts = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in first.splitlines())}
+    parts = (facts.get("model name"), *(f"{key} {facts[f]}" for key, f in _MODEL if f in facts))
+    return ", ".join(part for part in parts if part) or None
 
 
 def _commit() -> str | None:
