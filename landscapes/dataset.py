@@ -151,7 +151,7 @@ class Landscape:
     @property
     def caveats(self) -> list[str]:
         """What to keep in mind when its scores are analysed, a sentence each."""
-        return caveats.of_landscape(self)
+        return [*caveats.of_scores(self.cube[:, :, -1]), *self.metadata.get("caveats", [])]
 
     @cached_property
     def configs(self) -> pd.DataFrame:

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray, Shaped
 
 from arl.networks import layers
-from arl.networks.layers import ACTIVATIONS, Dense, Stack, StackSettings
+from arl.networks.layers import ACTIVATIONS, Dense, DenseNetwork, Stack
 
 KERNEL_SIZE = 3
 NUM_CHANNELS = 16
@@ -26,7 +26,7 @@ class CNNParams(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class CNN(StackSettings):
+class CNN(DenseNetwork):
     """A convolution, then dense layers.
 
     Inputs are an image `(batch, height, width, channel)` of any dtype, and vectors, which join the image's features after

@@ -55,7 +55,7 @@ Stack = list[Dense] | Dueling
 
 
 @dataclasses.dataclass(frozen=True)
-class StackSettings:
+class DenseNetwork:
     """Layers one after the other: `num_layers` hidden ones of `hidden_size`, and a linear output.
 
     Attributes:

@@ -6,11 +6,11 @@ from typing import Any
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from arl.networks import layers
-from arl.networks.layers import Stack, StackSettings
+from arl.networks.layers import DenseNetwork, Stack
 
 
 @dataclasses.dataclass(frozen=True)
-class MLP(StackSettings):
+class MLP(DenseNetwork):
     """A multilayer perceptron; inputs of any shape and dtype are its features as they are."""
 
     def init(self, key: PRNGKeyArray, *inputs: Any) -> Stack:
