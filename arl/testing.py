@@ -22,9 +22,10 @@ def check_network(name: str, env: VectorEnv, num_outputs: int = 3) -> None:
     """Check that a network, registered or `module:Class`, keeps the contract with an env's observations.
 
     Raises:
-        InputError: it can't be made or used with these observations, or its outputs have another shape.
-        AssertionError: a row of the outputs depends on other rows, params are not arrays of real numbers, the outputs are
-            not the same under `jit` and `vmap`, or gradients are not finite.
+        InputError: it can't be made or used with these observations, its outputs have another shape or are not finite, or a
+            row of them depends on other rows.
+        AssertionError: params are not arrays of real numbers, the outputs are not the same under `jit` and `vmap`, or
+            gradients are not finite.
     """
     networks.check(name, env.obs_spec, num_outputs)
     network = networks.make(name, env.obs_spec, num_outputs)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from arl.errors import InputError
 from arl.records.settings import DEFAULT_OBJECTIVE, DEFAULT_SCORE, SweepSettings
 from arl.records.store import Store, TrialRecord, dumps, full_runs
 from arl.records.sweep import SweepRecord
@@ -241,11 +242,22 @@ class Sweep:
 
     def _evaluate(self, trials: list[Trial]) -> None:
         """Record the objective's answers: all at once if they take no time, else each as soon as it arrives."""
-        records = contract.checked_records(
-            self.objective.evaluate(trials, self.view.segment), trials, self.objective, self.plan.settings.objective
-        )
+        records = contract.checked_records(self._answers(trials), trials, self.objective, self.plan.settings.objective)
         for group in [list(records)] if self.objective.instant else ([record] for record in records):
             self._record(group)
+
+    def _answers(self, trials: list[Trial]) -> Iterator[TrialRecord]:
+        """Yield the objective's records; what a user's objective raises becomes one line."""
+        name = self.plan.settings.objective
+        try:
+            yield from self.objective.evaluate(trials, self.view.segment)
+        except InputError:
+            raise
+        except Exception as error:
+            if name in objectives.OBJECTIVES:
+                raise
+            cause = f"{type(error).__name__}: {' '.join(str(error).split())} ({_place(error)})"
+            raise InputError(f"objective {name!r} failed in evaluate: {cause}") from error
 
     def _scores(self, trial: Trial) -> dict[str, float]:
         """Return a finished trial's scores by name if the sweep has several, else an empty dict."""

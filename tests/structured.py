@@ -66,6 +66,14 @@ class Nameless:
         return obs
 
 
+class Overflowing(Wide):
+    """Breaks the contract: outputs that are not finite."""
+
+    @nn.compact
+    def __call__(self, *inputs):
+        return jnp.full((inputs[0].shape[0], self.num_outputs), jnp.nan)
+
+
 class Centred(Wide):
     """Breaks the contract: a row of outputs depends on the whole batch."""
 

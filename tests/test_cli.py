@@ -256,6 +256,26 @@ def test_agents_that_were_lost_are_trained_again_to_the_same(trained, tmp_path):
     assert lost.read_bytes() == before
 
 
+def test_training_that_diverges_at_once_has_its_table(tmp_path):
+    code = "import jax.numpy as jnp\nfrom envs import probes\n\n\nclass Nowhere(probes.Choice):\n"
+    code += "    def reward(self, state, action):\n        return jnp.full((), jnp.nan)\n"
+    (tmp_path / "nowhere.py").write_text(code)
+    done = arl(tmp_path, "train", "ppo/nowhere.py:Nowhere", *SMALL, "--fidelity", FIDELITY)
+    assert (done.status, "1 diverged" in done.out) == (0, True), done.err
+
+
+@pytest.mark.parametrize(
+    ("body", "cause"),
+    [("raise ValueError('no\\nwhere')", "ValueError: no where (broken.py, line 6)"), ("return None", "TypeError: ")],
+)
+def test_an_objective_that_fails_is_one_line(tmp_path, body, cause):
+    code = f"import hpo\n\n\nclass Broken(hpo.Objective):\n    def evaluate(self, trials, on_segment=None):\n        {body}\n"
+    (tmp_path / "broken.py").write_text(code)
+    done = arl(tmp_path, "sweep", TASK, "--objective", "broken.py:Broken", "--trials", 2, "--json")
+    assert (done.status, done.err.count("\n")) == (2, 1)
+    assert done.err.startswith(f"arl: objective 'broken.py:Broken' failed in evaluate: {cause}")
+
+
 def test_a_network_that_does_not_fit_is_one_line(tmp_path):
     done = arl(tmp_path, "train", "ppo/CartPole-v1", "--set", "network=cnn", "--fidelity", 2000)
     assert (done.status, done.err.count("\n")) == (2, 1)

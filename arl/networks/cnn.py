@@ -33,7 +33,7 @@ class CNN(DenseNetwork):
     the convolution.
     """
 
-    def init(self, key: PRNGKeyArray, image: Shaped[Array, "batch height width channel"], *vectors: Any) -> CNNParams:
+    def init(self, key: PRNGKeyArray, image: Shaped[Array, "batch ..."], *vectors: Any) -> CNNParams:
         """Return untrained weights for inputs of these shapes."""
         key_convolution, key_stack = jax.random.split(key)
         num_inputs = KERNEL_SIZE**2 * image.shape[-1]
@@ -41,13 +41,13 @@ class CNN(DenseNetwork):
         return CNNParams(convolution, self.init_stack(key_stack, self._features(convolution, image, vectors).shape[0]))
 
     def apply(
-        self, params: CNNParams, image: Shaped[Array, "batch height width channel"], *vectors: Any
+        self, params: CNNParams, image: Shaped[Array, "batch ..."], *vectors: Any
     ) -> Float[Array, "batch output"]:
         """Return the outputs for inputs with a leading batch axis."""
         return self.apply_stack(params.stack, self._features(params.convolution, image, vectors)).T
 
     def _features(
-        self, convolution: Dense, image: Shaped[Array, "batch height width channel"], vectors: Any
+        self, convolution: Dense, image: Shaped[Array, "batch ..."], vectors: Any
     ) -> Float[Array, "feature batch"]:
         channels = layers.dense(convolution, patches(image))  # (channel, place * batch)
         convolved = ACTIVATIONS[self.activation](channels).reshape(-1, image.shape[0])
@@ -60,8 +60,10 @@ class LayerNormCNN(CNN):
     layer_norm = True
 
 
-def patches(image: Shaped[Array, "batch height width channel"]) -> Float[Array, "pixel place_batch"]:
+def patches(image: Shaped[Array, "batch ..."]) -> Float[Array, "pixel place_batch"]:
     """Return every 3x3 patch of an image as a column of its pixels, the places of one image far apart: `(place, batch)`."""
+    if image.ndim != 4:
+        raise ValueError(f"an image must have a height, a width and channels, got shape {list(image.shape[1:])}")
     x = jnp.transpose(image.astype(jnp.float32), (3, 1, 2, 0))
     height, width = (size - KERNEL_SIZE + 1 for size in x.shape[1:3])
     offsets = [(row, column) for row in range(KERNEL_SIZE) for column in range(KERNEL_SIZE)]

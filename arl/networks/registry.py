@@ -64,8 +64,7 @@ def make(name: str, obs_spec: Any, num_outputs: int, **settings: Any) -> Network
     Raises:
         InputError: an unknown name, or a class that can't be made.
     """
-    cls = _class(choose(name, obs_spec))
-    accepted = inspect.signature(cls).parameters
+    cls, accepted = _constructor(choose(name, obs_spec))
     if "num_outputs" not in accepted:
         raise InputError(f"network {name!r} must take num_outputs, got {', '.join(accepted) or 'no arguments'}")
     if settings.get("dueling") and "dueling" not in accepted:
@@ -78,11 +77,13 @@ def make(name: str, obs_spec: Any, num_outputs: int, **settings: Any) -> Network
     return network
 
 
-def _class(name: str) -> Callable[..., Network]:
+@functools.cache  # networks are made wherever one is applied
+def _constructor(name: str) -> tuple[Callable[..., Network], tuple[str, ...]]:
+    """Return a network's class, and the names of what its constructor takes."""
     if name not in NETWORKS and ":" not in name:
-        raise unknown("network", name, [*NETWORKS, *AUTO])
+        raise unknown("network", name, [*NETWORKS, *AUTO, "file.py:Class", "module:Class"])
     cls: Callable[..., Network] = load_object(NETWORKS.get(name, name), "network")
-    return cls
+    return cls, tuple(inspect.signature(cls).parameters)
 
 
 def blank(obs_spec: Any, batch: int = 1) -> Any:
@@ -91,10 +92,13 @@ def blank(obs_spec: Any, batch: int = 1) -> Any:
 
 
 def check(name: str, obs_spec: Any, num_outputs: int = 2, *, action_size: int = 0, dueling: bool = False) -> None:
-    """Refuse a network that can't be used with observations of this shape; nothing is computed.
+    """Refuse a network that can't be used with observations of this shape.
+
+    Of a network of the user's, the outputs for a few random observations are computed.
 
     Raises:
-        InputError: an unknown name, a class that can't be made, lacks a method, fails, or gives outputs of another shape.
+        InputError: an unknown name, a class that can't be made, lacks a method, fails, or gives outputs of another shape;
+            of the user's, outputs that are not finite, or a row of which depends on other observations than its own.
     """
     leaves, structure = jax.tree.flatten(obs_spec)
     shapes = tuple((leaf.shape, leaf.dtype) for leaf in leaves)
@@ -113,11 +117,30 @@ def _check(name: str, shapes: Any, structure: Any, num_outputs: int, action_size
     try:
         outputs = jax.eval_shape(lambda key: network.apply(network.init(key, *inputs), *inputs), jax.random.key(0))
     except Exception as error:  # the user's class can fail in any way
-        described = ", ".join(f"{dtype}{list(shape)}" for shape, dtype in shapes)
+        taken = "observations " + ", ".join(f"{dtype}{list(shape)}" for shape, dtype in shapes)
+        taken += f" and actions float32[{action_size}]" if action_size else ""
         cause = f"{type(error).__name__}: {first_line(error)}"
-        raise InputError(f"network {name!r} must take observations {described}, got {cause}") from error
+        raise InputError(f"network {name!r} must take {taken}, got {cause}") from error
     shape, dtype = getattr(outputs, "shape", None), getattr(outputs, "dtype", None)
     if (shape, dtype) != ((_BATCH, num_outputs), jnp.float32):
         raise InputError(
             f"network {name!r} must give outputs float32[batch, {num_outputs}] (batch {_BATCH}), got {dtype}{shape}"
+        )
+    if ":" in name:
+        _check_outputs(name, network, inputs)
+
+
+def _check_outputs(name: str, network: Network, inputs: list[Any]) -> None:
+    """Refuse outputs that are not finite, or that depend on the whole batch."""
+    keys = jax.random.split(jax.random.key(0), 2)
+    drawn = [jax.tree.map(lambda x: jax.random.uniform(keys[0], x.shape).round().astype(x.dtype), x) for x in inputs]
+    params = network.init(keys[1], *drawn)
+    outputs = network.apply(params, *drawn)
+    row = network.apply(params, *jax.tree.map(lambda x: x[:1], drawn))[0]
+    if not bool(jnp.isfinite(outputs).all()):
+        raise InputError(f"network {name!r} must give finite outputs, got {outputs[0].tolist()}")
+    if not bool(jnp.allclose(row, outputs[0], rtol=1e-4, atol=1e-5)):
+        raise InputError(
+            f"network {name!r}: a row of outputs must depend on its own observation alone, "
+            f"got {outputs[0].tolist()} in a batch and {row.tolist()} by itself"
         )

@@ -148,7 +148,9 @@ def print_curve(record: SweepRecord) -> None:
     """Print the learning curve in the terminal: the mean over seeds, and the worst and best seed."""
     import plotext
 
-    curve = record.curves.groupby("env_steps").return_mean.agg(["mean", "min", "max"])
+    curve = record.curves.groupby("env_steps").return_mean.agg(["mean", "min", "max"]).dropna()
+    if curve.empty:  # it diverged before its first evaluation
+        return
     steps = curve.index.to_list()
     plotext.clear_figure()
     plotext.theme("clear")

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import envs
-from arl.errors import InputError, unknown
+from arl.errors import InputError, first_line, unknown
 from arl.scalars import Scalar
 from hpo.tasks.settings import EnvSettings
 from hpo.tasks.task import Task
@@ -31,6 +31,9 @@ MODULES: dict[str, str] = {
     "sac": "hpo.tasks.sac",
     "pqn": "hpo.tasks.pqn",
 }
+
+
+_PARTS = ("SETTINGS", "PUBLISHED", "NUM_HYPERPARAMETERS", "published_space", "full_space")
 
 
 class AlgorithmTasks(Protocol):
@@ -57,8 +60,21 @@ class AlgorithmTasks(Protocol):
 
 
 def of_algorithm(algorithm: str) -> AlgorithmTasks:
-    """Return the tasks and spaces of an algorithm."""
-    module: Any = importlib.import_module(MODULES[algorithm])
+    """Return the tasks and spaces of an algorithm.
+
+    Raises:
+        InputError: their module does not import, or lacks a part.
+    """
+    try:
+        module: Any = importlib.import_module(MODULES[algorithm])
+    except Exception as error:  # a module of another package can fail in any way
+        cause = f"{type(error).__name__}: {first_line(error)}"
+        raise InputError(f"tasks of algorithm {algorithm!r} must be in {MODULES[algorithm]}, got {cause}") from error
+    missing = [part for part in _PARTS if not hasattr(module, part)]
+    if missing:
+        raise InputError(
+            f"tasks of algorithm {algorithm!r} must have {', '.join(_PARTS)}, got none of {', '.join(missing)}"
+        )
     tasks: AlgorithmTasks = module
     return tasks
 
