@@ -41,6 +41,8 @@ def check_facts(env: Env, name: str) -> None:
     registry.checked_limit(name, env.episode_limit)
     if env.return_range is not None:
         registry.checked_range(name, env.return_range)
+    if env.num_actions is not None and (env.action_low is not None or env.action_high is not None):
+        raise InputError(f"environment {name!r} must have num_actions, or action_low and action_high, got both")
     if env.num_actions is None:
         _check_bounds(env, name)
     elif not isinstance(env.num_actions, int | np.integer) or env.num_actions < 1:
@@ -75,11 +77,25 @@ def check_shapes(env: "VectorEnv") -> None:
             f"environment {env.name!r} must give the same shapes and types by a reset and by a step, "
             f"got {by_reset} and {by_step}"
         )
+    for fact, value in _flags(env).items():
+        if not hasattr(value, "dtype") or not (value.dtype == bool or jnp.issubdtype(value.dtype, jnp.number)):
+            raise InputError(f"environment {env.name!r} must give a truth value as {fact}, got {value!r}")
     for fact in ("reward", "terminated", "truncated"):
         if getattr(after, fact).shape:
             raise InputError(
                 f"environment {env.name!r} must give one number as {fact}, got shape {getattr(after, fact).shape}"
             )
+
+
+def _flags(env: "VectorEnv") -> dict[str, Any]:
+    """Return what a step gives as `terminated` and `truncated`, before it is made an array."""
+
+    def flags(key: jax.Array) -> dict[str, Any]:
+        _, state = env.env.reset(key, env.params)
+        after = env.env.step(key, state, env.some_action(), env.params)
+        return {"terminated": after[3], "truncated": after[4]}
+
+    return jax.eval_shape(flags, jax.random.key(0))
 
 
 def check_limit(env: "VectorEnv") -> None:

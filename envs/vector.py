@@ -215,8 +215,14 @@ class VectorEnv:
     def first_step(self, key: PRNGKeyArray) -> tuple[Start, base.Transition]:
         """Return a start of one env, and what one action leads to."""
         start = self.reset_one(key)
-        action = jnp.zeros((), jnp.int32) if self.discrete else self.scaled(jnp.zeros(self.action_size))
-        return start, self.step_one(key, start[1], action)
+        return start, self.step_one(key, start[1], self._middle_action())
+
+    def some_action(self) -> Array:
+        """Return an action in the env's own form: the first one, or the middle of its bounds."""
+        return self._native(self._middle_action())
+
+    def _middle_action(self) -> Array:
+        return jnp.zeros((), jnp.int32) if self.discrete else self.scaled(jnp.zeros(self.action_size))
 
     @functools.cached_property
     def _bounds(self) -> np.ndarray:

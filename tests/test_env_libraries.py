@@ -288,6 +288,13 @@ class Swapped(Walk):
     num_actions = None
     action_low, action_high = np.ones(1), -np.ones(1)
 
+class Both(Walk):
+    action_low, action_high = -np.ones(1), np.ones(1)
+
+class Informed(Walk):
+    def step(self, key, state, action, params):
+        return (*super().step(key, state, action, params)[:4], {})
+
 class Bare:
     def reset(self, key, params):
         pass
@@ -355,6 +362,8 @@ def test_a_class_and_an_object_can_be_checked(class_name):
         ("Wide", "must have a num_actions from 1 up or None, got 0"),
         ("Unbounded", "must have num_actions, or action_low and action_high, got neither"),
         ("Swapped", "must have action_low below action_high in each component"),
+        ("Both", "must have num_actions, or action_low and action_high, got both"),
+        ("Informed", "must give a truth value as truncated, got {}"),
         ("Bare", "it lacks params, episode_limit, return_range"),
     ],
 )
