@@ -111,9 +111,11 @@ def make(
     """Return a sweep with its tuner, ready to run; nothing is written.
 
     Raises:
-        InputError: the name is taken by another sweep, or there is no such tuner.
+        InputError: the name is taken by another sweep or is no file's, or there is no such tuner.
         TunerError: a tuner that can't be made.
     """
+    if Path(name).name != name:
+        raise InputError(f"name must be that of a file without its folder, got {name!r}")
     plan = continued(plan, objective, name, store)
     context = plan.context(objective)
     return Sweep(plan, tuners.make(tuner, context, plan.settings.options), objective, name, store, view, shared)

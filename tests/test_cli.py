@@ -276,6 +276,12 @@ def test_an_objective_that_fails_is_one_line(tmp_path, body, cause):
     assert done.err.startswith(f"arl: objective 'broken.py:Broken' failed in evaluate: {cause}")
 
 
+def test_a_name_with_a_folder_is_refused(tmp_path):
+    done = arl(tmp_path, "sweep", TASK, "--trials", 1, "--name", "../outside")
+    assert done.err == "arl: name must be that of a file without its folder, got '../outside'\n"
+    assert (done.status, list(tmp_path.iterdir())) == (2, [])
+
+
 def test_a_network_that_does_not_fit_is_one_line(tmp_path):
     done = arl(tmp_path, "train", "ppo/CartPole-v1", "--set", "network=cnn", "--fidelity", 2000)
     assert (done.status, done.err.count("\n")) == (2, 1)

@@ -87,7 +87,8 @@ def default_name(plan: plans.Plan, changes: Mapping[str, Any]) -> str:
     named = {key: _short(value) for key, value in changes.items()} | {"seeds": listed}
     if task.fidelity != task.usual_fidelity:
         named["fidelity"] = str(task.fidelity)
-    return "-".join(("train", *task.name.split("/"), *(f"{key}={value}" for key, value in named.items())))
+    parts = ("train", *task.name.split("/"), *(f"{key}={value}" for key, value in named.items()))
+    return "-".join(parts).replace("/", ".")
 
 
 def _short(value: Any) -> str:
