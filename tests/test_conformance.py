@@ -8,6 +8,7 @@ import pytest
 from conftest import SMALL
 
 from arl import algorithms, testing
+from arl import config as configs
 from arl.algorithms import ppo
 from arl.errors import InputError
 from envs import vector
@@ -56,3 +57,12 @@ def test_a_part_that_is_missing_is_named(name):
 def test_a_breach_is_found(parts, message):
     with pytest.raises(AssertionError, match=message):
         testing.check_algorithm(altered(**parts), ENV, SMALL["ppo"])
+
+
+def test_a_second_program_is_found():
+    """A value that is static compiles anew, which is what no other may."""
+    train = testing._Training(ppo, ENV)
+    train.at_once(configs.make(ppo.Config, SMALL["ppo"]))
+    train.at_once(configs.make(ppo.Config, {**SMALL["ppo"], "gamma": 0.5, "num_epochs": 1}))
+    with pytest.raises(AssertionError, match="traced"):
+        train.at_once(configs.make(ppo.Config, {**SMALL["ppo"], "hidden_size": 4}))
