@@ -153,3 +153,12 @@ def test_patches_of_an_image_are_its_neighbourhoods():
         for column in range(2):
             expected = image[:, row : row + 3, column : column + 3].transpose(1, 2, 3, 0)
             np.testing.assert_array_equal(patches[:, :, :, row, column], expected)
+
+
+def test_a_network_whose_file_was_changed_is_read_again(tmp_path):
+    file, spec = tmp_path / "net.py", vector.make("CartPole-v1").obs_spec
+    for width in (3, 30):
+        file.write_text(
+            f"from structured import Wide\n\n\nclass Net(Wide):\n    hidden_size: int = {width}\n# {'x' * width}\n"
+        )
+        assert networks.make(f"{file}:Net", spec, 2).hidden_size == width

@@ -3,6 +3,7 @@
 import functools
 import inspect
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import jax
@@ -64,7 +65,8 @@ def make(name: str, obs_spec: Any, num_outputs: int, **settings: Any) -> Network
     Raises:
         InputError: an unknown name, or a class that can't be made.
     """
-    cls, accepted = _constructor(choose(name, obs_spec))
+    chosen = choose(name, obs_spec)
+    cls, accepted = _constructor(chosen, _version(chosen))
     if "num_outputs" not in accepted:
         raise InputError(f"network {name!r} must take num_outputs, got {', '.join(accepted) or 'no arguments'}")
     if settings.get("dueling") and "dueling" not in accepted:
@@ -77,9 +79,15 @@ def make(name: str, obs_spec: Any, num_outputs: int, **settings: Any) -> Network
     return network
 
 
-@functools.cache  # networks are made wherever one is applied
-def _constructor(name: str) -> tuple[Callable[..., Network], tuple[str, ...]]:
-    """Return a network's class, and the names of what its constructor takes."""
+def _version(name: str) -> tuple[str, int] | None:
+    """Return the file of a `file.py:Class` and when it was changed, None for other names."""
+    path = Path(name.rpartition(":")[0]).absolute()
+    return (str(path), path.stat().st_mtime_ns) if path.suffix == ".py" and path.is_file() else None
+
+
+@functools.lru_cache(maxsize=256)  # networks are made wherever one is applied
+def _constructor(name: str, version: tuple[str, int] | None) -> tuple[Callable[..., Network], tuple[str, ...]]:
+    """Return a network's class, and the names of what its constructor takes; anew where its file was changed."""
     if name not in NETWORKS and ":" not in name:
         raise unknown("network", name, [*NETWORKS, *AUTO, "file.py:Class", "module:Class"])
     cls: Callable[..., Network] = load_object(NETWORKS.get(name, name), "network")
@@ -102,11 +110,19 @@ def check(name: str, obs_spec: Any, num_outputs: int = 2, *, action_size: int = 
     """
     leaves, structure = jax.tree.flatten(obs_spec)
     shapes = tuple((leaf.shape, leaf.dtype) for leaf in leaves)
-    _check(name, shapes, structure, num_outputs, action_size, dueling)
+    _check(name, _version(name), shapes, structure, num_outputs, action_size, dueling)
 
 
 @functools.lru_cache(maxsize=256)
-def _check(name: str, shapes: Any, structure: Any, num_outputs: int, action_size: int, dueling: bool) -> None:
+def _check(
+    name: str,
+    version: tuple[str, int] | None,
+    shapes: Any,
+    structure: Any,
+    num_outputs: int,
+    action_size: int,
+    dueling: bool,
+) -> None:
     obs_spec = jax.tree.unflatten(structure, [jax.ShapeDtypeStruct(*shape) for shape in shapes])
     network = make(name, obs_spec, num_outputs, dueling=dueling)
     missing = [method for method in ("init", "apply") if not callable(getattr(network, method, None))]
