@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 from arl.errors import InputError
 from hpo.cli.landscape import app
-from hpo.reports import explorer, explorer_figures
+from hpo.reports import explorer, explorer_figures, theme
 from landscapes import catalogue, dataset
 
 NUM_CONFIGS, SEEDS, POINTS = 40, [0, 1, 2], 4
@@ -239,7 +239,20 @@ def test_axes_are_those_of_the_space(view):
     (field,) = {spec["field"] for spec in [browser.js("land.axes.x.momentum.x")]}
     inactive = [row for row in rows_of(browser, "plane", "configs") if row[field] is None]
     assert len(inactive) == browser.js("land.configs.momentum.filter((value) => value === null).length") > 0
-    assert browser.js("at('parallel').textContent").count("inactive") == 2, "a label and its halo"
+
+
+def test_parallel_axes_have_scales_and_ticks_of_their_own(view, landscape):
+    browser = view()
+    browser.wait("at('parallel').querySelectorAll('.role-axis').length >= 8")
+    labels = labels_of(browser, "parallel")
+    assert {"1e-6", "1e-3", "1e-1", "64", "256", "0.2", "20", "100", "true", "adam"} < set(labels)
+    scale = "((name, value) => views.get(at('parallel')).scale(name + '_y')(value))"
+    low, middle, high = (browser.js(f"{scale}('value0', {rate})") for rate in (1e-6, 10**-3.5, 0.1))
+    assert middle == pytest.approx((low + high) / 2, abs=0.01), "a logarithmic scale"
+    unused = int(landscape.configs.momentum.isna().idxmax())
+    browser.js(f"hover({unused})")
+    browser.wait(f"views.get(at('parallel')).signal('hovered') === {unused}")
+    assert browser.js("at('parallel').textContent").count("inactive") == 1
 
 
 def test_inactive_is_a_choice_among_choices_and_a_lane_beside_numbers(tmp_path, monkeypatch):
@@ -250,8 +263,9 @@ def test_inactive_is_a_choice_among_choices_and_a_lane_beside_numbers(tmp_path, 
     assert along["optimizer"]["x"]["scale"]["domain"] == ["sgd", "adam", "inactive"]
     assert along["width"]["x"]["scale"]["domain"] == ["256", "64", "128"]
     assert along["momentum"]["x"]["scale"]["domain"] == [0.0, 1.0]
-    labels = [row["label"] for row in explorer_figures.ticks(landscape) if row["axis"] == "optimizer"]
-    assert labels == ["sgd", "adam", "inactive", "optimizer"]
+    layers = theme.spec(explorer_figures.parallel(landscape))["layer"]
+    uprights = {layer["encoding"]["y"]["field"]: layer["encoding"]["y"] for layer in layers if "name" in layer}
+    assert uprights[along["optimizer"]["x"]["field"]]["scale"]["domain"] == ["sgd", "adam", "inactive"]
 
 
 def test_another_fidelity_gives_its_scores(view, landscape):
@@ -278,7 +292,7 @@ def test_filters_keep_what_the_command_gives(view, landscape):
     assert kept == queried(landscape, browser).config.to_list()
     assert 0 < len(kept) < NUM_CONFIGS
     assert browser.js("at('count').textContent") == f"{len(kept)} of 40 configs"
-    for plot, table in (("plane", "configs"), ("distribution", "configs"), ("parallel", "lines")):
+    for plot, table in (("plane", "configs"), ("distribution", "configs"), ("parallel", "configs")):
         assert {row["config"] for row in rows_of(browser, plot, table) if row["kept"]} == set(kept)
     browser.js("document.querySelector('#chips .reset').click()")
     assert len(shown(browser)) == NUM_CONFIGS

@@ -71,24 +71,21 @@ def _embedded(landscape: Landscape) -> dict[str, Any]:
         "high": high,
         "returnAxis": theme.padded(min(low, landscape.return_range[0]), max(high, landscape.return_range[1])),
         "decimals": pages.score_decimals(landscape.return_range),
-        "hyperparameters": [
-            _hyperparameter(landscape, spec) for spec in landscape.metadata["space"]["hyperparameters"]
-        ],
+        "hyperparameters": [_hyperparameter(spec) for spec in landscape.metadata["space"]["hyperparameters"]],
         "configs": {name: [pages.plain(value) for value in landscape.configs[name]] for name in names},
         "status": landscape.scores()["status"].to_list(),
         "returns": _shortest(landscape.returns),
         "importance": importance(landscape),
         "axes": explorer_figures.axes(landscape),
         "tooltip": explorer_figures.tooltip(landscape),
-        "ticks": explorer_figures.ticks(landscape),
+        "parallel": theme.spec(explorer_figures.parallel(landscape)),
     }
 
 
-def _hyperparameter(landscape: Landscape, spec: dict[str, Any]) -> dict[str, Any]:
-    """Return a hyperparameter's name, the place of each config on its axis, and its choices or its bounds."""
+def _hyperparameter(spec: dict[str, Any]) -> dict[str, Any]:
+    """Return a hyperparameter's name, and its choices or its bounds."""
     return {
         "name": spec["name"],
-        "places": explorer_figures.places(landscape, spec),
         "choices": spec.get("choices", spec.get("sequence")),
         "lower": spec.get("lower"),
         "upper": spec.get("upper"),

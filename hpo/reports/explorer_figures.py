@@ -1,48 +1,45 @@
 """The figures of the explorer: a landscape's configs over two axes, their learning curves, scores and hyperparameters.
 
-They are the same for all landscapes. The page fills their tables as its controls are moved: `configs`, a row per config at
-the chosen fidelity; `curves`, a row per point of a learning curve; `lines`, a row per config and axis; `ticks`, the labels of
-these axes; `importance`. Which configs are marked is in a column `mark`, which configs the filters keep in `kept`.
+They are the same for all landscapes, but for the axes of hyperparameters. The page fills their tables as its controls are
+moved: `configs`, a row per config at the chosen fidelity; `curves`, a row per point of a learning curve; `importance`. Which
+configs are marked is in a column `mark`, which configs the filters keep in `kept`.
 """
 
+import json
 import textwrap
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import altair as alt
-import numpy as np
 
 from hpo.reports import landscape_figures, pages, theme
 from hpo.reports.theme import Figure
 from landscapes.dataset import Landscape
 
-CONFIGS, CURVES, LINES, TICKS, IMPORTANCE = "configs", "curves", "lines", "ticks", "importance"
+CONFIGS, CURVES, IMPORTANCE = "configs", "curves", "importance"
 MOST_PICKED = 4
 MARKS = ("best", "default", *(f"picked {i + 1}" for i in range(MOST_PICKED)))
 SCORE = "score (mean episode return)"
 NUM_BINS = 30
 NUM_TOOLTIPS = 14  # hyperparameters that a tooltip lists, so that it still fits a screen
-INACTIVE = -0.12  # place of configs on the axis, from 0 to 1, of a hyperparameter that is inactive in them
-ABOVE, HIGH = 1.05, 0.043  # where the last line of an axis's name stands, and the height of a line
+LINE = 13  # px of the height of a line of text
+LABEL_WIDTH = 36  # px
 NAME_WIDTH = 13  # characters of a line of an axis's name
 
 # Parameters, which the page sets: the lowest and highest score, those of the axis of returns, the last and the chosen
 # fidelity in env steps, the config under the pointer, and whether an axis of the plane has configs beside it.
 PARAMETERS = ("low", "high", "lowest", "highest", "last", "step", "hovered", "lane_x", "lane_y")
 
-Spec = Mapping[str, Any]  # of a hyperparameter, in ConfigSpace's JSON form
-
 
 @theme.unchecked
 def figures() -> dict[str, Figure]:
-    """Return the figures by their names, the plane without its axes."""
+    """Return the figures that all landscapes share by their names, the plane without its axes."""
     return {
         "plane": _plane(),
         "curves": _curves("line"),
         "points": _curves("point"),  # in place of curves where there is one fidelity
         "distribution": _distribution(),
         "importance": _importance(),
-        "parallel": _parallel(),
     }
 
 
@@ -56,17 +53,8 @@ def score_range(landscape: Landscape) -> tuple[float, float]:
 @theme.unchecked
 def axes(landscape: Landscape) -> dict[str, dict[str, Any]]:
     """Return the channels of the plane by direction, x and y, and by what stands along it, a hyperparameter or the score."""
-    specs = landscape.metadata["space"]["hyperparameters"]
-    low, high = score_range(landscape)
-    along: dict[str, tuple[str, Spec]] = {spec["name"]: (f"value{index}", spec) for index, spec in enumerate(specs)}
-    along["score"] = ("score", {"lower": low, "upper": high, "title": SCORE})
-    return {
-        direction: {
-            name: _channels(direction, field, spec, name in landscape.configs and landscape.configs[name].isna().any())
-            for name, (field, spec) in along.items()
-        }
-        for direction in ("x", "y")
-    }
+    dimensions = _dimensions(landscape)
+    return {direction: {each.name: _spread(direction, each) for each in dimensions} for direction in ("x", "y")}
 
 
 @theme.unchecked
@@ -79,64 +67,59 @@ def tooltip(landscape: Landscape) -> list[dict[str, Any]]:
     return list(encoding["tooltip"])
 
 
-def ticks(landscape: Landscape) -> list[dict[str, Any]]:
-    """Return the labels of the axes of all hyperparameters and of the score, and the names of these axes."""
-    specs = landscape.metadata["space"]["hyperparameters"]
-    low, high = score_range(landscape)
-    labels = [(spec["name"], place, label) for spec in specs for place, label in _ticks(spec)]
-    labels += [("score", 0.0, pages.text(round(low))), ("score", 1.0, pages.text(round(high)))]
-    labels += [(spec["name"], INACTIVE, "inactive") for spec in specs if landscape.configs[spec["name"]].isna().any()]
-    rows = [{"axis": name, "place": place, "label": label} for name, place, label in labels]
-    for name in (*(spec["name"] for spec in specs), "score"):
-        lines = enumerate(reversed(_broken(name)))
-        rows += [{"axis": name, "place": ABOVE + HIGH * line, "label": part, "heading": True} for line, part in lines]
-    return rows
+class _Dimension(NamedTuple):
+    """A hyperparameter or the score: its column in `configs`, its title, and the values that its axis has.
 
-
-def places(landscape: Landscape, spec: Spec) -> list[float]:
-    """Return where each config stands on the axis of a hyperparameter, from 0 to 1, or at `INACTIVE`."""
-    values = [pages.plain(value) for value in landscape.configs[spec["name"]]]
-    return [INACTIVE if value is None else round(_place(spec, value), 4) for value in values]
-
-
-def _place(spec: Spec, value: Any) -> float:
-    choices = _choices(spec)
-    if choices is not None:
-        return choices.index(value) / max(len(choices) - 1, 1)
-    low, high, at = (_scaled(spec, bound) for bound in (spec["lower"], spec["upper"], value))
-    return float((at - low) / (high - low))
-
-
-def _scaled(spec: Spec, value: float) -> float:
-    return float(np.log10(value)) if spec.get("log") else float(value)
-
-
-def _choices(spec: Spec) -> list[Any] | None:
-    choices = spec.get("choices", spec.get("sequence"))
-    return list(choices) if choices is not None else None
-
-
-def _channels(direction: str, field: str, spec: Spec, inactive: bool) -> dict[str, Any]:
-    """Return the position channels of an axis; choices are spread a little so that points do not hide each other.
-
-    Where the hyperparameter is inactive in some configs, `inactive` is one more choice; numbers have a lane for them.
+    Numbers have two bounds. Of choices, "inactive" is one more where a config does not use the hyperparameter.
     """
-    channel = {"x": alt.X, "y": alt.Y}[direction]
-    title, choices = spec.get("title", spec.get("name")), _choices(spec)
+
+    name: str
+    field: str
+    title: str
+    has_inactive: bool = False
+    choices: list[str] | None = None
+    bounds: tuple[float, float] | None = None
+    log: bool = False
+    whole: bool = False
+
+
+def _dimensions(landscape: Landscape) -> list[_Dimension]:
+    """Return the hyperparameters of a landscape and, as the last, the score."""
+    specs = landscape.metadata["space"]["hyperparameters"]
+    score = _Dimension("score", "score", SCORE, bounds=score_range(landscape))
+    return [*(_dimension(landscape, f"value{index}", spec) for index, spec in enumerate(specs)), score]
+
+
+def _dimension(landscape: Landscape, field: str, spec: Mapping[str, Any]) -> _Dimension:
+    """Return a hyperparameter given its entry in ConfigSpace's JSON."""
+    name, choices = spec["name"], spec.get("choices", spec.get("sequence"))
+    has_inactive = bool(landscape.configs[name].isna().any())
     if choices is not None:
-        offset = {"x": alt.XOffset, "y": alt.YOffset}[direction]
-        scale = alt.Scale(domain=[*map(pages.text, choices), *(["inactive"] if inactive else [])])
-        axis = alt.Axis(labelAngle=0, labelLimit=110)
-        encoding = {
-            direction: channel(f"{field}:N", title=title, scale=scale, axis=axis),
-            f"{direction}Offset": offset(f"jitter_{direction}:Q", scale=alt.Scale(domain=[-0.5, 1.5])),
-        }
+        inactive = ["inactive"] if has_inactive else []
+        return _Dimension(name, field, name, has_inactive, choices=[*map(pages.text, choices), *inactive])
+    bounds, whole = (spec["lower"], spec["upper"]), "int" in spec["type"]
+    return _Dimension(name, field, name, has_inactive, bounds=bounds, log=bool(spec.get("log")), whole=whole)
+
+
+def _position(direction: str, dimension: _Dimension, title: str | None, **axis_options: Any) -> Any:
+    """Return the position channel of a dimension along x or y, which has its scale and its axis."""
+    if dimension.bounds is not None:
+        kind, (scale, axis) = "Q", theme.number_axis(dimension.bounds, dimension.log, domain=dimension.bounds)
+        axis.tickMinStep = 1 if dimension.whole and not dimension.log else alt.Undefined
     else:
-        bounds, log = [spec["lower"], spec["upper"]], bool(spec.get("log"))
-        scale, axis = theme.number_axis(bounds, log, domain=bounds)
-        if "int" in spec.get("type", "") and not log:
-            axis.tickMinStep = 1
-        encoding = {direction: channel(f"{field}:Q", title=title, scale=scale, axis=axis)}
+        scale = alt.Scale(domain=dimension.choices or [])
+        kind, axis = "N", alt.Axis(labelAngle=0, labelLimit=110)
+    for name, value in axis_options.items():
+        axis[name] = value
+    return {"x": alt.X, "y": alt.Y}[direction](f"{dimension.field}:{kind}", title=title, scale=scale, axis=axis)
+
+
+def _spread(direction: str, dimension: _Dimension) -> dict[str, Any]:
+    """Return the position channels of the plane; choices are spread a little so that points do not hide each other."""
+    encoding = {direction: _position(direction, dimension, dimension.title)}
+    if dimension.choices is not None:
+        offset = {"x": alt.XOffset, "y": alt.YOffset}[direction]
+        encoding[f"{direction}Offset"] = offset(f"jitter_{direction}:Q", scale=alt.Scale(domain=[-0.5, 1.5]))
     chart = alt.Chart(alt.NamedData(CONFIGS)).mark_point().encode(**encoding)
     return dict(theme.spec(chart)["encoding"])
 
@@ -300,47 +283,66 @@ def _importance() -> Figure:
     return _figure(*landscape_figures.cells(base, x, y, "share", ".0%"), frame.encode(x=x, y=y))
 
 
-def _parallel() -> Figure:
-    """Draw a line per config over all hyperparameters and the score, in the colour of its score."""
-    x = alt.X("axis:N", title=None, sort=None, axis=None)
-    y = alt.Y("place:Q", axis=None, scale=alt.Scale(domain=[INACTIVE - 0.02, ABOVE + 3 * HIGH], nice=False, zero=False))
-    place: dict[str, Any] = {"x": x, "y": y, "detail": "config:N"}
-    kept = _table(LINES, "datum.kept")
-    labels, names = _table(TICKS, "!datum.heading"), _table(TICKS, "datum.heading")
-    uprights = labels.transform_aggregate(first="min(place)", last="max(place)", groupby=["axis"])
-    text: dict[str, Any] = {"align": "left", "dx": 5, "fontSize": 10.5}
-    halo = labels.mark_text(stroke=theme.color("ground"), strokeWidth=3.5, strokeJoin="round", **text)
-    heading = names.mark_text(align="left", dx=-4, baseline="bottom", fontSize=11.5)
-    ink = theme.color("ink")
-    return _figure(
-        _table(LINES, "!datum.kept").mark_line(color=theme.color("thin"), strokeWidth=0.6).encode(**place),
-        kept.mark_line(strokeWidth=1.1, opacity=0.7).encode(color=_score_color(), **place),
-        uprights.mark_rule().encode(x=x, y=alt.Y("first:Q", axis=None), y2="last:Q"),
-        _table(LINES, "isValid(datum.mark)")
-        .mark_line(strokeWidth=3)
-        .encode(stroke=alt.Stroke("mark:N", scale=_mark_scale(), legend=None), **place),
-        _table(LINES, "datum.config === hovered").mark_line(color=ink, strokeWidth=3).encode(**place),
-        halo.encode(x=x, y=y, text="label:N"),
-        labels.mark_text(**text).encode(x=x, y=y, text="label:N"),
-        heading.encode(x=x, y=y, text="label:N"),
-        kept.mark_line(strokeWidth=9, opacity=0).encode(**place),  # what the pointer meets
+@theme.unchecked
+def parallel(landscape: Landscape) -> Figure:
+    """Draw a line per config over all hyperparameters and the score, each with a scale and an axis of its own.
+
+    A line runs below the axes of the hyperparameters that are inactive in its config.
+    """
+    dimensions = _dimensions(landscape)
+    names = {each.field: _broken(each.name) for each in dimensions}
+    heading = alt.Axis(
+        orient="top",
+        labelExpr=f"({json.dumps(names)})[datum.value]",
+        labelAngle=0,
+        labelPadding=LINE * max(map(len, names.values())),
+        domain=False,
+        ticks=False,
     )
+    x = alt.X("axis:N", title=None, sort=None, axis=heading, scale=alt.Scale(type="point", domain=list(names)))
+    below = f"height + {theme.LANE}"
+    y = alt.expr(f"isValid(datum.value) ? scale(datum.axis + '_y', datum.value) : {below}")
+
+    def lines(condition: str, **marks: Any) -> alt.Chart:
+        folded = (
+            alt.Chart(alt.NamedData(CONFIGS)).transform_filter(condition).transform_fold(list(names), ["axis", "value"])
+        )
+        return folded.mark_line(y=y, **marks).encode(x=x, detail="config:N")
+
+    stroke, ink = alt.Stroke("mark:N", scale=_mark_scale(), legend=None), theme.color("ink")
+    inactive = alt.Chart(
+        theme.data([{"axis": each.field} for each in dimensions if each.has_inactive and not each.choices])
+    )
+    strips = alt.Chart(theme.data([{"axis": field} for field in names])).mark_rule(
+        strokeWidth=LABEL_WIDTH, xOffset=-LABEL_WIDTH / 2 - 3, color=theme.color("ground"), opacity=0.6
+    )
+    figure = _figure(
+        lines("!datum.kept", color=theme.color("thin"), strokeWidth=0.6),
+        lines("datum.kept", strokeWidth=1.1, opacity=0.7).encode(color=_score_color()),
+        strips.encode(x=x),  # behind the labels
+        lines("isValid(datum.mark)", strokeWidth=3).encode(stroke=stroke),
+        lines("datum.config === hovered", color=ink, strokeWidth=3),
+        lines("datum.kept", strokeWidth=9, opacity=0),  # what the pointer meets
+        inactive.mark_text(
+            text="inactive", y=alt.expr(f"{below} + 12"), fontSize=11, color=theme.color("muted")
+        ).encode(x=x),
+        *map(_upright, dimensions),
+    )
+    return figure.resolve_scale(y="independent")
 
 
-def _ticks(spec: Spec) -> list[tuple[float, str]]:
-    """Return place and label of an axis's ticks: its bounds and its middle, or every choice."""
-    choices = _choices(spec)
-    if choices is not None:
-        return [(_place(spec, choice), pages.text(choice)) for choice in choices]
-    low, high = _scaled(spec, spec["lower"]), _scaled(spec, spec["upper"])
-    middle = 10 ** ((low + high) / 2) if spec.get("log") else (low + high) / 2
-    return [
-        (0.0, pages.text(spec["lower"])),
-        (0.5, pages.text(float(f"{middle:.2g}"))),
-        (1.0, pages.text(spec["upper"])),
-    ]
+def _upright(dimension: _Dimension) -> alt.Chart:
+    """Return the axis of a dimension of `parallel`. The name of the layer gives its scale its name."""
+    place = {
+        "orient": "left",
+        "offset": alt.expr(f"-scale('x', '{dimension.field}')"),
+        "zindex": 1,
+        "domainColor": theme.color("muted"),
+    }
+    y = _position("y", dimension, None, domain=True, ticks=True, grid=False, **place)
+    return alt.Chart(alt.InlineData(values=[{}]), name=dimension.field).mark_point(opacity=0).encode(y=y)
 
 
 def _broken(name: str) -> list[str]:
     """Break a long name into lines, after underscores."""
-    return [part.replace(" ", "") for part in textwrap.wrap(name.replace("_", "_ "), NAME_WIDTH)] or [name]
+    return [part.replace(" ", "") for part in textwrap.wrap(name.replace("_", "_ "), NAME_WIDTH)]

@@ -55,14 +55,6 @@ function seedRows(config, mark, curve, seed) {
   return [...alive, ...ends];
 }
 
-function lineRows() {
-  return rows.flatMap(({ config, mark, kept, score: value }) => {
-    const line = { config, mark, kept, score: value };
-    const along = land.hyperparameters.map(({ name, places }) => ({ ...line, axis: name, place: places[config] }));
-    return [...along, { ...line, axis: "score", place: (value - land.low) / (land.high - land.low) }];
-  });
-}
-
 const parameters = () => ({
   low: land.low,
   high: land.high,
@@ -81,8 +73,8 @@ async function drawFigure(plot, figure) {
 }
 
 function drawFigures() {
-  const { curves, points, distribution, importance, parallel } = drawing.figures;
-  const others = { curves: land.steps.length === 1 ? points : curves, distribution, importance, parallel };
+  const { curves, points, distribution, importance } = drawing.figures;
+  const others = { curves: land.steps.length === 1 ? points : curves, distribution, importance, parallel: land.parallel };
   at("parallel").style.minWidth = `${92 * (land.hyperparameters.length + 1)}px`;
   at("importance").style.minWidth = `${150 + 38 * land.steps.length}px`;
   fillTables();
@@ -111,7 +103,7 @@ function fillTables() {
   const importance = land.hyperparameters.flatMap(({ name }) =>
     land.steps.map((env_steps, point) => ({ hyperparameter: name, env_steps, share: land.importance[name][point] })),
   );
-  drawing.tables = { configs: rows, curves: curveRows(), lines: lineRows(), ticks: land.ticks, importance };
+  drawing.tables = { configs: rows, curves: curveRows(), importance };
 }
 
 // The figures as they are, with new tables.
