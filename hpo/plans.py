@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from arl.errors import InputError
+from arl.records import user_files
 from arl.records.settings import DEFAULT_OBJECTIVE, DEFAULT_SCORE, SweepSettings
 from arl.records.store import dumps
 from hpo import objectives, scores, tasks, tuners
@@ -112,6 +113,7 @@ def plan(
         budget=None if budget is None else float(budget),
         scores=scores.chosen(score),
         objective=objectives.path(objective),
+        user_files=checksums(task, objective, tuner),
     )
     scores.check_sources(settings.scores, kind.sources)
     scores.check(settings.scores, settings.task, task.space, len(settings.seeds))
@@ -128,12 +130,14 @@ def on_record(plan: Plan, name: str, recorded: SweepSettings | None, space: Mapp
         space: the space on record, in ConfigSpace's own JSON form.
 
     Raises:
-        InputError: the name is taken by a sweep with other settings or another space.
+        InputError: the name is taken by a sweep with other settings or another space, or a file of the user's that the
+            sweep rests on has changed.
     """
     if recorded is None:
         return plan
     now = SweepSettings.from_json(plan.settings.to_json()).to_json()  # as it would be read back
     then = recorded.to_json()
+    files = now.pop("user_files", {})
     for key, value in now.items():
         other = then.get(key)
         prolonged = key == "trials" and value is not None and other is not None and value > other
@@ -141,12 +145,24 @@ def on_record(plan: Plan, name: str, recorded: SweepSettings | None, space: Mapp
             raise _taken(name, f"{key} is {other!r}, not {value!r}")
     if dumps(space) != dumps(plan.task.space.to_serialized_dict()):
         raise _taken(name, "space is another")
+    changed = [file for file, checksum in files.items() if recorded.user_files.get(file, checksum) != checksum]
+    if changed:
+        raise InputError(
+            f"{changed[0]} has changed since sweep {name!r} was recorded: choose another --name, or delete the record by "
+            f"`arl delete {name} --yes`"
+        )
     planned = recorded.trials if recorded.planned_trials is None else recorded.planned_trials
     return dataclasses.replace(plan, settings=dataclasses.replace(plan.settings, planned_trials=planned))
 
 
 def _taken(name: str, detail: str) -> InputError:
     return InputError(f"sweep name {name!r} is taken by a sweep whose {detail}: choose another --name")
+
+
+def checksums(task: tasks.Task, objective: ObjectiveLike, *tuner: str | type) -> dict[str, str]:
+    """Return the checksums of the user's own files that a sweep rests on: of its task, objective and tuner."""
+    answers = objective if isinstance(objective, str | type) else type(objective)
+    return user_files.checksums([*tasks.sources(task), answers, *tuner])
 
 
 def batch_of_learner(budget: float) -> int:

@@ -72,6 +72,7 @@ class SweepSettings:
         objective: a registered name, `module:Class` or `file.py:Class`.
         objective_version: the version of what answers, if it has one, such as a landscape's files.
         planned_trials: `trials` as the sweep was begun, if it was prolonged: its tuner was made for these.
+        user_files: checksums of the user's own files that the sweep rests on, by their names.
     """
 
     task: TaskSettings
@@ -86,14 +87,15 @@ class SweepSettings:
     objective: str = DEFAULT_OBJECTIVE
     objective_version: str | None = None
     planned_trials: int | None = None
+    user_files: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return the settings as one flat JSON object, the task's among them; what is not set is left out."""
-        optional = ("objective_version", "planned_trials")
+        optional = ("objective_version", "planned_trials", "user_files")
         values = {
             item.name: getattr(self, item.name)
             for item in fields(self)
-            if item.name != "task" and not (item.name in optional and getattr(self, item.name) is None)
+            if item.name != "task" and not (item.name in optional and not getattr(self, item.name))
         }
         return {**self.task.to_json(), **values, "seeds": list(self.seeds), "scores": list(self.scores)}
 

@@ -85,6 +85,7 @@ class Design:
             batch=plans.MAX_BATCH,
             scores=self.scores,
             objective=objectives.path(self.objective),
+            user_files=plans.checksums(task, self.objective),
         )
         return plans.Plan(task, settings)
 

@@ -174,6 +174,18 @@ def of_record(settings: "TaskSettings", space: Mapping[str, Any]) -> Task:
     )
 
 
+def sources(task: Task) -> list[str]:
+    """Return where a task's parts are defined that may be the user's, `file.py:NAME` or `module:NAME`; names without any.
+
+    These are the env, the networks, and the algorithm's module of tasks.
+    """
+    from arl import spaces
+
+    networks = spaces.choices(task.space["network"]) if "network" in task.space else [task.fixed.get("network")]
+    module = MODULES.get(task.algorithm_name, "")
+    return [task.env_name.partition("?")[0], f"{module}:SETTINGS", *map(str, networks or [])]
+
+
 def _usual_fidelity(algorithm: str, env: str, preset: str) -> int | None:
     if algorithm not in MODULES:
         return None
