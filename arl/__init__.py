@@ -7,6 +7,6 @@ import lazy_loader
 
 from arl import hidden_packages
 
-hidden_packages.check("envs")
+hidden_packages.check()
 
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from arl.hidden_packages import PACKAGES
+
 
 class InputError(ValueError):
     """The user asked for something that cannot be; its text is one line and says how to mend it."""
@@ -30,6 +32,9 @@ def load_object(path: str, kind: str) -> Any:
     location, _, name = path.rpartition(":")
     if not location or not name:
         raise InputError(f"{kind} must be given as 'module:Name' or 'file.py:Name', got {path!r}")
+    if _is_hidden(location):
+        package, file = location.partition(".")[0], f"{location.replace('.', '/')}.py:{name}"
+        raise InputError(f"{kind} {path!r}: the package {package!r} of arl hides a folder of that name, give {file!r}")
     try:
         module = _import_file(Path(location)) if location.endswith(".py") else importlib.import_module(location)
     except (Exception, SystemExit) as error:  # the user's file can fail in any way
@@ -46,16 +51,37 @@ def object_path(cls: type) -> str:
     return f"{Path(file).name if file else cls.__module__}:{cls.__qualname__}"
 
 
+def _is_hidden(location: str) -> bool:
+    """Return whether a module is looked for in one of our packages, which has none of that name, instead of the user's."""
+    package, _, rest = location.partition(".")
+    return (
+        package in PACKAGES
+        and not location.endswith(".py")
+        and rest != ""
+        and importlib.util.find_spec(f"{package}.{rest.partition('.')[0]}") is None
+    )
+
+
 def _import_file(file: Path) -> Any:
     if not file.is_file():
         raise FileNotFoundError(f"no file {str(file)!r}")
-    spec = importlib.util.spec_from_file_location(file.stem, file)
+    name = _module_name(file)
+    spec = importlib.util.spec_from_file_location(name, file)
     if spec is None or spec.loader is None:
         raise ImportError(f"{str(file)!r} is no Python file")
     module = importlib.util.module_from_spec(spec)
-    sys.modules.setdefault(file.stem, module)
+    sys.modules.setdefault(name, module)
     spec.loader.exec_module(module)
     return module
+
+
+def _module_name(file: Path) -> str:
+    """Return the name of a file's module: the file's, but that of no other module, which it would hide."""
+    name = file.stem.replace(".", "_")
+    module = sys.modules.get(name)
+    spec = importlib.util.find_spec(name) if module is None else module.__spec__
+    is_other = spec is not None and not (spec.origin and Path(spec.origin).resolve() == file.resolve())
+    return f"{name} of {file.parent}" if is_other else name
 
 
 def refusal(check: Callable[[], object]) -> str | None:

@@ -1,19 +1,27 @@
-"""A folder `envs/` beside a user's script hides the package `envs` that is installed with this one: say so."""
+"""A file or folder of the user's, beside a script, that hides a package of the same name installed here: say so.
+
+The other packages run this file instead of importing it, since `arl` itself may be hidden. What can't be told is that a
+package is hidden where no other one of ours is imported, as by `hpo.py` with only `import hpo`: none of our code runs then.
+"""
 
 import importlib.util
 import os
 import sys
 
+PACKAGES = ("arl", "envs", "hpo", "landscapes")
 
-def check(name: str) -> None:
-    """Refuse to go on where the import of a package installed beside this one would give something else.
 
-    Args:
-        name: the package, such as `envs`.
+def check() -> None:
+    """Refuse to go on where the import of one of our packages would give something else.
 
     Raises:
-        ImportError: a file or folder of that name comes first on the path of imports.
+        ImportError: a file or folder of its name comes first on the path of imports.
     """
+    for name in PACKAGES:
+        _check(name)
+
+
+def _check(name: str) -> None:
     expected = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), name)
     place = _place(name)
     if place is None or not os.path.isdir(expected) or os.path.realpath(place) == os.path.realpath(expected):

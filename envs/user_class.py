@@ -1,6 +1,5 @@
 """A class of the user's as an environment: in gymnax's style, or one that fulfils `envs.base.Env` itself."""
 
-import importlib.util
 import inspect
 from typing import Any
 
@@ -19,7 +18,6 @@ def make(path: str, **arguments: Any) -> Env:
     Raises:
         InputError: there is no such class, it lacks what an environment needs, or it takes no such argument.
     """
-    _refuse_hidden_folder(path)
     return of_class(load_object(path, "environment"), path, **arguments)
 
 
@@ -47,15 +45,6 @@ def of_object(env: Any, path: str, episode_limit: int | None = None) -> Env:
         return env
     _check_members(env, gymnax_library.MEMBERS, path)
     return gymnax_library.adapt(env, path, episode_limit, getattr(env, "return_range", None))
-
-
-def _refuse_hidden_folder(path: str) -> None:
-    """Refuse a module of a folder `envs/` of the user's, which the package of that name hides."""
-    module, _, name = path.rpartition(":")
-    top, _, rest = module.partition(".")
-    if top == "envs" and rest and importlib.util.find_spec(f"envs.{rest.partition('.')[0]}") is None:
-        file = f"{module.replace('.', '/')}.py:{name}"
-        raise InputError(f"environment {path!r}: the package 'envs' of arl hides a folder of that name, give {file!r}")
 
 
 def _fulfils_contract(candidate: Any) -> bool:

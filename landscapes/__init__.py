@@ -3,8 +3,10 @@
 The public names are listed in `__init__.pyi`; each is imported at first use.
 """
 
+import runpy
+
 import lazy_loader
 
-import arl  # noqa: F401  refuses a folder that hides the package envs
+runpy.run_path(f"{__path__[0]}/../arl/hidden_packages.py")["check"]()
 
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

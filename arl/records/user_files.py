@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-PACKAGES = ("arl", "envs", "hpo", "landscapes")
+from arl.hidden_packages import PACKAGES
 
 
 def checksums(sources: Iterable[str | type]) -> dict[str, str]:
