@@ -14,16 +14,14 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar, dataclass_transform
 
-import jax
-import numpy as np
-
 from arl.errors import InputError, unknown
+from arl.scalars import plain_value
 
 Config = TypeVar("Config")
 
 ENV_PREFIX = "env."  # of a param of the env among hyperparameters: `env.length`
 
-_DTYPES = {bool: np.bool_, int: np.int32, float: np.float32}
+_DTYPES = {bool: "bool", int: "int32", float: "float32"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +49,7 @@ class Domain:
         return value
 
     def _converted(self, name: str, value: Any) -> Any:
-        value = value.item() if isinstance(value, np.generic) else value
+        value = plain_value(value)
         whole = isinstance(value, float) and value.is_integer()
         if self.type is float and isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**127:
             return float(value)
@@ -99,7 +97,19 @@ def _hyperparameter(
 @dataclass_transform(frozen_default=True, field_specifiers=(traced, shared, static))
 def config(cls: type[Config]) -> type[Config]:
     """Make a class of hyperparameters a frozen dataclass and a pytree whose static fields are its structure."""
-    cls = dataclasses.dataclass(frozen=True)(cls)
+    return pytree(declared(cls))
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(traced, shared, static))
+def declared(cls: type[Config]) -> type[Config]:
+    """Make a class of hyperparameters a frozen dataclass, which needs no JAX; `pytree` makes it ready for training."""
+    return dataclasses.dataclass(frozen=True)(cls)
+
+
+def pytree(cls: type[Config]) -> type[Config]:
+    """Make a class of declared hyperparameters a pytree whose static fields are its structure."""
+    import jax  # a sweep on a landscape does without
+
     static_fields = [name for name, kind in kinds(cls).items() if kind == "static"]
     data_fields = [name for name, kind in kinds(cls).items() if kind != "static"]
     return jax.tree_util.register_dataclass(cls, data_fields, static_fields)
@@ -163,6 +173,8 @@ def lane_axes(config: Any) -> Any:
 
 def stack(configs: Sequence[Sequence[Any]]) -> Any:
     """Return configs `[seed][config]` of one `batch_key` as one config whose traced leaves have shape `(seed, config)`."""
+    import numpy as np  # a list of tasks does without
+
     first = configs[0][0]
 
     def leaf(name: str, kind: str) -> Any:

@@ -121,6 +121,11 @@ def make(
     return Sweep(plan, tuners.make(tuner, context, plan.settings.options), objective, name, store, view, shared)
 
 
+def made_with(objective: Objective | type[Objective]) -> dict[str, Any]:
+    """Return the versions and the machine, and the device if runs are measured, which a sweep on a landscape does without."""
+    return provenance.versions() if objective.sources else provenance.now()
+
+
 def continued(plan: Plan, objective: Objective, name: str, store: Store) -> Plan:
     """Return the plan with the objective's version, as a plan that goes on from what is on record.
 
@@ -299,7 +304,9 @@ class Sweep:
         if self.is_recorded:
             self.store.set_settings(self.name, settings)
         else:
-            self.store.add_sweep(self.name, settings, provenance.now(), self.plan.task.space.to_serialized_dict())
+            self.store.add_sweep(
+                self.name, settings, made_with(self.objective), self.plan.task.space.to_serialized_dict()
+            )
 
     def _finish(self, record: TrialRecord) -> None:
         self.finished[record.trial] = record

@@ -11,7 +11,7 @@ from jaxtyping import install_import_hook
 # Scalars are left out: a config's fields are Python scalars on the host and arrays inside a program.
 SCALARS = "beartype.FrozenDict({bool: object, int: object, float: object})"
 CHECKER = f"beartype.beartype(conf=beartype.BeartypeConf(hint_overrides={SCALARS}))"
-install_import_hook(["arl.algorithms", "arl.config", "arl.networks", "arl.training"], CHECKER)
+install_import_hook(["arl.algorithms", "arl.config", "arl.hyperparameters", "arl.networks", "arl.training"], CHECKER)
 
 from arl import config as configs  # noqa: E402
 from arl.algorithms import ppo  # noqa: E402

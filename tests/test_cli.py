@@ -137,6 +137,24 @@ def test_what_a_tuner_prints_is_no_part_of_the_document(tmp_path):
     assert line == "arl: tuner 'loud.py:Loud' failed in tell: ValueError: [gp] :smile: (loud.py, line 10)"
 
 
+ON_LANDSCAPES = (
+    "sweep ppo/CartPole-v1 --objective table --tuner random --trials 2",
+    "sweep sac/Pendulum-v1 --objective surrogate --tuner sobol --trials 2",
+    "sweep ppo/Acrobot-v1 --objective exact --tuner default --trials 1",
+    "compare --objective table --tasks ppo/CartPole-v1 --tuners sobol --repeats 1 --budget 2",
+)
+
+
+def test_a_landscape_answers_without_jax_and_on_no_device(tmp_path):
+    commands = [f"app({words.split()}, standalone_mode=False)" for words in ON_LANDSCAPES]
+    code = "; ".join(["import sys", "from hpo.cli.main import app", *commands, "sys.exit('jax' in sys.modules)"])
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    record = hpo.load_sweep("ppo-CartPole-v1-random-table-0", tmp_path / "results" / "store.sqlite")
+    assert {"arl", "jax", "machine"} <= set(record.provenance)
+    assert "device" not in record.provenance
+
+
 def test_sweeps_are_deleted(home):
     assert arl(home, "delete", "fir*").out.splitlines() == ["first", "not deleted: say --yes"]
     assert landscapes.load("first", home / "results" / "store.sqlite").trials.size

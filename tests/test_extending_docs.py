@@ -36,7 +36,7 @@ def test_the_rows_of_pqn_are_those_that_the_page_shows():
 
 def test_the_contract_of_an_algorithm_is_complete():
     page = (examples.ROOT / "docs" / "extending.md").read_text()
-    table = page.split("### The equations")[1].split("Every hyperparameter")[0]
+    table = page.split("### The equations")[1].split("Four rules")[0]
     assert tuple(re.findall(r"^\| `(\w+)", table, flags=re.MULTILINE)) == algorithms.MEMBERS
 
 

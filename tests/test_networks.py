@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from arl.hyperparameters.agent import ACTIVATIONS
 from arl.networks import layers as dense_layers
 from arl.networks.layers import Layer
 from arl.networks.mlp import MLP
@@ -19,6 +20,10 @@ def layer_and_input(num_out=3, num_in=2, batch=5):
 
 def plain_affine(layer, x):
     return layer.weight @ x + layer.bias[:, None]
+
+
+def test_the_activations_of_the_layers_are_those_of_the_hyperparameter():
+    assert tuple(dense_layers.ACTIVATIONS) == ACTIVATIONS
 
 
 def test_gradient_of_affine_is_that_of_the_plain_expression():

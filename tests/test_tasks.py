@@ -11,6 +11,7 @@ from ConfigSpace.hyperparameters import CategoricalHyperparameter
 from arl import algorithms, config, spaces
 from arl.errors import InputError
 from hpo import tasks
+from hpo.tasks import registry
 
 # Env steps, number of envs, steps of a rollout, epochs, and whether observations are normalised.
 PUBLISHED = {
@@ -101,6 +102,16 @@ def test_inactive_hyperparameters_are_absent(name, preset):
         of_target = {"tau", "target_update_interval", "target_update_gradient_steps"} & set(space)
         assert of_target & set(drawn) == (of_target if drawn["use_target_network"] else set())
         assert ("target_entropy_scale" in drawn) == drawn.get("alpha_auto", False)
+
+
+@pytest.mark.parametrize("name", algorithms.ALGORITHMS)
+def test_the_hyperparameters_of_a_task_are_those_of_its_algorithm(name):
+    assert registry.of_algorithm(name).Config is algorithms.get(name).Config
+
+
+def test_tasks_of_an_unknown_algorithm_are_refused_with_the_nearest():
+    with pytest.raises(InputError, match="unknown algorithm 'pppo': did you mean 'ppo'"):
+        registry.of_algorithm("pppo")
 
 
 def test_published_settings():

@@ -21,8 +21,8 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree
 
 from arl.algorithms import lanes, metrics, normalizer, replay
 from arl.algorithms.metrics import Metrics
-from arl.algorithms.off_policy_config import OffPolicyConfig
 from arl.errors import InputError
+from arl.hyperparameters.off_policy import OffPolicyConfig
 from envs.vector import Start, VectorEnv
 
 

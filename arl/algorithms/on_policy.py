@@ -8,32 +8,13 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree
 
 from arl.algorithms import metrics
-from arl.algorithms.agent_config import AgentConfig
 from arl.algorithms.metrics import Metrics
-from arl.config import config, shared, static, traced
+from arl.hyperparameters.on_policy import OnPolicyConfig
 from envs.vector import VectorEnv
 
 Carry = TypeVar("Carry")
 Samples = TypeVar("Samples")
 State = TypeVar("State")
-
-
-@config
-class OnPolicyConfig(AgentConfig):
-    """Hyperparameters of an agent that learns from rollouts: those of `AgentConfig`, and these.
-
-    `anneal_steps`: env steps over which the learning rate falls linearly to zero; 0 keeps it constant.
-    `max_grad_norm`: longer gradients are scaled down to it.
-    `num_epochs`: passes over a rollout; `minibatch_size`: transitions of an update, at most the rollout; if it does not
-    divide the rollout, each epoch leaves out a random rest.
-    `num_steps`: steps of each env in a rollout.
-    """
-
-    anneal_steps: int = traced(0, low=0)
-    max_grad_norm: float = traced(0.5, low=0.0)
-    num_epochs: int = shared(10, low=1)
-    minibatch_size: int = static(64, low=1)
-    num_steps: int = static(128, low=1)
 
 
 def iteration_steps(config: OnPolicyConfig) -> int:

@@ -19,8 +19,9 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree
 from arl import networks
 from arl.algorithms import agent_config, distributions, metrics, normalizer, on_policy, optimizer
 from arl.algorithms.metrics import Metrics
-from arl.algorithms.on_policy import OnPolicyConfig, Rollout, iteration_steps
-from arl.config import config, static, traced
+from arl.algorithms.on_policy import Rollout, iteration_steps
+from arl.config import pytree
+from arl.hyperparameters.ppo import PPOConfig
 from arl.networks import Network
 from envs.vector import VectorEnv
 
@@ -39,25 +40,7 @@ METRICS = (
 _ADAM_EPS = 1e-5
 
 
-@config
-class PPOConfig(OnPolicyConfig):
-    """Hyperparameters of PPO: those of `OnPolicyConfig`, and these; the defaults are those of the reference system's space.
-
-    `gae_lambda`, `clip_eps`, `vf_clip_eps`, `ent_coef`, `vf_coef`: see the head of `arl.algorithms.ppo`.
-    `normalize_advantage`: to mean 0 and variance 1 in each minibatch.
-    `critic_hidden_size`: of the critic's hidden layers; 0 is `hidden_size`, which is then the actor's and its.
-    """
-
-    gae_lambda: float = traced(0.95, low=0.0, high=1.0)
-    clip_eps: float = traced(0.2, low=0.0)
-    vf_clip_eps: float = traced(0.2, low=0.0)
-    normalize_advantage: bool = traced(True)
-    ent_coef: float = traced(0.0, low=0.0)
-    vf_coef: float = traced(0.5, low=0.0)
-    critic_hidden_size: int = static(0, low=0)
-
-
-Config = PPOConfig
+Config = pytree(PPOConfig)
 
 
 class Params(NamedTuple):

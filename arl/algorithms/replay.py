@@ -21,7 +21,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree
 
 from arl.algorithms import lanes, sum_tree
-from arl.algorithms.off_policy_config import OffPolicyConfig
+from arl.hyperparameters.off_policy import OffPolicyConfig
 from envs.vector import VectorEnv
 
 _NOWHERE = 1 << 30

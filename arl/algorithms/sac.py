@@ -25,10 +25,10 @@ from arl import networks
 from arl.algorithms import agent_config, distributions, metrics, normalizer, off_policy, optimizer, replay
 from arl.algorithms.metrics import Metrics
 from arl.algorithms.off_policy import OffPolicyState, Progress, iteration_steps
-from arl.algorithms.off_policy_config import OffPolicyConfig
-from arl.config import config, static, traced
+from arl.config import pytree
 from arl.errors import InputError
-from arl.networks import Network, layers
+from arl.hyperparameters.sac import SACConfig
+from arl.networks import Network
 from envs.vector import VectorEnv
 
 __all__ = ["METRICS", "Config", "act", "canonical", "check", "init", "iteration_steps", "train"]
@@ -36,36 +36,7 @@ __all__ = ["METRICS", "Config", "act", "canonical", "check", "init", "iteration_
 METRICS = ("policy_loss", "q_loss", "td_error", "q_value", "entropy", "alpha", *metrics.COMMON)
 
 
-@config
-class SACConfig(OffPolicyConfig):
-    """Hyperparameters of SAC: those of `OffPolicyConfig`, and these.
-
-    `learning_rate`: of the actor; those of the critics and of the temperature are multiples of it,
-    `critic_learning_rate_scale` and `alpha_learning_rate_scale`.
-    `alpha`: the temperature, to begin with if `alpha_auto`, else throughout. `target_entropy_scale`: in units of minus the
-    number of action components (real-valued), or of 0.98 log(number of actions) (discrete).
-    `reward_scale`: factor of rewards.
-    `noise_correlation`: of the noise in real-valued actions from one step to the next while exploring. Its distribution at
-    each step stays the policy's own; more than 0 reaches further (Eberhard et al. 2023, "Pink noise is all you need").
-    `target_update_gradient_steps`: updates from one blend of the target networks to the next.
-    `critic_hidden_size`: of the critics' hidden layers; 0 is `hidden_size`, which is then the actor's and theirs.
-    """
-
-    critic_learning_rate_scale: float = traced(1.0, low=0.0)
-    alpha_learning_rate_scale: float = traced(1.0, low=0.0)
-    tau: float = traced(0.005, low=0.0, high=1.0)
-    alpha: float = traced(1.0, low=0.0)
-    alpha_auto: bool = traced(True)
-    target_entropy_scale: float = traced(1.0)
-    reward_scale: float = traced(1.0, low=0.0)
-    target_update_gradient_steps: int = traced(1, low=1)
-    batch_size: int = static(256, low=1)
-    num_envs: int = static(1, low=1)
-    activation: str = static("relu", choices=tuple(layers.ACTIVATIONS))
-    critic_hidden_size: int = static(0, low=0)
-
-
-Config = SACConfig
+Config = pytree(SACConfig)
 
 
 class Learner(NamedTuple):

@@ -69,7 +69,6 @@ def describe() -> dict[str, Any]:
     """Return the device a run was trained on, for its provenance."""
     device = jax.local_devices()[0]
     return {
-        "jax": jax.__version__,
         "backend": device.platform,
         "device": device.device_kind,
         "num_workers": len(workers()),

@@ -20,15 +20,17 @@ def now() -> dict[str, Any]:
     from arl.training import backend
 
     backend.setup()
-    return {**_software(), **backend.describe()}
+    return {**versions(), **backend.describe()}
 
 
 @functools.cache
-def _software() -> dict[str, str | None]:
+def versions() -> dict[str, str | None]:
+    """Return the versions and the machine, without its device, to ask for which takes JAX half a second."""
     return {
         "arl": version("arl"),
         "commit": _commit(),
         "python": platform.python_version(),
+        "jax": version("jax"),
         "machine": platform.machine(),
         "processor": _processor(),
     }

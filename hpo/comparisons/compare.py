@@ -14,7 +14,6 @@ from arl.errors import InputError
 from arl.records.settings import DEFAULT_OBJECTIVE, DEFAULT_SCORE
 from arl.records.store import Store, TrialRecord
 from arl.records.sweep import SweepRecord
-from arl.training import provenance
 from hpo import objectives, plans, scores, sweeps, tuners
 from hpo.comparisons import incumbents
 from hpo.comparisons.comparison import Comparison, Swept
@@ -127,7 +126,8 @@ class _Comparing:
             task.name: self._test(task, [done for done in swept if done.task == task.name], testing[task.name])
             for task in design.tasks
         }
-        return Comparison(design.name, design.settings(), provenance.now(), swept, tests, self.broken)
+        made_with = sweeps.made_with(objectives.get(kind))
+        return Comparison(design.name, design.settings(), made_with, swept, tests, self.broken)
 
     def _check(self, task: Task, tuning: Objective, testing: Objective) -> None:
         """Check all of a task before anything is trained: every tuner can be made, no name on record is of another design."""

@@ -7,12 +7,15 @@ seeds (`arl train TASK --seeds 10`).
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from arl.hyperparameters.ppo import PPOConfig
 from arl.scalars import Scalar
 from hpo.tasks import common
 from hpo.tasks.settings import EnvSettings
 
 if TYPE_CHECKING:
     from ConfigSpace import ConfigurationSpace
+
+Config = PPOConfig
 
 SETTINGS: dict[str, EnvSettings] = {
     "CartPole-v1": EnvSettings(

@@ -33,19 +33,21 @@ MODULES: dict[str, str] = {
 }
 
 
-_PARTS = ("SETTINGS", "PUBLISHED", "NUM_HYPERPARAMETERS", "published_space", "full_space")
+_PARTS = ("Config", "SETTINGS", "PUBLISHED", "NUM_HYPERPARAMETERS", "published_space", "full_space")
 
 
 class AlgorithmTasks(Protocol):
     """The interface of a module of an algorithm's tasks.
 
     Attributes:
+        Config: the algorithm's hyperparameters; those of the package are imported without JAX.
         SETTINGS: by env, the settings of its task.
         NUM_HYPERPARAMETERS: by preset, how many hyperparameters its space has; a list of tasks makes no spaces.
         PUBLISHED: hyperparameters that the reference system fixes for all its tasks, where the algorithm's own default
             differs.
     """
 
+    Config: Any
     SETTINGS: Mapping[str, EnvSettings]
     PUBLISHED: Mapping[str, Scalar]
     NUM_HYPERPARAMETERS: Mapping[str, int]
@@ -63,8 +65,10 @@ def of_algorithm(algorithm: str) -> AlgorithmTasks:
     """Return the tasks and spaces of an algorithm.
 
     Raises:
-        InputError: their module does not import, or lacks a part.
+        InputError: an unknown algorithm, or a module that does not import or lacks a part.
     """
+    if algorithm not in MODULES:
+        raise unknown("algorithm", algorithm, MODULES)
     try:
         module: Any = importlib.import_module(MODULES[algorithm])
     except Exception as error:  # a module of another package can fail in any way
@@ -202,7 +206,7 @@ def _of_imported(name: str, preset: str, fidelity: int | None) -> Task:
 
 
 def _task(name: str, algorithm: str, env: str, preset: str, fidelity: int | None) -> Task:
-    from arl import algorithms, config
+    from arl import config
 
     spec, tasks = envs.spec(env), of_algorithm(algorithm)
     if spec.return_range is None:
@@ -210,7 +214,7 @@ def _task(name: str, algorithm: str, env: str, preset: str, fidelity: int | None
     settings = tasks.SETTINGS.get(env, EnvSettings())
     usual = settings.fidelity(preset)
     steps = fidelity or usual
-    defaults: dict[str, Scalar] = config.values(algorithms.get(algorithm).Config())
+    defaults: dict[str, Scalar] = config.values(tasks.Config())
     if preset == "published":
         space = tasks.published_space(spec.family)
         values = {**defaults, **tasks.PUBLISHED, **settings.published}

@@ -62,6 +62,13 @@ class Task:
 
         return algorithms.get(self.algorithm_name)
 
+    @property
+    def config_class(self) -> Any:
+        """The class of the algorithm's hyperparameters."""
+        from hpo.tasks import registry
+
+        return registry.of_algorithm(self.algorithm_name).Config
+
     @functools.cached_property
     def env(self) -> "VectorEnv":
         """The env, ready to be stepped side by side."""
@@ -86,7 +93,7 @@ class Task:
             return frozenset()
         hyperparameters, params = config.split(dict.fromkeys(self.space))
         of_env = {config.ENV_PREFIX + name for name in params}
-        return config.mutable(self.algorithm.Config) & set(hyperparameters) | of_env
+        return config.mutable(self.config_class) & set(hyperparameters) | of_env
 
     @property
     def min_fidelity(self) -> int:
@@ -111,7 +118,7 @@ class Task:
         from arl import config as configs
 
         hyperparameters, _ = configs.split({**self.fixed, **config})
-        return configs.make(self.algorithm.Config, hyperparameters)
+        return configs.make(self.config_class, hyperparameters)
 
     def env_params(self, config: Mapping[str, Scalar]) -> dict[str, Any]:
         """Return the params of the env that a config of the space sets, fixed ones included, by their names in the env."""
@@ -129,7 +136,7 @@ class Task:
 
         hyperparameters, params = configs.split({name: value})
         if hyperparameters:
-            return getattr(configs.make(self.algorithm.Config, hyperparameters), name)
+            return getattr(configs.make(self.config_class, hyperparameters), name)
         self.env.check_params(params)
         (default,) = (self.env.param_defaults[param] for param in params)
         return type(default)(value)

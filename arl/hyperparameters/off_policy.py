@@ -1,10 +1,10 @@
 """Hyperparameters of learning from a replay memory, which DQN and SAC share."""
 
-from arl.algorithms.agent_config import AgentConfig
-from arl.config import config, shared, static, traced
+from arl.config import declared, shared, static, traced
+from arl.hyperparameters.agent import AgentConfig
 
 
-@config
+@declared
 class OffPolicyConfig(AgentConfig):
     """Hyperparameters of an agent that learns from a replay memory: those of `AgentConfig`, and these.
 

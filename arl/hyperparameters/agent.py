@@ -1,0 +1,24 @@
+"""Hyperparameters of every algorithm."""
+
+from arl.config import declared, static, traced
+
+ACTIVATIONS = ("tanh", "relu")  # of the networks' hidden layers, see `arl.networks.layers`
+
+
+@declared
+class AgentConfig:
+    """Hyperparameters of every algorithm.
+
+    `learning_rate`: of Adam; `gamma`: discount factor of a step; `normalize_observations`: to mean 0 and variance 1.
+    `num_envs`: envs stepped side by side.
+    `network`: a name of `arl.networks` or `module:Class`; `hidden_size`, `num_layers`, `activation`: of its hidden layers.
+    """
+
+    learning_rate: float = traced(3e-4, low=0.0)
+    gamma: float = traced(0.99, low=0.0, high=1.0)
+    normalize_observations: bool = traced(False)
+    num_envs: int = static(8, low=1)
+    network: str = static("auto")
+    hidden_size: int = static(64, low=1)
+    num_layers: int = static(2, low=1)
+    activation: str = static("tanh", choices=ACTIVATIONS)

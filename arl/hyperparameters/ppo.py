@@ -1,0 +1,22 @@
+"""Hyperparameters of PPO."""
+
+from arl.config import declared, static, traced
+from arl.hyperparameters.on_policy import OnPolicyConfig
+
+
+@declared
+class PPOConfig(OnPolicyConfig):
+    """Hyperparameters of PPO: those of `OnPolicyConfig`, and these; the defaults are those of the reference system's space.
+
+    `gae_lambda`, `clip_eps`, `vf_clip_eps`, `ent_coef`, `vf_coef`: see the head of `arl.algorithms.ppo`.
+    `normalize_advantage`: to mean 0 and variance 1 in each minibatch.
+    `critic_hidden_size`: of the critic's hidden layers; 0 is `hidden_size`, which is then the actor's and its.
+    """
+
+    gae_lambda: float = traced(0.95, low=0.0, high=1.0)
+    clip_eps: float = traced(0.2, low=0.0)
+    vf_clip_eps: float = traced(0.2, low=0.0)
+    normalize_advantage: bool = traced(True)
+    ent_coef: float = traced(0.0, low=0.0)
+    vf_coef: float = traced(0.5, low=0.0)
+    critic_hidden_size: int = static(0, low=0)
