@@ -9,6 +9,8 @@ import jax
 import platformdirs
 import psutil
 
+from arl.training import program_cache
+
 # Lanes stepped together by one worker. More lanes than this leave a core's cache (measured by
 # `scripts/bench_update.py`); a GPU is filled, as far as its memory goes.
 LANES_PER_WORKER = {"cpu": 4, "gpu": 4096, "tpu": 1024}
@@ -22,10 +24,10 @@ COMPILER_OPTIONS: dict[str, dict[str, Any]] = {
 
 @functools.cache
 def setup() -> None:
-    """Run CPU programs on the thread that calls them, and turn the persistent compilation cache on."""
+    """Run CPU programs on the thread that calls them, and keep compiled programs on disk unless the user does already."""
     jax.config.update("jax_cpu_enable_async_dispatch", False)
     if jax.config.values["jax_compilation_cache_dir"] is None:
-        jax.config.update("jax_compilation_cache_dir", str(cache_directory() / "programs"))
+        program_cache.keep_in(cache_directory() / "programs")
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
