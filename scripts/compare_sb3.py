@@ -178,7 +178,7 @@ def draw(curves: pd.DataFrame, path: Path) -> None:
     colors = alt.Scale(domain=systems, range=[theme.series(0), theme.series(1)])
     legend = alt.Legend(title=None, orient="bottom", symbolOpacity=1)
     base = alt.Chart(theme.data(rows)).encode(
-        x=alt.X("env_steps:Q", title="env steps", axis=alt.Axis(format=theme.COUNT, tickCount=5)),
+        x=alt.X("env_steps:Q", title="env steps", axis=theme.steps_axis(tickCount=5)),
         color=alt.Color("system:N", scale=colors, legend=legend),
     )
     y, title = alt.Scale(zero=False), "episode return"

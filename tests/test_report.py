@@ -103,6 +103,18 @@ def make_incumbent(trials):
     return {"trial": row["trial"], "score": row["score"], "score_std": row["score_std"], "config": config}
 
 
+def make_schedule(scores=(10.0, 30.0, 20.0), **changes):
+    """A sweep whose trials each go on from the one before, for 400 env steps."""
+    record = make_record(scores, **changes)
+    record.trials["parent"] = record.trials["trial"].shift().astype("Int64")
+    for table in (record.trials, record.curves):
+        table["fidelity" if table is record.trials else "env_steps"] += 400 * table["trial"]
+    last = record.trials.iloc[-1]
+    if last.status == "completed":
+        record.incumbent |= {"trial": int(last.trial), "score": last.score}
+    return record
+
+
 class Page(html.parser.HTMLParser):
     """Tags with their attributes, and the text of the page by the tag that holds it."""
 
@@ -171,15 +183,28 @@ def text():
         make_record((10.0, 20.0), seeds=(3,)),
         make_record((10.0, None, 30.0), timing={}, settings=settings_of({}), made_with={}),
         make_record((10.0, 20.0), return_range=(-500.0, -60.0), points=1),
+        make_record((None, None), curves=make_record().curves.assign(return_mean=math.nan)),
+        make_schedule(),
+        make_schedule((10.0, None)),
     ],
-    ids=["plain", "one trial", "all diverged", "one seed", "bare", "negative scores"],
+    ids=[
+        "plain",
+        "one trial",
+        "all diverged",
+        "one seed",
+        "bare",
+        "negative scores",
+        "no returns",
+        "schedule",
+        "diverged schedule",
+    ],
 )
 def test_every_plot_has_a_figure_that_vega_lite_accepts(record):
     page_text = sweep_report.render(record)
     page, drawing = Page(page_text), drawing_of(page_text)
     wanted = {attrs["data-figure"] for _, attrs in page.tags if "data-figure" in attrs}
     assert wanted == set(drawing["figures"])
-    assert {"incumbent", "curves"} | {f"panel-{index}" for index in range(4)} <= page.ids()
+    assert {f"panel-{index}" for index in range(4)} < page.ids()
     for name in drawing["figures"]:
         compiled(drawing, name)
 
@@ -318,6 +343,46 @@ def test_all_diverged_shows_no_incumbent():
     assert "No incumbent" in Page(text).visible()
     assert "no trial completed" in text
     assert [row["best"] for row in trials_of(text)] == [None, None]
+
+
+def test_where_no_return_is_there_to_draw_the_page_says_so():
+    record = make_record((None, None))
+    record.curves["return_mean"] = math.nan
+    text = sweep_report.render(record)
+    assert "there is no curve to draw" in Page(text).visible()
+    assert "curves" not in Page(text).ids()
+    line, _ = drawing_of(text)["figures"]["incumbent-trials"]["layer"]
+    assert line["transform"] == [{"filter": "isValid(datum.best)"}], "an incumbent that is not there has no line"
+
+
+def test_axes_of_env_steps_have_whole_numbers():
+    drawing = drawing_of(sweep_report.render(make_record((5.0,))))
+    axes = [compiled(drawing, name)["axes"] for name in ("curves", "incumbent-trials")]
+    steps = [axis for each in axes for axis in each if axis.get("title") in ("env steps", "trials finished")]
+    assert [axis["tickMinStep"] for axis in steps] == [1, 1]
+
+
+def test_schedule_is_one_curve_and_the_values_of_its_hyperparameters_over_env_steps():
+    text = sweep_report.render(make_schedule())
+    page, drawing = Page(text), drawing_of(text)
+    assert "incumbent" not in page.ids()
+    assert {"Learning curve of the schedule", "Hyperparameters over env steps"} < {words for _, words in page.texts}
+    rows = drawing["tables"]["curves"]
+    assert [row["env_steps"] for row in rows] == [100.0 * point for point in range(1, 3 * POINTS + 1)]
+    assert {row["group"] for row in rows} == {"trial-2"}
+    assert [(row["start"], row["end"], row["value0"]) for row in trials_of(text)] == [
+        (0, 400, 0.0001),
+        (400, 800, 0.001),
+        (800, 1200, 0.01),
+    ]
+    panel = drawing["figures"]["panel-0"]["encoding"]
+    assert (panel["x"]["field"], panel["x2"]["field"], panel["y"]["field"]) == ("start", "end", "value0")
+    assert panel["y"]["scale"]["type"] == "log"
+
+
+def test_schedule_that_diverges_ends_at_a_cross():
+    drawing = drawing_of(sweep_report.render(make_schedule((10.0, None))))
+    assert [row["env_steps"] for row in drawing["tables"]["ends"]] == [600]
 
 
 def test_curve_band_reaches_from_the_lowest_to_the_highest_seed():

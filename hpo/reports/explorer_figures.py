@@ -204,7 +204,7 @@ def _curves(mark: Literal["line", "point"]) -> Figure:
     x = alt.X(
         "env_steps:Q",
         title="env steps",
-        axis=alt.Axis(format=theme.COUNT),
+        axis=theme.steps_axis(),
         scale=alt.Scale(domain=[0, alt.ExprRef("1.03 * last")], nice=False),
     )
     scale = alt.Scale(domain=_between("lowest", "highest"), nice=False, zero=False)

@@ -1,5 +1,7 @@
 """The figures of a sweep: how the incumbent improves, learning curves, the score against each hyperparameter.
 
+Of a schedule, that is, trials that each go on from the one before, they show the one agent that these trials train.
+
 Their data are tables with columns of fixed names, whatever the hyperparameters are called: `value0`, `text0` and so on, in
 the order of the space. A page holds each table once, and its figures name them.
 """
@@ -44,7 +46,7 @@ OUTCOMES = {
 
 def tables(record: SweepRecord, top: Sequence[int], score: Callable[[float], str]) -> dict[str, list[dict[str, Any]]]:
     """Return the data of all figures by name. `top`: trials with a colour of their own; `score` writes a score."""
-    curves = mean_curves(record.curves)
+    curves = mean_curves(record)
     return {
         TRIALS: theme.records(_trials(record, score)),
         CURVES: theme.records(_curves(curves, top)),
@@ -57,12 +59,21 @@ def figures(record: SweepRecord, top: Sequence[int]) -> dict[str, Figure]:
     """Return every figure by the id of its place on the page."""
     outcomes = _outcomes(record)
     used = [index for index, name in enumerate(record.hyperparameters) if record.trials[name].notna().any()]
+    charts = {} if mean_curves(record).empty else {"curves": curves(record, top)}
+    if is_schedule(record.trials):
+        return {**charts, **{f"panel-{index}": stretches(record, index) for index in used}}
     return {
+        **charts,
         "incumbent-trials": incumbent(record, outcomes, "finished", "trials finished"),
         "incumbent-env-steps": incumbent(record, outcomes, "env_steps", "env steps, all trials and seeds"),
-        "curves": curves(record, top),
         **{f"panel-{index}": panel(record, outcomes, index) for index in used},
     }
+
+
+def is_schedule(trials: pd.DataFrame) -> bool:
+    """Return whether each trial goes on from the one before, so that together they train one agent."""
+    parents, ids = trials["parent"].fillna(-1).to_list(), trials["trial"].to_list()
+    return len(ids) > 1 and parents == [-1, *ids[:-1]]
 
 
 def in_finish_order(record: SweepRecord) -> pd.DataFrame:
@@ -102,6 +113,8 @@ def _trials(record: SweepRecord, score: Callable[[float], str]) -> pd.DataFrame:
             "outcome": outcome.map(lambda name: OUTCOMES[name].label),
             "finished": range(1, len(trials) + 1),
             "env_steps": trials["env_steps"].cumsum(),
+            "start": trials["parent"].map(trials.set_index("trial")["fidelity"]).fillna(0),
+            "end": trials["fidelity"],
             "score": drawn_scores(trials, record.return_range[0]),
             "best": incumbent_scores(trials),
             "outline": [0.0 if name == "completed" else 1.4 for name in outcome],
@@ -143,9 +156,12 @@ def incumbent(record: SweepRecord, outcomes: Sequence[str], x: str, title: str) 
 
     `outcomes`: those that occur, which the legend explains.
     """
-    axis = alt.Axis(format=theme.COUNT, tickMinStep=1)
-    across = alt.X(f"{x}:Q", title=title, axis=axis, scale=alt.Scale(domainMin=0, nice=False, padding=8))
-    line = _trials_chart(record).mark_line(interpolate="step-after", color=theme.color("accent"))
+    across = alt.X(f"{x}:Q", title=title, axis=theme.steps_axis(), scale=alt.Scale(domainMin=0, nice=False, padding=8))
+    line = (
+        alt.Chart(alt.NamedData(TRIALS))
+        .transform_filter("isValid(datum.best)")
+        .mark_line(interpolate="step-after", color=theme.color("accent"))
+    )
     y_title = f"score ({'episode return' if record.scores[0] == 'final' else record.scores[0]})"
     return alt.layer(
         line.encode(x=across, y=_score_axis(record, "best", y_title)),
@@ -155,22 +171,28 @@ def incumbent(record: SweepRecord, outcomes: Sequence[str], x: str, title: str) 
 
 def panel(record: SweepRecord, outcomes: Sequence[str], index: int) -> Figure:
     """Draw the scores over the values of one hyperparameter, of the trials in which it is active."""
-    name = record.hyperparameters[index]
-    values = [pages.plain(value) for value in record.trials[name].dropna()]
-    if pages.is_numeric(values):
-        x, offset = _numeric_axis(index, values, name in record.log_hyperparameters), None
-    else:
-        x = alt.X(f"value{index}:N", title=None, axis=alt.Axis(labelAngle=0, labelLimit=LABEL_WIDTH))
-        offset = alt.XOffset("jitter:Q", scale=alt.Scale(domain=[-0.6, 1.6]))
+    x = _value_axis(record, alt.X, index)
     points = _points(record, outcomes, x, _score_axis(record, "score", None), legend=False)
-    if offset is not None:
-        points = points.encode(xOffset=offset)
+    if not _is_numeric(record, index):
+        points = points.encode(xOffset=alt.XOffset("jitter:Q", scale=alt.Scale(domain=[-0.6, 1.6])))
     chart = points.transform_filter(f"isValid(datum.value{index})")
     return chart.properties(width="container", height="container")
 
 
-def _trials_chart(record: SweepRecord) -> alt.Chart:
-    return alt.Chart(alt.NamedData(TRIALS))
+def stretches(record: SweepRecord, index: int) -> Figure:
+    """Draw the values of one hyperparameter over the env steps of a schedule."""
+    x = alt.X("start:Q", title="env steps", axis=theme.steps_axis(tickCount=4), scale=alt.Scale(nice=False))
+    name = record.hyperparameters[index]
+    words = [
+        alt.Tooltip(f"text{index}:N", title=name),
+        alt.Tooltip("start:Q", title="from"),
+        alt.Tooltip("end:Q", title="to"),
+    ]
+    chart = alt.Chart(alt.NamedData(TRIALS)).transform_filter(f"isValid(datum.value{index})")
+    rules = chart.mark_rule(strokeWidth=3, color=theme.color("accent"))
+    return rules.encode(x=x, x2="end:Q", y=_value_axis(record, alt.Y, index), tooltip=words).properties(
+        width="container", height="container"
+    )
 
 
 def _points(record: SweepRecord, outcomes: Sequence[str], x: alt.X, y: alt.Y, legend: bool) -> alt.Chart:
@@ -182,7 +204,7 @@ def _points(record: SweepRecord, outcomes: Sequence[str], x: alt.X, y: alt.Y, le
     num = min(len(record.hyperparameters), NUM_TOOLTIPS)
     tooltips = [alt.Tooltip(f"text{i}:N", title=record.hyperparameters[i]) for i in range(num)]
     return (
-        _trials_chart(record)
+        alt.Chart(alt.NamedData(TRIALS))
         .mark_point()
         .encode(
             x=x,
@@ -207,14 +229,21 @@ def _outcomes(record: SweepRecord) -> list[str]:
     return [name for name in OUTCOMES if name in occurring]
 
 
-def _numeric_axis(index: int, values: Sequence[float], log: bool) -> alt.X:
-    """Return the horizontal axis of a numeric hyperparameter; where its values are few, the ticks stand at them."""
-    log = log and min(values, default=0) > 0
+def _is_numeric(record: SweepRecord, index: int) -> bool:
+    return pages.is_numeric(record.trials[record.hyperparameters[index]])
+
+
+def _value_axis(record: SweepRecord, channel: type[alt.X] | type[alt.Y], index: int) -> Any:
+    """Return the axis of a hyperparameter; where its values are few, the ticks stand at them."""
+    if not _is_numeric(record, index):
+        return channel(f"value{index}:N", title=None, axis=alt.Axis(labelAngle=0, labelLimit=LABEL_WIDTH))
+    name = record.hyperparameters[index]
+    values = [pages.plain(value) for value in record.trials[name].dropna()]
     distinct = sorted(set(values))
-    scale, axis = theme.number_axis(values, log, ticks=4)
+    scale, axis = theme.number_axis(values, name in record.log_hyperparameters and distinct[0] > 0, ticks=4)
     if len(distinct) <= MOST_VALUES:
         axis.values = distinct
-    return alt.X(f"value{index}:Q", title=None, axis=axis, scale=scale)
+    return channel(f"value{index}:Q", title=None, axis=axis, scale=scale)
 
 
 def _score_axis(record: SweepRecord, field: str, title: str | None) -> alt.Y:
@@ -225,11 +254,15 @@ def _score_axis(record: SweepRecord, field: str, title: str | None) -> alt.Y:
     return alt.Y(f"{field}:Q", title=title, scale=scale, axis=alt.Axis(tickCount=5, format=theme.DECIMALS))
 
 
-def mean_curves(curves: pd.DataFrame) -> pd.DataFrame:
+def mean_curves(record: SweepRecord) -> pd.DataFrame:
     """Return mean, lowest and highest return over seeds, a row per trial and evaluation at which no seed has diverged.
 
-    A mean needs every seed: it ends where the first one diverges, instead of going on over the survivors.
+    A mean needs every seed: it ends where the first one diverges, instead of going on over the survivors. The trials of a
+    schedule are one curve, that of the last.
     """
+    curves = record.curves
+    if is_schedule(record.trials):
+        curves = curves.assign(trial=record.trials["trial"].iloc[-1], point=curves["env_steps"])
     groups = curves.groupby(["trial", "point"], as_index=False)
     summary = groups.agg(
         env_steps=("env_steps", "max"),
@@ -286,7 +319,9 @@ def curves(record: SweepRecord, top: Sequence[int]) -> Figure:
         strokeWidth=max(0.5, crowding(len(record.trials))),
     )
     tops = colored.mark_line(point={"size": 40} if marks else False)
+    changes = alt.Chart(alt.NamedData(TRIALS)).transform_filter("datum.start > 0").mark_rule(strokeDash=[2, 3])
     layers = [
+        *([changes.encode(x="start:Q")] if is_schedule(record.trials) else []),
         lines.encode(detail="trial:N", tooltip=words),
         crosses.encode(x=x, y=mean, tooltip=[alt.Tooltip("trial:Q", title="trial, diverged after this point")]),
         bands.encode(y=low, y2="high:Q", color=color),
@@ -300,13 +335,13 @@ def _curve_axes(record: SweepRecord) -> tuple[alt.X, alt.Y, alt.Y]:
 
     Returns span the task's return range, widened to the seeds' returns outside it.
     """
-    summary = mean_curves(record.curves)
+    summary = mean_curves(record)
     steps = alt.Scale(domain=[0, 1.03 * max(summary["env_steps"], default=1)], nice=False)
     low, high = min(summary["low"], default=math.inf), max(summary["high"], default=-math.inf)
     domain = theme.padded(min(record.return_range[0], low), max(record.return_range[1], high))
     scale, axis = alt.Scale(domain=domain, nice=False, zero=False), alt.Axis(format=theme.DECIMALS, tickCount=6)
     mean, lowest = (alt.Y(f"{name}:Q", title="episode return", scale=scale, axis=axis) for name in ("mean", "low"))
-    return alt.X("env_steps:Q", title="env steps", axis=alt.Axis(format=theme.COUNT), scale=steps), mean, lowest
+    return alt.X("env_steps:Q", title="env steps", axis=theme.steps_axis(), scale=steps), mean, lowest
 
 
 @theme.unchecked
@@ -319,7 +354,7 @@ def save_curve(record: SweepRecord, path: Path) -> Path:
     num_seeds = by_seed["seed"].nunique()
     label = f"mean of {num_seeds} seeds" if num_seeds > 1 else "one seed"
     base = alt.Chart(theme.data(by_seed), title=record.task).encode(
-        x=alt.X("env_steps:Q", title="env steps", axis=alt.Axis(format=theme.COUNT), scale=alt.Scale(nice=False))
+        x=alt.X("env_steps:Q", title="env steps", axis=theme.steps_axis(), scale=alt.Scale(nice=False))
     )
     y = alt.Y(
         "return_mean:Q", title="episode return", scale=alt.Scale(zero=False), axis=alt.Axis(format=theme.DECIMALS)

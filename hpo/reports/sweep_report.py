@@ -29,6 +29,7 @@ def write_report(record: SweepRecord, path: Path, command: Sequence[str] = ()) -
 def render(record: SweepRecord, command: Sequence[str] = ()) -> str:
     """Return the report as HTML. A sweep of one trial, one seed, or diverged trials only gives every section it can."""
     trials = record.trials
+    is_schedule = sweep_figures.is_schedule(trials)
     top = _top_trials(trials, record.incumbent)
     num_seeds = max(trials["num_seeds"], default=0)
     seeds = ("" if trials["num_seeds"].nunique() < 2 else "up to ") + plural(num_seeds, "seed")
@@ -47,8 +48,9 @@ def render(record: SweepRecord, command: Sequence[str] = ()) -> str:
         several_fidelities=trials["fidelity"].nunique() > 1,
         num_seeds=num_seeds,
         seeds=seeds,
-        curve_keys=_curve_keys(trials, top, record.incumbent, score),
-        has_curves=not record.curves.empty,
+        is_schedule=is_schedule,
+        curve_keys=[] if is_schedule else _curve_keys(trials, top, record.incumbent, score),
+        has_curves=not sweep_figures.mean_curves(record).empty,
         has_categories=any(not pages.is_numeric(trials[name]) for name in record.hyperparameters),
         panels=panels,
         table=_trial_table(record, trials, score),
@@ -60,9 +62,14 @@ def render(record: SweepRecord, command: Sequence[str] = ()) -> str:
 
 
 def _top_trials(trials: pd.DataFrame, incumbent: dict | None) -> list[int]:
-    """Return the incumbent and the next best completed trials, at most as many as learning curves have colours."""
+    """Return the incumbent and the next best completed trials, at most as many as learning curves have colours.
+
+    The curve of a schedule is that of its last trial.
+    """
     if incumbent is None:
         return []
+    if sweep_figures.is_schedule(trials):
+        return [last for last in trials["trial"].iloc[-1:] if last == incumbent["trial"]]
     completed = trials[trials["status"] == "completed"]
     order = ["fidelity", "num_seeds", "score", "trial"]
     ranked = completed.sort_values(order, ascending=[False, False, False, True])["trial"]

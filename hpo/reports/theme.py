@@ -238,6 +238,11 @@ def number_axis(
     )
 
 
+def steps_axis(**options: Any) -> alt.Axis:
+    """Return an axis of env steps, or of other counts: ticks stand at whole numbers."""
+    return alt.Axis(format=COUNT, tickMinStep=1, **options)
+
+
 def check_picture(path: Path) -> Path:
     """Return the path if a picture can be written there.
 
