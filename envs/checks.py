@@ -33,7 +33,7 @@ def check(env: "VectorEnv") -> None:
 
 
 def check_facts(env: Env, name: str) -> None:
-    """Refuse a wrong limit, return range, number of actions or bounds of actions.
+    """Refuse a wrong limit, return range, number of actions or bounds of actions, and params that are no numbers.
 
     Raises:
         InputError: as `check`.
@@ -41,12 +41,25 @@ def check_facts(env: Env, name: str) -> None:
     registry.checked_limit(name, env.episode_limit)
     if env.return_range is not None:
         registry.checked_range(name, env.return_range)
+    _check_params(env, name)
     if env.num_actions is not None and (env.action_low is not None or env.action_high is not None):
         raise InputError(f"environment {name!r} must have num_actions, or action_low and action_high, got both")
     if env.num_actions is None:
         _check_bounds(env, name)
     elif not isinstance(env.num_actions, int | np.integer) or env.num_actions < 1:
         raise InputError(f"environment {name!r} must have a num_actions from 1 up or None, got {env.num_actions!r}")
+
+
+def _check_params(env: Env, name: str) -> None:
+    leaves, _ = jax.tree_util.tree_flatten_with_path(env.params)
+    for path, leaf in leaves:
+        dtype = leaf.dtype if hasattr(leaf, "dtype") else np.asarray(leaf).dtype
+        if not any(jnp.issubdtype(dtype, kind) for kind in (jnp.number, jnp.bool_, jax.dtypes.extended)):
+            place = ".".join(filter(None, ("params", base.path_name(path))))
+            raise InputError(
+                f"environment {name!r} must have params that are numbers or bools, others as attributes of its class or "
+                f"fields with pytree_node=False, got {place} = {leaf!r}"
+            )
 
 
 def _check_bounds(env: Env, name: str) -> None:

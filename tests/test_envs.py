@@ -223,6 +223,7 @@ class NeedsArguments(Slow):
 
 WRONG = """
 import jax.numpy as jnp
+from flax import struct
 from gymnax.environments import spaces
 from gymnax.environments.classic_control.pendulum import EnvParams, Pendulum
 
@@ -271,6 +272,13 @@ class LimitInDone(Fine):
         obs, state, reward, done, info = super().step_env(key, state, action, params)
         return obs, state, reward, done | (state.time >= params.max_steps_in_episode), info
 
+@struct.dataclass
+class WordAmongParams(EnvParams):
+    mode: str = "easy"
+
+class Worded(Fine):
+    default_params = WordAmongParams()
+
 class NoActions(Fine):
     def action_space(self, params=None):
         return None
@@ -299,6 +307,7 @@ class TwoAxes(Fine):
         ("Six", "can't be stepped: ValueError"),
         ("ManyRewards", r"must give one number as reward, got shape \(2,\)"),
         ("NoActions", "must have an action space that is discrete or a box, got None"),
+        ("Worded", "Worded' must have params that are numbers or bools, .*, got params.mode = 'easy'"),
         ("LimitInDone", r"must leave its time limit of 200 env steps out of terminated \(of done\)"),
     ],
 )
