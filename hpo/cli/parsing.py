@@ -32,6 +32,8 @@ def assignments(texts: list[str], kind: str) -> dict[str, Any]:
         name, equals, value = text.partition("=")
         if not name or not equals:
             raise InputError(f"{kind} must be given as name=value, got {text!r}")
+        if name in pairs:
+            raise InputError(f"{kind} must be given once, got {name} twice")
         try:
             pairs[name] = json.loads(value.lower() if value in ("True", "False") else value)
         except ValueError:
@@ -46,14 +48,14 @@ def listed(text: str) -> list[str]:
 
 def tuner_options(texts: list[str]) -> dict[str, dict[str, Any]]:
     """Return options by tuner, of `tuner.name=value`; a tuner's own name may hold dots."""
-    options: dict[str, dict[str, Any]] = {}
+    of_tuner: dict[str, list[str]] = {}
     for text in texts:
         name, equals, _ = text.partition("=")
         tuner, dot, option = name.rpartition(".")
         if not (tuner and dot and option and equals):
             raise InputError(f"option must be given as tuner.name=value, got {text!r}")
-        options.setdefault(tuner, {}).update(assignments([text[len(tuner) + 1 :]], "option"))
-    return options
+        of_tuner.setdefault(tuner, []).append(text[len(tuner) + 1 :])
+    return {tuner: assignments(given, "option") for tuner, given in of_tuner.items()}
 
 
 def bounds(texts: list[str]) -> dict[str, tuple[float, float]]:
