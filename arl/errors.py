@@ -15,12 +15,16 @@ class InputError(ValueError):
     """The user asked for something that cannot be; its text is one line and says how to mend it."""
 
 
-def unknown(kind: str, name: str, names: Iterable[str]) -> InputError:
-    """Return the error for a name that is not in a registry, with the nearest known name first."""
+def unknown(kind: str, name: str, names: Iterable[str], where: str = "") -> InputError:
+    """Return the error for a name that is not in a registry, with the nearest known name first.
+
+    `where`: whose names they are, such as `of environment 'ant'`.
+    """
     names = list(names)
     near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.4)
     hint = f"did you mean {near[0]!r}? " if near else ""
-    return InputError(f"unknown {kind} {name!r}: {hint}known are {', '.join(names) or 'none'}")
+    subject = " ".join(filter(None, (kind, repr(name), where)))
+    return InputError(f"unknown {subject}: {hint}known are {', '.join(names) or 'none'}")
 
 
 def load_object(path: str, kind: str) -> Any:

@@ -69,7 +69,7 @@ def make(name: str, episode_limit: int = 1000, backend: str = "mjx", **arguments
     allowed = _argument_names(classes[name], brax_envs.PipelineEnv)
     for argument in arguments:
         if argument not in allowed:
-            raise unknown(f"argument of environment 'brax/{name}'", argument, allowed)
+            raise unknown("argument", argument, allowed, f"of environment 'brax/{name}'")
     with _quiet():
         raw = brax_envs.get_environment(name, backend=backend, **arguments)
     bound = np.ones(raw.action_size, np.float32)

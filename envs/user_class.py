@@ -58,7 +58,7 @@ def _constructed(cls: Any, path: str, arguments: dict[str, Any]) -> Any:
     takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
     for argument in arguments:
         if argument not in names and not takes_any:
-            raise unknown(f"argument of environment {path!r}", argument, names)
+            raise unknown("argument", argument, names, f"of environment {path!r}")
     return cls(**arguments)
 
 

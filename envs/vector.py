@@ -240,7 +240,7 @@ class VectorEnv:
         if reason is not None:
             raise InputError(f"parameter {name!r} of environment {self.name!r} can't vary: it {reason}")
         if name not in self.param_defaults:
-            raise unknown(f"parameter of environment {self.name!r}", name, self.param_defaults)
+            raise unknown("parameter", name, self.param_defaults, f"of environment {self.name!r}")
 
 
 def make(name: str, **arguments: Any) -> VectorEnv:

@@ -60,7 +60,7 @@ def make(name: str, episode_limit: int | None = None, **arguments: Any) -> XMini
     fields = [field.name for field in dataclasses.fields(sizes)]
     for argument in arguments:
         if argument not in fields:
-            raise unknown(f"argument of environment 'xminigrid/{name}'", argument, fields)
+            raise unknown("argument", argument, fields, f"of environment 'xminigrid/{name}'")
     sizes = sizes.replace(**arguments)
     limit = checked_limit(f"xminigrid/{name}", sizes.max_steps if episode_limit is None else episode_limit)
     return XMiniGridEnv(raw, sizes.replace(max_steps=limit), int(raw.num_actions(sizes)), limit)

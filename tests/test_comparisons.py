@@ -290,7 +290,7 @@ def test_a_comparison_of_broken_tuners_says_so(tmp_path, trained):
         ({"test_seeds": [1000, 1000]}, "test seeds must be at least one, and differ"),
         ({"seeds": [1000]}, "tuning seeds must be in"),
         ({"options": {"sobl": {"x": 1}}}, "unknown tuner with options 'sobl'"),
-        ({"options": {"sobol": {"x": 1}}}, "unknown option of tuner 'sobol' 'x'"),
+        ({"options": {"sobol": {"x": 1}}}, "unknown option 'x' of tuner 'sobol'"),
         ({"score": "runtime,auc"}, "score of a comparison must be one of returns, .* got 'runtime'"),
         ({"score": "worst", "test_seeds": 1}, "score 'worst' must have at least 2 seeds, got 1"),
         ({"score": "fnal"}, "unknown score 'fnal': did you mean 'final'"),

@@ -200,7 +200,7 @@ def test_wrong_names_are_refused_in_one_line(name, reason):
     [
         ("brax/an", "unknown brax environment 'an': did you mean 'ant'"),
         ("brax/ant?backend=sprng", "unknown backend of brax 'sprng': did you mean 'spring'"),
-        ("brax/ant?bakend=spring", "unknown argument of environment 'brax/ant' 'bakend': did you mean 'backend'"),
+        ("brax/ant?bakend=spring", "unknown argument 'bakend' of environment 'brax/ant': did you mean 'backend'"),
     ],
 )
 def test_wrong_names_of_brax_are_refused(name, reason):
@@ -213,7 +213,7 @@ def test_wrong_names_of_brax_are_refused(name, reason):
     ("name", "reason"),
     [
         ("xminigrid/MiniGrid-Empt-5x5", "unknown xminigrid environment .*: did you mean 'MiniGrid-Empty-5x5'"),
-        ("xminigrid/MiniGrid-Empty-5x5?hight=7", "unknown argument of environment .* 'hight': did you mean 'height'"),
+        ("xminigrid/MiniGrid-Empty-5x5?hight=7", "unknown argument 'hight' of environment .*: did you mean 'height'"),
     ],
 )
 def test_wrong_names_of_minigrid_are_refused(name, reason):
@@ -392,5 +392,5 @@ def test_the_suite_finds_a_broken_promise(class_name, name, promise):
 
 
 def test_an_argument_that_a_class_does_not_take_is_refused(class_name):
-    with pytest.raises(InputError, match=r"unknown argument of environment .* 'lenght': did you mean 'length'"):
+    with pytest.raises(InputError, match=r"unknown argument 'lenght' of environment .*: did you mean 'length'"):
         vector.make(class_name("Walk"), lenght=3)

@@ -82,7 +82,7 @@ def test_a_sweep_tunes_a_param_and_goes_on(tmp_path):
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("env.gg", 1.0, "unknown parameter of environment 'Pendulum-v1' 'gg': did you mean 'g'"),
+        ("env.gg", 1.0, "unknown parameter 'gg' of environment 'Pendulum-v1': did you mean 'g'"),
         ("env.g", "heavy", "parameter 'g' of environment 'Pendulum-v1' must be a number, got 'heavy'"),
         ("env.max_steps_in_episode", 10, "'max_steps_in_episode' of environment 'Pendulum-v1' can't vary"),
     ],
@@ -104,7 +104,7 @@ def test_training_from_the_command_line_records_and_saves_it(tmp_path):
     assert record.settings.task.fixed["env.g"] == 1.5
     refused = arl(tmp_path, *words, "--set", "env.weight=1.5")
     assert (refused.status, refused.err.count("\n")) == (2, 1)
-    assert "unknown parameter of environment 'Pendulum-v1' 'weight'" in refused.err
+    assert "unknown parameter 'weight' of environment 'Pendulum-v1'" in refused.err
 
 
 def test_a_schedule_may_change_a_param_in_mid_run(tmp_path):

@@ -138,7 +138,7 @@ class Unrelated:
         ("trainin", "unknown objective 'trainin': did you mean 'training'"),
         ("no.py:No", "objective 'no.py:No' does not import"),
         (Unrelated, "Unrelated' must have a method 'check'"),
-        (type("Empty", (hpo.Objective,), {}), "Empty' must define a method 'evaluate'"),
+        (type("Empty", (hpo.Objective,), {}), "Empty' must define evaluate"),
         (broken(costs=None), "Broken' must have a method 'costs', got"),
         (broken(label=3), "Broken' must have a class attribute label of type str, got 3"),
         (broken(__init__=lambda self, task: None), "Broken' can't be made: TypeError"),

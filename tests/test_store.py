@@ -161,7 +161,7 @@ def test_sweeps_that_begin_together_make_one_store(tmp_path):
 def test_reading_makes_no_file(tmp_path):
     store = Store(tmp_path / "new" / "store.sqlite")
     assert store.names() == []
-    with pytest.raises(InputError, match=r"unknown sweep in .*store.sqlite 'a': known are none"):
+    with pytest.raises(InputError, match=r"unknown sweep 'a' in .*store.sqlite: known are none"):
         store.sweep("a")
     assert list(tmp_path.iterdir()) == []
 

@@ -246,8 +246,8 @@ def test_a_tuner_is_made_with_what_its_constructor_names():
     [
         ("rondom", {}, "unknown tuner 'rondom': did you mean 'random'"),
         ("", {}, "unknown tuner ''"),
-        (Noted, {"dept": 1}, "unknown option of tuner 'test_tuners:Noted' 'dept': did you mean 'depth'"),
-        ("random", {"points": 3}, "unknown option of tuner 'random' 'points': known are none"),
+        (Noted, {"dept": 1}, "unknown option 'dept' of tuner 'test_tuners:Noted': did you mean 'depth'"),
+        ("random", {"points": 3}, "unknown option 'points' of tuner 'random': known are none"),
         (Deaf, {}, "must have a method 'tell'"),
         (f"{__name__}:math", {}, "must have a method 'ask'"),
         (f"{__name__}:Notd", {}, "unknown name 'Notd': did you mean 'Noted'"),

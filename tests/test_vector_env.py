@@ -95,7 +95,7 @@ def test_replaced_params_add_up(cartpole):
 @pytest.mark.parametrize(
     ("values", "reason"),
     [
-        ({"lenght": 1.0}, "unknown parameter of environment 'CartPole-v1' 'lenght': did you mean 'length'"),
+        ({"lenght": 1.0}, "unknown parameter 'lenght' of environment 'CartPole-v1': did you mean 'length'"),
         ({"max_steps_in_episode": 5}, "can't vary: it is the episode limit"),
         ({"total_mass": 5.0}, "can't vary: it follows from masscart and masspole"),
     ],

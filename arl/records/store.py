@@ -282,7 +282,7 @@ class Store:
         """
         row = self._find(name)
         if row is None:
-            raise unknown(f"sweep in {self.location}", name, self.names())
+            raise unknown("sweep", name, self.names(), f"in {self.location}")
         space = migrations.space(row["settings"].get("algorithm"), row["space"])
         return {**row, "settings": migrations.settings(row["settings"]), "space": space}
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from arl.errors import InputError, unknown
+from arl.text import plural
 from hpo.cli import landscape, parsing, printing
 
 app = typer.Typer(
@@ -293,7 +294,7 @@ def train(
     train_command.print_curve(trained.record)
     printing.print_sweep(trained.record, 1, as_json)
     print(f"picture: {trained.picture}")
-    print(f"agents:  {trained.agents[0].parent} ({len(trained.agents)} files)")
+    print(f"agents:  {trained.agents[0].parent} ({plural(len(trained.agents), 'file')})")
     return None
 
 
@@ -409,7 +410,7 @@ def delete(
     matches = {name: [name] if name in recorded else fnmatch.filter(recorded, name) for name in names}
     for pattern, sweeps in matches.items():
         if not sweeps:
-            raise unknown(f"sweep in {opened.location}", pattern, recorded)
+            raise unknown("sweep", pattern, recorded, f"in {opened.location}")
     chosen = sorted({name for sweeps in matches.values() for name in sweeps})
     if yes:
         opened.delete(chosen)

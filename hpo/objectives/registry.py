@@ -84,7 +84,7 @@ def _conforming(objective: Any) -> Any:
         if not callable(getattr(objective, method, None)):
             raise InputError(f"{who} must have a method {method!r}, got {objective!r}")
     if getattr(objective, "evaluate", None) is Objective.evaluate:
-        raise InputError(f"{who} must define a method 'evaluate', got that of hpo.Objective")
+        raise InputError(f"{who} must define evaluate, got that of hpo.Objective")
     for fact, kind in _FACTS.items():
         value = inspect.getattr_static(objective, fact, None)
         if not isinstance(value, kind):

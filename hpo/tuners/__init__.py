@@ -66,7 +66,8 @@ def _check_options(
         return
     for option in options:
         if option not in parameters:
-            raise unknown(f"option of tuner {tuner!r}", option, [key for key in parameters if key not in keywords])
+            allowed = [key for key in parameters if key not in keywords]
+            raise unknown("option", option, allowed, f"of tuner {tuner!r}")
 
 
 def path(tuner: str | type) -> str:
