@@ -8,7 +8,7 @@ from typing import Any
 
 from arl.errors import InputError
 from arl.records import user_files
-from arl.records.settings import DEFAULT_OBJECTIVE, DEFAULT_SCORE, SweepSettings
+from arl.records.settings import DEFAULT_OBJECTIVE, DEFAULT_SCORE, NOT_COMPARED, SweepSettings
 from arl.records.store import dumps
 from hpo import objectives, scores, tasks, tuners
 from hpo.objectives import Objective, ObjectiveLike
@@ -113,7 +113,7 @@ def plan(
         budget=None if budget is None else float(budget),
         scores=scores.chosen(score),
         objective=objectives.path(objective),
-        user_files=checksums(task, objective, tuner),
+        user_files=file_checksums(task, objective, tuner),
     )
     scores.check_sources(settings.scores, kind.sources)
     scores.check(settings.scores, settings.task, task.space, len(settings.seeds))
@@ -137,15 +137,17 @@ def on_record(plan: Plan, name: str, recorded: SweepSettings | None, space: Mapp
         return plan
     now = SweepSettings.from_json(plan.settings.to_json()).to_json()  # as it would be read back
     then = recorded.to_json()
-    files = now.pop("user_files", {})
     for key, value in now.items():
+        if key in NOT_COMPARED:
+            continue
         other = then.get(key)
         prolonged = key == "trials" and value is not None and other is not None and value > other
         if dumps(value) != dumps(other) and not prolonged:
             raise _taken(name, f"{key} is {other!r}, not {value!r}")
     if dumps(space) != dumps(plan.task.space.to_serialized_dict()):
         raise _taken(name, "space is another")
-    changed = [file for file, checksum in files.items() if recorded.user_files.get(file, checksum) != checksum]
+    checksums = plan.settings.user_files
+    changed = [file for file, checksum in checksums.items() if recorded.user_files.get(file, checksum) != checksum]
     if changed:
         raise InputError(
             f"{changed[0]} has changed since sweep {name!r} was recorded: choose another --name, or delete the record by "
@@ -159,7 +161,7 @@ def _taken(name: str, detail: str) -> InputError:
     return InputError(f"sweep name {name!r} is taken by a sweep whose {detail}: choose another --name")
 
 
-def checksums(task: tasks.Task, objective: ObjectiveLike, *tuner: str | type) -> dict[str, str]:
+def file_checksums(task: tasks.Task, objective: ObjectiveLike, *tuner: str | type) -> dict[str, str]:
     """Return the checksums of the user's own files that a sweep rests on: of its task, objective and tuner."""
     answers = objective if isinstance(objective, str | type) else type(objective)
     return user_files.checksums([*tasks.sources(task), answers, *tuner])
@@ -187,6 +189,11 @@ def tuning_seeds(seeds: int | Sequence[int]) -> tuple[int, ...]:
             f"tuning seeds must be in [0, {FIRST_TEST_SEED - 1}] (test seeds start at {FIRST_TEST_SEED}), got {wrong[0]}"
         )
     return chosen
+
+
+def written(seeds: Sequence[int]) -> str:
+    """Return seeds as a command line takes them; one alone ends with a comma, as a number would say how many there are."""
+    return ",".join(map(str, seeds)) + "," * (len(seeds) == 1)
 
 
 def default_name(plan: Plan, label: str) -> str:

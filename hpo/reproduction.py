@@ -13,6 +13,7 @@ from typing import Any
 from arl.errors import InputError
 from arl.records.store import PointRecord, RunRecord, Store, TrialRecord, finite_or_none, lineage
 from arl.records.sweep import load_sweep
+from arl.text import plural
 from arl.training import backend, provenance
 from arl.training.provenance import SAME
 from arl.training.runner import Runner
@@ -97,7 +98,7 @@ class Reproduction:
         if not self.same and changed:
             verdict += f"; {'within' if self.agrees else 'beyond'} the tolerance of {self.tolerance:.0%}"
         return [
-            f"trial {self.trial}, seed {run.seed}: {run.env_steps:,} env steps, {len(run.points)} points; "
+            f"trial {self.trial}, seed {run.seed}: {run.env_steps:,} env steps, {plural(len(run.points), 'point')}; "
             f"last return {run.points[-1].return_mean:.4g} recorded, {self.trained.points[-1].return_mean:.4g} now",
             f"recorded with {'; '.join(changed)}"
             if changed

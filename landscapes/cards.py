@@ -86,12 +86,13 @@ def _rows(landscape: Landscape) -> Iterator[tuple[str, Any]]:
 def _gaps(landscape: Landscape) -> Iterator[str]:
     """Yield what the landscape lacks, and its caveats, a sentence each."""
     if landscape.source is None and landscape.num_configs < PLANNED_CONFIGS + 1:
-        yield f"{landscape.num_configs} configs of the planned {PLANNED_CONFIGS} and the default."
+        yield f"{text.plural(landscape.num_configs, 'config')} of the planned {PLANNED_CONFIGS} and the default."
     if landscape.source is None and len(landscape.seeds) < PLANNED_SEEDS:
         yield f"{len(landscape.seeds)} of the planned {PLANNED_SEEDS} seeds."
     for status, count in landscape.num_by_status.items():
         if status != "completed":
-            yield f"{count} of {landscape.num_runs} runs are `{status}`: {_COUNTED[status]}."
+            is_or_are = "is" if count == 1 else "are"
+            yield f"{count} of {text.plural(landscape.num_runs, 'run')} {is_or_are} `{status}`: {_COUNTED[status]}."
     if landscape.num_by_status == {"completed": landscape.num_runs}:
         yield "No run diverged or failed, and none is missing."
     yield from landscape.caveats

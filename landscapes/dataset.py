@@ -19,6 +19,7 @@ from arl import statistics
 from arl.errors import InputError, first_line
 from arl.records import migrations
 from arl.records.settings import TaskSettings
+from arl.text import plural
 from landscapes import caveats, file_format
 
 if TYPE_CHECKING:
@@ -178,7 +179,7 @@ class Landscape:
         return [spaces.from_row(self.space, row) for row in self.configs.to_dict(orient="records")]
 
     def __repr__(self) -> str:
-        return f"<Landscape {self.name}: {self.num_configs} configs x {len(self.seeds)} seeds>"
+        return f"<Landscape {self.name}: {plural(self.num_configs, 'config')} x {plural(len(self.seeds), 'seed')}>"
 
     @cached_property
     def runs(self) -> pd.DataFrame:

@@ -33,8 +33,8 @@ def test_the_card(landscape, monkeypatch):
     for text in (
         "12 configs x 3 seeds x 10 points x 128 episodes: 36 runs of dqn on CartPole-v1",
         "- 12 configs of the planned 256 and the default.\n- 3 of the planned 10 seeds.\n",
-        "- 1 of 36 runs are `diverged`",
-        "- 1 of 36 runs are `failed`",
+        "- 1 of 36 runs is `diverged`",
+        "- 1 of 36 runs is `failed`",
         "returns are between 0 and\n500:",
         "surrogate`) | 0.877 | 12.3 |",
         "table`) | 0.300 | 99 |",

@@ -23,7 +23,7 @@ import hpo
 import landscapes
 from arl.training import saved_agents
 from hpo import plans, tasks
-from hpo.cli import commands
+from hpo.cli import commands, parsing
 from hpo.cli import train as train_command
 from hpo.cli.main import main
 
@@ -32,7 +32,8 @@ TASK = "ppo/ProbeMatching"
 SMALL = [word for name, value in tiny.STATICS.items() for word in ("--set", f"{name}={value}")]
 SWEEP = ["sweep", TASK, "--space", "full", "--fidelity", FIDELITY, "--tuner", f"{tiny.__file__}:Halving"]
 SWEEP += ["--trials", 7, "--seeds", 2, "--batch", 2, "--name", "first"]
-TRAIN = ["train", TASK, *SMALL, "--set", "learning_rate=3e-3", "--fidelity", FIDELITY, "--seeds", "0,3"]
+UNSET = ["train", TASK, *SMALL, "--fidelity", FIDELITY, "--seeds", "0,3"]
+TRAIN = [*UNSET, "--set", "learning_rate=3e-3"]
 
 
 def arl(directory, *words):
@@ -241,6 +242,31 @@ def test_train_draws_its_curve_and_saves_its_agents(trained):
     assert record.settings.task.fixed["hidden_size"] == tiny.STATICS["hidden_size"]
 
 
+def test_the_curve_has_no_terminal_codes(trained):
+    assert "\x1b" not in trained[1].out
+
+
+def test_what_was_set_is_shown(trained):
+    assert (
+        "set: num_envs 4, num_steps 5, num_epochs 1, minibatch_size 16, hidden_size 32, num_layers 1, "
+        in trained[1].out
+    )
+    assert arl(trained[0], "show", "mine").out.splitlines()[-2].endswith("num_layers 1, learning_rate 0.003")
+    assert json.loads(arl(trained[0], "show", "mine", "--json").out)["set"] == {**tiny.STATICS, "learning_rate": 3e-3}
+
+
+def test_one_is_not_told_as_many(trained):
+    assert "tuner default, 1 trial x 2 seeds" in trained[1].err
+    assert "1/1 trial " in trained[1].err
+    assert "1 trial (0 diverged)" in trained[1].out
+
+
+@pytest.mark.parametrize(("seeds", "text"), [((7,), "7,"), ((0, 1), "0,1")])
+def test_a_single_seed_is_told_from_a_number_of_seeds(seeds, text):
+    assert plans.written(seeds) == text
+    assert parsing.seeds(text) == list(seeds)
+
+
 def test_a_saved_agent_can_be_loaded(trained):
     saved = saved_agents.load(trained[0] / "results" / "agents" / "mine" / "seed3.agent")
     assert (saved.seed, saved.env_steps, saved.config.learning_rate) == (3, FIDELITY, 3e-3)
@@ -308,7 +334,7 @@ def test_a_network_that_does_not_fit_is_one_line(tmp_path):
 
 def test_agents_of_another_config_are_not_taken_for_its_own(trained, tmp_path):
     home = shutil.copytree(trained[0], tmp_path / "home")
-    done = arl(home, *TRAIN, "--set", "learning_rate=0.01", "--name", "mine", "--store", "other.sqlite", "--json")
+    done = arl(home, *UNSET, "--set", "learning_rate=0.01", "--name", "mine", "--store", "other.sqlite", "--json")
     assert done.status == 0, done.err
     for file in json.loads(done.out)["agents"]:
         assert saved_agents.load(home / file).config.learning_rate == 0.01
@@ -330,7 +356,7 @@ def test_names_of_trained_configs(seeds, fidelity, end):
 
 
 def test_a_config_that_diverges_is_recorded(tmp_path):
-    done = arl(tmp_path, *TRAIN, "--set", "learning_rate=1e30", "--json")
+    done = arl(tmp_path, *UNSET, "--set", "learning_rate=1e30", "--json")
     assert done.status == 0, done.err
     summary = json.loads(done.out)
     assert (summary["diverged"], summary["incumbent"]) == (1, None)
@@ -340,7 +366,7 @@ def test_a_config_that_diverges_is_recorded(tmp_path):
     assert record.trials.score.tolist() == [tiny.WORST]
     shown = arl(tmp_path, "show", summary["sweep"])
     assert (shown.status, shown.err) == (0, "")
-    assert "1 trials (1 diverged)" in shown.out
+    assert "1 trial (1 diverged)" in shown.out
     assert arl(tmp_path, "report", summary["sweep"]).status == 0
 
 
@@ -502,9 +528,10 @@ def littered(tmp_path):
         ("sweep ppo/ProbeChoice --seeds 1,1", "seeds must differ"),
         ("sweep ppo/ProbeChoice --seeds 0,1000", "(test seeds start at 1000), got 1000"),
         ("sweep ppo/ProbeChoice --seeds 0,-2", "got -2"),
-        ("sweep ppo/ProbeChoice -o points=3", "unknown option of tuner 'random' 'points'"),
+        ("sweep ppo/ProbeChoice -o points=3", "unknown option 'points' of tuner 'random'"),
         ("sweep ppo/ProbeChoice --tuner grid -o point=3", "did you mean 'points'?"),
         ("sweep ppo/ProbeChoice --tuner grid -o points", "option must be given as name=value, got 'points'"),
+        ("sweep ppo/ProbeChoice --tuner grid -o points=3 -o points=4", "option must be given once, got points twice"),
         ("sweep ppo/ProbeChoice --tuner grid -o points=many", "points"),
         ("sweep ppo/ProbeChoice --tuner missing.py:Mine", "no file 'missing.py'"),
         ("sweep ppo/ProbeChoice --tuner broken.py:Mine", "does not import: SyntaxError"),
@@ -516,14 +543,15 @@ def littered(tmp_path):
         ("sweep ppo/ProbeChoice --store nosuch://x", "store must be a file or an SQLAlchemy URL"),
         ("list sweeps --store note.txt", "is no arl store"),
         ("list task", "unknown listing 'task': did you mean 'tasks'?"),
-        ("show first", "unknown sweep in results/store.sqlite 'first': known are none"),
+        ("show first", "unknown sweep 'first' in results/store.sqlite: known are none"),
         ("show first --top 0", "Invalid value for '--top'"),
-        ("report first", "unknown sweep in results/store.sqlite 'first'"),
-        ("export first new", "unknown sweep in results/store.sqlite 'first'"),
+        ("report first", "unknown sweep 'first' in results/store.sqlite"),
+        ("export first new", "unknown sweep 'first' in results/store.sqlite"),
         ("train ppo/Nowhere", "unknown task 'ppo/Nowhere'"),
         ("train ppo/ProbeChoice --seeds 1.5", "seeds must be a number"),
         ("train ppo/ProbeChoice --set learning_rat=1", "did you mean 'learning_rate'?"),
         ("train ppo/ProbeChoice --set learning_rate", "hyperparameter must be given as name=value"),
+        ("train ppo/ProbeChoice --set gamma=0.9 --set gamma=0.8", "hyperparameter must be given once, got gamma twice"),
         ("train ppo/ProbeChoice --set learning_rate=fast", "learning_rate must be of type float, got 'fast'"),
         ("train ppo/ProbeChoice --set learning_rate=-1", "learning_rate must be >= 0"),
         ("train ppo/ProbeChoice --set num_envs=0", "num_envs must be >= 1"),
@@ -549,7 +577,7 @@ def test_bad_input_is_one_line_and_writes_nothing(littered, line, message):
 def test_names_of_sweeps_are_near(home):
     done = arl(home, "show", "fist")
     assert (done.status, done.out) == (2, "")
-    assert done.err == "arl: unknown sweep in results/store.sqlite 'fist': did you mean 'first'? known are first\n"
+    assert done.err == "arl: unknown sweep 'fist' in results/store.sqlite: did you mean 'first'? known are first\n"
 
 
 def test_a_name_that_is_taken_is_one_line(home):

@@ -31,7 +31,7 @@ def run(tmp_path):
     return run
 
 
-@pytest.mark.parametrize(("hidden", "importing"), itertools.permutations(PACKAGES, 2))
+@pytest.mark.parametrize(("hidden", "importing"), [*itertools.permutations(PACKAGES, 2)])
 def test_a_folder_that_hides_a_package_is_named(run, tmp_path, hidden, importing):
     folder = tmp_path / "project" / hidden
     folder.mkdir()

@@ -124,7 +124,10 @@ def test_default_names_tell_schedules_apart(tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--set", "hidden_size=[32, 64]"], "hidden_size can't change while an agent is trained: it must be one value"),
+        (
+            ["--set", 'activation=["tanh", "relu"]'],
+            "activation can't change while an agent is trained: it must be one value",
+        ),
         (["--set", "learning_rate=[0.1, -1]"], "learning_rate must be >= 0, got -1"),
         (["--set", "learning_rat=[0.1, 0.2]"], "unknown hyperparameter of PPOConfig 'learning_rat'"),
         (

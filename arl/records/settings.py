@@ -16,6 +16,7 @@ from arl.scalars import Scalar
 
 DEFAULT_OBJECTIVE = "training"
 DEFAULT_SCORE = "final"
+NOT_COMPARED = ("user_files", "changes")  # settings that say nothing of which sweep it is, and that older records lack
 
 Settings = TypeVar("Settings")
 
@@ -73,6 +74,7 @@ class SweepSettings:
         objective_version: the version of what answers, if it has one, such as a landscape's files.
         planned_trials: `trials` as the sweep was begun, if it was prolonged: its tuner was made for these.
         user_files: checksums of the user's own files that the sweep rests on, by their names.
+        changes: hyperparameters of a training that were set to other values than the task's; its `fixed` has all of them.
     """
 
     task: TaskSettings
@@ -88,10 +90,11 @@ class SweepSettings:
     objective_version: str | None = None
     planned_trials: int | None = None
     user_files: Mapping[str, str] = field(default_factory=dict)
+    changes: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return the settings as one flat JSON object, the task's among them; what is not set is left out."""
-        optional = ("objective_version", "planned_trials", "user_files")
+        optional = ("objective_version", "planned_trials", *NOT_COMPARED)
         values = {
             item.name: getattr(self, item.name)
             for item in fields(self)

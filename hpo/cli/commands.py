@@ -1,11 +1,12 @@
 """Command lines that repeat a recorded sweep or comparison."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from arl.records.settings import DEFAULT_OBJECTIVE, DEFAULT_SCORE, ComparisonSettings
 from arl.records.sweep import SweepRecord
+from hpo import plans
 from hpo.comparisons.comparison import REFERENCE
 
 DOUBLE = f"{REFERENCE}-2x"  # the baseline that can't be given as a tuner
@@ -24,7 +25,7 @@ def of_sweep(record: SweepRecord) -> list[str]:
         "fidelity": settings.task.fidelity,
         "objective": settings.objective,
         "space": settings.task.preset,
-        "seeds": _seeds(settings.seeds),
+        "seeds": plans.written(settings.seeds),
     }
     words = ["arl", "sweep", record.task, "--name", record.name, "--tuner", settings.tuner, *_flags(options)]
     return [*words, *_assignments("--option", settings.options), *_scores(settings.scores)]
@@ -34,7 +35,7 @@ def _train(record: SweepRecord) -> list[str]:
     settings = record.settings
     words = ["arl", "train", record.task, "--name", record.name, "--fidelity", str(settings.task.fidelity)]
     values = {**settings.task.fixed, **settings.options.get("schedule", {})}
-    return [*words, "--seeds", _seeds(settings.seeds), *_assignments("--set", values)]
+    return [*words, "--seeds", plans.written(settings.seeds), *_assignments("--set", values)]
 
 
 def of_comparison(name: str, settings: ComparisonSettings) -> list[str]:
@@ -47,8 +48,8 @@ def of_comparison(name: str, settings: ComparisonSettings) -> list[str]:
         "name": name,
         "repeats": settings.repeats,
         "budget": f"{settings.budget:g}",
-        "seeds": _seeds(settings.seeds),
-        "test-seeds": _seeds(settings.test_seeds),
+        "seeds": plans.written(settings.seeds),
+        "test-seeds": plans.written(settings.test_seeds),
         "space": next(iter(settings.tasks.values())).preset,
         "batch": settings.batch,
         "fidelity": ",".join(fidelities if len(set(fidelities)) > 1 else fidelities[:1]),
@@ -68,11 +69,6 @@ def _flags(options: Mapping[str, Any]) -> list[str]:
 
 def _assignments(flag: str, values: Mapping[str, Any]) -> list[str]:
     return [word for name, value in values.items() for word in (flag, f"{name}={json.dumps(value)}")]
-
-
-def _seeds(seeds: Iterable[int]) -> str:
-    """Return the seeds as a list; it ends with a comma, because a single number would be read as a number of seeds."""
-    return ",".join(map(str, seeds)) + ","
 
 
 def _scores(scores: tuple[str, ...]) -> list[str]:

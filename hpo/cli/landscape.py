@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from arl.errors import InputError
+from arl.text import plural
 from hpo.cli.printing import print_json, print_table
 
 if TYPE_CHECKING:
@@ -231,7 +232,9 @@ def verify(
 
     for landscape in [catalogue.get(name)] if name else map(dataset.read, catalogue.paths()):
         landscape.verify()
-        print(f"{landscape.name}: {len(landscape.metadata['files'])} files as recorded, in {landscape.directory}")
+        print(
+            f"{landscape.name}: {plural(len(landscape.metadata['files']), 'file')} as recorded, in {landscape.directory}"
+        )
 
 
 @app.command()
@@ -269,18 +272,14 @@ def import_(
     imported, left_out = importers.write(form, files, out or catalogue.directories()[0])
     for landscape in imported:
         counts = [f"{landscape.num_by_status.get(status, 0)} {status}" for status in _STATUSES_OF_IMPORTS]
-        num_lost = landscape.metadata["points_without_return"]
-        print(
-            f"{_size(landscape)}: runs {', '.join(counts)}; {num_lost} of {landscape.returns.size} points without a return: "
-            f"{landscape.directory}"
-        )
+        num_points, num_lost = landscape.returns.size, landscape.metadata["points_without_return"]
+        lost = f"{num_lost} of {plural(num_points, 'point')} without a return"
+        print(f"{_size(landscape)}: runs {', '.join(counts)}; {lost}: {landscape.directory}")
     for reason, count in left_out.items():
-        print(f"left out: {count} files of {reason}")
+        print(f"left out: {plural(count, 'file')} of {reason}")
 
 
 def _size(landscape: "Landscape") -> str:
-    from arl.text import plural
-
     num_configs, num_seeds = landscape.num_configs, len(landscape.seeds)
     return f"{landscape.name}: {plural(num_configs, 'config')} x {plural(num_seeds, 'seed')}"
 

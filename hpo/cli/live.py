@@ -6,6 +6,7 @@ import time
 from rich import progress as bars
 from rich.console import Console
 
+from arl.records.settings import SweepSettings
 from arl.records.store import TrialRecord
 from arl.text import plural
 from hpo.comparisons import compare
@@ -41,13 +42,10 @@ class SweepView(View):
         self.plan, self.begun = plan, time.perf_counter()
         settings = plan.settings
         self.total = int(plan.full_runs * plan.task.fidelity * len(settings.seeds))
-        trials = (
-            f"a budget of {settings.budget:g} full runs" if settings.trials is None else f"{settings.trials} trials"
-        )
-        recorded = f", {num_recorded} trials on record already" if num_recorded else ""
+        recorded = f", {plural(num_recorded, 'trial')} on record already" if num_recorded else ""
         self.console.print(
             f"sweep {name}: {plan.task.name} ({plan.task.preset} space), tuner {settings.tuner}, "
-            f"{trials} x {plural(len(settings.seeds), 'seed')}{recorded}"
+            f"{_limit(settings)} x {plural(len(settings.seeds), 'seed')}{recorded}"
         )
         if self.live:
             self.live.start()
@@ -82,13 +80,21 @@ class SweepView(View):
 
     def _state(self) -> str:
         planned = self.plan.settings.trials
-        trials = str(self.num_done) if planned is None else f"{self.num_done}/{planned}"
+        trials = plural(self.num_done, "trial") if planned is None else f"{self.num_done}/{plural(planned, 'trial')}"
         rate = self.env_steps / max(time.perf_counter() - self.begun, 1e-9)
-        parts = [f"{trials} trials", *([f"{rate:,.0f} env steps/s"] if self.env_steps else [])]
+        parts = [trials, *([f"{rate:,.0f} env steps/s"] if self.env_steps else [])]
         if self.best is not None:
             parts.append(f"incumbent {self.best.score:.1f} (trial {self.best.trial})")
         parts += [f"{num} {status}" for status in ("diverged", "failed") if (num := self.num_by_status[status])]
         return " · ".join(parts)
+
+
+def _limit(settings: SweepSettings) -> str:
+    """Return what ends a sweep in words: its number of trials, else its budget."""
+    if settings.trials is not None:
+        return plural(settings.trials, "trial")
+    budget = settings.budget or 0.0
+    return f"a budget of {budget:g} full run{'s' * (budget != 1)}"
 
 
 class ComparisonView(compare.View):
@@ -101,7 +107,7 @@ class ComparisonView(compare.View):
         return _OneLine(self.console, f"sweep {number}/{total} {name}")
 
     def test(self, name: str, num_incumbents: int) -> View:
-        return _OneLine(self.console, f"{num_incumbents} incumbents under test seeds, {name}")
+        return _OneLine(self.console, f"{plural(num_incumbents, 'incumbent')} under test seeds, {name}")
 
     def broken(self, reason: str) -> None:
         self.console.print(f"left out: {reason}", markup=False)
@@ -133,7 +139,7 @@ class _OneLine(SweepView):
         pass
 
     def _outcome(self) -> str:
-        parts = [f"{self.num_done} trials"]
+        parts = [plural(self.num_done, "trial")]
         if self.best is not None:
             parts.append(f"incumbent {self.best.score:.1f}")
         parts += [f"{num} {status}" for status in ("diverged", "failed") if (num := self.num_by_status[status])]

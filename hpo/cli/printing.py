@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from arl.text import plural, shortened
 from hpo.cli import parsing
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ def summary(record: "SweepRecord") -> dict[str, Any]:
         "sweep": record.name,
         "task": record.task,
         "tuner": record.settings.tuner,
+        **({"set": dict(record.settings.changes)} if record.settings.changes else {}),
         "seeds": list(record.settings.seeds),
         "trials": len(trials),
         **{status: int((trials.status == status).sum()) for status in ("diverged", "failed")},
@@ -83,8 +85,11 @@ def print_sweep(record: "SweepRecord", top: int, as_json: bool) -> None:
     times = "  ".join(f"{phase} {seconds:.1f} s" for phase, seconds in record.timing.items() if phase != "tuner_cpu")
     failed = f", {counts['failed']} failed" if counts["failed"] else ""
     print(
-        f"{counts['trials']} trials ({counts['diverged']} diverged{failed}), {counts['env_steps']:,} env steps; {times}"
+        f"{plural(counts['trials'], 'trial')} ({counts['diverged']} diverged{failed}), {counts['env_steps']:,} env steps; "
+        f"{times}"
     )
+    if changes := record.settings.changes:
+        print("set: " + ", ".join(f"{name} {shortened(json.dumps(value), 40)}" for name, value in changes.items()))
     if record.answers:
         print(record.answers)
     _print_failures(record)
@@ -139,8 +144,8 @@ def print_comparison(comparison: "Comparison", files: list[Path]) -> None:
     settings = comparison.settings
     name = settings.scores[0]
     what = f"test {'returns' if name == 'final' else name}, 0 the worst and 1 the best of the env"
-    how = f"over {len(comparison.tasks)} tasks x {settings.repeats} repeats; costs: means of a sweep"
-    print(f"score: interquartile mean of {what}, {how}")
+    over = f"{plural(len(comparison.tasks), 'task')} x {plural(settings.repeats, 'repeat')}"
+    print(f"score: interquartile mean of {what}, over {over}; costs: means of a sweep")
     ranks = comparison.ranks
     print(ranks.reason or f"Friedman: chi2 {ranks.statistic:.2f}, p {ranks.p:.3g}")
     print(f"report: {files[0]}    data: {files[0].parent}/*.parquet")

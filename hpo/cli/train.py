@@ -67,9 +67,16 @@ def train(
 
 
 def _plan(task: tasks.Task, schedule: Schedule, seeds: int | Sequence[int]) -> plans.Plan:
-    """Return the plan of the sweep that trains a schedule, or a single config."""
-    if not schedule.varying:
-        return plans.plan(task, "default", trials=1, seeds=seeds)
+    """Return the plan of the sweep that trains a schedule, or a single config, and that records what was set."""
+    if schedule.varying:
+        plan = _plan_of_stretches(task, schedule, seeds)
+    else:
+        plan = plans.plan(task, "default", trials=1, seeds=seeds)
+    return dataclasses.replace(plan, settings=dataclasses.replace(plan.settings, changes=schedule.values))
+
+
+def _plan_of_stretches(task: tasks.Task, schedule: Schedule, seeds: int | Sequence[int]) -> plans.Plan:
+    """Return the plan of a trial per stretch, each going on from the one before."""
     _check_intervals(schedule, task)
     num_trials, options = len(schedule.stretches(task.fidelity)), {"schedule": schedule.varying}
     return plans.plan(task, CHAIN, trials=num_trials, seeds=seeds, options=options)
@@ -83,7 +90,7 @@ def default_name(plan: plans.Plan, changes: Mapping[str, Any]) -> str:
     """
     task, seeds = plan.task, plan.settings.seeds
     first = tuple(range(len(seeds)))
-    listed = str(len(seeds)) if seeds == first else ",".join(map(str, seeds)) + "," * (len(seeds) == 1)
+    listed = str(len(seeds)) if seeds == first else plans.written(seeds)
     named = {key: _short(value) for key, value in changes.items()} | {"seeds": listed}
     if task.fidelity != task.usual_fidelity:
         named["fidelity"] = str(task.fidelity)
@@ -161,4 +168,4 @@ def print_curve(record: SweepRecord) -> None:
         plotext.plot(steps, curve["min"].to_list(), label="worst seed", marker="dot")
     plotext.plot(steps, curve["mean"].to_list(), label="mean", marker="braille")
     plotext.title(f"{record.task}: episode return over env steps")
-    plotext.show()
+    print(plotext.uncolorize(plotext.build()))  # one colour, whose codes would stand in a file

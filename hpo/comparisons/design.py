@@ -85,7 +85,7 @@ class Design:
             batch=plans.MAX_BATCH,
             scores=self.scores,
             objective=objectives.path(self.objective),
-            user_files=plans.checksums(task, self.objective),
+            user_files=plans.file_checksums(task, self.objective),
         )
         return plans.Plan(task, settings)
 
@@ -97,7 +97,7 @@ class Design:
         """Return the name of a task's test, `comparison-ppo-CartPole-v1-test-5`; other seeds than the first are listed."""
         num = len(self.test_seeds)
         first = tuple(range(plans.FIRST_TEST_SEED, plans.FIRST_TEST_SEED + num))
-        listed = str(num) if self.test_seeds == first else ",".join(map(str, self.test_seeds)) + "," * (num == 1)
+        listed = str(num) if self.test_seeds == first else plans.written(self.test_seeds)
         return _plain(self.name, task.name, "test", listed)
 
 
