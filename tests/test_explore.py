@@ -152,14 +152,14 @@ def queried(landscape, browser):
 def select(browser, name, value):
     browser.js(
         f"(() => {{ const it = document.getElementById('{name}'); it.value = {value!r};"
-        f" it.dispatchEvent(new Event('{'input' if name == 'point' else 'change'}')); }})()"
+        f" it.dispatchEvent(new Event('{'input' if name == 'point' else 'change'}', {{bubbles: true}})); }})()"
     )
 
 
 def fill(browser, label, text):
     browser.js(
         f"(() => {{ const it = document.querySelector('[aria-label=\"{label}\"]'); it.value = '{text}';"
-        " it.dispatchEvent(new Event('change')); })()"
+        " it.dispatchEvent(new Event('change', {bubbles: true})); })()"
     )
 
 

@@ -302,7 +302,7 @@ def curves(record: SweepRecord, top: Sequence[int]) -> Figure:
     groups = [group_of(trial) for trial in top]
     scale = alt.Scale(domain=groups, range=[theme.series(place) for place in range(len(groups))])
     color = alt.Color("group:N", scale=scale, legend=None)
-    widths = alt.Scale(domain=groups, range=[1.6 if place else 2.6 for place in range(len(groups))])
+    widths = alt.Scale(type="ordinal", domain=groups, range=[1.6 if place else 2.6 for place in range(len(groups))])
     width = alt.StrokeWidth("group:N", scale=widths, legend=None)
     words = [alt.Tooltip("trial:Q"), alt.Tooltip("env_steps:Q", title="env steps"), alt.Tooltip("mean:Q")]
     hidden, is_shown = alt.param(name="hidden", value=[]), "indexof(hidden, datum.group) < 0"

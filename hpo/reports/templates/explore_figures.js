@@ -2,47 +2,30 @@
 
 // A row per config, the best last and so on top. Choices are text; jitter spreads them evenly, differently on both axes.
 function configRows(chosen) {
-  return byScore(land.ids)
-    .reverse()
-    .map((config) => {
-      const { score: value, score_std, lost } = cell(config);
-      const spread = land.seeds.length > 1 ? ` ± ${score(score_std)}` : "";
-      const row = {
-        config,
-        score: value,
-        lost,
-        kept: isKept(config),
-        mark: chosen.get(config) ?? null,
-        words: score(value) + spread,
-      };
-      if (lost) row.words += `, ${lostWords(config)}`;
-      row.jitter_x = ((config * (Math.sqrt(5) - 1)) / 2 + 0.5) % 1;
-      row.jitter_y = (config * Math.SQRT2 + 0.5) % 1;
-      row.spread_x = isBeside(config, state.x) ? 16 * (row.jitter_x - 0.5) : 0;
-      row.spread_y = isBeside(config, state.y) ? 16 * (row.jitter_y - 0.5) : 0;
-      land.hyperparameters.forEach(({ name, choices }, i) => {
-        const value = land.configs[name][config];
-        row[`value${i}`] = choices ? String(value ?? "inactive") : value;
-        row[`text${i}`] = written(value);
-      });
-      return row;
+  const spread = (config, name, jitter) => (isBeside(config, name) ? 16 * (jitter - 0.5) : 0);
+  const row = (config) => {
+    const { score: value, score_std, lost } = cell(config);
+    const std = land.seeds.length > 1 ? ` ± ${score(score_std)}` : "";
+    const words = `${score(value)}${std}${lost ? `, ${lostWords(config)}` : ""}`;
+    const [jitter_x, jitter_y] = [((config * (Math.sqrt(5) - 1)) / 2 + 0.5) % 1, (config * Math.SQRT2 + 0.5) % 1];
+    const [spread_x, spread_y] = [spread(config, state.x, jitter_x), spread(config, state.y, jitter_y)];
+    const places = { jitter_x, jitter_y, spread_x, spread_y };
+    const values = land.hyperparameters.flatMap(({ name, choices }, i) => {
+      const value = land.configs[name][config];
+      return [[`value${i}`, choices ? String(value ?? "inactive") : value], [`text${i}`, written(value)]];
     });
+    const mark = chosen.get(config) ?? null;
+    return { config, score: value, lost, kept: isKept(config), mark, words, ...places, ...Object.fromEntries(values) };
+  };
+  return byScore(land.ids).reverse().map(row);
 }
 
 function curveRows() {
   return rows.flatMap(({ config, mark, kept }) => {
-    const means = land.steps.map((env_steps, point) => ({
-      config,
-      mark,
-      env_steps,
-      return: land.table[config][point].score,
-      kind: "mean",
-    }));
-    if (!mark) return kept ? means : means.map((row) => ({ ...row, kind: "left out" }));
-    return [
-      ...means,
-      ...(state.seeds ? land.returns[config].flatMap((curve, seed) => seedRows(config, mark, curve, seed)) : []),
-    ];
+    const line = { config, mark, kind: mark || kept ? "mean" : "left out" };
+    const means = land.steps.map((env_steps, i) => ({ ...line, env_steps, return: land.table[config][i].score }));
+    const seeds = mark && state.seeds ? land.returns[config] : [];
+    return [...means, ...seeds.flatMap((curve, seed) => seedRows(config, mark, curve, seed))];
   });
 }
 
@@ -128,28 +111,17 @@ function hover(config) {
 
 // A box on the plane bounds both its hyperparameters, to three digits; a side beyond the axis is open.
 function takeBox() {
-  const view = views.get(at("plane"));
-  const box = isTouch ? {} : (view?.signal("box") ?? {});
-  const sides = [state.x, state.y].map((name, i) => [name, box[land.axes[i ? "y" : "x"][name][i ? "y" : "x"].field]]);
-  if (sides.every(([, range]) => range === undefined)) return;
-  for (const [name, range] of sides) {
-    const filter = range && filterOf(land.specs.get(name), range);
-    if (filter === null) delete state.filters[name];
-    else if (filter) state.filters[name] = filter;
+  const box = isTouch ? {} : (views.get(at("plane"))?.signal("box") ?? {});
+  for (const axis of ["x", "y"]) {
+    const range = box[land.axes[axis][state[axis]][axis].field];
+    if (range) setFilter(state[axis], filterOf(land.specs.get(state[axis]), range));
   }
-  drawPlane(); // without the box: the filters say what it was
-  update();
+  if (Object.keys(box).length) drawPlane(); // without the box: the filters say what it was
 }
 
 function filterOf({ choices, lower, upper }, range) {
-  if (choices) {
-    const chosen = choices.filter((choice) => range.includes(String(choice))); // inactive is no choice
-    return chosen.length < choices.length ? { choices: chosen } : null;
-  }
+  if (choices) return { choices: choices.filter((choice) => range.includes(String(choice))) }; // inactive is no choice
   const [low, high] = [Math.min(...range), Math.max(...range)];
-  const filter = {
-    low: low <= lower ? null : Number(low.toPrecision(3)),
-    high: high >= upper ? null : Number(high.toPrecision(3)),
-  };
-  return filter.low === null && filter.high === null ? null : filter;
+  const rounded = (bound, isOpen) => (isOpen ? null : Number(bound.toPrecision(3)));
+  return { low: rounded(low, low <= lower), high: rounded(high, high >= upper) };
 }

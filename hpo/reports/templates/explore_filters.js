@@ -1,129 +1,75 @@
 // Filters, their form, and the command line that chooses the same configs.
 
 function filterForm() {
-  const names = ["score", ...land.hyperparameters.map(({ name }) => name)];
-  at("filters").replaceChildren(
-    ...names.map((name) => {
-      const { choices, lower, upper, isOutcome } = land.specs.get(name);
-      const legend = element("legend", { class: isOutcome ? false : "name" }, name);
-      const bounds = () =>
-        element("div", { class: "bounds" }, bound(name, "low", lower), "to", bound(name, "high", upper));
-      const box = (choice) =>
-        element(
-          "label",
-          {},
-          element("input", { type: "checkbox", checked: true, onchange: (event) => choose(name, event.target) }),
-          written(choice),
-        );
-      return element(
-        "fieldset",
-        { "data-name": name },
-        legend,
-        choices ? element("div", { class: "choices" }, ...choices.map(box)) : bounds(),
-      );
-    }),
-  );
+  const field = (name) => {
+    const { choices, lower, upper, isOutcome } = land.specs.get(name);
+    const hint = isOutcome ? score : written;
+    const bound = (side, words, value) =>
+      html`<input type="text" inputmode="decimal" name="${side}" aria-label="${name} ${words}" placeholder="${hint(value)}">`;
+    const box = (choice) => html`<label><input type="checkbox">${written(choice)}</label>`;
+    const inputs = choices
+      ? html`<div class="choices">${choices.map(box)}</div>`
+      : html`<div class="bounds">${bound("low", "at least", lower)}to${bound("high", "at most", upper)}</div>`;
+    return html`<fieldset data-name="${name}"><legend class="${isOutcome ? "" : "name"}">${name}</legend>${inputs}</fieldset>`;
+  };
+  at("filters").innerHTML = html`${["score", ...land.hyperparameters.map(({ name }) => name)].map(field)}`;
 }
 
-function bound(name, side, placeholder) {
-  const words = side === "low" ? "at least" : "at most";
-  const hint = land.specs.get(name).isOutcome ? score(placeholder) : written(placeholder);
-  return element("input", {
-    type: "text",
-    inputmode: "decimal",
-    "data-side": side,
-    "aria-label": `${name} ${words}`,
-    placeholder: hint,
-    onchange: (event) => bind(name, side, event.target),
-  });
-}
-
-function bind(name, side, input) {
-  const text = input.value.trim().replace("\u2212", "-");
-  const value = text === "" ? null : Number(text);
-  input.setAttribute("aria-invalid", String(Number.isNaN(value)));
-  if (!Number.isNaN(value)) setFilter(name, { ...state.filters[name], [side]: value });
-}
-
-function choose(name, input) {
-  const boxes = [...input.closest("fieldset").querySelectorAll("input")];
+// Makes a filter of the inputs of a field; a bound that is no number changes nothing.
+function takeFilter(input) {
+  const fieldset = input.closest("fieldset");
+  const { name } = fieldset.dataset;
   const { choices } = land.specs.get(name);
-  const chosen = choices.filter((_, i) => boxes[i].checked);
-  setFilter(name, chosen.length < choices.length ? { choices: chosen } : null);
+  const inputs = [...fieldset.elements];
+  if (choices) return setFilter(name, { choices: choices.filter((_, i) => inputs[i].checked) });
+  const bounds = inputs.map(({ value }) => (value.trim() ? Number(value.replace("\u2212", "-")) : null));
+  inputs.forEach((each, i) => each.setAttribute("aria-invalid", Number.isNaN(bounds[i])));
+  if (!bounds.some(Number.isNaN)) setFilter(name, { low: bounds[0], high: bounds[1] });
 }
 
 function setFilter(name, filter) {
-  const isOpen = !filter || (!filter.choices && (filter.low ?? null) === null && (filter.high ?? null) === null);
-  if (isOpen) delete state.filters[name];
-  else state.filters[name] = filter;
-  update();
+  const { [name]: _, ...others } = state.filters;
+  set({ filters: !filter || isOpen(name, filter) ? others : { ...others, [name]: filter } });
 }
 
 // Writes the filters into their form, but not over what is being typed.
 function fillFilters() {
-  for (const fieldset of at("filters").children) {
-    const filter = state.filters[fieldset.dataset.name] ?? {};
-    const { choices } = land.specs.get(fieldset.dataset.name);
-    [...fieldset.querySelectorAll("input")].forEach((input, i) => {
+  for (const { dataset, elements } of at("filters").children) {
+    const filter = state.filters[dataset.name] ?? {};
+    const { choices } = land.specs.get(dataset.name);
+    [...elements].forEach((input, i) => {
       if (choices) input.checked = !filter.choices || filter.choices.includes(choices[i]);
-      else if (Number(input.value || NaN) !== filter[input.dataset.side])
-        input.value = filter[input.dataset.side] ?? "";
+      else if (Number(input.value || NaN) !== filter[input.name]) input.value = filter[input.name] ?? "";
     });
   }
 }
 
 function chips(kept) {
-  const between = ({ low = null, high = null, choices }) =>
-    choices
-      ? choices.map(written).join(", ") || "none"
-      : low === null
-        ? `≤ ${written(high)}`
-        : high === null
-          ? `≥ ${written(low)}`
-          : `${written(low)} … ${written(high)}`;
+  const between = ({ low, high, choices }) => {
+    if (choices) return choices.map(written).join(", ") || "none";
+    if (low === null) return `≤ ${written(high)}`;
+    return high === null ? `≥ ${written(low)}` : `${written(low)} … ${written(high)}`;
+  };
   const filters = Object.entries(state.filters);
-  const remove = ([name, filter]) =>
-    element(
-      "button",
-      { type: "button", "aria-label": `remove the filter on ${name}`, onclick: () => setFilter(name, null) },
-      `${name} ${between(filter)}`,
-    );
-  const clear = element(
-    "button",
-    {
-      type: "button",
-      class: "reset",
-      onclick: () => {
-        state.filters = {};
-        update();
-      },
-    },
-    "remove all filters",
-  );
-  at("count").textContent = filters.length
-    ? `${kept.length} of ${land.ids.length} configs`
-    : `${land.ids.length} configs`;
-  at("chips").replaceChildren(...filters.map(remove), ...(filters.length > 1 ? [clear] : []));
+  const chip = ([name, filter]) =>
+    html`<button type="button" data-filter="${name}" aria-label="remove the filter on ${name}">${name} ${between(filter)}</button>`;
+  const all = html`<button type="button" class="reset">remove all filters</button>`;
+  const total = `${land.ids.length} configs`;
+  at("count").textContent = filters.length ? `${kept.length} of ${total}` : total;
+  at("chips").innerHTML = html`${filters.map(chip)}${filters.length > 1 ? all : ""}`;
 }
 
 // A condition in pandas' query language, as `arl landscape query --where` takes it.
-function condition([name, { low = null, high = null, choices }]) {
+function condition([name, { low, high, choices }]) {
   const column = /^[A-Za-z_]\w*$/.test(name) ? name : `\`${name}\``;
-  const literal = (value) =>
-    typeof value === "boolean"
-      ? value
-        ? "True"
-        : "False"
-      : typeof value === "string"
-        ? `'${value.replace(/[\\']/g, "\\$&")}'`
-        : String(value);
-  if (choices)
-    return choices.length === 1
-      ? `${column} == ${literal(choices[0])}`
-      : `${column} in [${choices.map(literal).join(", ")}]`;
-  return [low === null ? null : `${column} >= ${low}`, high === null ? null : `${column} <= ${high}`]
-    .filter(Boolean)
-    .join(" and ");
+  const literal = (value) => {
+    if (typeof value === "boolean") return value ? "True" : "False";
+    return typeof value === "string" ? `'${value.replace(/[\\']/g, "\\$&")}'` : String(value);
+  };
+  if (choices?.length === 1) return `${column} == ${literal(choices[0])}`;
+  if (choices) return `${column} in [${choices.map(literal).join(", ")}]`;
+  const bounds = [low === null ? "" : `${column} >= ${low}`, high === null ? "" : `${column} <= ${high}`];
+  return bounds.filter(Boolean).join(" and ");
 }
 
 function quoted(word) {

@@ -1,136 +1,76 @@
 // Key figures, the legend of the curves, and the table of configs.
 
 function keyFigures() {
-  const ranked = byScore(land.ids);
-  const best = ranked[0];
-  const top = cell(best).score;
-  const runs = land.ids.length * land.seeds.length;
-  const below = (config) =>
-    land.ids.filter((other) => cell(other).score < cell(config).score).length / Math.max(1, land.ids.length - 1);
-  const near = land.ids.filter((config) => cell(config).score >= top - 0.05 * (land.range[1] - land.range[0])).length;
-  const lost = land.ids.reduce((sum, config) => sum + cell(config).lost, 0);
-  const spread = (config) => (land.seeds.length > 1 ? ` ± ${score(cell(config).score_std)}` : "");
-  const seeds = land.seeds.length > 1 ? `, mean ± std over ${land.seeds.length} seeds` : ", one seed";
-  at("key-figures").replaceChildren(
-    ...[
-      ["Best config", score(top), spread(best), `config ${best}${seeds}`],
-      ...(land.default === null
-        ? []
-        : [
-            [
-              "Default config",
-              score(cell(land.default).score),
-              spread(land.default),
-              `above ${percent(below(land.default))} of the other configs`,
-            ],
-          ]),
-      ["Configs near the best", percent(near / land.ids.length), "", "within 5 % of the return range"],
-      ["Diverged runs", percent(lost / runs), "", `${lost} of ${runs} by this fidelity`],
-    ].map(([label, value, spread, note]) =>
-      element(
-        "div",
-        {},
-        element("dt", {}, label),
-        element("dd", { class: "value" }, value, element("span", { class: "spread" }, spread)),
-        element("dd", { class: "note" }, note),
-      ),
-    ),
-  );
+  const [best] = byScore(land.ids);
+  const several = land.seeds.length > 1;
+  const seeds = several ? `, mean ± std over ${land.seeds.length} seeds` : ", one seed";
+  const near = (config) => cell(config).score >= cell(best).score - 0.05 * (land.range[1] - land.range[0]);
+  const [runs, lost] = [land.ids.length * land.seeds.length, land.ids.reduce((sum, config) => sum + cell(config).lost, 0)];
+  const figures = [
+    ["Best config", best, `config ${best}${seeds}`],
+    ["Configs near the best", percent(land.ids.filter(near).length / land.ids.length), "within 5 % of the return range"],
+    ["Diverged runs", percent(lost / runs), `${lost} of ${runs} by this fidelity`],
+  ];
+  if (land.default !== null) {
+    const below = land.ids.filter((config) => cell(config).score < cell(land.default).score).length;
+    const note = `above ${percent(below / Math.max(1, land.ids.length - 1))} of the other configs`;
+    figures.splice(1, 0, ["Default config", land.default, note]);
+  }
+  const figure = ([label, value, note]) => {
+    const isConfig = typeof value === "number";
+    const spread = isConfig && several ? ` ± ${score(cell(value).score_std)}` : "";
+    const words = isConfig ? score(cell(value).score) : value;
+    return html`<div><dt>${label}</dt><dd class="value">${words}<span class="spread">${spread}</span></dd><dd class="note">${note}</dd></div>`;
+  };
+  at("key-figures").innerHTML = html`${figures.map(figure)}`;
 }
 
 // Which curve is whose; a button takes a picked config away.
-function keys(chosen) {
+function keys(kept, chosen) {
   const key = ([config, mark]) => {
     const label = labelOf(config, mark);
-    const removes = mark.startsWith("picked");
-    const line = element("i", { style: `border-color: var(--${colors[marks.indexOf(mark)]})` });
-    const note = element("span", { class: "muted" }, score(cell(config).score));
-    return removes
-      ? element(
-          "button",
-          { type: "button", "aria-label": `remove ${label}`, onclick: () => pick(config) },
-          line,
-          label,
-          note,
-        )
-      : element("span", {}, line, label, note);
+    const entry = html`<i style="border-color: ${colorOf(mark)}"></i>${label}<span class="muted">${score(cell(config).score)}</span>`;
+    const isPicked = mark.startsWith("picked");
+    return isPicked
+      ? html`<button type="button" data-pick="${config}" aria-label="remove ${label}">${entry}</button>`
+      : html`<span>${entry}</span>`;
   };
-  const hint = element("span", { class: "muted" }, `up to ${MOST_PICKED} more: click points, or numbers in the table`);
-  at("picked").replaceChildren(...[...chosen].map(key), ...(state.picked.length ? [] : [hint]));
-  const kept = byScore(land.ids.filter(isKept));
-  const middle = kept[Math.floor(kept.length / 2)];
+  const hint = html`<span class="muted">up to ${MOST_PICKED} more: click points, or numbers in the table</span>`;
+  at("picked").innerHTML = html`${[...chosen].map(key)}${state.picked.length ? "" : hint}`;
+  const middle = byScore(kept)[Math.floor(kept.length / 2)];
   at("near-best").textContent = kept.length
     ? `The median of those kept is ${score(cell(middle).score)}.`
     : "The filters keep none.";
 }
 
+const columns = () => ["config", ...OUTCOMES, "diverged", ...land.hyperparameters.map(({ name }) => name)];
+
 function configTable(kept, chosen) {
-  const columns = ["config", ...OUTCOMES, "diverged", ...land.hyperparameters.map(({ name }) => name)];
-  const keyOf = (config, name) =>
-    name === "config" ? config : name === "diverged" ? cell(config).lost : valueOf(config, name);
-  const isText = (name) => land.specs.get(name)?.choices?.some((choice) => typeof choice !== "number") ?? false;
-  const order = (a, b) => (typeof a === "number" ? a - b : String(a).localeCompare(String(b)));
-  const ranked = byScore(kept);
-  const keyed = ranked.filter((config) => keyOf(config, state.sort) !== null);
-  keyed.sort((a, b) => (state.descending ? -1 : 1) * order(keyOf(a, state.sort), keyOf(b, state.sort)));
-  const direction = (name) => (name === state.sort ? (state.descending ? "descending" : "ascending") : null);
-  const isTuned = (name) => land.specs.has(name) && !land.specs.get(name).isOutcome;
+  const [, ...names] = columns();
+  const classOf = (name) => (land.specs.get(name)?.choices?.some((it) => typeof it !== "number") ? "text" : "");
+  const isTuned = (name) => land.specs.get(name)?.isOutcome === undefined && name in land.configs;
   const heading = (name) =>
-    element(
-      "th",
-      { scope: "col", class: isText(name) ? "text" : false, "aria-sort": direction(name) },
-      element(
-        "button",
-        { type: "button", class: isTuned(name) ? "name" : false, onclick: () => sortConfigs(name) },
-        name,
-      ),
-    );
-  const text = (config, name) =>
-    OUTCOMES.includes(name)
-      ? score(cell(config)[name])
-      : name === "diverged"
-        ? lostWords(config)
-        : written(valueOf(config, name));
+    html`<th scope="col" class="${classOf(name)}"><button type="button" class="${isTuned(name) ? "name" : ""}">${name}</button></th>`;
+  const td = (config, name) => {
+    const value = name === "diverged" ? cell(config).lost : valueOf(config, name);
+    const text = name === "diverged" ? lostWords(config) : OUTCOMES.includes(name) ? score(value) : written(value);
+    const key = value === null ? "" : html` data-key="${value}"`;
+    return html`<td class="${classOf(name)}"${key}>${text}</td>`;
+  };
   const line = (config) => {
     const mark = chosen.get(config);
     const label = mark && !mark.startsWith("picked") ? ` ${labelOf(config, mark)}` : "";
-    const button = element(
-      "button",
-      {
-        type: "button",
-        "aria-pressed": String(state.picked.includes(config)),
-        "aria-label": `config ${config}${label}`,
-      },
-      String(config),
-    );
-    const note = element(
-      "span",
-      { style: mark ? `color: var(--${colors[marks.indexOf(mark)]})` : null },
-      mark ? label || " ●" : "",
-    );
-    return element(
-      "tr",
-      { "data-config": config, class: cell(config).lost ? "lost" : false },
-      element("td", {}, button, note),
-      ...columns.slice(1).map((name) => element("td", { class: isText(name) ? "text" : false }, text(config, name))),
-    );
+    const pressed = state.picked.includes(config);
+    const note = mark ? html`<span style="color: ${colorOf(mark)}">${label || " ●"}</span>` : "";
+    return html`<tr data-config="${config}" class="${cell(config).lost ? "lost" : ""}"><td data-key="${config}"><button type="button" aria-pressed="${pressed}" aria-label="config ${config}${label}">${config}</button>${note}</td>${names.map((name) => td(config, name))}</tr>`;
   };
-  at("configs").tHead.replaceChildren(element("tr", {}, ...columns.map(heading)));
-  at("configs").tBodies[0].replaceChildren(
-    ...keyed.map(line),
-    ...ranked.filter((config) => keyOf(config, state.sort) === null).map(line),
-  );
+  at("configs").tHead.innerHTML = html`<tr>${["config", ...names].map(heading)}</tr>`;
+  at("configs").tBodies[0].innerHTML = html`${byScore(kept).map(line)}`;
+  sortTable(at("configs"), columns().indexOf(state.sort), state.descending ? "descending" : "ascending");
 }
 
 function lostWords(config) {
   const { lost } = cell(config);
   const word = land.status[config] === "failed" ? "failed" : "diverged";
   return lost ? `${lost} of ${land.seeds.length} ${word}` : "–";
-}
-
-function sortConfigs(name) {
-  state.descending = state.sort === name ? !state.descending : land.specs.get(name)?.isOutcome === true;
-  state.sort = name;
-  update();
-  [...at("configs").tHead.rows[0].cells].find((heading) => heading.textContent === name).firstChild.focus();
 }

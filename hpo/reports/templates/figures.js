@@ -64,30 +64,26 @@ function toggleGroup(button) {
   return signal("hidden", [...hidden]);
 }
 
-// Rows without a key come last either way.
-function sortBy(button) {
-  const heading = button.parentElement;
-  const body = heading.closest("table").tBodies[0];
-  const column = heading.cellIndex;
-  const order = heading.getAttribute("aria-sort") === "ascending" ? "descending" : "ascending";
-  const key = (row) => row.cells[column].dataset.key;
+// Sorts a table by a column. Rows without a key come last either way.
+function sortTable(table, column, order) {
   const sign = order === "ascending" ? 1 : -1;
+  const key = (row) => row.cells[column].dataset.key;
   const compare = (a, b) => (isNaN(a) || isNaN(b) ? a.localeCompare(b) : a - b);
-  const rows = [...body.rows];
+  const rows = [...table.tBodies[0].rows];
   const keyed = rows.filter((row) => key(row) !== undefined);
   keyed.sort((a, b) => sign * compare(key(a), key(b)));
-  body.append(...keyed, ...rows.filter((row) => key(row) === undefined));
-  for (const other of heading.parentElement.children) other.removeAttribute("aria-sort");
-  heading.setAttribute("aria-sort", order);
+  table.tBodies[0].append(...keyed, ...rows.filter((row) => key(row) === undefined));
+  [...table.tHead.rows[0].cells].forEach((heading, i) =>
+    i === column ? heading.setAttribute("aria-sort", order) : heading.removeAttribute("aria-sort"),
+  );
 }
 
-document
-  .querySelectorAll("button[data-figure]")
-  .forEach((button) => button.addEventListener("click", () => switchFigure(button)));
-document
-  .querySelectorAll("button[data-group]")
-  .forEach((button) => button.addEventListener("click", () => toggleGroup(button)));
-document
-  .querySelectorAll("#trials th button")
-  .forEach((button) => button.addEventListener("click", () => sortBy(button)));
+document.addEventListener("click", ({ target }) => {
+  const button = target.closest("button");
+  const heading = button?.closest("th");
+  if (button?.dataset.figure) switchFigure(button);
+  if (button?.dataset.group) toggleGroup(button);
+  if (heading)
+    sortTable(heading.closest("table"), heading.cellIndex, heading.ariaSort === "ascending" ? "descending" : "ascending");
+});
 matchMedia("print").addEventListener("change", () => views.forEach((view) => view.resize().runAsync()));
