@@ -9,8 +9,12 @@ import numpy as np
 from jaxtyping import Array, PRNGKeyArray
 
 from arl.errors import InputError, unknown
+from envs import imports
 from envs.base import EnvState, Obs, Params, Transition
 from envs.registry import checked_limit, checked_range
+
+# What gymnax imports to draw with, which takes twice as long as gymnax itself.
+DRAWING = ("matplotlib", "matplotlib.colors", "matplotlib.pyplot", "seaborn")
 
 MEMBERS = ("default_params", "reset_env", "step_env", "is_truncated", "action_space")
 
@@ -46,8 +50,7 @@ def make(name: str, episode_limit: int | None = None, **arguments: Any) -> Gymna
     Raises:
         InputError: no such id.
     """
-    import gymnax
-
+    gymnax = imports.without(DRAWING, "gymnax")
     if name not in gymnax.registered_envs:
         raise unknown("gymnax environment", name, gymnax.registered_envs)
     raw, _ = gymnax.make(name, **arguments)

@@ -1,5 +1,6 @@
 """Environments of libraries by name, with arguments; what a name says wrongly is one line."""
 
+import subprocess
 import sys
 
 import jax
@@ -31,6 +32,21 @@ def _installed(library):
 @pytest.mark.parametrize("name", [name for name in envs.names() if "/" not in name])
 def test_registered_envs_keep_the_contract(name):
     check_env(name)
+
+
+def test_what_gymnax_draws_with_is_imported_when_it_draws():
+    code = """
+import sys
+from envs import vector
+vector.make("CartPole-v1")
+assert not {"matplotlib", "matplotlib.pyplot", "seaborn"} & set(sys.modules)
+from gymnax.environments.misc import pong, rooms
+import matplotlib.colors, matplotlib.pyplot, seaborn
+assert rooms.plt.Figure is matplotlib.pyplot.Figure
+assert pong.colors.ListedColormap is matplotlib.colors.ListedColormap
+assert pong.sns.color_palette is seaborn.color_palette
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 @pytest.mark.parametrize("name", ["gymnax/Breakout-MinAtar", "gymnax/FourRooms-misc"])
