@@ -2,6 +2,7 @@
 
 import json
 import os
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,8 @@ from typing import Any
 def write_bytes(path: Path, data: bytes) -> Path:
     """Write a file in one step, missing folders included, and return its path."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = (
-        path.parent / f"{path.name}.{os.getpid()}.partial"
-    )  # also of a path without a name, which is refused below
+    writer = f"{os.getpid()}.{threading.get_ident()}"
+    partial = path.parent / f"{path.name}.{writer}.partial"  # also of a path without a name, which is refused below
     try:
         partial.write_bytes(data)
         return partial.replace(path)

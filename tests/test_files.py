@@ -1,6 +1,8 @@
 """Files appear whole or not at all."""
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -28,6 +30,21 @@ def test_a_write_that_fails_leaves_the_older_file_and_nothing_else(tmp_path, mon
         files.write_bytes(path, b"newer")
     assert path.read_bytes() == b"older"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_two_threads_may_write_the_same_file_at_once(tmp_path, monkeypatch):
+    both_have_written, write = threading.Barrier(2), Path.write_bytes
+
+    def write_together(self, data):
+        write(self, data)
+        both_have_written.wait()
+
+    monkeypatch.setattr(Path, "write_bytes", write_together)
+    with ThreadPoolExecutor(2) as pool:
+        paths = list(pool.map(lambda data: files.write_bytes(tmp_path / "a", data), [b"same", b"same"]))
+    assert paths == [tmp_path / "a"] * 2
+    assert list(tmp_path.iterdir()) == paths[:1]
+    assert paths[0].read_bytes() == b"same"
 
 
 def test_the_same_value_gives_the_same_json(tmp_path):
