@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import altair as alt
 import pandas as pd
@@ -38,50 +38,35 @@ FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "Liberat
 
 # Series go back to the palette of Okabe and Ito, which the colour-blind tell apart. The ramp goes from low to high scores:
 # lightness alone tells them apart, and the best stand out most from the ground.
-_LIGHT = {
-    "ground": "#ffffff",
-    "ink": "#1b2026",
-    "muted": "#5b6570",
-    "rule": "#d9dde1",
-    "grid": "#eceef0",
-    "tint": "#f5f7f8",
-    "accent": "#0067a6",
-    "bad": "#c44a00",
-    "point": "rgba(92, 107, 122, 0.5)",
-    "thin": "rgba(92, 107, 122, 0.22)",
-    "baseline": "#6e7882",
-    "bar": "#c9ced3",
+_PLAIN = {  # on light ground and on dark
+    "ground": ("#ffffff", "#14171a"),
+    "ink": ("#1b2026", "#e7eaed"),
+    "muted": ("#5b6570", "#9ba5af"),
+    "rule": ("#d9dde1", "#363c43"),
+    "grid": ("#eceef0", "#24292e"),
+    "tint": ("#f5f7f8", "#1c2024"),
+    "accent": ("#0067a6", "#5cb3ee"),
+    "bad": ("#c44a00", "#ff8a4c"),
+    "point": ("rgba(92, 107, 122, 0.5)", "rgba(163, 175, 187, 0.5)"),
+    "thin": ("rgba(92, 107, 122, 0.22)", "rgba(163, 175, 187, 0.2)"),
+    "baseline": ("#6e7882", "#96a0aa"),
+    "bar": ("#c9ced3", "#4a525a"),
 }
-_DARK = {
-    "ground": "#14171a",
-    "ink": "#e7eaed",
-    "muted": "#9ba5af",
-    "rule": "#363c43",
-    "grid": "#24292e",
-    "tint": "#1c2024",
-    "accent": "#5cb3ee",
-    "bad": "#ff8a4c",
-    "point": "rgba(163, 175, 187, 0.5)",
-    "thin": "rgba(163, 175, 187, 0.2)",
-    "baseline": "#96a0aa",
-    "bar": "#4a525a",
-}
-_PLAIN: dict[Ground, dict[str, str]] = {"light": _LIGHT, "dark": _DARK}
-_SERIES: dict[Ground, str] = {
-    "light": "#0067a6 #d98200 #00896b #b4468c #3ca5d7 #6e5ac8 #c43c1e #82691e #5f9628 #5a3c3c",
-    "dark": "#5cb3ee #f0ad3e #35c4a0 #e08fbd #a5b8ff #aa9bff #ff8a6c #cdb46e #a0cd69 #be9b96",
-}
-_RAMP: dict[Ground, str] = {
-    "light": "#dbe6ab #a9d6a8 #6cbfb2 #3f9fbe #2e78b2 #2b509c #1d2867",
-    "dark": "#3f4e92 #3567a3 #3186a8 #43aaaa #78c8a0 #b7df92 #f6f2a0",
-}
+_SERIES = (
+    "#0067a6 #d98200 #00896b #b4468c #3ca5d7 #6e5ac8 #c43c1e #82691e #5f9628 #5a3c3c",
+    "#5cb3ee #f0ad3e #35c4a0 #e08fbd #a5b8ff #aa9bff #ff8a6c #cdb46e #a0cd69 #be9b96",
+)
+_RAMP = (
+    "#dbe6ab #a9d6a8 #6cbfb2 #3f9fbe #2e78b2 #2b509c #1d2867",
+    "#3f4e92 #3567a3 #3186a8 #43aaaa #78c8a0 #b7df92 #f6f2a0",
+)
 COLORS: dict[Ground, dict[str, str]] = {
     ground: {
-        **plain,
-        **{f"series{i + 1}": value for i, value in enumerate(_SERIES[ground].split())},
-        **{f"ramp{i + 1}": value for i, value in enumerate(_RAMP[ground].split())},
+        **{name: values[i] for name, values in _PLAIN.items()},
+        **{f"series{j + 1}": value for j, value in enumerate(_SERIES[i].split())},
+        **{f"ramp{j + 1}": value for j, value in enumerate(_RAMP[i].split())},
     }
-    for ground, plain in _PLAIN.items()
+    for i, ground in enumerate(get_args(Ground))
 }
 
 # Marks of trials. Shapes are Vega's, or SVG paths within the square from -1 to 1.
@@ -205,9 +190,7 @@ def rounded(value: float) -> float | None:
 def _plain(value: Any) -> Any:
     if hasattr(value, "item"):
         value = value.item()
-    if isinstance(value, bool | str | list | tuple):
-        return value
-    if isinstance(value, int):
+    if isinstance(value, bool | int | str | list | tuple):
         return value
     return None if pd.isna(value) else rounded(float(value))
 

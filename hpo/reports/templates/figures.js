@@ -16,14 +16,8 @@ async function draw(plot, figure = drawing.figures[plot.dataset.figure]) {
   views.get(plot)?.finalize();
   const actions = { export: true, source: false, compiled: false, editor: false };
   const tooltip = { theme: darkGround.matches ? "dark" : "light" };
-  const options = {
-    mode: "vega-lite",
-    renderer: "svg",
-    ast: true,
-    actions,
-    tooltip,
-    downloadFileName: plot.dataset.figure,
-  };
+  const fixed = { mode: "vega-lite", renderer: "svg", ast: true };
+  const options = { ...fixed, actions, tooltip, downloadFileName: plot.dataset.figure };
   const { view } = await vegaEmbed(plot, complete(figure), options);
   views.set(plot, view);
   if (hidden.size) await signal("hidden", [...hidden], [view]);
