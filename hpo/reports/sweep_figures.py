@@ -44,22 +44,26 @@ OUTCOMES = {
 }
 
 
-def tables(record: SweepRecord, top: Sequence[int], score: Callable[[float], str]) -> dict[str, list[dict[str, Any]]]:
-    """Return the data of all figures by name. `top`: trials with a colour of their own; `score` writes a score."""
-    curves = mean_curves(record)
+def tables(
+    record: SweepRecord, means: pd.DataFrame, top: Sequence[int], score: Callable[[float], str]
+) -> dict[str, list[dict[str, Any]]]:
+    """Return the data of all figures by name.
+
+    `means`: the `mean_curves`; `top`: trials with a colour of their own; `score` writes a score.
+    """
     return {
         TRIALS: theme.records(_trials(record, score)),
-        CURVES: theme.records(_curves(curves, top)),
-        ENDS: theme.records(_ends(curves[~curves["trial"].isin(top)], record.trials)),
+        CURVES: theme.records(_curves(means, top)),
+        ENDS: theme.records(_ends(means[~means["trial"].isin(top)], record.trials)),
     }
 
 
 @theme.unchecked
-def figures(record: SweepRecord, top: Sequence[int]) -> dict[str, Figure]:
+def figures(record: SweepRecord, means: pd.DataFrame, top: Sequence[int]) -> dict[str, Figure]:
     """Return every figure by the id of its place on the page."""
     outcomes = _outcomes(record)
     used = [index for index, name in enumerate(record.hyperparameters) if record.trials[name].notna().any()]
-    charts = {} if mean_curves(record).empty else {"curves": curves(record, top)}
+    charts = {} if means.empty else {"curves": curves(record, means, top)}
     if is_schedule(record.trials):
         return {**charts, **{f"panel-{index}": stretches(record, index) for index in used}}
     return {
@@ -296,9 +300,9 @@ def _ends(curves: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
     return ends[["trial", "env_steps", "mean"]].assign(group=OTHERS)
 
 
-def curves(record: SweepRecord, top: Sequence[int]) -> Figure:
+def curves(record: SweepRecord, means: pd.DataFrame, top: Sequence[int]) -> Figure:
     """Draw episode return over env steps: the top trials in colour, with their seeds' range, over all others in grey."""
-    x, mean, low = _curve_axes(record)
+    x, mean, low = _curve_axes(record, means)
     groups = [group_of(trial) for trial in top]
     scale = alt.Scale(domain=groups, range=[theme.series(place) for place in range(len(groups))])
     color = alt.Color("group:N", scale=scale, legend=None)
@@ -306,8 +310,8 @@ def curves(record: SweepRecord, top: Sequence[int]) -> Figure:
     width = alt.StrokeWidth("group:N", scale=widths, legend=None)
     words = [alt.Tooltip("trial:Q"), alt.Tooltip("env_steps:Q", title="env steps"), alt.Tooltip("mean:Q")]
     hidden, is_shown = alt.param(name="hidden", value=[]), "indexof(hidden, datum.group) < 0"
-    means = alt.Chart(alt.NamedData(CURVES)).transform_filter(is_shown).encode(x=x, y=mean)
-    others, colored = (means.transform_filter(f"datum.group {sign} '{OTHERS}'") for sign in ("===", "!=="))
+    shown = alt.Chart(alt.NamedData(CURVES)).transform_filter(is_shown).encode(x=x, y=mean)
+    others, colored = (shown.transform_filter(f"datum.group {sign} '{OTHERS}'") for sign in ("===", "!=="))
     bands = colored.transform_filter("datum.high > datum.low").mark_area(opacity=0.13)
     ends = alt.Chart(alt.NamedData(ENDS)).transform_filter(is_shown)
     crosses = ends.mark_point(shape=theme.CROSS, stroke=theme.color("bad"), strokeWidth=1.4, size=45)
@@ -330,15 +334,14 @@ def curves(record: SweepRecord, top: Sequence[int]) -> Figure:
     return alt.layer(*layers).add_params(hidden).properties(width="container", height="container")
 
 
-def _curve_axes(record: SweepRecord) -> tuple[alt.X, alt.Y, alt.Y]:
+def _curve_axes(record: SweepRecord, means: pd.DataFrame) -> tuple[alt.X, alt.Y, alt.Y]:
     """Return the axes of learning curves: env steps, mean return, and the lower end of the band.
 
     Returns span the task's return range, widened to the seeds' returns outside it.
     """
-    summary = mean_curves(record)
-    steps = alt.Scale(domain=[0, 1.03 * max(summary["env_steps"], default=1)], nice=False)
-    low, high = min(summary["low"], default=math.inf), max(summary["high"], default=-math.inf)
-    domain = theme.padded(min(record.return_range[0], low), max(record.return_range[1], high))
+    steps = alt.Scale(domain=[0, 1.03 * int(means["env_steps"].max())], nice=False)
+    worst, best = record.return_range
+    domain = theme.padded(min(worst, means["low"].min()), max(best, means["high"].max()))
     scale, axis = alt.Scale(domain=domain, nice=False, zero=False), alt.Axis(format=theme.DECIMALS, tickCount=6)
     mean, lowest = (alt.Y(f"{name}:Q", title="episode return", scale=scale, axis=axis) for name in ("mean", "low"))
     return alt.X("env_steps:Q", title="env steps", axis=theme.steps_axis(), scale=steps), mean, lowest

@@ -33,12 +33,12 @@ def render(record: SweepRecord, command: Sequence[str] = ()) -> str:
     top = _top_trials(trials, record.incumbent)
     num_seeds = max(trials["num_seeds"], default=0)
     seeds = ("" if trials["num_seeds"].nunique() < 2 else "up to ") + plural(num_seeds, "seed")
-    score = pages.score_format(record.return_range)
+    score, means = pages.score_format(record.return_range), sweep_figures.mean_curves(record)
     panels = [_panel(trials, name) for name in record.hyperparameters]
     return pages.render(
         "report.html",
-        sweep_figures.figures(record, top),
-        sweep_figures.tables(record, top, score),
+        sweep_figures.figures(record, means, top),
+        sweep_figures.tables(record, means, top, score),
         name=record.name,
         task=record.task,
         subtitle=_subtitle(record, seeds),
@@ -50,7 +50,7 @@ def render(record: SweepRecord, command: Sequence[str] = ()) -> str:
         seeds=seeds,
         is_schedule=is_schedule,
         curve_keys=[] if is_schedule else _curve_keys(trials, top, record.incumbent, score),
-        has_curves=not sweep_figures.mean_curves(record).empty,
+        has_curves=not means.empty,
         has_categories=any(not pages.is_numeric(trials[name]) for name in record.hyperparameters),
         panels=panels,
         table=_trial_table(record, trials, score),
