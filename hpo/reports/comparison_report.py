@@ -12,6 +12,7 @@ from hpo.comparisons.comparison import NUM_POINTS, REFERENCE, Comparison
 from hpo.reports import comparison_figures, pages
 
 NUM_SEEDS_ADVISED, NUM_REPEATS_ADVISED = 5, 10
+COST = "equivalent full runs: env steps times seeds; continued trials pay the difference"
 BORDERS = {"solid": "solid", "dash": "dashed", "dot": "dotted", "dashdot": "dashed"}  # of CSS, for dashes of lines
 
 
@@ -74,67 +75,46 @@ def checklist(comparison: Comparison) -> list[Check]:
 
     After the checklist of Eimer, Lindauer & Raileanu 2023, "Hyperparameters in Reinforcement Learning and How To Tune Them".
     """
-    settings, provenance = comparison.settings, comparison.provenance
-    commit = provenance.get("commit")
-    seeds, tests = settings.seeds, settings.test_seeds
-    left_out = ", ".join(f"{tuner} is left out" for tuner in comparison.broken)
-    options = {tuner: settings.tuners.get(tuner) or {} for tuner in comparison.tuners}
+    settings, provenance, tuners = comparison.settings, comparison.provenance, comparison.tuners
+    tests, commit = settings.test_seeds, str(provenance.get("commit") or "")
+    trained, looked_up = "trained again from scratch, each config once", "looked up under other seeds of the landscape"
+    double = f", {REFERENCE}-2x twice" if f"{REFERENCE}-2x" in tuners else ""
+    options = {tuner: settings.tuners.get(tuner) or {} for tuner in tuners}
     used = "; ".join(f"{tuner} ({pages.inline(given)})" if given else tuner for tuner, given in options.items())
-    items: list[tuple[bool, str, str]] = [
-        (
-            not set(seeds) & set(tests),
+    left_out = ", ".join(f"{tuner} is left out" for tuner in comparison.broken) or "none broke its contract"
+
+    def many(item: str, number: int, advised: int, how: str = "") -> Check:
+        return Check(number >= advised, f"At least {advised} {item}", how or str(number))
+
+    def recorded(item: str, *keys: str) -> Check:
+        return Check(True, item, ", ".join(f"{key} {provenance[key]}" for key in keys if key in provenance))
+
+    return [
+        Check(
+            set(settings.seeds).isdisjoint(tests),
             "Tuning and test seeds are apart",
-            f"{pages.inline(seeds)} / {pages.inline(tests)}",
+            f"{pages.inline(settings.seeds)} / {pages.inline(tests)}",
         ),
-        (True, "One score for all tuners", ", ".join(settings.scores)),
-        (True, "Tuners see tuning seeds only", "a trial's score is that of its tuning seeds together"),
-        (
-            True,
-            "Results are on test seeds only",
-            "incumbents are trained again from scratch, each config once"
-            if comparison.is_trained
-            else "incumbents are looked up under other seeds of the landscape",
+        Check(True, "One score for all tuners", ", ".join(settings.scores)),
+        Check(True, "Tuners see tuning seeds only", "a trial's score is that of its tuning seeds together"),
+        Check(
+            True, "Results are on test seeds only", f"incumbents are {trained if comparison.is_trained else looked_up}"
         ),
-        (len(tests) >= NUM_SEEDS_ADVISED, f"At least {NUM_SEEDS_ADVISED} test seeds", str(len(tests))),
-        (
-            settings.repeats >= NUM_REPEATS_ADVISED,
-            f"At least {NUM_REPEATS_ADVISED} tuner seeds",
-            f"{settings.repeats}: 0 to {settings.repeats - 1}",
-        ),
-        (
-            len(comparison.tasks) >= NUM_REPEATS_ADVISED,
-            f"At least {NUM_REPEATS_ADVISED} tasks, for rank tests with power",
-            str(len(comparison.tasks)),
-        ),
-        (True, "One space per task for all tuners", "types, ranges and scales are under Spaces"),
-        (
-            True,
-            "One cost for all tuners",
-            "equivalent full runs: env steps times seeds; continued trials pay the difference",
-        ),
-        (
-            True,
-            "One budget for all tuners",
-            f"{settings.budget:g}" + (f", {REFERENCE}-2x twice" if f"{REFERENCE}-2x" in comparison.tuners else ""),
-        ),
-        (True, "One batch for all tuners", f"{settings.batch} trials are asked for at a time"),
-        (True, "Tuners and their options", used),
-        (not comparison.broken, "All tuners finished", left_out or "none broke its contract"),
-        (True, "Final incumbents", "in the table of this page and in incumbents.parquet"),
-        (bool(commit) and not str(commit).endswith("+"), "Code", _code(provenance)),
-        (True, "Exact environments and tasks", "; ".join(_scale(comparison, task) for task in comparison.tasks)),
-        (
-            True,
-            "Hardware",
-            ", ".join(str(provenance[key]) for key in ("machine", "backend", "device") if key in provenance),
-        ),
-        (
-            True,
-            "Software",
-            ", ".join(f"{key} {provenance[key]}" for key in ("arl", "jax", "python") if key in provenance),
-        ),
+        many("test seeds", len(tests), NUM_SEEDS_ADVISED),
+        many("tuner seeds", settings.repeats, NUM_REPEATS_ADVISED, f"{settings.repeats}: 0 to {settings.repeats - 1}"),
+        many("tasks, for rank tests with power", len(comparison.tasks), NUM_REPEATS_ADVISED),
+        Check(True, "One space per task for all tuners", "types, ranges and scales are under Spaces"),
+        Check(True, "One cost for all tuners", COST),
+        Check(True, "One budget for all tuners", f"{settings.budget:g}{double}"),
+        Check(True, "One batch for all tuners", f"{settings.batch} trials are asked for at a time"),
+        Check(True, "Tuners and their options", used),
+        Check(not comparison.broken, "All tuners finished", left_out),
+        Check(True, "Final incumbents", "in the table of this page and in incumbents.parquet"),
+        Check(bool(commit) and not commit.endswith("+"), "Code", _code(provenance)),
+        Check(True, "Exact environments and tasks", "; ".join(_scale(comparison, task) for task in comparison.tasks)),
+        recorded("Hardware", "machine", "backend", "device"),
+        recorded("Software", "arl", "jax", "python"),
     ]
-    return [Check(*item) for item in items]
 
 
 def _code(provenance: Mapping[str, Any]) -> str:
@@ -151,21 +131,19 @@ def _key_figures(comparison: Comparison) -> list[dict[str, str]]:
     wall = sum(swept.record.timing.get("total", 0.0) for swept in comparison.swept)
     wall += sum(record.timing.get("total", 0.0) for record in comparison.tests.values() if record)
     interval = "one repeat" if pd.isna(best["low"]) else f"{best['low']:.3f} to {best['high']:.3f}, 95 %"
-    return [
-        {"label": "Highest score", "value": str(best["tuner"]), "note": f"{best['score']:.3f} ({interval})"},
-        {
-            "label": "Sweeps",
-            "value": str(len(comparison.swept)),
-            "note": f"{plural(len(comparison.tuners), 'tuner')} x {plural(len(comparison.tasks), 'task')} x "
-            f"{plural(settings.repeats, 'repeat')}",
-        },
-        {
-            "label": "Env steps",
-            "value": count(float(env_steps)),
-            "note": "shared runs once, tests included" if comparison.is_trained else "looked up, none trained",
-        },
-        {"label": "Wall time", "value": duration(wall), "note": "all sweeps and tests"},
+    sizes = (
+        plural(len(comparison.tuners), "tuner"),
+        plural(len(comparison.tasks), "task"),
+        plural(settings.repeats, "repeat"),
+    )
+    counted = "shared runs once, tests included" if comparison.is_trained else "looked up, none trained"
+    figures = [
+        ("Highest score", str(best["tuner"]), f"{best['score']:.3f} ({interval})"),
+        ("Sweeps", str(len(comparison.swept)), " x ".join(sizes)),
+        ("Env steps", count(float(env_steps)), counted),
+        ("Wall time", duration(wall), "all sweeps and tests"),
     ]
+    return [{"label": label, "value": value, "note": note} for label, value, note in figures]
 
 
 def _keys(comparison: Comparison) -> list[dict[str, str]]:
@@ -229,17 +207,14 @@ def _summary(comparison: Comparison) -> dict[str, Any]:
     return _table(columns, rows)
 
 
-def _interval(low: float | None, high: float | None) -> str:
-    if low is None or high is None or pd.isna(low):
-        return pages.MISSING
-    return f"{_signed(low)} to {_signed(high)}"
+def _interval(low: float, high: float) -> str:
+    return pages.MISSING if pages.missing(low) else f"{_signed(low)} to {_signed(high)}"
 
 
-def _with_interval(value: float | None, low: float | None, high: float | None) -> str:
-    if value is None or pd.isna(value):
+def _with_interval(value: float, low: float, high: float) -> str:
+    if pages.missing(value):
         return pages.MISSING
-    interval = _interval(low, high)
-    return _signed(value) + ("" if interval == pages.MISSING else f" ({interval})")
+    return _signed(value) + ("" if pages.missing(low) else f" ({_interval(low, high)})")
 
 
 def _signed(value: float) -> str:
@@ -249,14 +224,13 @@ def _signed(value: float) -> str:
 def _by_task(comparison: Comparison) -> dict[str, Any]:
     """Return the table of final test returns, not normalised: mean and standard deviation over repeats, by tuner and task."""
     by_task = comparison.by_task.set_index(["task", "tuner"])
-    rows = []
-    for tuner in comparison.summary.tuner:
-        row = [tuner]
-        for task in comparison.tasks:
-            write = _score_format(comparison, task)
-            spread = f" ± {write(by_task.test_std[task, tuner])}" if comparison.settings.repeats > 1 else ""
-            row.append(write(by_task.test[task, tuner]) + spread)
-        rows.append(row)
+    has_spread = comparison.settings.repeats > 1
+
+    def cell(task: str, tuner: str) -> str:
+        write, row = _score_format(comparison, task), by_task.loc[(task, tuner), :]
+        return write(row.test) + (f" ± {write(row.test_std)}" if has_spread else "")
+
+    rows = [[tuner, *(cell(task, tuner) for task in comparison.tasks)] for tuner in comparison.summary.tuner]
     return _table(["tuner", *comparison.tasks], rows)
 
 
@@ -265,32 +239,25 @@ def _score_format(comparison: Comparison, task: str) -> Callable[[float], str]:
 
 
 def _costs(comparison: Comparison) -> dict[str, Any]:
-    columns = [
-        "tuner",
-        "full runs",
-        "trials",
-        "env steps",
-        "diverged",
-        "failed",
-        "train",
-        "compile",
-        "tuner",
-        "tuner CPU",
-        "wall",
-    ]
+    columns = ["tuner", "full runs", "trials", "env steps", "diverged", "failed"]
+    seconds = {
+        "train": "train",
+        "compile": "compile",
+        "tuner": "tuner_seconds",
+        "tuner CPU": "tuner_cpu",
+        "wall": "wall",
+    }
     rows = [
         [
             row["tuner"],
-            f"{row['full_runs']:.4g}",
-            f"{row['trials']:.4g}",
+            *(f"{row[key]:.4g}" for key in ("full_runs", "trials")),
             count(row["env_steps"]),
-            f"{row['diverged']:.3g}",
-            f"{row['failed']:.3g}",
-            *(duration(row[key]) for key in ("train", "compile", "tuner_seconds", "tuner_cpu", "wall")),
+            *(f"{row[key]:.3g}" for key in ("diverged", "failed")),
+            *(duration(row[key]) for key in seconds.values()),
         ]
         for row in comparison.costs.to_dict("records")
     ]
-    return _table(columns, rows)
+    return _table([*columns, *seconds], rows)
 
 
 def _incumbents(comparison: Comparison) -> dict[str, Any]:
@@ -303,7 +270,8 @@ def _incumbents(comparison: Comparison) -> dict[str, Any]:
         incumbent = incumbents.loc[tuple(row[key] for key in keys)]
         write = _score_format(comparison, row["task"])
         spread = f" ± {write(incumbent['test_std'])}" if len(comparison.settings.test_seeds) > 1 else ""
-        links = [f"to {grouped(steps)}: {_config(config)}" for steps, config in json.loads(incumbent["config"])]
+        chain = json.loads(incumbent["config"])
+        links = [f"to {grouped(steps)}: {pages.inline(config)}" for steps, config in chain]
         rows.append(
             [
                 row["task"],
@@ -312,15 +280,11 @@ def _incumbents(comparison: Comparison) -> dict[str, Any]:
                 grouped(incumbent["fidelity"]),
                 write(incumbent["tuning_score"]),
                 f"{write(incumbent['test_score'])}{spread}",
-                _config(json.loads(incumbent["config"])[0][1]) if len(links) == 1 else "; ".join(links),
+                "; ".join(links) if len(chain) > 1 else pages.inline(chain[0][1]),
             ]
         )
     columns = ["task", "tuner", "repeat / trial", "env steps", "tuning return", "test return", "config"]
     return {**_table(columns, rows, 2), "wide": len(columns) - 1}
-
-
-def _config(config: dict[str, Any]) -> str:
-    return pages.inline(config)
 
 
 def _scale(comparison: Comparison, task: str) -> str:

@@ -109,41 +109,35 @@ def importance(data: Landscape, fanova: pd.DataFrame, ped_anova: pd.DataFrame, p
     ped = ped_anova.set_index("hyperparameter").set_axis(shares.columns, axis=1).reindex(shares.index)
     steps = alone.groupby("point").env_steps.first()
     order = (shares.iloc[:, -1] + ped.iloc[:, -1]).sort_values(ascending=False).index.to_list()
-    last = [
-        {"hyperparameter": name, "method": method, "share": table.loc[name].iloc[-1], "std": std}
-        for method, table in (("fANOVA, std of trees", shares), ("PED-ANOVA", ped))
-        for name, std in ((name, spread[name] if method != "PED-ANOVA" else 0.0) for name in order)
-    ]
+    last = {"fANOVA, std of trees": (shares.iloc[:, -1], spread), "PED-ANOVA": (ped.iloc[:, -1], 0.0)}
+    bars = pd.concat(
+        pd.DataFrame({"method": method, **_percent(share, std)}) for method, (share, std) in last.items()
+    ).reset_index()
     maps = [
-        _importance_map(table, steps, order, title, labels=not i)
-        for i, (title, table) in enumerate((("fANOVA, %", shares), ("PED-ANOVA, %", ped)))
+        _importance_map(table, steps, order, title, labels=title.startswith("fANOVA"))
+        for title, table in (("fANOVA, %", shares), ("PED-ANOVA, %", ped))
     ]
-    chart = alt.hconcat(*maps, _importance_bars(last, order), spacing=14)
+    chart = alt.hconcat(*maps, _importance_bars(bars, order), spacing=14)
     return theme.save(chart.properties(title=f"{data.name}: importance of hyperparameters"), path)
 
 
+def _percent(share: pd.Series, std: pd.Series | float) -> dict[str, pd.Series]:
+    """Return shares in percent, and the ends of the interval of one standard deviation around them."""
+    return {"share": 100 * share, "low": 100 * (share - std).clip(lower=0), "high": 100 * (share + std)}
+
+
 def _importance_map(table: pd.DataFrame, steps: pd.Series, order: Sequence[str], title: str, labels: bool) -> Layers:
-    rows = [
-        {"hyperparameter": name, "env_steps": steps[point], "share": 100 * share}
-        for point, column in table.items()
-        for name, share in column.items()
-    ]
+    rows = (100 * table).rename(columns=steps).melt(var_name="env_steps", value_name="share", ignore_index=False)
     x = alt.X("env_steps:O", title="env steps", axis=_steps_axis())
     y = alt.Y("hyperparameter:N", title=None, sort=list(order), axis=alt.Axis(labels=labels, labelLimit=200))
-    layers = cells(alt.Chart(theme.data(rows)), x, y, "share", ".0f", largest=100)
+    layers = cells(alt.Chart(theme.data(rows.reset_index())), x, y, "share", ".0f", largest=100)
     width = CELL * len(steps) * 0.8
     return alt.layer(*layers).properties(width=width, height=ROW * len(order), title=_panel_title(title))
 
 
-def _importance_bars(rows: Sequence[Mapping[str, Any]], order: Sequence[str]) -> Layers:
-    methods = list(dict.fromkeys(row["method"] for row in rows))
-    table = pd.DataFrame(rows)
-    table = 100 * table[["share"]].assign(
-        low=(table.share - table["std"]).clip(lower=0), high=table.share + table["std"]
-    )
-    base = alt.Chart(
-        theme.data(table.assign(**{name: [row[name] for row in rows] for name in ("hyperparameter", "method")}))
-    )
+def _importance_bars(rows: pd.DataFrame, order: Sequence[str]) -> Layers:
+    methods = list(rows.method.unique())
+    base = alt.Chart(theme.data(rows))
     y = alt.Y("hyperparameter:N", title=None, sort=list(order), axis=alt.Axis(labels=False))
     offset = alt.YOffset("method:N", sort=methods)
     scale = alt.Scale(domain=methods, range=[theme.series(0), theme.series(1)])
@@ -162,8 +156,7 @@ def interactions(data: Landscape, fanova: pd.DataFrame, path: Path, top: int = 1
     alone, both = 100 * fanova.share[fanova.other.isna()].sum(), 100 * pairs.share.sum()
     rows = pairs.head(top)
     names = [f"{row.hyperparameter} and {row.other}" for row in rows.itertuples()]
-    low, high = (rows.share - rows.share_std).clip(lower=0), rows.share + rows.share_std
-    table = (100 * pd.DataFrame({"share": rows.share, "low": low, "high": high})).assign(pair=names)
+    table = pd.DataFrame(_percent(rows.share, rows.share_std)).assign(pair=names)
     y = alt.Y("pair:N", title=None, sort=names, axis=alt.Axis(labelLimit=340))
     base, title = alt.Chart(theme.data(table)), "share of the variance, %"
     axis = alt.Axis(grid=True, tickCount=5)
