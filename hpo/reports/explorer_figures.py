@@ -63,8 +63,7 @@ def tooltip(landscape: Landscape) -> list[dict[str, Any]]:
     names = landscape.hyperparameters[:NUM_TOOLTIPS]
     texts = [alt.Tooltip(f"text{index}:N", title=name) for index, name in enumerate(names)]
     channel = [alt.Tooltip("config:Q"), alt.Tooltip("words:N", title="score"), *texts]
-    encoding = theme.spec(alt.Chart(alt.NamedData(CONFIGS)).mark_point().encode(tooltip=channel))["encoding"]
-    return list(encoding["tooltip"])
+    return list(_encoding(tooltip=channel)["tooltip"])
 
 
 class _Dimension(NamedTuple):
@@ -102,26 +101,24 @@ def _dimension(landscape: Landscape, field: str, spec: Mapping[str, Any]) -> _Di
 
 
 def _position(direction: str, dimension: _Dimension, title: str | None, **axis_options: Any) -> Any:
-    """Return the position channel of a dimension along x or y, which has its scale and its axis."""
-    if dimension.bounds is not None:
-        kind, (scale, axis) = "Q", theme.number_axis(dimension.bounds, dimension.log, domain=dimension.bounds)
-        axis.tickMinStep = 1 if dimension.whole and not dimension.log else alt.Undefined
-    else:
-        scale = alt.Scale(domain=dimension.choices or [])
-        kind, axis = "N", alt.Axis(labelAngle=0, labelLimit=110)
+    """Return the position channel of a dimension along x or y."""
+    numbers = {"log": dimension.log, "domain": dimension.bounds}
+    channel = theme.position(direction, dimension.field, title, dimension.bounds, dimension.choices or (), **numbers)
+    if dimension.whole and not dimension.log:
+        axis_options["tickMinStep"] = 1
     for name, value in axis_options.items():
-        axis[name] = value
-    return {"x": alt.X, "y": alt.Y}[direction](f"{dimension.field}:{kind}", title=title, scale=scale, axis=axis)
+        channel["axis"][name] = value
+    return channel
 
 
 def _spread(direction: str, dimension: _Dimension) -> dict[str, Any]:
     """Return the position channels of the plane; choices are spread a little so that points do not hide each other."""
-    encoding = {direction: _position(direction, dimension, dimension.title)}
-    if dimension.choices is not None:
-        offset = {"x": alt.XOffset, "y": alt.YOffset}[direction]
-        encoding[f"{direction}Offset"] = offset(f"jitter_{direction}:Q", scale=alt.Scale(domain=[-0.5, 1.5]))
-    chart = alt.Chart(alt.NamedData(CONFIGS)).mark_point().encode(**encoding)
-    return dict(theme.spec(chart)["encoding"])
+    offset = theme.spread(direction) if dimension.choices else {}
+    return _encoding(**{direction: _position(direction, dimension, dimension.title), **offset})
+
+
+def _encoding(**channels: Any) -> dict[str, Any]:
+    return dict(theme.spec(alt.Chart(alt.NamedData(CONFIGS)).mark_point().encode(**channels))["encoding"])
 
 
 def _score_color(legend: alt.Legend | None = None) -> alt.Color:

@@ -87,15 +87,10 @@ def _points(data: Landscape, frame: pd.DataFrame, x: str, y: str | None = None) 
 
 def _axis(data: Landscape, direction: str, name: str) -> dict[str, Any]:
     """Return the position channels of a hyperparameter: numbers on its scale; choices side by side, their points spread."""
-    channel, offset = {"x": (alt.X, alt.XOffset), "y": (alt.Y, alt.YOffset)}[direction]
     if name not in data.numbers:
-        spread = offset(f"jitter_{direction}:Q", scale=alt.Scale(domain=[-0.5, 1.5]))
-        position = channel(f"{direction}:N", title=name, axis=alt.Axis(labelAngle=0))
-        return {direction: position, f"{direction}Offset": spread}
-    log = name in data.log_hyperparameters
+        return {direction: theme.position(direction, direction, name, None), **theme.spread(direction)}
     values = data.configs[name].dropna().astype(float).to_list()
-    scale, axis = theme.number_axis(values, log)
-    return {direction: channel(f"{direction}:Q", title=name, scale=scale, axis=axis)}
+    return {direction: theme.position(direction, direction, name, values, log=name in data.log_hyperparameters)}
 
 
 @theme.unchecked

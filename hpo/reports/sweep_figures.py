@@ -22,7 +22,6 @@ TRIALS, CURVES, ENDS = "trials", "curves", "ends"
 NUM_TOP = 5
 NUM_TOOLTIPS = 12  # hyperparameters that a tooltip lists, so that it still fits a screen
 OTHERS = "others"
-LABEL_WIDTH = 90  # px
 MOST_VALUES = 5  # of a numeric hyperparameter, up to which the ticks stand at them
 GOLDEN = (math.sqrt(5) - 1) / 2
 
@@ -134,7 +133,9 @@ def _trials(record: SweepRecord, score: Callable[[float], str]) -> pd.DataFrame:
             values if pages.is_numeric(values) else [None if value is None else pages.text(value) for value in values],
             dtype=object,
         )
-    table["jitter"] = table["trial"] * GOLDEN % 1  # a fixed function of the trial: a record always gives the same page
+    table["jitter_x"] = (
+        table["trial"] * GOLDEN % 1
+    )  # a fixed function of the trial: a record always gives the same page
     return table.sort_values("outcome", key=lambda names: names == OUTCOMES["incumbent"].label, kind="stable")
 
 
@@ -175,10 +176,10 @@ def incumbent(record: SweepRecord, outcomes: Sequence[str], x: str, title: str) 
 
 def panel(record: SweepRecord, outcomes: Sequence[str], index: int) -> Figure:
     """Draw the scores over the values of one hyperparameter, of the trials in which it is active."""
-    x = _value_axis(record, alt.X, index)
+    x = _value_axis(record, "x", index)
     points = _points(record, outcomes, x, _score_axis(record, "score", None), legend=False)
     if not _is_numeric(record, index):
-        points = points.encode(xOffset=alt.XOffset("jitter:Q", scale=alt.Scale(domain=[-0.6, 1.6])))
+        points = points.encode(**theme.spread("x"))
     chart = points.transform_filter(f"isValid(datum.value{index})")
     return chart.properties(width="container", height="container")
 
@@ -194,7 +195,7 @@ def stretches(record: SweepRecord, index: int) -> Figure:
     ]
     chart = alt.Chart(alt.NamedData(TRIALS)).transform_filter(f"isValid(datum.value{index})")
     rules = chart.mark_rule(strokeWidth=3, color=theme.color("accent"))
-    return rules.encode(x=x, x2="end:Q", y=_value_axis(record, alt.Y, index), tooltip=words).properties(
+    return rules.encode(x=x, x2="end:Q", y=_value_axis(record, "y", index), tooltip=words).properties(
         width="container", height="container"
     )
 
@@ -237,17 +238,17 @@ def _is_numeric(record: SweepRecord, index: int) -> bool:
     return pages.is_numeric(record.trials[record.hyperparameters[index]])
 
 
-def _value_axis(record: SweepRecord, channel: type[alt.X] | type[alt.Y], index: int) -> Any:
+def _value_axis(record: SweepRecord, direction: str, index: int) -> Any:
     """Return the axis of a hyperparameter; where its values are few, the ticks stand at them."""
-    if not _is_numeric(record, index):
-        return channel(f"value{index}:N", title=None, axis=alt.Axis(labelAngle=0, labelLimit=LABEL_WIDTH))
     name = record.hyperparameters[index]
-    values = [pages.plain(value) for value in record.trials[name].dropna()]
-    distinct = sorted(set(values))
-    scale, axis = theme.number_axis(values, name in record.log_hyperparameters and distinct[0] > 0, ticks=4)
-    if len(distinct) <= MOST_VALUES:
-        axis.values = distinct
-    return channel(f"value{index}:Q", title=None, axis=axis, scale=scale)
+    if not _is_numeric(record, index):
+        return theme.position(direction, f"value{index}", None, None)
+    values = sorted({pages.plain(value) for value in record.trials[name].dropna()})
+    log = name in record.log_hyperparameters and values[0] > 0
+    channel = theme.position(direction, f"value{index}", None, values, log=log, ticks=4)
+    if len(values) <= MOST_VALUES:
+        channel["axis"].values = values
+    return channel
 
 
 def _score_axis(record: SweepRecord, field: str, title: str | None) -> alt.Y:

@@ -221,6 +221,38 @@ def number_axis(
     )
 
 
+def position(
+    direction: str,
+    field: str,
+    title: str | None,
+    numbers: Sequence[float] | None,
+    choices: Sequence[str] = (),
+    **options: Any,
+) -> Any:
+    """Return the position channel of a hyperparameter, with its scale and its axis.
+
+    Args:
+        direction: x or y.
+        field: column of the values.
+        title: of the axis.
+        numbers: the values, or their bounds; None for a hyperparameter of choices.
+        choices: in the order of the axis; without, they are in alphabetical order.
+        options: of `number_axis`.
+    """
+    channel = {"x": alt.X, "y": alt.Y}[direction]
+    if numbers is not None:
+        scale, axis = number_axis(numbers, **options)
+        return channel(f"{field}:Q", title=title, scale=scale, axis=axis)
+    scale, axis = alt.Scale(domain=list(choices) or alt.Undefined), alt.Axis(labelAngle=0, labelLimit=110)
+    return channel(f"{field}:N", title=title, scale=scale, axis=axis)
+
+
+def spread(direction: str) -> dict[str, Any]:
+    """Return the channel that spreads the points of a choice by their column `jitter_x` or `jitter_y`, from 0 to 1."""
+    offset = {"x": alt.XOffset, "y": alt.YOffset}[direction]
+    return {f"{direction}Offset": offset(f"jitter_{direction}:Q", scale=alt.Scale(domain=[-0.5, 1.5]))}
+
+
 def steps_axis(**options: Any) -> alt.Axis:
     """Return an axis of env steps, or of other counts: ticks stand at whole numbers."""
     return alt.Axis(format=COUNT, tickMinStep=1, **options)
