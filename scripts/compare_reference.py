@@ -181,8 +181,7 @@ def _means(
         tables.append(pd.DataFrame({"place": places[means.index], "mean": means["mean"], "low": low, "high": high}))
         tables[-1]["system"] = system
     rows = pd.concat(tables)
-    colors = alt.Scale(domain=list(systems), range=[theme.series(i) for i in range(len(systems))])
-    color = alt.Color("system:N", scale=colors, legend=alt.Legend(title=None, orient="bottom"))
+    color = theme.named(alt.Color, "system", theme.palette(systems), theme.legend())
     if choices is None:
         scale, axis = theme.number_axis(list(rows.place), log, ticks=5)
         x = alt.X("place:Q", title=name, scale=scale, axis=axis)

@@ -175,11 +175,9 @@ def draw(curves: pd.DataFrame, path: Path) -> None:
     words = {system: f"{system}, {plural(num, 'seed')}" for system, num in num_seeds.items()}
     rows = curves[["task", "env_steps", "return_mean"]].assign(system=curves.system.map(words))
     systems = [words["ours"], words["stable-baselines3"]]
-    colors = alt.Scale(domain=systems, range=[theme.series(0), theme.series(1)])
-    legend = alt.Legend(title=None, orient="bottom", symbolOpacity=1)
     base = alt.Chart(theme.data(rows)).encode(
         x=alt.X("env_steps:Q", title="env steps", axis=theme.steps_axis(tickCount=5)),
-        color=alt.Color("system:N", scale=colors, legend=legend),
+        color=theme.named(alt.Color, "system", theme.palette(systems), theme.legend()),
     )
     y, title = alt.Scale(zero=False), "episode return"
     layers = alt.layer(

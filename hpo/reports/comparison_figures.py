@@ -92,8 +92,8 @@ def _regret(scores: pd.Series) -> pd.Series:
 
 
 def _color(comparison: Comparison) -> alt.Color:
-    colors = [theme.color(color_name(comparison, tuner)) for tuner in comparison.tuners]
-    return alt.Color("tuner:N", scale=alt.Scale(domain=comparison.tuners, range=colors), legend=None)
+    colors = {tuner: theme.color(color_name(comparison, tuner)) for tuner in comparison.tuners}
+    return theme.named(alt.Color, "tuner", colors)
 
 
 def _anytime(comparison: Comparison, task: str, kind: str, title: str | None) -> Figure:
@@ -107,8 +107,8 @@ def _anytime(comparison: Comparison, task: str, kind: str, title: str | None) ->
     x = alt.X("budget:Q", title=x_title, scale=alt.Scale(domainMin=0, nice=False), axis=alt.Axis(tickCount=6))
     scale = alt.Scale(zero=False) if kind == "score" else alt.Scale(type="log", nice=False)
     axis = alt.Axis(tickCount=5, format=theme.DECIMALS)
-    steps = [list(DASHES[dashes(comparison, tuner)]) for tuner in comparison.tuners]
-    dash = alt.StrokeDash("tuner:N", scale=alt.Scale(domain=comparison.tuners, range=steps), legend=None)
+    steps = {tuner: DASHES[dashes(comparison, tuner)] for tuner in comparison.tuners}
+    dash = theme.named(alt.StrokeDash, "tuner", steps)
     base = (
         alt.Chart(alt.NamedData(ANYTIME))
         .transform_filter(alt.FieldEqualPredicate(field="task", equal=task))

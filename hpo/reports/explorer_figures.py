@@ -125,12 +125,8 @@ def _score_color(legend: alt.Legend | None = None) -> alt.Color:
     return alt.Color("score:Q", scale=alt.Scale(domain=_between("low", "high"), range=theme.ramp()), legend=legend)
 
 
-def _mark_scale() -> alt.Scale:
-    return alt.Scale(domain=MARKS, range=[theme.series(index) for index in range(len(MARKS))])
-
-
-def _mark_color() -> alt.Color:
-    return alt.Color("mark:N", scale=_mark_scale(), legend=None)
+def _mark_color(channel: type = alt.Color) -> Any:
+    return theme.named(channel, "mark", theme.palette(MARKS))
 
 
 def _between(low: str, high: str) -> list[alt.ExprRef]:
@@ -153,12 +149,12 @@ def _plane() -> Figure:
     """Draw a point per config, coloured by its score, the best on top; those that filters leave out are faint."""
     legend = alt.Legend(title="score", orient="top", titleOrient="left", gradientLength=160, gradientThickness=10)
     legend.offset = theme.LANE + 12  # above the lane
-    hollow = len(MARKS) - 2
-    fills: list[Any] = [theme.series(0), theme.series(1), *["transparent"] * hollow]
-    strokes = [theme.color("ground")] * 2 + [theme.series(index) for index in range(2, len(MARKS))]
-    shapes = alt.Scale(domain=MARKS, range=[theme.STAR, "diamond", *["circle"] * hollow])
-    sizes = alt.Scale(domain=MARKS, range=[320, 150, *[210] * hollow])
-    ground, ink = theme.color("ground"), theme.color("ink")
+    ground, ink, palette = theme.color("ground"), theme.color("ink"), theme.palette(MARKS)
+    hollow = MARKS[2:]
+    fills = {**palette, **dict.fromkeys(hollow, "transparent")}
+    strokes = {**palette, "best": ground, "default": ground}
+    shapes = {"best": theme.STAR, "default": "diamond", **dict.fromkeys(hollow, "circle")}
+    sizes = {"best": 320, "default": 150, **dict.fromkeys(hollow, 210)}
     points = _table(CONFIGS, "datum.kept").mark_point(size=75, stroke=ground, strokeWidth=0.7, invalid="show")
     crosses = _table(CONFIGS, "datum.kept && datum.lost > 0").mark_point(
         shape=theme.CROSS, size=28, stroke=theme.color("bad"), strokeWidth=1.4, invalid="show"
@@ -170,10 +166,10 @@ def _plane() -> Figure:
         points.encode(color=_score_color(legend)).add_params(alt.selection_interval(name="box")),
         crosses,
         marked.encode(
-            fill=alt.Fill("mark:N", scale=alt.Scale(domain=MARKS, range=fills), legend=None),
-            stroke=alt.Stroke("mark:N", scale=alt.Scale(domain=MARKS, range=strokes), legend=None),
-            shape=alt.Shape("mark:N", scale=shapes, legend=None),
-            size=alt.Size("mark:N", scale=sizes, legend=None),
+            fill=theme.named(alt.Fill, "mark", fills),
+            stroke=theme.named(alt.Stroke, "mark", strokes),
+            shape=theme.named(alt.Shape, "mark", shapes),
+            size=theme.named(alt.Size, "mark", sizes),
         ),
         hovered.mark_point(filled=False, size=260, stroke=ink, strokeWidth=2, invalid="show"),
         _inactive("x").encode(x=alt.value(alt.expr(f"width + {theme.LANE}")), y=alt.value(alt.expr("height"))),
@@ -306,7 +302,7 @@ def parallel(landscape: Landscape) -> Figure:
         )
         return folded.mark_line(y=y, **marks).encode(x=x, detail="config:N")
 
-    stroke, ink = alt.Stroke("mark:N", scale=_mark_scale(), legend=None), theme.color("ink")
+    ink = theme.color("ink")
     inactive = alt.Chart(
         theme.data([{"axis": each.field} for each in dimensions if each.has_inactive and not each.choices])
     )
@@ -317,7 +313,7 @@ def parallel(landscape: Landscape) -> Figure:
         lines("!datum.kept", color=theme.color("thin"), strokeWidth=0.6),
         lines("datum.kept", strokeWidth=1.1, opacity=0.7).encode(color=_score_color()),
         strips.encode(x=x),  # behind the labels
-        lines("isValid(datum.mark)", strokeWidth=3).encode(stroke=stroke),
+        lines("isValid(datum.mark)", strokeWidth=3).encode(stroke=_mark_color(alt.Stroke)),
         lines("datum.config === hovered", color=ink, strokeWidth=3),
         lines("datum.kept", strokeWidth=9, opacity=0),  # what the pointer meets
         inactive.mark_text(

@@ -132,11 +132,10 @@ def _importance_map(table: pd.DataFrame, steps: pd.Series, order: Sequence[str],
 
 def _importance_bars(rows: pd.DataFrame, order: Sequence[str]) -> Layers:
     methods = list(rows.method.unique())
+    color = theme.named(alt.Color, "method", theme.palette(methods), theme.legend())
     base = alt.Chart(theme.data(rows))
     y = alt.Y("hyperparameter:N", title=None, sort=list(order), axis=alt.Axis(labels=False))
     offset = alt.YOffset("method:N", sort=methods)
-    scale = alt.Scale(domain=methods, range=[theme.series(0), theme.series(1)])
-    color = alt.Color("method:N", scale=scale, legend=alt.Legend(title=None, orient="bottom"))
     axis, title = alt.Axis(grid=True, tickCount=4), "importance, %"
     bars = base.mark_bar().encode(x=alt.X("share:Q", title=title, axis=axis), y=y, yOffset=offset, color=color)
     errors = base.transform_filter("datum.high > datum.low").mark_rule(color=theme.color("ink"))
@@ -317,18 +316,17 @@ def optimism(data: Landscape, table: pd.DataFrame, path: Path) -> Path:
         for name, label in OUTCOMES.items()
     ]
     panels, outcomes = list(dict.fromkeys(row["panel"] for row in rows)), list(OUTCOMES.values())
-    key = alt.Legend(title=None, orient="bottom", symbolOpacity=1)
-    colors = alt.Scale(domain=outcomes, range=[theme.series(index) for index in range(len(outcomes))])
-    shapes = alt.Scale(domain=outcomes, range=["circle", "square", "triangle-up"])
+    color = theme.named(alt.Color, "outcome", theme.palette(outcomes), theme.legend())
+    shapes = dict(zip(outcomes, ("circle", "square", "triangle-up"), strict=True))
     axis = alt.Axis(values=sorted({int(row["seeds"]) for row in rows}), format="d")
     x = alt.X("seeds:Q", title="tuning seeds", axis=axis, scale=alt.Scale(zero=False, nice=False, padding=8))
     title, scale = "mean return", alt.Scale(zero=False, nice=False, padding=6)
-    base = alt.Chart(theme.data(rows)).encode(x=x, color=alt.Color("outcome:N", scale=colors, legend=key))
+    base = alt.Chart(theme.data(rows)).encode(x=x, color=color)
     mean = alt.Y("mean:Q", title=title, scale=scale)
     layers = alt.layer(
         base.transform_filter("datum.high > datum.low").mark_area(opacity=0.12).encode(y=_y("low", title), y2="high:Q"),
         base.mark_line(strokeWidth=1.8).encode(y=mean),
-        base.mark_point(size=35).encode(y=mean, shape=alt.Shape("outcome:N", scale=shapes, legend=key)),
+        base.mark_point(size=35).encode(y=mean, shape=theme.named(alt.Shape, "outcome", shapes, theme.legend())),
     )
     header = alt.Header(title=None, labelAnchor="start")
     chart = layers.properties(width=WIDTH * 0.55, height=HEIGHT * 0.8).facet(
@@ -418,8 +416,7 @@ def _rows(labels: Sequence[Sequence[str]]) -> tuple[list[float], alt.Y, float]:
 
 def _legend(colors: Mapping[str, alt.ExprRef]) -> Callable[[alt.Chart, str], alt.Chart]:
     """Return a function that colours a layer and puts it into the legend, given its name there."""
-    scale = alt.Scale(domain=list(colors), range=list(colors.values()))
-    color = alt.Color("key:N", scale=scale, legend=alt.Legend(title=None, orient="bottom", symbolOpacity=1))
+    color = theme.named(alt.Color, "key", colors, theme.legend())
 
     def key(layer: alt.Chart, name: str) -> alt.Chart:
         return layer.transform_calculate(key=json.dumps(name)).encode(color=color)

@@ -203,26 +203,20 @@ def stretches(record: SweepRecord, index: int) -> Figure:
 def _points(record: SweepRecord, outcomes: Sequence[str], x: alt.X, y: alt.Y, legend: bool) -> alt.Chart:
     """Draw trials as marks whose colour and shape tell their outcome."""
     marks = [OUTCOMES[name] for name in outcomes]
-    labels = [mark.label for mark in marks]
-    keys = alt.Legend(title=None, orient="bottom", symbolSize=80, columns=2) if legend else None
-    color_scale = alt.Scale(domain=labels, range=[theme.color(mark.color) for mark in marks])
+    key = theme.legend(symbolSize=80, columns=2) if legend else None
+    colors = {mark.label: theme.color(mark.color) for mark in marks}
     num = min(len(record.hyperparameters), NUM_TOOLTIPS)
     tooltips = [alt.Tooltip(f"text{i}:N", title=record.hyperparameters[i]) for i in range(num)]
-    return (
-        alt.Chart(alt.NamedData(TRIALS))
-        .mark_point()
-        .encode(
-            x=x,
-            y=y,
-            fill=alt.Fill("outcome:N", scale=color_scale, legend=keys),
-            stroke=alt.Stroke("outcome:N", scale=color_scale, legend=keys),
-            shape=alt.Shape(
-                "outcome:N", scale=alt.Scale(domain=labels, range=[mark.shape for mark in marks]), legend=keys
-            ),
-            size=alt.Size("area:Q", scale=None),
-            strokeWidth=alt.StrokeWidth("outline:Q", scale=None),
-            tooltip=[alt.Tooltip("trial:Q"), alt.Tooltip("words:N", title="score"), *tooltips],
-        )
+    chart = alt.Chart(alt.NamedData(TRIALS)).mark_point()
+    return chart.encode(
+        x=x,
+        y=y,
+        fill=theme.named(alt.Fill, "outcome", colors, key),
+        stroke=theme.named(alt.Stroke, "outcome", colors, key),
+        shape=theme.named(alt.Shape, "outcome", {mark.label: mark.shape for mark in marks}, key),
+        size=alt.Size("area:Q", scale=None),
+        strokeWidth=alt.StrokeWidth("outline:Q", scale=None),
+        tooltip=[alt.Tooltip("trial:Q"), alt.Tooltip("words:N", title="score"), *tooltips],
     )
 
 
@@ -305,10 +299,8 @@ def curves(record: SweepRecord, means: pd.DataFrame, top: Sequence[int]) -> Figu
     """Draw episode return over env steps: the top trials in colour, with their seeds' range, over all others in grey."""
     x, mean, low = _curve_axes(record, means)
     groups = [group_of(trial) for trial in top]
-    scale = alt.Scale(domain=groups, range=[theme.series(place) for place in range(len(groups))])
-    color = alt.Color("group:N", scale=scale, legend=None)
-    widths = alt.Scale(type="ordinal", domain=groups, range=[1.6 if place else 2.6 for place in range(len(groups))])
-    width = alt.StrokeWidth("group:N", scale=widths, legend=None)
+    color = theme.named(alt.Color, "group", theme.palette(groups))
+    width = theme.named(alt.StrokeWidth, "group", {name: 1.6 if place else 2.6 for place, name in enumerate(groups)})
     words = [alt.Tooltip("trial:Q"), alt.Tooltip("env_steps:Q", title="env steps"), alt.Tooltip("mean:Q")]
     hidden, is_shown = alt.param(name="hidden", value=[]), "indexof(hidden, datum.group) < 0"
     shown = alt.Chart(alt.NamedData(CURVES)).transform_filter(is_shown).encode(x=x, y=mean)
@@ -365,13 +357,13 @@ def save_curve(record: SweepRecord, path: Path) -> Path:
     )
     band = base.mark_area(opacity=0.13, color=theme.color("accent"))
     mean = base.transform_calculate(label=f"'{label}'").mark_line(strokeWidth=2.5)
-    key = alt.Legend(title=None, orient="bottom")
+    color = theme.named(alt.Color, "label", {label: theme.color("accent")}, theme.legend())
     chart = alt.layer(
         band.encode(y=alt.Y("min(return_mean):Q", title="episode return"), y2="max(return_mean):Q"),
         base.mark_line(color=theme.color("thin"), strokeWidth=1).encode(y=y, detail="seed:N"),
         mean.encode(
             y=alt.Y("mean(return_mean):Q", title="episode return"),
-            color=alt.Color("label:N", scale=alt.Scale(range=[theme.color("accent")]), legend=key),
+            color=color,
         ),
     )
     return theme.save(chart.properties(width=480, height=280), path)

@@ -102,6 +102,22 @@ def ramp() -> list[alt.ExprRef]:
     return [color(f"ramp{i + 1}") for i in range(NUM_RAMP)]
 
 
+def palette(names: Iterable[str]) -> dict[str, alt.ExprRef]:
+    """Return a colour for each name, in the order of the series."""
+    return {name: series(index) for index, name in enumerate(names)}
+
+
+def named(channel: type, field: str, values: Mapping[str, Any], legend: alt.Legend | None = None) -> Any:
+    """Return a channel of colours, shapes, sizes or dashes, given the one of each value of a column."""
+    scale = alt.Scale(type="ordinal", domain=list(values), range=list(values.values()))
+    return channel(f"{field}:N", scale=scale, legend=legend)
+
+
+def legend(**options: Any) -> alt.Legend:
+    """Return a legend below a plot."""
+    return alt.Legend(title=None, orient="bottom", symbolOpacity=1, **options)
+
+
 def config() -> dict[str, Any]:
     """Return the Vega-Lite configuration of every chart, without the values of its colours."""
 
