@@ -221,6 +221,7 @@ def test_unknown_sweeps_name_the_nearest(load, tmp_path):
         ("import hpo.tasks", {"jax", "numpy", "pandas", "ConfigSpace"}),
         ("from hpo.cli import listings; listings.rows('tasks', None)", {"jax", "numpy", "ConfigSpace"}),
         ("from hpo.cli import listings; listings.rows('envs', None)", {"jax", "numpy", "ConfigSpace"}),
+        ("from hpo.cli import listings; listings.rows('algorithms', None)", {"jax", "numpy", "ConfigSpace"}),
         ("import arl.hyperparameters.ppo", {"jax", "numpy"}),
         (
             "import landscapes; landscapes.load('ppo/CartPole-v1').query('score > 480')",

@@ -109,12 +109,13 @@ def _networks() -> Rows:
 
 
 def _algorithms() -> Rows:
-    from arl import algorithms, config
+    from arl import config
+    from hpo.tasks import registry
 
     return [
-        {"algorithm": name, "hyperparameter": field, "kind": config.kinds(algorithm.Config)[field], "default": default}
-        for name, algorithm in ((name, algorithms.get(name)) for name in algorithms.ALGORITHMS)
-        for field, default in config.values(algorithm.Config()).items()
+        {"algorithm": name, "hyperparameter": field, "kind": config.kinds(cls)[field], "default": default}
+        for name, cls in ((name, registry.of_algorithm(name).Config) for name in registry.MODULES)
+        for field, default in config.values(cls()).items()
     ]
 
 
