@@ -355,6 +355,19 @@ def test_where_no_return_is_there_to_draw_the_page_says_so():
     assert line["transform"] == [{"filter": "isValid(datum.best)"}], "an incumbent that is not there has no line"
 
 
+@pytest.mark.parametrize("scores", [(5.0,), (None,)], ids=["completed", "no return"])
+def test_picture_of_a_training_says_where_there_is_nothing_to_draw(tmp_path, scores):
+    record = make_record(scores)
+    if scores == (None,):
+        record.curves["return_mean"] = math.nan
+    text = sweep_figures.save_curve(record, tmp_path / "curve.svg").read_text()
+    assert ("Nothing to draw" in text) == (scores == (None,))
+    lines = re.findall(r'aria-roledescription="line mark" d="([^"]+)"', text)
+    assert [line.count("L") for line in lines] == ([] if scores == (None,) else [POINTS - 1] * 3), (
+        "two seeds and a mean"
+    )
+
+
 def test_axes_of_env_steps_have_whole_numbers():
     drawing = drawing_of(sweep_report.render(make_record((5.0,))))
     axes = [compiled(drawing, name)["axes"] for name in ("curves", "incumbent-trials")]

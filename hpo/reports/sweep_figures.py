@@ -344,26 +344,26 @@ def _curve_axes(record: SweepRecord, means: pd.DataFrame) -> tuple[alt.X, alt.Y,
 def save_curve(record: SweepRecord, path: Path) -> Path:
     """Write the learning curve of a sweep of one trial as a picture: every seed, their mean, and the band of all seeds.
 
-    Trials that go on from one another, as those of a schedule do, are one curve.
+    The trials of a schedule are one curve. Where no evaluation has a return under every seed, the picture says so.
     """
-    by_seed = record.curves.groupby(["env_steps", "seed"], as_index=False).return_mean.last()
-    num_seeds = by_seed["seed"].nunique()
+    means = mean_curves(record)
+    by_seed = record.curves.groupby(["env_steps", "seed"], as_index=False).return_mean.last().dropna()
+    num_seeds = record.curves["seed"].nunique()
     label = f"mean of {num_seeds} seeds" if num_seeds > 1 else "one seed"
-    base = alt.Chart(theme.data(by_seed), title=record.task).encode(
-        x=alt.X("env_steps:Q", title="env steps", axis=theme.steps_axis(), scale=alt.Scale(nice=False))
-    )
-    y = alt.Y(
-        "return_mean:Q", title="episode return", scale=alt.Scale(zero=False), axis=alt.Axis(format=theme.DECIMALS)
-    )
-    band = base.mark_area(opacity=0.13, color=theme.color("accent"))
-    mean = base.transform_calculate(label=f"'{label}'").mark_line(strokeWidth=2.5)
+    nothing = "Nothing to draw: training diverges before every seed has a return."
+    heading = alt.Title(record.task, subtitle=nothing if means.empty else alt.Undefined)
+    x = alt.X("env_steps:Q", title="env steps", axis=theme.steps_axis(), scale=alt.Scale(nice=False))
+
+    def y(field: str) -> alt.Y:
+        scale, axis = alt.Scale(zero=False), alt.Axis(format=theme.DECIMALS)
+        return alt.Y(f"{field}:Q", title="episode return", scale=scale, axis=axis)
+
+    base = alt.Chart(theme.data(means.assign(label=label))).encode(x=x)
+    seeds = alt.Chart(theme.data(by_seed)).mark_line(color=theme.color("thin"), strokeWidth=1)
     color = theme.named(alt.Color, "label", {label: theme.color("accent")}, theme.legend())
     chart = alt.layer(
-        band.encode(y=alt.Y("min(return_mean):Q", title="episode return"), y2="max(return_mean):Q"),
-        base.mark_line(color=theme.color("thin"), strokeWidth=1).encode(y=y, detail="seed:N"),
-        mean.encode(
-            y=alt.Y("mean(return_mean):Q", title="episode return"),
-            color=color,
-        ),
+        base.mark_area(opacity=0.13, color=theme.color("accent")).encode(y=y("low"), y2="high:Q"),
+        seeds.encode(x=x, y=y("return_mean"), detail="seed:N"),
+        base.mark_line(strokeWidth=2.5).encode(y=y("mean"), color=color),
     )
-    return theme.save(chart.properties(width=480, height=280), path)
+    return theme.save(chart.properties(width=480, height=280, title=heading), path)
