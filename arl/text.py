@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Sequence
 
 
 def number(value: float) -> str:
@@ -44,6 +45,11 @@ def duration(seconds: float) -> str:
 
 def plural(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def seed_list(seeds: Sequence[int]) -> str:
+    """Return seeds as a command line takes them; one alone ends with a comma, as a number would say how many there are."""
+    return ",".join(map(str, seeds)) + "," * (len(seeds) == 1)
 
 
 def shortened(text: str, limit: int = 14) -> str:

@@ -191,11 +191,6 @@ def tuning_seeds(seeds: int | Sequence[int]) -> tuple[int, ...]:
     return chosen
 
 
-def written(seeds: Sequence[int]) -> str:
-    """Return seeds as a command line takes them; one alone ends with a comma, as a number would say how many there are."""
-    return ",".join(map(str, seeds)) + "," * (len(seeds) == 1)
-
-
 def default_name(plan: Plan, label: str) -> str:
     """Return the default name of a sweep, of task, tuner and tuner seed, such as `ppo-CartPole-v1-random-0`.
 

@@ -21,6 +21,7 @@ from tiny import FIDELITY
 
 import hpo
 import landscapes
+from arl.text import seed_list
 from arl.training import saved_agents
 from hpo import plans, tasks
 from hpo.cli import commands, parsing
@@ -263,7 +264,7 @@ def test_one_is_not_told_as_many(trained):
 
 @pytest.mark.parametrize(("seeds", "text"), [((7,), "7,"), ((0, 1), "0,1")])
 def test_a_single_seed_is_told_from_a_number_of_seeds(seeds, text):
-    assert plans.written(seeds) == text
+    assert seed_list(seeds) == text
     assert parsing.seeds(text) == list(seeds)
 
 

@@ -207,7 +207,7 @@ def test_export_to_a_file_is_refused(record, tmp_path):
 
 def test_unknown_sweeps_name_the_nearest(load, tmp_path):
     load()
-    with pytest.raises(InputError, match="'aa' in .*: did you mean 'a'"):
+    with pytest.raises(InputError, match=r"'aa' in .*: did you mean 'a'"):
         hpo.load_sweep("aa", tmp_path / "store.sqlite")
 
 

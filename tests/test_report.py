@@ -504,8 +504,9 @@ def test_write_report_makes_folders_and_repeats_itself(tmp_path):
     assert path.read_text(encoding="utf-8") == sweep_report.render(record)
 
 
-def test_import_leaves_jax_alone():
-    code = "import hpo.reports.sweep_report, sys; sys.exit('jax' in sys.modules)"
+def test_import_leaves_what_trains_and_tunes_alone():
+    modules = "import hpo.cli.commands, hpo.reports.sweep_report, sys"
+    code = f"{modules}; sys.exit(bool({{'jax', 'ConfigSpace'}} & set(sys.modules)))"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from arl.records.settings import DEFAULT_OBJECTIVE, DEFAULT_SCORE, ComparisonSettings
 from arl.records.sweep import SweepRecord
-from hpo import plans
+from arl.text import seed_list
 from hpo.comparisons.comparison import REFERENCE
 
 DOUBLE = f"{REFERENCE}-2x"  # the baseline that can't be given as a tuner
@@ -25,7 +25,7 @@ def of_sweep(record: SweepRecord) -> list[str]:
         "fidelity": settings.task.fidelity,
         "objective": settings.objective,
         "space": settings.task.preset,
-        "seeds": plans.written(settings.seeds),
+        "seeds": seed_list(settings.seeds),
     }
     words = ["arl", "sweep", record.task, "--name", record.name, "--tuner", settings.tuner, *_flags(options)]
     return [*words, *_assignments("--option", settings.options), *_scores(settings.scores)]
@@ -35,7 +35,7 @@ def _train(record: SweepRecord) -> list[str]:
     settings = record.settings
     words = ["arl", "train", record.task, "--name", record.name, "--fidelity", str(settings.task.fidelity)]
     values = {**settings.task.fixed, **settings.options.get("schedule", {})}
-    return [*words, "--seeds", plans.written(settings.seeds), *_assignments("--set", values)]
+    return [*words, "--seeds", seed_list(settings.seeds), *_assignments("--set", values)]
 
 
 def of_comparison(name: str, settings: ComparisonSettings) -> list[str]:
@@ -48,8 +48,8 @@ def of_comparison(name: str, settings: ComparisonSettings) -> list[str]:
         "name": name,
         "repeats": settings.repeats,
         "budget": f"{settings.budget:g}",
-        "seeds": plans.written(settings.seeds),
-        "test-seeds": plans.written(settings.test_seeds),
+        "seeds": seed_list(settings.seeds),
+        "test-seeds": seed_list(settings.test_seeds),
         "space": next(iter(settings.tasks.values())).preset,
         "batch": settings.batch,
         "fidelity": ",".join(fidelities if len(set(fidelities)) > 1 else fidelities[:1]),

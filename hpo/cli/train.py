@@ -13,6 +13,7 @@ from arl import config, spaces
 from arl.errors import InputError
 from arl.records.store import Store
 from arl.records.sweep import SweepRecord
+from arl.text import seed_list
 from arl.training import saved_agents
 from arl.training.saved_agents import SavedAgent
 from hpo import plans, sweeps, tasks
@@ -90,7 +91,7 @@ def default_name(plan: plans.Plan, changes: Mapping[str, Any]) -> str:
     """
     task, seeds = plan.task, plan.settings.seeds
     first = tuple(range(len(seeds)))
-    listed = str(len(seeds)) if seeds == first else plans.written(seeds)
+    listed = str(len(seeds)) if seeds == first else seed_list(seeds)
     named = {key: _short(value) for key, value in changes.items()} | {"seeds": listed}
     if task.fidelity != task.usual_fidelity:
         named["fidelity"] = str(task.fidelity)

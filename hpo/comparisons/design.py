@@ -7,6 +7,7 @@ from typing import Any
 
 from arl.errors import InputError, unknown
 from arl.records.settings import DEFAULT_OBJECTIVE, DEFAULT_SCORE, ComparisonSettings, SweepSettings
+from arl.text import seed_list
 from hpo import objectives, plans, scores, tasks, tuners
 from hpo.comparisons.comparison import REFERENCE
 from hpo.objectives import Objective
@@ -97,7 +98,7 @@ class Design:
         """Return the name of a task's test, `comparison-ppo-CartPole-v1-test-5`; other seeds than the first are listed."""
         num = len(self.test_seeds)
         first = tuple(range(plans.FIRST_TEST_SEED, plans.FIRST_TEST_SEED + num))
-        listed = str(num) if self.test_seeds == first else plans.written(self.test_seeds)
+        listed = str(num) if self.test_seeds == first else seed_list(self.test_seeds)
         return _plain(self.name, task.name, "test", listed)
 
 
