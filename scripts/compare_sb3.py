@@ -186,7 +186,7 @@ def draw(curves: pd.DataFrame, path: Path) -> None:
         ),
         base.mark_line(strokeWidth=2).encode(y=alt.Y("mean(return_mean):Q", title=title, scale=y)),
     ).properties(width=300, height=220)
-    panels = layers.facet(column=alt.Column("task:N", title=None, sort=list(curves.task.unique())))
+    panels = layers.facet(column=alt.Column("task:N", title=None, sort=list(TASKS)))
     theme.save(panels.resolve_scale(x="independent", y="independent"), path)
 
 
