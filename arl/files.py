@@ -7,6 +7,25 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from arl.errors import InputError
+
+
+def check_directory(directory: Path, name: str) -> None:
+    """Refuse a directory that can't be made or written to, before there is anything to write.
+
+    Args:
+        directory: the directory, which need not exist yet.
+        name: what errors call it.
+
+    Raises:
+        InputError: it is a file or in one, or nothing may be written to it.
+    """
+    first = next(folder for folder in (directory, *directory.absolute().parents) if folder.exists())
+    if not first.is_dir():
+        raise InputError(f"{name} must be a directory, got {str(directory)!r}")
+    if not os.access(first, os.W_OK):
+        raise InputError(f"{name} must be a directory that can be written to, got {str(directory)!r}")
+
 
 def write_bytes(path: Path, data: bytes) -> Path:
     """Write a file in one step, missing folders included, and return its path."""
@@ -16,6 +35,9 @@ def write_bytes(path: Path, data: bytes) -> Path:
     try:
         partial.write_bytes(data)
         return partial.replace(path)
+    except OSError as error:
+        error.filename = str(path)
+        raise
     finally:
         partial.unlink(missing_ok=True)
 

@@ -2,8 +2,11 @@
 
 import copy
 import dataclasses
+import hashlib
 import math
+import shlex
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from arl.errors import InputError
@@ -16,6 +19,7 @@ from hpo.trial import TunerContext
 
 FIRST_TEST_SEED = 1000
 MAX_BATCH = 64
+LONGEST_NAME = 230  # bytes, which leave room for the ending of a file in the 255 of its name
 NUM_ROUNDS = 8  # of asks in which a tuner that learns spends its budget, unless the batch is given
 
 
@@ -143,22 +147,22 @@ def on_record(plan: Plan, name: str, recorded: SweepSettings | None, space: Mapp
         other = then.get(key)
         prolonged = key == "trials" and value is not None and other is not None and value > other
         if dumps(value) != dumps(other) and not prolonged:
-            raise _taken(name, f"{key} is {other!r}, not {value!r}")
+            raise _taken(name, f"{key} {other!r}, not {value!r}")
     if dumps(space) != dumps(plan.task.space.to_serialized_dict()):
-        raise _taken(name, "space is another")
+        raise _taken(name, "another space")
     checksums = plan.settings.user_files
     changed = [file for file, checksum in checksums.items() if recorded.user_files.get(file, checksum) != checksum]
     if changed:
         raise InputError(
             f"{changed[0]} has changed since sweep {name!r} was recorded: choose another --name, or delete the record by "
-            f"`arl delete {name} --yes`"
+            f"`arl delete {shlex.quote(name)} --yes`"
         )
     planned = recorded.trials if recorded.planned_trials is None else recorded.planned_trials
     return dataclasses.replace(plan, settings=dataclasses.replace(plan.settings, planned_trials=planned))
 
 
 def _taken(name: str, detail: str) -> InputError:
-    return InputError(f"sweep name {name!r} is taken by a sweep whose {detail}: choose another --name")
+    return InputError(f"sweep name {name!r} is taken by a sweep with {detail}: choose another --name")
 
 
 def file_checksums(task: tasks.Task, objective: ObjectiveLike, *tuner: str | type) -> dict[str, str]:
@@ -178,7 +182,7 @@ def tuning_seeds(seeds: int | Sequence[int]) -> tuple[int, ...]:
     Raises:
         InputError: no seeds, a seed twice, a negative seed, or a test seed.
     """
-    chosen = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
+    chosen = tuple(range(min(seeds, FIRST_TEST_SEED + 1))) if isinstance(seeds, int) else tuple(seeds)
     if not chosen:
         raise InputError(f"seeds must name at least one seed, got {seeds!r}")
     if len(set(chosen)) < len(chosen):
@@ -197,7 +201,29 @@ def default_name(plan: Plan, label: str) -> str:
     `label`: the objective's, which stands before the tuner seed unless it is empty.
     """
     parts = (*plan.task.name.split("/"), plan.settings.tuner, *([label] if label else []))
-    return "-".join((*parts, str(plan.settings.tuner_seed))).replace(":", ".").replace("/", ".")
+    return fitting("-".join((*parts, str(plan.settings.tuner_seed))).replace(":", ".").replace("/", "."))
+
+
+def fitting(name: str) -> str:
+    """Return a name; of one that is too long its beginning, and a hash that tells it from others."""
+    if len(name.encode()) <= LONGEST_NAME:
+        return name
+    beginning = name.encode()[: LONGEST_NAME - 9].decode(errors="ignore")
+    return f"{beginning}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+
+
+def check_name(name: str) -> None:
+    """Refuse a name that can't be that of a file, or that a command line would take for something else.
+
+    Raises:
+        InputError: it is empty, too long, in a folder, has characters that can't be printed, or begins with `.` or `-`.
+    """
+    is_plain = name.isprintable() and Path(name).name == name and name[:1] not in ("", ".", "-")
+    if not is_plain or len(name.encode()) > LONGEST_NAME:
+        raise InputError(
+            f"name must be that of a file without its folder, of 1 to {LONGEST_NAME} bytes, and not begin with . or -, "
+            f"got {name!r}"
+        )
 
 
 def _least(*limits: float | None) -> float:

@@ -7,6 +7,7 @@ on record, takes their results from the store, and trains the rest.
 import collections
 import contextlib
 import dataclasses
+import shlex
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -91,7 +92,7 @@ def sweep(
         objective=objective,
     )
     store = store if isinstance(store, Store) else Store(store)
-    name = name or plans.default_name(plan, objectives.get(objective).label)
+    name = plans.default_name(plan, objectives.get(objective).label) if name is None else name
     if batch is None and name in store:
         recorded = SweepSettings.from_json(store.sweep(name)["settings"])
         plan = dataclasses.replace(plan, settings=dataclasses.replace(plan.settings, batch=recorded.batch))
@@ -111,11 +112,10 @@ def make(
     """Return a sweep with its tuner, ready to run; nothing is written.
 
     Raises:
-        InputError: the name is taken by another sweep or is no file's, or there is no such tuner.
+        InputError: the name is taken by another sweep or can't be a file's, or there is no such tuner.
         TunerError: a tuner that can't be made.
     """
-    if Path(name).name != name:
-        raise InputError(f"name must be that of a file without its folder, got {name!r}")
+    plans.check_name(name)
     plan = continued(plan, objective, name, store)
     context = plan.context(objective)
     return Sweep(plan, tuners.make(tuner, context, plan.settings.options), objective, name, store, view, shared)
@@ -249,6 +249,7 @@ class Sweep:
 
     def _evaluate(self, trials: list[Trial]) -> None:
         """Record the objective's answers: all at once if they take no time, else each as soon as it arrives."""
+        self.store.check_writable()
         records = contract.checked_records(self._answers(trials), trials, self.objective, self.plan.settings.objective)
         for group in [list(records)] if self.objective.instant else ([record] for record in records):
             self._record(group)
@@ -339,7 +340,8 @@ class Sweep:
         if dumps(now) != dumps(then):
             raise TunerError(
                 f"tuner {self.plan.settings.tuner!r} must ask the same when resumed: trial {trial.id} is on record as "
-                f"{dumps(then)}, got {dumps(now)}; if it was changed, use another name or `arl delete {self.name}`"
+                f"{dumps(then)}, got {dumps(now)}; if it was changed, use another name or "
+                f"`arl delete {shlex.quote(self.name)}`"
             )
 
     def _timing(self) -> dict[str, float]:

@@ -321,10 +321,54 @@ def test_an_objective_that_fails_is_one_line(tmp_path, body, cause):
     assert done.err.startswith(f"arl: objective 'broken.py:Broken' failed in evaluate: {cause}")
 
 
-def test_a_name_with_a_folder_is_refused(tmp_path):
-    done = arl(tmp_path, "sweep", TASK, "--trials", 1, "--name", "../outside")
-    assert done.err == "arl: name must be that of a file without its folder, got '../outside'\n"
-    assert (done.status, list(tmp_path.iterdir())) == (2, [])
+@pytest.mark.parametrize("name", ["", "../outside", "..", "-first", "two\nlines", "\x1b[31mred", "x" * 231])
+@pytest.mark.parametrize(
+    "words",
+    [["sweep", TASK, "--trials", 1], ["compare", "--tuners", "sobol", "--tasks", TASK], TRAIN],
+    ids=lambda w: w[0],
+)
+def test_a_name_that_can_not_be_a_files_is_refused(tmp_path, words, name):
+    done = arl(tmp_path, *words, f"--name={name}")
+    assert done.err.startswith("arl: name must be that of a file without its folder, of 1 to 230 bytes")
+    assert (done.status, done.err.count("\n"), list(tmp_path.iterdir())) == (2, 1, [])
+
+
+def test_a_command_that_is_printed_quotes_the_name(tmp_path):
+    words = ["sweep", "ppo/CartPole-v1", "--objective", "table", "--trials", 1, "--name", "it's mine"]
+    assert f"arl show {shlex.quote('it' + chr(39) + 's mine')} " in arl(tmp_path, *words).out
+
+
+def test_a_long_default_name_is_cut(monkeypatch):
+    plan = plans.plan("ppo/CartPole-v1", "default", trials=1)
+    names = [train_command.default_name(plan, {"gamma": 0.9, "x" * 300: value}) for value in (1, 2)]
+    assert all(name.startswith("train-ppo-CartPole-v1-gamma=0.9-xxx") for name in names)
+    assert [len(name) for name in names] == [230, 230]
+    assert names[0] != names[1]
+
+
+@pytest.fixture
+def read_only(tmp_path, monkeypatch):
+    """Return a directory that nothing may be written to; the user of the tests may be one who can write anywhere."""
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    access = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != folder and access(path, mode))
+    return folder
+
+
+def test_nothing_is_trained_that_can_not_be_recorded(tmp_path, read_only):
+    done = arl(tmp_path, *TRAIN, "--store", read_only / "store.sqlite")
+    assert (
+        done.err.splitlines()[-1]
+        == f"arl: store '{read_only}/store.sqlite' can't be written: '{read_only}' is read-only"
+    )
+    assert (done.status, "env steps/s" in done.err, list(read_only.iterdir())) == (2, False, [])
+
+
+def test_nothing_is_trained_whose_agents_can_not_be_saved(tmp_path, read_only):
+    done = arl(tmp_path, *TRAIN, "--out", read_only / "new")
+    assert done.err == f"arl: out must be a directory that can be written to, got '{read_only}/new'\n"
+    assert (done.status, list(read_only.iterdir())) == (2, [])
 
 
 def test_a_network_that_does_not_fit_is_one_line(tmp_path):
@@ -526,6 +570,7 @@ def littered(tmp_path):
         ("sweep ppo/ProbeChoice --seeds 0", "seeds must name at least one seed"),
         ("sweep ppo/ProbeChoice --seeds -1", "seeds must name at least one seed"),
         ("sweep ppo/ProbeChoice --seeds ,", "seeds must name at least one seed"),
+        ("sweep ppo/ProbeChoice --seeds 999999999999", "(test seeds start at 1000), got 1000"),
         ("sweep ppo/ProbeChoice --seeds 1,1", "seeds must differ"),
         ("sweep ppo/ProbeChoice --seeds 0,1000", "(test seeds start at 1000), got 1000"),
         ("sweep ppo/ProbeChoice --seeds 0,-2", "got -2"),
@@ -541,6 +586,7 @@ def littered(tmp_path):
         ("sweep ppo/ProbeChoice --tuner nowhere:Mine", "No module named 'nowhere'"),
         ("sweep ppo/ProbeChoice --store note.txt", "is no arl store"),
         ("sweep ppo/ProbeChoice --store folder", "store must be a file"),
+        ("sweep ppo/ProbeChoice --store sqlite:///x?timeout=y", "store must be a file or an SQLAlchemy URL"),
         ("sweep ppo/ProbeChoice --store nosuch://x", "store must be a file or an SQLAlchemy URL"),
         ("list sweeps --store note.txt", "is no arl store"),
         ("list task", "unknown listing 'task': did you mean 'tasks'?"),
@@ -584,7 +630,7 @@ def test_names_of_sweeps_are_near(home):
 def test_a_name_that_is_taken_is_one_line(home):
     done = arl(home, *SWEEP, "--trials", 6, "--json")
     assert (done.status, done.out) == (2, "")
-    assert done.err == "arl: sweep name 'first' is taken by a sweep whose trials is 7, not 6: choose another --name\n"
+    assert done.err == "arl: sweep name 'first' is taken by a sweep with trials 7, not 6: choose another --name\n"
 
 
 @pytest.mark.parametrize(

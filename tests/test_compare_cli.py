@@ -64,6 +64,7 @@ def test_the_same_command_again_gives_the_same_as_json(compared):
         (["--repeats", 0], "arl: repeats must be at least 1, got 0"),
         (["--budget", 0], "arl: budget must be positive and finite, got 0.0"),
         (["--budget", "many"], "arl: Invalid value for '--budget': Input should be a valid number"),
+        (["--test-seeds", "999999999999"], "arl: test seeds must be at most 1000, got 999999999999"),
         (["--test-seeds", "1000,0"], "arl: test seeds must not be tuning seeds, got 0 as both"),
         (["--seeds", "x"], "arl: seeds must be a number, or numbers with commas between, got 'x'"),
         (["--space", "fll"], "arl: unknown space 'fll': did you mean 'full'?"),

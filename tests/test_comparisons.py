@@ -324,7 +324,7 @@ def test_tuners_are_judged_by_the_score_they_maximise(tmp_path):
 def test_a_name_that_is_taken_is_refused(tmp_path, trained):
     compare(tmp_path / "store.sqlite")
     num = len(trained)
-    with pytest.raises(InputError, match=r"is taken by a sweep whose budget is 2\.0, not 3\.0: choose another --name"):
+    with pytest.raises(InputError, match=r"is taken by a sweep with budget 2\.0, not 3\.0: choose another --name"):
         compare(tmp_path / "store.sqlite", budget=3.0)
     assert len(trained) == num
 

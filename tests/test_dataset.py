@@ -341,7 +341,7 @@ def test_a_sweep_is_of_one_version_of_a_landscape(installed, landscape, tmp_path
     assert record.settings.objective_version == landscape.version
     assert record.answers == f"nothing was trained, landscape {landscape.version} answered: 3 by the nearest config"
     monkeypatch.setattr(dataset.Landscape, "version", "dqn/CartPole-v1 another")
-    with pytest.raises(InputError, match="taken by a sweep whose objective_version is"):
+    with pytest.raises(InputError, match="taken by a sweep with objective_version"):
         hpo.sweep("dqn/CartPole-v1", "random", trials=4, **settings)
 
 

@@ -1,5 +1,6 @@
 """Files appear whole or not at all."""
 
+import errno
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -23,11 +24,12 @@ def test_a_write_that_fails_leaves_the_older_file_and_nothing_else(tmp_path, mon
 
     def full(self, data):
         self.open("wb").write(data[:3])
-        raise OSError("no space left on device")
+        raise OSError(errno.ENOSPC, "no space left on device")
 
     monkeypatch.setattr(Path, "write_bytes", full)
-    with pytest.raises(OSError, match="no space left"):
+    with pytest.raises(OSError, match="no space left") as caught:
         files.write_bytes(path, b"newer")
+    assert caught.value.filename == str(path)
     assert path.read_bytes() == b"older"
     assert list(tmp_path.iterdir()) == [path]
 

@@ -62,6 +62,7 @@ def test_tasks(tmp_path):
         (["ablation", "dqn/CartPole-v1", "-o", "a"], "picture must be"),
         (["analyse", "dqn/CartPole-v1", "-o", "new", "--format", "gif"], r"got 'importance\.gif'"),
         (["tasks", "dqn", "-o", "new", "--format", "gif"], "picture must be"),
+        (["query", "dqn/CartPole-v1", "--csv", "--json"], "output must be of one form, got --csv and --json"),
         (["tasks", "ppo"], "unknown algorithm of landscapes 'ppo': .*dqn"),
         (["tasks", "dqn/CartPole-v1", "dqn/CartPole"], "unknown landscape"),
     ],

@@ -151,7 +151,7 @@ def test_of_several_scores_the_first_is_maximised_and_a_tuner_finds_all(sweep):
 
 def test_a_sweep_of_one_score_is_not_one_of_another(sweep):
     sweep("final")
-    with pytest.raises(InputError, match=r"taken by a sweep whose scores is .*'final'.* not .*'auc'"):
+    with pytest.raises(InputError, match=r"taken by a sweep with scores .*'final'.* not .*'auc'"):
         sweep("auc")
 
 

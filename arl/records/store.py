@@ -222,7 +222,8 @@ class Store:
         try:
             url = sa.make_url(location) if "://" in location else sa.URL.create("sqlite", database=location)
             self._engine = sa.create_engine(_patient(url))
-        except (sa.exc.ArgumentError, ModuleNotFoundError) as error:
+            self._engine.dialect.create_connect_args(url)  # reads the arguments behind the question mark
+        except (sa.exc.ArgumentError, ModuleNotFoundError, ValueError) as error:
             raise InputError(f"store must be a file or an SQLAlchemy URL, got {location!r}: {error}") from error
         self.location = url.render_as_string(hide_password=True) if "://" in location else location
         self.path = Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None
@@ -243,6 +244,18 @@ class Store:
     def exists(self) -> bool:
         """Return whether the store exists, so that there is anything to read."""
         return self.path is None or self.path.is_file()
+
+    def check_writable(self) -> None:
+        """Refuse a store whose file nothing may be written to, before there is anything to write.
+
+        Raises:
+            InputError: the file, or the folder that it would be made in, is read-only.
+        """
+        if self.path is None:
+            return
+        first = next(place for place in (self.path.absolute(), *self.path.absolute().parents) if place.exists())
+        if not os.access(first, os.W_OK):
+            raise InputError(f"store {self.location!r} can't be written: {str(first)!r} is read-only")
 
     def names(self) -> list[str]:
         """Return the names of the sweeps in the store, oldest first."""

@@ -76,6 +76,8 @@ def query(
     point = last if point is None else point
     if not 1 <= point <= last:
         raise InputError(f"point must be in [1, {last}], got {point}")
+    if csv and as_json:
+        raise InputError("output must be of one form, got --csv and --json")
     frame = landscape.query(where, top, point - 1)
     if parquet is not None:
         frame.to_parquet(parquet, index=False)

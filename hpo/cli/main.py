@@ -2,6 +2,7 @@
 
 import gc
 import os
+import shlex
 import signal
 import sys
 import warnings
@@ -10,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from arl import files
 from arl.errors import InputError, unknown
 from arl.text import plural
 from hpo.cli import landscape, parsing, printing
@@ -162,7 +164,8 @@ def sweep(
         )
     printing.print_sweep(record, 5, as_json)
     if not as_json:
-        print(f"more: arl show {record.name}    report: arl report {record.name}")
+        quoted = shlex.quote(record.name)
+        print(f"more: arl show {quoted}    report: arl report {quoted}")
 
 
 @app.command()
@@ -221,8 +224,7 @@ def compare(
     from hpo.reports.comparison_report import write_report
 
     directory = out or Path("results") / name
-    if any(folder.is_file() for folder in (directory, *directory.parents)):
-        raise InputError(f"out must be a directory, got {str(directory)!r}")
+    files.check_directory(directory, "out")
     with printing.one_document(as_json):
         comparison = compare.compare(
             parsing.listed(tuners),
@@ -243,11 +245,11 @@ def compare(
             view=None if as_json else _comparison_view(),
         )
     command = commands.of_comparison(comparison.name, comparison.settings)
-    files = [write_report(comparison, directory / "report.html", command), *comparison.export(directory)]
+    written = [write_report(comparison, directory / "report.html", command), *comparison.export(directory)]
     if as_json:
-        printing.print_json(printing.comparison_summary(comparison, files, command))
+        printing.print_json(printing.comparison_summary(comparison, written, command))
     else:
-        printing.print_comparison(comparison, files)
+        printing.print_comparison(comparison, written)
     if comparison.broken:
         raise InputError("; ".join(comparison.broken.values()))
 
@@ -324,8 +326,8 @@ def show(
         return printing.print_front(record, front, bound or [], as_json)
     printing.print_sweep(record, top, as_json)
     if not as_json:
-        report = _report_path(name)
-        print(f"report: {report}" if report.exists() else f"report: not written yet; write it with  arl report {name}")
+        report, command = _report_path(name), f"arl report {shlex.quote(name)}"
+        print(f"report: {report}" if report.exists() else f"report: not written yet; write it with  {command}")
     return None
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from ConfigSpace import Categorical, ConfigurationSpace
 
-from arl import config, spaces
+from arl import config, files, spaces
 from arl.errors import InputError
 from arl.records.store import Store
 from arl.records.sweep import SweepRecord
@@ -53,13 +53,12 @@ def train(
         InputError: unknown names, values outside a hyperparameter's domain, a list for one that can't change while an agent
             is trained, intervals shorter than an iteration, or no directory to write to.
     """
-    if any(folder.is_file() for folder in (out, *out.parents)):
-        raise InputError(f"out must be a directory, got {str(out)!r}")
+    files.check_directory(out, "out")
     full = tasks.get(task, "full", fidelity)
     schedule = _checked(Schedule(changes), full)
     fixed = _fixed(full, schedule)
     plan = _plan(fixed, schedule, seeds)
-    chosen = name or default_name(plan, changes)
+    chosen = default_name(plan, changes) if name is None else name
     objective = Training(fixed, plan.settings.seeds, plan.settings.batch)
     sweep = sweeps.make(plan, plan.settings.tuner, objective, chosen, Store(store), view or sweeps.View())
     record = sweep.run()
@@ -96,7 +95,7 @@ def default_name(plan: plans.Plan, changes: Mapping[str, Any]) -> str:
     if task.fidelity != task.usual_fidelity:
         named["fidelity"] = str(task.fidelity)
     parts = ("train", *task.name.split("/"), *(f"{key}={value}" for key, value in named.items()))
-    return "-".join(parts).replace("/", ".")
+    return plans.fitting("-".join(parts).replace("/", "."))
 
 
 def _short(value: Any) -> str:

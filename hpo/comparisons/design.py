@@ -14,6 +14,7 @@ from hpo.objectives import Objective
 from hpo.tasks import Task
 
 NUM_SEEDS, NUM_TEST_SEEDS = 3, 5
+MOST_TEST_SEEDS = 1000
 
 Seeds = int | Sequence[int] | None
 
@@ -140,6 +141,7 @@ def design(
         InputError: unknown names, one twice, numbers that make no sense, test seeds that are tuning seeds, or an objective
             with a single seed.
     """
+    plans.check_name(name)
     if repeats < 1:
         raise InputError(f"repeats must be at least 1, got {repeats}")
     if not 0 < budget < math.inf:
@@ -202,6 +204,8 @@ def _seeds(
     kind: type[Objective], on: Sequence[Task], seeds: Seeds, test_seeds: Seeds
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Return the tuning seeds and the test seeds; both are given as seeds, as how many, or not at all."""
+    if isinstance(test_seeds, int) and test_seeds > MOST_TEST_SEEDS:
+        raise InputError(f"test seeds must be at most {MOST_TEST_SEEDS}, got {test_seeds}")
     available = _seeds_in_common(kind, on)
     if available is None:
         tuning = plans.tuning_seeds(NUM_SEEDS if seeds is None else seeds)
