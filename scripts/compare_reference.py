@@ -187,10 +187,10 @@ def _means(
         x = alt.X("place:Q", title=name, scale=scale, axis=axis)
     else:
         x = alt.X("place:N", title=name, sort=[str(choice) for choice in choices], axis=alt.Axis(labelAngle=0))
-    base, title, scale = alt.Chart(theme.data(rows)).encode(x=x, color=color), "mean score", alt.Scale(zero=False)
+    base, title = alt.Chart(theme.data(rows)).encode(x=x, color=color), "mean score"
     return alt.layer(
-        base.mark_rule().encode(y=alt.Y("low:Q", title=title, scale=scale), y2="high:Q"),
-        base.mark_line(point=True).encode(y=alt.Y("mean:Q", title=title, scale=scale)),
+        base.mark_rule().encode(y=alt.Y("low:Q", title=title), y2="high:Q"),
+        base.mark_line(point=True).encode(y=alt.Y("mean:Q", title=title)),
     ).properties(**PANEL)
 
 

@@ -179,12 +179,10 @@ def draw(curves: pd.DataFrame, path: Path) -> None:
         x=alt.X("env_steps:Q", title="env steps", axis=theme.steps_axis(tickCount=5)),
         color=theme.named(alt.Color, "system", theme.palette(systems), theme.legend()),
     )
-    y, title = alt.Scale(zero=False), "episode return"
+    title = "episode return"
     layers = alt.layer(
-        base.mark_area(opacity=0.15).encode(
-            y=alt.Y("min(return_mean):Q", title=title, scale=y), y2="max(return_mean):Q"
-        ),
-        base.mark_line(strokeWidth=2).encode(y=alt.Y("mean(return_mean):Q", title=title, scale=y)),
+        base.mark_area(opacity=0.15).encode(y=alt.Y("min(return_mean):Q", title=title), y2="max(return_mean):Q"),
+        base.mark_line(strokeWidth=2).encode(y=alt.Y("mean(return_mean):Q", title=title)),
     ).properties(width=300, height=220)
     panels = layers.facet(column=alt.Column("task:N", title=None, sort=list(TASKS)))
     theme.save(panels.resolve_scale(x="independent", y="independent"), path)

@@ -104,9 +104,8 @@ def _anytime(comparison: Comparison, task: str, kind: str, title: str | None) ->
     value, low, high = ("score", "low", "high") if kind == "score" else ("regret_score", "regret_high", "regret_low")
     hidden = alt.param(name="hidden", value=[])
     x_title = "budget, equivalent full runs" if title else None
-    x = alt.X("budget:Q", title=x_title, scale=alt.Scale(domainMin=0, nice=False), axis=alt.Axis(tickCount=6))
-    scale = alt.Scale(zero=False) if kind == "score" else alt.Scale(type="log", nice=False)
-    axis = alt.Axis(tickCount=5, format=theme.DECIMALS)
+    x = alt.X("budget:Q", title=x_title, scale=alt.Scale(domainMin=0, nice=False))
+    scale = alt.Undefined if kind == "score" else alt.Scale(type="log", nice=False)
     steps = {tuner: DASHES[dashes(comparison, tuner)] for tuner in comparison.tuners}
     dash = theme.named(alt.StrokeDash, "tuner", steps)
     base = (
@@ -117,10 +116,10 @@ def _anytime(comparison: Comparison, task: str, kind: str, title: str | None) ->
     tooltip = [alt.Tooltip("tuner:N"), alt.Tooltip("budget:Q"), alt.Tooltip("score:Q", format=".3f")]
     color = _color(comparison)
     line = base.mark_line(interpolate="step-after").encode(
-        x=x, y=alt.Y(f"{value}:Q", title=title, scale=scale, axis=axis), color=color, strokeDash=dash, tooltip=tooltip
+        x=x, y=alt.Y(f"{value}:Q", title=title, scale=scale), color=color, strokeDash=dash, tooltip=tooltip
     )
     band = base.mark_area(interpolate="step-after", opacity=0.12).encode(
-        x=x, y=alt.Y(f"{low}:Q", title=title, scale=scale, axis=axis), y2=f"{high}:Q", color=color
+        x=x, y=alt.Y(f"{low}:Q", title=title, scale=scale), y2=f"{high}:Q", color=color
     )
     layers = [band, line] if comparison.settings.repeats > 1 else [line]
     return alt.layer(*layers).add_params(hidden).properties(width="container", height="container")
@@ -142,8 +141,7 @@ def _intervals(
 ) -> Figure:
     """Draw a point with its interval for each tuner, the best on top; `line`: a value to compare with."""
     y, color = _tuner_axis(list(comparison.summary.tuner)), _color(comparison)
-    scale = alt.Scale(domain=list(domain), padding=8) if domain else alt.Scale(zero=False, padding=8)
-    axis = alt.Axis(grid=True, tickCount=5, format=theme.DECIMALS)
+    scale, axis = alt.Scale(domain=list(domain or ()) or alt.Undefined, padding=8), alt.Axis(grid=True)
     base = alt.Chart(alt.NamedData(SUMMARY))
     low, high = bounds
     tooltip = [alt.Tooltip("tuner:N"), *(alt.Tooltip(f"{name}:Q", format=".3f") for name in (value, low, high))]
@@ -179,7 +177,7 @@ def _critical_differences(comparison: Comparison) -> Figure:
     """Draw a critical-difference diagram that stands upright: tuners by mean rank, a bar along those that do not differ."""
     order = sorted(range(len(comparison.tuners)), key=lambda i: comparison.ranks.mean_ranks[i])
     names, num_bars = [comparison.tuners[i] for i in order], len(_bars(comparison))
-    scale = alt.Scale(domain=[0.7, len(names) + 0.6 + 0.25 * num_bars], nice=False, zero=False)
+    scale = alt.Scale(domain=[0.7, len(names) + 0.6 + 0.25 * num_bars], nice=False)
     axis = alt.Axis(grid=True, values=list(range(1, len(names) + 1)))
     title, y = "mean rank over tasks", _tuner_axis(names)
     tooltip = [alt.Tooltip("tuner:N"), alt.Tooltip("rank:Q", format=".2f")]

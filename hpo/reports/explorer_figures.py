@@ -148,7 +148,7 @@ def _figure(*layers: alt.Chart) -> Figure:
 def _plane() -> Figure:
     """Draw a point per config, coloured by its score, the best on top; those that filters leave out are faint."""
     legend = alt.Legend(title="score", orient="top", titleOrient="left", gradientLength=160, gradientThickness=10)
-    legend.offset = theme.LANE + 12  # above the lane
+    legend.format, legend.offset = ",.3~r", theme.LANE + 12  # above the lane
     ground, ink, palette = theme.color("ground"), theme.color("ink"), theme.palette(MARKS)
     hollow = MARKS[2:]
     fills = {**palette, **dict.fromkeys(hollow, "transparent")}
@@ -200,8 +200,8 @@ def _curves(mark: Literal["line", "point"]) -> Figure:
         axis=theme.steps_axis(),
         scale=alt.Scale(domain=[0, alt.ExprRef("1.03 * last")], nice=False),
     )
-    scale = alt.Scale(domain=_between("lowest", "highest"), nice=False, zero=False)
-    y = alt.Y("return:Q", title="episode return", scale=scale, axis=alt.Axis(format=theme.DECIMALS, tickCount=6))
+    scale = alt.Scale(domain=_between("lowest", "highest"), nice=False)
+    y = alt.Y("return:Q", title="episode return", scale=scale)
     words = [alt.Tooltip("env_steps:Q", title="env steps"), alt.Tooltip("return:Q", format=".5~r")]
     words.insert(0, alt.Tooltip("config:Q"))
 
@@ -236,9 +236,8 @@ def _distribution() -> Figure:
     """Draw how many configs have which score: all of them in grey, those that the filters keep in the colours of scores."""
     width = f"((high - low) / {NUM_BINS})"
     number = f"min({NUM_BINS - 1}, floor((datum.score - low) / {width}))"
-    scale = alt.Scale(domain=_between("low", "high"), nice=False, zero=False, padding=8)
-    axis = alt.Axis(tickCount=6, format=theme.DECIMALS)
-    x = alt.X("from:Q", bin="binned", title=SCORE, scale=scale, axis=axis)
+    scale = alt.Scale(domain=_between("low", "high"), nice=False, padding=8)
+    x = alt.X("from:Q", bin="binned", title=SCORE, scale=scale)
     y = alt.Y("count():Q", title="configs", axis=alt.Axis(tickMinStep=1))
     words = [
         alt.Tooltip("from:Q", bin="binned", title="score", format=".5~r"),
@@ -260,7 +259,7 @@ def _distribution() -> Figure:
         .mark_bar(stroke=theme.color("muted"), strokeWidth=0.4)
         .encode(x=x, x2="to:Q", y=y, fill=fill, tooltip=words),
         marked.mark_rule(strokeWidth=2).encode(
-            x=alt.X("score:Q", title=SCORE, scale=scale, axis=axis), color=_mark_color(), strokeDash=dash
+            x=alt.X("score:Q", title=SCORE, scale=scale), color=_mark_color(), strokeDash=dash
         ),
     )
 

@@ -67,7 +67,7 @@ def _over_two(data: Landscape, scores: pd.DataFrame, x: str, y: str) -> alt.Char
     color = alt.Color(
         "score:Q",
         scale=alt.Scale(range=theme.ramp()),
-        legend=alt.Legend(title="mean return", gradientLength=HEIGHT - 40, format=theme.DECIMALS),
+        legend=alt.Legend(title="mean return", gradientLength=HEIGHT - 40),
     )
     base = alt.Chart(_points(data, scores, x, y)).mark_point(size=55, stroke=theme.color("ground"), strokeWidth=0.5)
     return base.encode(**_axis(data, "x", x), **_axis(data, "y", y), color=color)
@@ -153,7 +153,7 @@ def interactions(data: Landscape, fanova: pd.DataFrame, path: Path, top: int = 1
     table = pd.DataFrame(_percent(rows.share, rows.share_std)).assign(pair=names)
     y = alt.Y("pair:N", title=None, sort=names, axis=alt.Axis(labelLimit=340))
     base, title = alt.Chart(theme.data(table)), "share of the variance, %"
-    axis = alt.Axis(grid=True, tickCount=5)
+    axis = alt.Axis(grid=True)
     chart = alt.layer(
         base.mark_bar(size=13).encode(x=alt.X("share:Q", title=title, axis=axis), y=y),
         base.mark_rule(color=theme.color("ink")).encode(x=alt.X("low:Q", title=title, axis=axis), x2="high:Q", y=y),
@@ -172,7 +172,7 @@ def ablation(data: Landscape, steps: pd.DataFrame, path: Path, note: str = "") -
     """
     labels = [_changes(*row) for row in zip(steps.hyperparameters, steps.change, strict=True)]
     rows, y, height = _rows(labels)
-    title, grid = "mean return", alt.Axis(grid=True, tickCount=6, format=theme.DECIMALS)
+    title, grid = "mean return", alt.Axis(grid=True)
     surrogate, measured = "surrogate, std of trees", "measured, std of seeds"
     key = _legend({surrogate: theme.series(0), measured: theme.series(1)})
     layers: list[alt.Chart] = []
@@ -184,7 +184,7 @@ def ablation(data: Landscape, steps: pd.DataFrame, path: Path, note: str = "") -
             {"row": rows, "value": value.array, "low": (value - std).array, "high": (value + std).array}
         )
         base = key(alt.Chart(theme.data(table.dropna(subset="value"))).encode(y=y), name)
-        x = alt.X("value:Q", title=title, axis=grid, scale=alt.Scale(zero=False, padding=8))
+        x = alt.X("value:Q", title=title, axis=grid, scale=alt.Scale(padding=8))
         if name == surrogate:
             layers.append(base.mark_line(strokeWidth=1.2).encode(x=x, order="row:Q"))
         layers.append(base.mark_rule().encode(x=alt.X("low:Q", title=title, axis=grid), x2="high:Q"))
@@ -219,7 +219,7 @@ def reliability(data: Landscape, table: pd.DataFrame, path: Path) -> Path:
         "seeds:Q",
         title="seeds in each half",
         axis=alt.Axis(tickMinStep=1, format="d"),
-        scale=alt.Scale(zero=False, nice=False, padding=8),
+        scale=alt.Scale(nice=False, padding=8),
     )
     base = alt.Chart(theme.data(table[["seeds", "correlation", "low", "high"]])).encode(x=x)
     dashed = alt.Chart(theme.data(predicted)).mark_line(strokeDash=[5, 4]).encode(x=x)
@@ -248,8 +248,8 @@ def distribution(data: Landscape, table: pd.DataFrame, path: Path) -> Path:
 
 def _histogram(data: Landscape, final: np.ndarray) -> Layers:
     means, default = final.mean(axis=1), "default config"
-    scale, axis = alt.Scale(zero=False), alt.Axis(labelOverlap="greedy", format=theme.DECIMALS)
-    x = alt.X("score:Q", bin=alt.Bin(maxbins=NUM_BINS), title="mean return over seeds", scale=scale, axis=axis)
+    axis = alt.Axis(labelOverlap="greedy")
+    x = alt.X("score:Q", bin=alt.Bin(maxbins=NUM_BINS), title="mean return over seeds", axis=axis)
     bars = (
         alt.Chart(theme.data(pd.DataFrame({"score": means})))
         .mark_bar()
@@ -319,8 +319,8 @@ def optimism(data: Landscape, table: pd.DataFrame, path: Path) -> Path:
     color = theme.named(alt.Color, "outcome", theme.palette(outcomes), theme.legend())
     shapes = dict(zip(outcomes, ("circle", "square", "triangle-up"), strict=True))
     axis = alt.Axis(values=sorted({int(row["seeds"]) for row in rows}), format="d")
-    x = alt.X("seeds:Q", title="tuning seeds", axis=axis, scale=alt.Scale(zero=False, nice=False, padding=8))
-    title, scale = "mean return", alt.Scale(zero=False, nice=False, padding=6)
+    x = alt.X("seeds:Q", title="tuning seeds", axis=axis, scale=alt.Scale(nice=False, padding=8))
+    title, scale = "mean return", alt.Scale(nice=False, padding=6)
     base = alt.Chart(theme.data(rows)).encode(x=x, color=color)
     mean = alt.Y("mean:Q", title=title, scale=scale)
     layers = alt.layer(
@@ -363,7 +363,7 @@ def subsets(table: pd.DataFrame, path: Path) -> Path:
     every, chosen = "every subset", "best of its size, 95 %"
     key = _legend({every: theme.color("bar"), chosen: theme.series(0)})
     title = "rank correlation of prediction and mean over all tasks"
-    x = alt.X("correlation:Q", title=title, scale=alt.Scale(zero=False, padding=8), axis=alt.Axis(grid=True))
+    x = alt.X("correlation:Q", title=title, scale=alt.Scale(padding=8), axis=alt.Axis(grid=True))
     base = key(alt.Chart(theme.data(best[["correlation", "low", "high"]].assign(row=rows))).encode(y=y), chosen)
     points = alt.Chart(theme.data(table[["correlation"]].assign(row=table["size"].map(place)))).mark_point(size=25)
     layers = [
@@ -425,8 +425,7 @@ def _legend(colors: Mapping[str, alt.ExprRef]) -> Callable[[alt.Chart, str], alt
 
 
 def _y(field: str, title: str) -> alt.Y:
-    scale, axis = alt.Scale(zero=False, padding=6, nice=False), alt.Axis(format=theme.DECIMALS, tickCount=6)
-    return alt.Y(f"{field}:Q", title=title, scale=scale, axis=axis)
+    return alt.Y(f"{field}:Q", title=title, scale=alt.Scale(padding=6, nice=False))
 
 
 def _steps_axis() -> alt.Axis:

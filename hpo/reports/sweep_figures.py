@@ -249,8 +249,7 @@ def _score_axis(record: SweepRecord, field: str, title: str | None) -> alt.Y:
     """Return the vertical axis of scores, over the task's return range, widened to scores outside it."""
     scores = record.trials.loc[record.trials["status"] == "completed", "score"].dropna()
     domain = theme.padded(min([record.return_range[0], *scores]), max([record.return_range[1], *scores]))
-    scale = alt.Scale(domain=domain, nice=False, zero=False)
-    return alt.Y(f"{field}:Q", title=title, scale=scale, axis=alt.Axis(tickCount=5, format=theme.DECIMALS))
+    return alt.Y(f"{field}:Q", title=title, scale=alt.Scale(domain=domain, nice=False))
 
 
 def mean_curves(record: SweepRecord) -> pd.DataFrame:
@@ -335,8 +334,8 @@ def _curve_axes(record: SweepRecord, means: pd.DataFrame) -> tuple[alt.X, alt.Y,
     steps = alt.Scale(domain=[0, 1.03 * int(means["env_steps"].max())], nice=False)
     worst, best = record.return_range
     domain = theme.padded(min(worst, means["low"].min()), max(best, means["high"].max()))
-    scale, axis = alt.Scale(domain=domain, nice=False, zero=False), alt.Axis(format=theme.DECIMALS, tickCount=6)
-    mean, lowest = (alt.Y(f"{name}:Q", title="episode return", scale=scale, axis=axis) for name in ("mean", "low"))
+    scale = alt.Scale(domain=domain, nice=False)
+    mean, lowest = (alt.Y(f"{name}:Q", title="episode return", scale=scale) for name in ("mean", "low"))
     return alt.X("env_steps:Q", title="env steps", axis=theme.steps_axis(), scale=steps), mean, lowest
 
 
@@ -353,17 +352,13 @@ def save_curve(record: SweepRecord, path: Path) -> Path:
     nothing = "Nothing to draw: training diverges before every seed has a return."
     heading = alt.Title(record.task, subtitle=nothing if means.empty else alt.Undefined)
     x = alt.X("env_steps:Q", title="env steps", axis=theme.steps_axis(), scale=alt.Scale(nice=False))
-
-    def y(field: str) -> alt.Y:
-        scale, axis = alt.Scale(zero=False), alt.Axis(format=theme.DECIMALS)
-        return alt.Y(f"{field}:Q", title="episode return", scale=scale, axis=axis)
-
+    low, mean, seed = (alt.Y(f"{name}:Q", title="episode return") for name in ("low", "mean", "return_mean"))
     base = alt.Chart(theme.data(means.assign(label=label))).encode(x=x)
     seeds = alt.Chart(theme.data(by_seed)).mark_line(color=theme.color("thin"), strokeWidth=1)
     color = theme.named(alt.Color, "label", {label: theme.color("accent")}, theme.legend())
     chart = alt.layer(
-        base.mark_area(opacity=0.13, color=theme.color("accent")).encode(y=y("low"), y2="high:Q"),
-        seeds.encode(x=x, y=y("return_mean"), detail="seed:N"),
-        base.mark_line(strokeWidth=2.5).encode(y=y("mean"), color=color),
+        base.mark_area(opacity=0.13, color=theme.color("accent")).encode(y=low, y2="high:Q"),
+        seeds.encode(x=x, y=seed, detail="seed:N"),
+        base.mark_line(strokeWidth=2.5).encode(y=mean, color=color),
     )
     return theme.save(chart.properties(width=480, height=280, title=heading), path)

@@ -127,11 +127,13 @@ def config() -> dict[str, Any]:
     return {
         "background": ref("ground"),
         "font": FONT,
+        "numberFormat": DECIMALS,
         "view": {"stroke": None, "continuousWidth": 300, "continuousHeight": 200},
         "axis": {
             "labelColor": ref("muted"),
             "labelFontSize": 11,
             "labelLimit": 260,
+            "tickCount": 6,
             "titleColor": ref("muted"),
             "titleFontSize": 12.5,
             "titleFontWeight": "normal",
@@ -162,10 +164,11 @@ def config() -> dict[str, Any]:
         },
         "header": {"labelColor": ref("ink"), "labelFontSize": 12, "titleColor": ref("muted")},
         "scale": {
+            "zero": False,
             "invalid": {
                 "x": {"value": {"expr": f"width + {LANE} + (datum.spread_x || 0)"}},
                 "y": {"value": {"expr": f"(datum.spread_y || 0) - {LANE}"}},
-            }
+            },
         },
         "text": {"color": ref("ink")},
         "rule": {"color": ref("muted")},
@@ -231,7 +234,7 @@ def number_axis(
     """Return scale and axis of a hyperparameter's numbers: as wide as the values, or as the domain if there is one."""
     kind: Literal["log", "linear"] = "log" if log else "linear"
     limits = alt.Undefined if domain is None else list(domain)
-    scale = alt.Scale(type=kind, domain=limits, zero=False, nice=False, padding=8)
+    scale = alt.Scale(type=kind, domain=limits, nice=False, padding=8)
     return scale, alt.Axis(
         format=number_format(values, log), tickCount=min(4, ticks) if log else ticks, labelOverlap="greedy"
     )
