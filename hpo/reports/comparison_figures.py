@@ -122,7 +122,7 @@ def _anytime(comparison: Comparison, task: str, kind: str, title: str | None) ->
         x=x, y=alt.Y(f"{low}:Q", title=title, scale=scale), y2=f"{high}:Q", color=color
     )
     layers = [band, line] if comparison.settings.repeats > 1 else [line]
-    return alt.layer(*layers).add_params(hidden).properties(width="container", height="container")
+    return alt.layer(*layers).add_params(hidden)
 
 
 def _tuner_axis(tuners: Sequence[str], field: str = "tuner") -> alt.Y:
@@ -154,7 +154,7 @@ def _intervals(
     if line is not None:
         upright = alt.Chart(theme.data([{"line": line}])).mark_rule(strokeDash=DASHES["dot"])
         layers.insert(0, upright.encode(x=alt.X("line:Q", title=title, scale=scale, axis=axis)))
-    return alt.layer(*layers).properties(width="container", height="container")
+    return alt.layer(*layers)
 
 
 def _ranks(comparison: Comparison) -> pd.DataFrame:
@@ -192,4 +192,4 @@ def _critical_differences(comparison: Comparison) -> Figure:
             y=_tuner_axis(names, "first"),
             y2="last:N",
         ),
-    ).properties(width="container", height="container")
+    )

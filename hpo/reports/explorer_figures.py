@@ -142,7 +142,7 @@ def _table(name: str, condition: str | None = None) -> alt.Chart:
 
 def _figure(*layers: alt.Chart) -> Figure:
     params = [alt.param(name=name, value=None) for name in PARAMETERS]
-    return alt.layer(*layers).add_params(*params).properties(width="container", height="container")
+    return alt.layer(*layers).add_params(*params)
 
 
 def _plane() -> Figure:

@@ -171,7 +171,7 @@ def incumbent(record: SweepRecord, outcomes: Sequence[str], x: str, title: str) 
     return alt.layer(
         line.encode(x=across, y=_score_axis(record, "best", y_title)),
         _points(record, outcomes, across, _score_axis(record, "score", y_title), legend=True),
-    ).properties(width="container", height="container")
+    )
 
 
 def panel(record: SweepRecord, outcomes: Sequence[str], index: int) -> Figure:
@@ -180,8 +180,7 @@ def panel(record: SweepRecord, outcomes: Sequence[str], index: int) -> Figure:
     points = _points(record, outcomes, x, _score_axis(record, "score", None), legend=False)
     if not _is_numeric(record, index):
         points = points.encode(**theme.spread("x"))
-    chart = points.transform_filter(f"isValid(datum.value{index})")
-    return chart.properties(width="container", height="container")
+    return points.transform_filter(f"isValid(datum.value{index})")
 
 
 def stretches(record: SweepRecord, index: int) -> Figure:
@@ -195,9 +194,7 @@ def stretches(record: SweepRecord, index: int) -> Figure:
     ]
     chart = alt.Chart(alt.NamedData(TRIALS)).transform_filter(f"isValid(datum.value{index})")
     rules = chart.mark_rule(strokeWidth=3, color=theme.color("accent"))
-    return rules.encode(x=x, x2="end:Q", y=_value_axis(record, "y", index), tooltip=words).properties(
-        width="container", height="container"
-    )
+    return rules.encode(x=x, x2="end:Q", y=_value_axis(record, "y", index), tooltip=words)
 
 
 def _points(record: SweepRecord, outcomes: Sequence[str], x: alt.X, y: alt.Y, legend: bool) -> alt.Chart:
@@ -323,7 +320,7 @@ def curves(record: SweepRecord, means: pd.DataFrame, top: Sequence[int]) -> Figu
         bands.encode(y=low, y2="high:Q", color=color),
         tops.encode(color=color, strokeWidth=width, tooltip=words),
     ]
-    return alt.layer(*layers).add_params(hidden).properties(width="container", height="container")
+    return alt.layer(*layers).add_params(hidden)
 
 
 def _curve_axes(record: SweepRecord, means: pd.DataFrame) -> tuple[alt.X, alt.Y, alt.Y]:

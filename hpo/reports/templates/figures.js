@@ -4,12 +4,13 @@ const darkGround = matchMedia("(prefers-color-scheme: dark)");
 const views = new Map(); // what is drawn, by its element
 const hidden = new Set(); // groups that are drawn nowhere
 
-// A figure with what all figures share: their configuration, and the colours of the ground in force.
+// A figure with what all figures share: the size of their place, their configuration, the colours of the ground in force.
 function complete(figure) {
   const colors = Object.entries(drawing.colors[darkGround.matches ? "dark" : "light"]);
   const params = colors.map(([name, value]) => ({ name, value }));
   const config = { ...drawing.config, params, font: getComputedStyle(document.body).fontFamily };
-  return { ...figure, config, datasets: { ...figure.datasets, ...structuredClone(drawing.tables) } };
+  const datasets = { ...figure.datasets, ...structuredClone(drawing.tables) };
+  return { width: "container", height: "container", ...figure, config, datasets };
 }
 
 async function draw(plot, figure = drawing.figures[plot.dataset.figure]) {
