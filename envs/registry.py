@@ -278,7 +278,7 @@ def _make(name: str) -> "Env":
     except ModuleNotFoundError as error:
         hint = f"pip install 'arl[{library.extra}]'" if library.extra else f"pip install {error.name}"
         raise InputError(f"environment {name!r} needs the package {error.name!r}: {hint}") from error
-    except Exception as error:  # a library or a user's class can fail in any way
+    except (Exception, SystemExit) as error:  # a library or a user's class can fail in any way
         raise InputError(f"environment {name!r} can't be made: {type(error).__name__}: {first_line(error)}") from error
 
 

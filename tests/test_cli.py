@@ -443,10 +443,11 @@ def test_train_may_be_evaluated_more_often_than_it_iterates(tmp_path):
 
 def test_an_environment_of_the_users_own_is_trained_on(tmp_path):
     code = "from envs.probes import Matching\nclass Mine(Matching):\n    return_range = (-9.0, 0.0)\n"
-    (tmp_path / "mine.py").write_text(code)
+    (tmp_path / "mine.py").write_text(f"{code}print('no part of the document')\n")
     done = arl(tmp_path, *TRAIN[:1], "ppo/mine.py:Mine", *TRAIN[2:], "--json")
     assert done.status == 0, done.err
     assert json.loads(done.out)["task"] == "ppo/mine.py:Mine"
+    assert "no part of the document" in done.err
     missing = arl(tmp_path, "train", "ppo/mine.py:Yours")
     assert missing.status == 2
     assert missing.err.startswith("arl: environment 'mine.py:Yours': unknown name 'Yours'")

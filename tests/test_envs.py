@@ -279,6 +279,10 @@ class WordAmongParams(EnvParams):
 class Worded(Fine):
     default_params = WordAmongParams()
 
+class Leaves(Fine):
+    def __init__(self):
+        raise SystemExit(3)
+
 class NoActions(Fine):
     def action_space(self, params=None):
         return None
@@ -306,6 +310,7 @@ class TwoAxes(Fine):
         ("OtherState", "must give the same shapes and types by a reset and by a step, got .*int32"),
         ("Six", "can't be stepped: ValueError"),
         ("ManyRewards", r"must give one number as reward, got shape \(2,\)"),
+        ("Leaves", "can't be made: SystemExit: 3"),
         ("NoActions", "must have an action space that is discrete or a box, got None"),
         ("Worded", "Worded' must have params that are numbers or bools, .*, got params.mode = 'easy'"),
         ("LimitInDone", r"must leave its time limit of 200 env steps out of terminated \(of done\)"),

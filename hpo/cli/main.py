@@ -284,9 +284,10 @@ def train(
     from hpo.cli import train as train_command
 
     changes = {**(schedules.read(schedule) if schedule else {}), **parsing.assignments(assign or [], "hyperparameter")}
-    trained = train_command.train(
-        task, changes, parsing.seeds(seeds), fidelity, name, store, out, None if as_json else _view()
-    )
+    with printing.one_document(as_json):
+        trained = train_command.train(
+            task, changes, parsing.seeds(seeds), fidelity, name, store, out, None if as_json else _view()
+        )
     if as_json:
         return printing.print_json(
             {
@@ -350,7 +351,8 @@ def reproduce(
     """Train one recorded run again, and say whether the numbers are the same; exit status 1 if they are not."""
     from hpo import reproduction
 
-    result = reproduction.reproduce(name, trial, seed, store, tolerance)
+    with printing.one_document(as_json):
+        result = reproduction.reproduce(name, trial, seed, store, tolerance)
     if as_json:
         printing.print_json(result.summary())
     else:

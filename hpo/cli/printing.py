@@ -43,7 +43,7 @@ def _cell(value: Any) -> str:
 
 
 def one_document(as_json: bool) -> contextlib.AbstractContextManager[Any]:
-    """Redirect what a user's tuner prints to the standard error, so that the output is one JSON document."""
+    """Redirect what the user's own classes print to the standard error, so that the output is one JSON document."""
     return contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext()
 
 
