@@ -274,12 +274,18 @@ def test_ctrl_c_is_heard_within_a_callback(tmp_path):
     code = """
 import gc, signal, sys
 import hpo.cli.main
+from hpo.cli import listings
 
 def press(phase, info):
     gc.callbacks.remove(press)
     signal.raise_signal(signal.SIGINT)
 
-gc.callbacks.append(press)
+def rows(*_):
+    gc.callbacks.append(press)
+    gc.collect()
+    return []
+
+listings.rows = rows
 sys.argv = ["arl", "list", "tasks"]
 hpo.cli.main.main()
 """
