@@ -23,9 +23,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hpo.tasks import Task
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
@@ -77,43 +80,43 @@ def in_turns(configs: list[Config]) -> list[Config]:
 
 def our_rows(args: argparse.Namespace, configs: list[Config], scratch: Path) -> Iterable[dict[str, Any]]:
     """Yield the rows of `arl sweep` with an empty and with a warm cache of compiled programs."""
+    from hpo import tasks
+
+    task = tasks.get(args.task, fidelity=ENV_STEPS[args.task])
+    options = ["--tuner", "sobol", "--trials", len(configs)]
     for name in ("empty", "warm"):
-        command = [
-            Path(sys.executable).parent / "arl",
-            "sweep",
-            args.task,
-            "--tuner",
-            "sobol",
-            "--trials",
-            len(configs),
-            "--seeds",
-            1,
-            "--fidelity",
-            ENV_STEPS[args.task],
-            "--name",
-            name,
-            "--store",
-            scratch / "store.sqlite",
-            "--json",
-        ]
-        output, cpu, wall = timed(command, args.core, {"XDG_CACHE_HOME": str(scratch / "cache")})
+        output, cpu, wall = timed_sweep(task, options, name, scratch, {args.core})
         timing = output["timing"]
         yield {
             "program": f"arl sweep, {name} cache",
             "runs": output["trials"],
             "cpu": cpu / output["trials"],
             "wall": wall,
-            "updates": sum(gradient_steps(args.task, config) for config in configs) / len(configs),
+            "updates": sum(gradient_steps(task, config) for config in configs) / len(configs),
             "compile": timing["compile"],
             "overhead": (timing.get("tuner", 0) + timing.get("store", 0)) / timing["total"],
         }
 
 
-def gradient_steps(name: str, config: Config) -> int:
-    """Return the number of updates of a run of ours."""
-    from hpo import tasks
+def timed_sweep(
+    task: "Task", options: list[Any], name: str, scratch: Path, cores: Collection[int]
+) -> tuple[dict[str, Any], float, float]:
+    """Return what `timed` says of `arl sweep` with one seed.
 
-    task = tasks.get(name, fidelity=ENV_STEPS[name])
+    Args:
+        task: its name, space and fidelity are the sweep's.
+        options: of the command line, besides these.
+        name: of the sweep.
+        scratch: the folder of its store and of its cache of programs.
+        cores: the cores that it may use.
+    """
+    command = [Path(sys.executable).parent / "arl", "sweep", task.name, "--space", task.preset, *options, "--seeds", 1]
+    command += ["--fidelity", task.fidelity, "--name", name, "--store", scratch / "store.sqlite", "--json"]
+    return timed(command, cores, {"XDG_CACHE_HOME": str(scratch / "cache")})
+
+
+def gradient_steps(task: "Task", config: Config) -> int:
+    """Return the number of updates of a run of ours."""
     values: Any = {**task.fixed, **config}
     if task.algorithm_name == "ppo":
         rollout = values["num_envs"] * values["num_steps"]
@@ -137,12 +140,11 @@ def peer_rows(args: argparse.Namespace, configs: Path) -> Iterable[dict[str, Any
 
 def peer_row(label: str, command: list[Any], args: argparse.Namespace) -> dict[str, Any]:
     """Return the row of another system, what it spends once shared among all configs."""
-    output, cpu, wall = timed(command, args.core, {})
-    once = cpu - output["cpu_seconds_per_run"] * output["runs"]
+    output, cpu, wall = timed(command, {args.core}, {})
     return {
         "program": label,
         "runs": output["runs"],
-        "cpu": output["cpu_seconds_per_run"] + once / args.configs,
+        "cpu": peer_seconds_per_run(output, cpu, args.configs),
         "wall": wall,
         "updates": output["gradient_steps_per_run"],
         "compile": output.get("compile_cpu_seconds"),
@@ -150,15 +152,30 @@ def peer_row(label: str, command: list[Any], args: argparse.Namespace) -> dict[s
     }
 
 
-def timed(command: list[Any], core: int, environment: dict[str, str]) -> tuple[dict[str, Any], float, float]:
-    """Return the JSON document a command prints, its CPU seconds (user and system, all threads), and its wall seconds."""
+def peer_seconds_per_run(output: dict[str, Any], cpu: float, num_configs: int) -> float:
+    """Return the CPU seconds of a run of another system, with a share of what it spends once for all configs."""
+    once = cpu - output["cpu_seconds_per_run"] * output["runs"]
+    return output["cpu_seconds_per_run"] + once / num_configs
+
+
+def timed(
+    command: list[Any], cores: Collection[int], environment: dict[str, str]
+) -> tuple[dict[str, Any], float, float]:
+    """Return the JSON document that a command prints, the CPU seconds of its whole process tree, and its wall seconds.
+
+    Args:
+        command: the command and its arguments.
+        cores: the cores that it may use.
+        environment: variables that differ from this process's; a cache of JAX's that it names is left out.
+    """
+    inherited = {name: value for name, value in os.environ.items() if name != "JAX_COMPILATION_CACHE_DIR"}
     started, before = time.perf_counter(), os.times()
     done = subprocess.run(
         list(map(str, command)),
         capture_output=True,
         text=True,
-        env={**os.environ, **environment},
-        preexec_fn=lambda: os.sched_setaffinity(0, {core}),
+        env={**inherited, **environment},
+        preexec_fn=lambda: os.sched_setaffinity(0, cores),
     )
     after = os.times()
     if done.returncode != 0:
