@@ -119,7 +119,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--fidelity", type=positive, help="env steps of a run, by default the task's")
     parser.add_argument("--published", nargs="*", choices=TASKS, default=["ppo"], help="whose published space, too")
     parser.add_argument("--arlbench-configs", type=positive, default=4, help="how many ARLBench runs")
-    parser.add_argument("--without-arlbench", action="store_true")
+    parser.add_argument("--without-arlbench", action="store_true", help="measure sweeps only")
     parser.add_argument("--repeats", type=positive, default=3)
     parser.add_argument("--core", type=int, default=0, help="the core that everything runs on")
     parser.add_argument(
