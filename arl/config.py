@@ -155,6 +155,21 @@ def values(config: Any) -> dict[str, Any]:
     return {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
 
 
+def watched(config: Config, looked_at: set[str]) -> Config:
+    """Return the config as an object that adds to `looked_at` the name of each static hyperparameter that is read."""
+    static = frozenset(name for name, kind in kinds(type(config)).items() if kind == "static")
+
+    class Watched(type(config)):
+        def __getattribute__(self, name: str) -> Any:
+            if name in static:
+                looked_at.add(name)
+            return super().__getattribute__(name)
+
+    twin = object.__new__(Watched)
+    vars(twin).update(vars(config))
+    return twin
+
+
 def structure(config: Any) -> tuple[Any, ...]:
     """Return what two configs must have in common to share a program: class and static hyperparameters."""
     return (type(config), *_of_kind(config, "static"))

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from arl.algorithms import distributions, metrics, ppo
+from arl.algorithms import distributions, metrics, on_policy, ppo
 from arl.networks.mlp import MLP
 from envs import vector
 
@@ -124,7 +124,7 @@ def any_rollout(num_steps=2, num_envs=3):
 def test_samples_of_a_rollout(small):
     env, config = vector.make("ProbeChoice"), small(activation="relu", gamma=0.5, gae_lambda=0.0)
     state, rollout = ppo.init(jax.random.key(0), config, env), any_rollout()
-    samples = ppo._samples(state, config, env, rollout)
+    samples = ppo._samples(state.normalizer, state.params, config, env, rollout)
 
     def network(layers, obs):
         return MLP(0, activation="relu").apply(layers, obs.reshape(-1, 1)).T
@@ -141,10 +141,9 @@ def test_samples_of_a_rollout(small):
 def test_minibatches_are_drawn_anew(small, same_bits):
     env, config = vector.make("ProbeChoice"), small(num_epochs=1)
     state = ppo.init(jax.random.key(0), config, env)
-    samples = ppo._samples(state, config, env, any_rollout(8, 2))
-    update = jax.jit(
-        lambda key: ppo._update(state, metrics.init(ppo.METRICS), config, env, samples, key, jnp.array(0.01))[0]
-    )
+    samples = ppo._samples(state.normalizer, state.params, config, env, any_rollout(8, 2))
+    learner = on_policy.Learner(state.params, state.opt_state, metrics.init(ppo.METRICS))
+    update = jax.jit(lambda key: ppo._update(learner, samples, config, env, key, 0, 16).params)
     first, again, other = (update(jax.random.key(seed)) for seed in (0, 0, 1))
     assert same_bits(first, again)
     assert not same_bits(first, other)

@@ -1,11 +1,13 @@
 """Training metrics: sums over updates and env steps on the device, means at the end of a segment."""
 
-from collections.abc import Sequence
+import functools
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
+
+from arl.algorithms.parts import Part
 
 Metrics = dict[str, Float[Array, ""]]
 
@@ -23,7 +25,7 @@ class Totals(NamedTuple):
     num_episodes: Float[Array, ""]
 
 
-def init(names: Sequence[str]) -> Totals:
+def init(names: tuple[str, ...]) -> Totals:
     """Return sums of nothing, for an algorithm with the metrics `names`."""
     zero = jnp.zeros(())
     of_updates = [name for name in names if not name.startswith("episode_")]
@@ -57,3 +59,12 @@ def means(totals: Totals) -> Metrics:
         "episode_length": totals.num_steps / episodes,
         "episode_return": totals.reward / episodes,
     }
+
+
+@functools.cache
+def start(names: tuple[str, ...]) -> Part:
+    """Return the part that gives the sums of nothing, see `init`."""
+    return Part(lambda changed, read, config, env, key: init(names))
+
+
+MEANS = Part(lambda changed, totals, config, env, key: means(totals))

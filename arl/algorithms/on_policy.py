@@ -7,14 +7,18 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree
 
-from arl.algorithms import metrics
+from arl.algorithms import metrics, shuffle
 from arl.algorithms.metrics import Metrics
+from arl.algorithms.normalizer import Normalizer
+from arl.algorithms.parts import Part, Programs
 from arl.hyperparameters.on_policy import OnPolicyConfig
 from envs.vector import VectorEnv
 
 Carry = TypeVar("Carry")
 Samples = TypeVar("Samples")
-State = TypeVar("State")
+State = TypeVar("State", bound=Any)
+
+_SAMPLES_BYTES = 2**20  # of the arrays in which samples of rollouts are held
 
 
 def iteration_steps(config: OnPolicyConfig) -> int:
@@ -44,27 +48,83 @@ class Rollout(NamedTuple):
     done: Bool[Array, "time env"]
 
 
-def iterate(
-    iteration: Callable[[State, metrics.Totals, PRNGKeyArray, Array], tuple[State, metrics.Totals]],
+class Walk(NamedTuple):
+    """What gathering experience goes on from: the envs, the moments of their observations, and the metrics so far.
+
+    Attributes:
+        obs: the observations that the next actions are chosen from, arrays `(env, ...)`.
+    """
+
+    env_state: Any
+    obs: PyTree[Array]
+    normalizer: Normalizer
+    totals: metrics.Totals
+
+
+class Learner(NamedTuple):
+    """What updates change."""
+
+    params: Any
+    opt_state: Any
+    totals: metrics.Totals
+
+
+def train(
+    experience: Part,
+    update: Part,
     state: State,
-    key: PRNGKeyArray,
-    env_steps: Int[Array, ""],
-    num_iterations: Int[Array, ""],
     config: OnPolicyConfig,
+    env: VectorEnv,
+    key: PRNGKeyArray,
+    env_steps: Int[Array, ""] | int,
+    num_iterations: Int[Array, ""] | int,
     metric_names: tuple[str, ...],
+    programs: Programs,
 ) -> tuple[State, Metrics]:
     """Train for `num_iterations` iterations, from an agent that has seen `env_steps` env steps.
 
-    Each iteration takes its key from `key` and the env steps before it, so that it is the same wherever training was
-    cut into calls. Metrics are means over all updates of the call (NaN for no iterations).
+    Each iteration takes its keys from `key` and the env steps before it (`keys`), so that it is the same wherever training
+    was cut into calls. Metrics are means over all updates of the call (NaN for no iterations).
+
+    Args:
+        experience: maps `Walk`, params and the env steps to the walk at the end of a rollout, and samples of it.
+        update: maps `Learner`, samples, the env steps and the number of samples to the learner after all updates.
+        state: the agent, with `params`, `opt_state` and the fields of `Walk`.
+        config: the agent's.
+        env: the env.
+        key: for all that is random.
+        env_steps: those that the agent has seen.
+        num_iterations: how many to train.
+        metric_names: the algorithm's.
+        programs: what runs the two parts.
     """
+    unit = iteration_steps(config)
 
-    def step(i: Array, carry: tuple[State, metrics.Totals]) -> tuple[State, metrics.Totals]:
-        steps_before = env_steps + i * iteration_steps(config)
-        return iteration(*carry, jax.random.fold_in(key, steps_before), steps_before)
+    def iteration(i: Any, carry: tuple[State, metrics.Totals]) -> tuple[State, metrics.Totals]:
+        state, totals = carry
+        steps = env_steps + i * unit
+        walk = Walk(state.env_state, state.obs, state.normalizer, totals)
+        walk, samples = programs.call(experience, walk, state.params, config, env, key, steps)
+        learner = Learner(state.params, state.opt_state, walk.totals)
+        learner = programs.call(update, learner, samples, config, env, key, steps, unit)
+        state = state._replace(
+            params=learner.params,
+            opt_state=learner.opt_state,
+            normalizer=walk.normalizer,
+            env_state=walk.env_state,
+            obs=walk.obs,
+        )
+        return state, learner.totals
 
-    state, totals = jax.lax.fori_loop(0, num_iterations, step, (state, metrics.init(metric_names)))
-    return state, metrics.means(totals)
+    totals = programs.call(metrics.start(metric_names), (), (), config, env, key)
+    state, totals = programs.loop(num_iterations, iteration, (state, totals))
+    return state, programs.call(metrics.MEANS, (), totals, config, env, key)
+
+
+def keys(key: PRNGKeyArray, env_steps: Int[Array, ""] | int) -> tuple[PRNGKeyArray, PRNGKeyArray]:
+    """Return the keys of an iteration, for its rollout and for its updates."""
+    key_rollout, key_update = jax.random.split(jax.random.fold_in(key, env_steps))
+    return key_rollout, key_update
 
 
 def collect(
@@ -111,29 +171,51 @@ def flat(rollout: PyTree[Array]) -> PyTree[Array]:
     return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), rollout)
 
 
+def padded(samples: Samples) -> Samples:
+    """Return samples, arrays `(batch, ...)`, at the head of arrays of a size that rollouts of many sizes have in common.
+
+    One program then updates on all of them: arrays hold `_SAMPLES_BYTES`, or more samples if there are more.
+    """
+    leaves = jax.tree.leaves(samples)
+    num_samples, num_bytes = leaves[0].shape[0], sum(x.size * x.dtype.itemsize for x in leaves)
+    capacity = max(_power_of_two(num_samples), _power_of_two(_SAMPLES_BYTES * num_samples // num_bytes + 1) // 2)
+    return jax.tree.map(lambda x: jnp.pad(x, [(0, capacity - num_samples)] + [(0, 0)] * (x.ndim - 1)), samples)
+
+
 def passes(
     update: Callable[[Carry, Samples], Carry],
     carry: Carry,
     samples: Samples,
+    num_samples: Int[Array, ""] | int,
     key: PRNGKeyArray,
     config: OnPolicyConfig,
 ) -> Carry:
-    """Update on every minibatch of the samples, arrays `(batch, ...)`, in `num_epochs` passes of a new random order each.
+    """Update on every minibatch of the samples, in `num_epochs` passes of a new random order each.
 
-    If the minibatch size does not divide the samples, each pass leaves out a random rest.
+    If the minibatch size does not divide the number of samples, each pass leaves out a random rest.
+
+    Args:
+        update: maps a carry and a minibatch, arrays `(minibatch, ...)`, to a carry.
+        carry: the first one.
+        samples: arrays `(capacity, ...)`, see `padded`.
+        num_samples: how many of them there are.
+        key: for the orders.
+        config: the agent's, in canonical form: a minibatch holds no more than there are.
     """
-    num_samples, size = jax.tree.leaves(samples)[0].shape[0], minibatch_size(config)
-    num_minibatches = num_samples // size
+    size = config.minibatch_size
 
     def epoch(i: Array, carry: Carry) -> Carry:
-        if size == num_samples:  # the order within a minibatch does not matter
-            return update(carry, samples)
-        order = jax.random.permutation(jax.random.fold_in(key, i), num_samples)
-        indices = order[: num_minibatches * size].reshape(num_minibatches, size)
+        order = shuffle.draw(jax.random.fold_in(key, i))
 
-        def minibatch(carry: Carry, chosen: Array) -> tuple[Carry, None]:
-            return update(carry, jax.tree.map(lambda x: jnp.take(x, chosen, axis=0), samples)), None
+        def minibatch(j: Array, carry: Carry) -> Carry:
+            chosen = shuffle.entries(order, j * size + jnp.arange(size), num_samples)
+            return update(carry, jax.tree.map(lambda x: jnp.take(x, chosen, axis=0, mode="clip"), samples))
 
-        return jax.lax.scan(minibatch, carry, indices)[0]
+        return jax.lax.fori_loop(0, num_samples // size, minibatch, carry)
 
     return jax.lax.fori_loop(0, config.num_epochs, epoch, carry)
+
+
+def _power_of_two(count: int) -> int:
+    """Return the smallest power of two that is at least `count`."""
+    return 1 << max(count - 1, 0).bit_length()

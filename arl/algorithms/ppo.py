@@ -19,7 +19,9 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree
 from arl import networks
 from arl.algorithms import agent_config, distributions, metrics, normalizer, on_policy, optimizer
 from arl.algorithms.metrics import Metrics
-from arl.algorithms.on_policy import Rollout, iteration_steps
+from arl.algorithms.normalizer import Normalizer
+from arl.algorithms.on_policy import Learner, Rollout, Walk, iteration_steps
+from arl.algorithms.parts import ONE_PROGRAM, Part, Programs
 from arl.config import pytree
 from arl.hyperparameters.ppo import PPOConfig
 from arl.networks import Network
@@ -56,12 +58,9 @@ class PPOState(NamedTuple):
 
     params: Params
     opt_state: optax.OptState
-    normalizer: normalizer.Normalizer
+    normalizer: Normalizer
     env_state: Any
     obs: PyTree[Array]
-
-
-_Carry = tuple[Params, optax.OptState, metrics.Totals]
 
 
 class Samples(NamedTuple):
@@ -94,17 +93,35 @@ def canonical(config: PPOConfig) -> PPOConfig:
     return dataclasses.replace(config, minibatch_size=size, critic_hidden_size=width)
 
 
-def init(key: PRNGKeyArray, config: PPOConfig, env: VectorEnv) -> PPOState:
+def init(key: PRNGKeyArray, config: PPOConfig, env: VectorEnv, programs: Programs = ONE_PROGRAM) -> PPOState:
     """Return an untrained agent at the start of its episodes."""
-    key_actor, key_critic, key_reset = jax.random.split(key, 3)
+    params, opt_state = programs.call(_LEARNER, (), (), config, env, key)
+    obs, env_state, moments = programs.call(_START, (), (), config, env, key)
+    return PPOState(params, opt_state, moments, env_state, obs)
+
+
+def _learner(
+    changed: Any, read: Any, config: PPOConfig, env: VectorEnv, key: PRNGKeyArray
+) -> tuple[Params, optax.OptState]:
+    key_actor, key_critic, _ = jax.random.split(key, 3)
     blank = networks.blank(env.obs_spec)
     params = Params(
         actor=_actor(config, env).init(key_actor, blank),
         critic=_critic(config, env).init(key_critic, blank),
         log_std=jnp.zeros(distributions.for_env(env).num_log_std),
     )
+    return params, optimizer.init(params)
+
+
+def _start(
+    changed: Any, read: Any, config: PPOConfig, env: VectorEnv, key: PRNGKeyArray
+) -> tuple[PyTree[Array], Any, Normalizer]:
+    _, _, key_reset = jax.random.split(key, 3)
     obs, env_state = env.reset(key_reset, (config.num_envs,))
-    return PPOState(params, optimizer.init(params), normalizer.init(env.obs_spec), env_state, obs)
+    return obs, env_state, normalizer.init(env.obs_spec)
+
+
+_LEARNER, _START = Part(_learner, row_by_row=True), Part(_start)
 
 
 def _actor(config: PPOConfig, env: VectorEnv) -> Network:
@@ -122,17 +139,19 @@ def train(
     config: PPOConfig,
     env: VectorEnv,
     key: PRNGKeyArray,
-    env_steps: Int[Array, ""],
-    num_iterations: Int[Array, ""],
+    env_steps: Int[Array, ""] | int,
+    num_iterations: Int[Array, ""] | int,
+    programs: Programs = ONE_PROGRAM,
 ) -> tuple[PPOState, Metrics]:
-    """Train for `num_iterations` iterations an agent that has seen `env_steps` env steps, see `on_policy.iterate`."""
+    """Train for `num_iterations` iterations an agent that has seen `env_steps` env steps, see `on_policy.train`."""
+    return on_policy.train(
+        _EXPERIENCE, _UPDATE, state, config, env, key, env_steps, num_iterations, METRICS, programs
+    )
 
-    def iteration(
-        state: PPOState, totals: metrics.Totals, key: PRNGKeyArray, env_steps: Array
-    ) -> tuple[PPOState, metrics.Totals]:
-        return _iteration(state, totals, config, env, key, env_steps)
 
-    return on_policy.iterate(iteration, state, key, env_steps, num_iterations, config, METRICS)
+def actor(state: PPOState) -> PPOState:
+    """Return what `act` needs of an agent, and what must be finite."""
+    return state._replace(opt_state=None, env_state=None, obs=None)
 
 
 def act(
@@ -152,48 +171,40 @@ def act(
     return distribution.sample(output, state.params.log_std, distribution.noise(key, (output.shape[1],)))
 
 
-def _iteration(
-    state: PPOState,
-    totals: metrics.Totals,
-    config: PPOConfig,
-    env: VectorEnv,
-    key: PRNGKeyArray,
-    env_steps: Int[Array, ""],
-) -> tuple[PPOState, metrics.Totals]:
-    key_rollout, key_update = jax.random.split(key)
-    state, rollout = _collect(state, config, env, key_rollout)
-    samples = _samples(state, config, env, rollout)
-    learning_rate = on_policy.learning_rate(config, env_steps)
-    totals = metrics.add_steps(totals, rollout.reward, rollout.done)
-    params, opt_state, totals = _update(state, totals, config, env, samples, key_update, learning_rate)
-    seen = normalizer.update(state.normalizer, on_policy.flat(rollout.obs))
-    return state._replace(params=params, opt_state=opt_state, normalizer=seen), totals
+def _experience(
+    walk: Walk, params: Params, config: PPOConfig, env: VectorEnv, key: PRNGKeyArray, env_steps: Int[Array, ""]
+) -> tuple[Walk, Samples]:
+    """Gather a rollout; return where it ends, and what the loss needs of it."""
+    key_rollout, _ = on_policy.keys(key, env_steps)
+    env_state, obs, rollout = _collect(walk, params, config, env, key_rollout)
+    samples = _samples(walk.normalizer, params, config, env, rollout)
+    seen = normalizer.update(walk.normalizer, on_policy.flat(rollout.obs))
+    totals = metrics.add_steps(walk.totals, rollout.reward, rollout.done)
+    return Walk(env_state, obs, seen, totals), on_policy.padded(samples)
 
 
-def _collect(state: PPOState, config: PPOConfig, env: VectorEnv, key: PRNGKeyArray) -> tuple[PPOState, Rollout]:
+def _collect(
+    walk: Walk, params: Params, config: PPOConfig, env: VectorEnv, key: PRNGKeyArray
+) -> tuple[Any, PyTree[Array], Rollout]:
     key_noise, key_reset, key_step = jax.random.split(key, 3)
     distribution = distributions.for_env(env)
 
     def choose(obs: PyTree[Array], noise: Array) -> Array:
-        normalized = normalizer.normalize(state.normalizer, obs, config.normalize_observations)
-        output = _policy(state.params, config, env, normalized)
-        return distribution.sample(output, state.params.log_std, noise)
+        normalized = normalizer.normalize(walk.normalizer, obs, config.normalize_observations)
+        return distribution.sample(_policy(params, config, env, normalized), params.log_std, noise)
 
     noise = distribution.noise(key_noise, (config.num_steps, config.num_envs))
-    env_state, obs, rollout = on_policy.collect(
-        env, state.env_state, state.obs, key_reset, key_step, noise, choose, config
-    )
-    return state._replace(env_state=env_state, obs=obs), rollout
+    return on_policy.collect(env, walk.env_state, walk.obs, key_reset, key_step, noise, choose, config)
 
 
-def _samples(state: PPOState, config: PPOConfig, env: VectorEnv, rollout: Rollout) -> Samples:
+def _samples(
+    moments: Normalizer, params: Params, config: PPOConfig, env: VectorEnv, rollout: Rollout
+) -> Samples:
     """Return the advantages, value targets and old log probabilities of a rollout."""
     distribution = distributions.for_env(env)
     flat = on_policy.flat(rollout)
-    obs, next_obs = (
-        normalizer.normalize(state.normalizer, x, config.normalize_observations) for x in (flat.obs, flat.next_obs)
-    )
-    value, next_value = _value(state.params, config, env, obs), _value(state.params, config, env, next_obs)
+    obs, next_obs = (normalizer.normalize(moments, x, config.normalize_observations) for x in (flat.obs, flat.next_obs))
+    value, next_value = _value(params, config, env, obs), _value(params, config, env, next_obs)
     advantage = gae(
         rollout.reward,
         value.reshape(rollout.reward.shape),
@@ -203,7 +214,7 @@ def _samples(state: PPOState, config: PPOConfig, env: VectorEnv, rollout: Rollou
         config.gamma,
         config.gae_lambda,
     ).reshape(-1)
-    log_prob = distribution.log_prob(_policy(state.params, config, env, obs), state.params.log_std, flat.action)
+    log_prob = distribution.log_prob(_policy(params, config, env, obs), params.log_std, flat.action)
     return Samples(obs, flat.action, log_prob, value, advantage, target=advantage + value)
 
 
@@ -233,31 +244,38 @@ def gae(
 
 
 def _update(
-    state: PPOState,
-    totals: metrics.Totals,
+    learner: Learner,
+    samples: Samples,
     config: PPOConfig,
     env: VectorEnv,
-    samples: Samples,
     key: PRNGKeyArray,
-    learning_rate: Float[Array, ""],
-) -> tuple[Params, optax.OptState, metrics.Totals]:
+    env_steps: Int[Array, ""] | int,
+    num_samples: Int[Array, ""] | int,
+) -> Learner:
     """Make `num_epochs` passes over the samples, each in a new random order."""
-    of_rollout = {"explained_variance": _explained_variance(samples)}
+    _, key_update = on_policy.keys(key, env_steps)
+    learning_rate = on_policy.learning_rate(config, env_steps)
+    of_rollout = {"explained_variance": _explained_variance(samples, num_samples)}
 
-    def update(carry: _Carry, minibatch: Samples) -> _Carry:
-        params, opt_state, totals = carry
-        grads, of_update = jax.grad(_loss, has_aux=True)(params, config, env, minibatch)
+    def update(learner: Learner, minibatch: Samples) -> Learner:
+        grads, of_update = jax.grad(_loss, has_aux=True)(learner.params, config, env, minibatch)
         norm = optimizer.norm(grads)
         clipped = optimizer.clip(grads, norm, config.max_grad_norm)
-        params, opt_state = optimizer.descend(params, opt_state, clipped, learning_rate, _ADAM_EPS)
-        return params, opt_state, metrics.add_update(totals, {**of_update, **of_rollout, "grad_norm": norm})
+        params, opt_state = optimizer.descend(learner.params, learner.opt_state, clipped, learning_rate, _ADAM_EPS)
+        totals = metrics.add_update(learner.totals, {**of_update, **of_rollout, "grad_norm": norm})
+        return Learner(params, opt_state, totals)
 
-    return on_policy.passes(update, (state.params, state.opt_state, totals), samples, key, config)
+    return on_policy.passes(update, learner, samples, num_samples, key_update, config)
 
 
-def _explained_variance(samples: Samples) -> Float[Array, ""]:
+_EXPERIENCE, _UPDATE = Part(_experience), Part(_update, is_hot=True)
+
+
+def _explained_variance(samples: Samples, num_samples: Int[Array, ""] | int) -> Float[Array, ""]:
     """Return the share of the targets' variance that the values before the update explain; 1 is perfect."""
-    return 1.0 - jnp.var(samples.target - samples.value) / (jnp.var(samples.target) + 1e-8)
+    is_sample = jnp.arange(samples.target.size) < num_samples
+    unexplained = jnp.var(samples.target - samples.value, where=is_sample)
+    return 1.0 - unexplained / (jnp.var(samples.target, where=is_sample) + 1e-8)
 
 
 def _loss(params: Params, config: PPOConfig, env: VectorEnv, samples: Samples) -> tuple[Float[Array, ""], Metrics]:

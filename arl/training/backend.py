@@ -21,6 +21,9 @@ COMPILER_OPTIONS: dict[str, dict[str, Any]] = {
     "cpu": {"xla_cpu_multi_thread_eigen": False, "xla_backend_optimization_level": 1}
 }
 
+# XLA's older code generator takes 0.6 times as long as its new one, which vectorises updates of large arrays better.
+QUICK_COMPILER_OPTIONS: dict[str, dict[str, Any]] = {"cpu": {"xla_cpu_use_fusion_emitters": False}}
+
 
 @functools.cache
 def setup() -> None:
@@ -62,9 +65,10 @@ def memory_bytes() -> int:
     return psutil.virtual_memory().available // num_cores()
 
 
-def compiler_options() -> dict[str, Any]:
-    """Return XLA options for the programs that train."""
-    return COMPILER_OPTIONS.get(jax.default_backend(), {})
+def compiler_options(is_hot: bool = True) -> dict[str, Any]:
+    """Return XLA options for the programs that train; those of hot parts, in which most of training is spent, are faster."""
+    backend = jax.default_backend()
+    return COMPILER_OPTIONS.get(backend, {}) | ({} if is_hot else QUICK_COMPILER_OPTIONS.get(backend, {}))
 
 
 def describe() -> dict[str, Any]:

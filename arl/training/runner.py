@@ -9,7 +9,6 @@ block in *segments*, the training between two evaluations; the same compiled seg
 Workers are threads that call compiled programs, so that none waits for another: blocks differ in how long they take.
 """
 
-import collections
 import dataclasses
 import functools
 import itertools
@@ -26,8 +25,10 @@ from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from arl import config as configs
 from arl.algorithms import Algorithm
+from arl.algorithms.parts import Part
 from arl.errors import InputError
 from arl.training import backend, evaluation
+from arl.training.programs import BlockPrograms, Compiler, EnvParams
 from envs.vector import VectorEnv
 
 
@@ -80,9 +81,6 @@ class Run:
     points: tuple[int, ...]
     parent: Agent | None = None
     env_params: Mapping[str, float] = dataclasses.field(default_factory=dict)
-
-
-EnvParams = dict[str, Any]  # by name, arrays with an entry per lane
 
 
 class Point(NamedTuple):
@@ -164,8 +162,11 @@ class Runner:
         self.width, self.rows = lanes or self._fitting_lanes(num_configs, num_seeds, lane_bytes)
         self.report = Report()
         self._bytes: dict[Any, int] = {}
-        self._programs: dict[Any, tuple[Callable[..., Any], Callable[..., Any]]] = {}
-        self._locks: dict[Any, threading.Lock] = collections.defaultdict(threading.Lock)
+        self.compiler = Compiler(env, self.rows, self.width, self._on_compiled)
+        self._evaluate = Part(self._evaluation)
+
+    def _on_compiled(self, seconds: float) -> None:
+        self.report.add(programs=1, compile_seconds=seconds)
 
     def _fitting_lanes(self, num_configs: int, num_seeds: int, lane_bytes: int) -> tuple[int, int]:
         """Return width and rows of blocks that keep all workers busy and fit in memory."""
@@ -292,20 +293,25 @@ class Runner:
         config = configs.stack([[runs[i].config for i in row] for row in lanes])
         params = self._stacked_params([[runs[i].env_params for i in row] for row in lanes])
         keys = _run_keys([runs[row[0]].seed for row in lanes])
-        init, segment = self._program(first.config, config, params, keys, device)
+        programs = BlockPrograms(self.compiler, config, params, device)
         num_lanes = sum(map(len, rows))
         unit, start, done = self.algorithm.iteration_steps(first.config), _start(first), 0
 
+        if first.parent:
+            states = _stack_agents(runs, lanes)
+        else:
+            states = self.algorithm.init(keys.init, config, self.env, programs)
         started = time.perf_counter()
-        states = _stack_agents(runs, lanes) if first.parent else init(config, params, keys)
         env_steps, points = [], []
         for iterations in self._iterations(first):
             if stop.is_set():
                 raise InterruptedError
-            counts = np.int32(start + done * unit), np.int32(iterations - done)
-            states, point = segment(states, config, params, keys, *counts)
-            points.append(jax.device_get(point))
+            trained = start + done * unit, iterations - done
+            states, metrics = self.algorithm.train(states, config, self.env, keys.train, *trained, programs)
             env_steps.append(start + iterations * unit)
+            agent = self.algorithm.actor(states)
+            point = programs.call(self._evaluate, (), agent, config, self.env, keys.evaluate, env_steps[-1])
+            points.append(jax.device_get(Point(*point, metrics)))
             self.report.add(env_steps=(iterations - done) * unit * num_lanes)
             done = iterations
             on_segment()
@@ -319,29 +325,6 @@ class Runner:
             for w, i in enumerate(row)
         ]
 
-    def _program(
-        self, example: Any, config: Any, params: EnvParams, keys: "RunKeys", device: jax.Device
-    ) -> tuple[Callable[..., Any], Callable[..., Any]]:
-        """Return the compiled `init` and `segment` for this structure; compiled at its first use."""
-        key = (configs.structure(example), tuple(sorted(params)), device)
-        with self._locks[key]:
-            if key not in self._programs:
-                started = time.perf_counter()
-                self._programs[key] = self._compile(example, config, params, keys)
-                self.report.add(programs=1, compile_seconds=time.perf_counter() - started)
-        return self._programs[key]
-
-    def _compile(
-        self, example: Any, config: Any, params: EnvParams, keys: "RunKeys"
-    ) -> tuple[Callable[..., Any], Callable[..., Any]]:
-        axes, options = configs.lane_axes(example), backend.compiler_options()
-        segment = jax.vmap(self._segment_run, in_axes=(0, axes, 0, None, None, None))
-        segment = jax.vmap(segment, in_axes=(0, axes, 0, 0, None, None))
-        lowered = jax.jit(self._init_rows, compiler_options=options).lower(config, params, keys)
-        jitted = jax.jit(segment, donate_argnums=0, compiler_options=options)
-        zero = np.int32(0)
-        return lowered.compile(), jitted.lower(lowered.out_info, config, params, keys, zero, zero).compile()
-
     def _stacked_params(self, params: Sequence[Sequence[Mapping[str, float]]]) -> EnvParams:
         """Return env params `[seed][config]` of the same names as arrays `(seed, config)`."""
         defaults = self.env.param_defaults if params[0][0] else {}
@@ -351,43 +334,21 @@ class Runner:
             for name in params[0][0]
         }
 
-    def _init_rows(self, config: Any, params: EnvParams, keys: "RunKeys") -> Any:
-        """Return the untrained agents of a block, one row after the other.
-
-        Not under `vmap`: orthogonal weights need QR, whose batched form on CPU waits for threads of the pool that runs
-        it, and may wait for ever (jax 0.10.2).
-        """
-        axes = configs.lane_axes(config)
-        init_lanes = jax.vmap(self._init_run, in_axes=(axes, 0, None), axis_size=self.width)
-
-        def init_row(row: Array) -> Any:
-            lanes, lane_params = jax.tree.map(lambda x: x[row] if x.ndim else x, (config, params))
-            return init_lanes(lanes, lane_params, jax.tree.map(lambda key: key[row], keys))
-
-        return jax.lax.map(init_row, jnp.arange(self.rows))
-
-    def _init_run(self, config: Any, params: EnvParams, keys: "RunKeys") -> Any:
-        return self.algorithm.init(keys.init, config, self.env.with_params(params))
-
-    def _segment_run(
-        self, state: Any, config: Any, params: EnvParams, keys: "RunKeys", env_steps: Array, num_iterations: Array
-    ) -> tuple[Any, Point]:
-        """Train a run for a stretch, and evaluate it at its end."""
-        env = self.env.with_params(params)
-        state, metrics = self.algorithm.train(state, config, env, keys.train, env_steps, num_iterations)
-        steps_after = env_steps + num_iterations * self.algorithm.iteration_steps(config)
-        key = jax.random.fold_in(keys.evaluate, steps_after)
+    def _evaluation(
+        self, changed: Any, agent: Any, config: Any, env: VectorEnv, key: Array, env_steps: Array
+    ) -> tuple[Array, ...]:
+        """Return mean and spread of an agent's returns, the mean length of its episodes, and whether it is finite."""
+        key = jax.random.fold_in(key, env_steps)
 
         def policy(obs: PyTree[Array]) -> Array:
-            return self.algorithm.act(state, config, env, obs, key, explore=False)
+            return self.algorithm.act(agent, config, env, obs, key, explore=False)
 
         episodes = evaluation.evaluate(env, policy, key, self.num_episodes)
-        return state, Point(
-            return_mean=jnp.mean(episodes.episode_return),
-            return_std=jnp.std(episodes.episode_return),
-            length_mean=jnp.mean(episodes.length.astype(jnp.float32)),
-            finite=_all_finite(state),
-            metrics=metrics,
+        return (
+            jnp.mean(episodes.episode_return),
+            jnp.std(episodes.episode_return),
+            jnp.mean(episodes.length.astype(jnp.float32)),
+            _all_finite(agent),
         )
 
 

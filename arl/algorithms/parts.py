@@ -1,0 +1,85 @@
+"""Training in parts, each of which is a program of its own, or all together one.
+
+Compiling takes longer the larger a program is, and a part depends on fewer hyperparameters than the whole: configs that
+differ in all else share it. An algorithm is written once, over `Programs` that either run its parts one after the other
+from the host, for all lanes of a block, or inline them into the one program that is being traced:
+
+    def train(state, config, env, key, env_steps, num_iterations, programs=ONE_PROGRAM):
+        def iteration(i, state):
+            steps = env_steps + i * iteration_steps(config)
+            walk, samples = programs.call(experience, state.walk, state.params, config, env, key, steps)
+            return programs.call(update, state.learner, samples, config, env, key, steps)
+        return programs.loop(num_iterations, iteration, state)
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar, runtime_checkable
+
+import jax
+from jaxtyping import Array, Int, PRNGKeyArray
+
+from envs.vector import VectorEnv
+
+Carry = TypeVar("Carry")
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """A function of one lane that may be compiled on its own.
+
+    Attributes:
+        function: maps `(changed, read, config, env, key, *counts)` to its results. What comes in as `changed` is used up;
+            `read` stays. All that its program depends on must come in this way: it is shared by all configs that agree in
+            the shapes of `changed` and `read` and in the static hyperparameters that it looks at.
+        is_hot: whether most of training is spent in it, so that faster code is worth slower compilation.
+        row_by_row: whether the rows of a block are computed one after the other instead of side by side.
+    """
+
+    function: Callable[..., Any]
+    is_hot: bool = False
+    row_by_row: bool = False
+
+
+@runtime_checkable
+class Programs(Protocol):
+    """Runs parts."""
+
+    def call(
+        self,
+        part: Part,
+        changed: Any,
+        read: Any,
+        config: Any,
+        env: VectorEnv,
+        key: PRNGKeyArray,
+        *counts: Int[Array, ""] | int,
+    ) -> Any:
+        """Return what the part's function does."""
+        ...
+
+    def loop(self, num: Int[Array, ""] | int, body: Callable[[Any, Carry], Carry], carry: Carry) -> Carry:
+        """Return `body(num - 1, ... body(1, body(0, carry)))`."""
+        ...
+
+
+class _OneProgram:
+    """Parts are pieces of the program that is being traced."""
+
+    def call(
+        self,
+        part: Part,
+        changed: Any,
+        read: Any,
+        config: Any,
+        env: VectorEnv,
+        key: PRNGKeyArray,
+        *counts: Int[Array, ""] | int,
+    ) -> Any:
+        return part.function(changed, read, config, env, key, *counts)
+
+    def loop(self, num: Int[Array, ""] | int, body: Callable[[Any, Carry], Carry], carry: Carry) -> Carry:
+        return jax.lax.fori_loop(0, num, body, carry)
+
+
+ONE_PROGRAM: Programs = _OneProgram()
