@@ -55,7 +55,8 @@ def trained(env, steps, **values):
 
 
 def values_of(config, env, curve, *obs):
-    return pqn._q_values(curve.agent.state, config, env, jnp.array(obs, jnp.float32)[:, None])
+    state = curve.agent.state
+    return pqn._q_values(state.params, state.normalizer, config, env, jnp.array(obs, jnp.float32)[:, None])
 
 
 def test_endless_episodes_bootstrap_at_their_limit():

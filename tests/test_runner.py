@@ -18,6 +18,7 @@ import pytest
 
 from arl import algorithms
 from arl import config as configs
+from arl.algorithms.parts import ONE_PROGRAM, Part
 from arl.config import shared, static, traced
 from arl.training.runner import Run, Runner
 from envs import InputError, vector
@@ -118,9 +119,11 @@ def test_a_diverging_run_is_flagged_and_disturbs_no_other(runner, small, same_bi
 
 
 def test_what_is_not_static_shares_a_program(runner, any_configs):
+    train(runner, [Run(any_configs[0], 0, POINTS)])
+    num_programs = runner.report.programs
     train(runner, [Run(config, 0, POINTS) for config in any_configs])
     assert len({config.num_epochs for config in any_configs}) == 2
-    assert runner.report.programs == 1
+    assert runner.report.programs == num_programs
 
 
 def test_updates_are_those_of_the_number_of_epochs(runner, small):
@@ -136,12 +139,18 @@ class CountingConfig:
     unit: int = static(10)
 
 
-def count(state, config, env, key, env_steps, num_iterations):
+def count(state, read, config, env, key, env_steps, num_iterations):
     """Add up the env steps; a part of the state is NaN between the env steps `breaks_at` and `heals_at`."""
     after = env_steps + num_iterations * config.unit
     level = jnp.where((config.breaks_at <= after) & (after < config.heals_at), jnp.nan, after.astype(jnp.float32))
     return {"trained": state["trained"] + num_iterations * config.unit, "level": level}, {"level": level}
 
+
+def start(changed, read, config, env, key):
+    return {"trained": jnp.zeros((), jnp.int32), "level": jnp.zeros(())}
+
+
+START, COUNT = Part(start), Part(count)
 
 COUNTING = SimpleNamespace(
     Config=CountingConfig,
@@ -149,8 +158,11 @@ COUNTING = SimpleNamespace(
     check=lambda config, env: None,
     canonical=lambda config: config,
     iteration_steps=lambda config: config.unit,
-    init=lambda key, config, env: {"trained": jnp.zeros((), jnp.int32), "level": jnp.zeros(())},
-    train=count,
+    init=lambda key, config, env, programs=ONE_PROGRAM: programs.call(START, (), (), config, env, key),
+    train=lambda state, config, env, key, env_steps, num_iterations, programs=ONE_PROGRAM: programs.call(
+        COUNT, state, (), config, env, key, env_steps, num_iterations
+    ),
+    actor=lambda state: state,
     act=lambda state, config, env, obs, key, explore: jnp.zeros(obs.shape[0], jnp.int32),
 )
 
@@ -248,7 +260,7 @@ def test_report_counts_what_was_done():
     report = counter.report
     assert len(blocks) == 2, "runs that share no value share no block"
     assert report.env_steps == 4 * 20
-    assert report.programs == 1
+    assert report.programs == 3, "the start, training and evaluation"
     assert len(seen) == 4, "two points in each of two blocks"
     assert report.compile_seconds > 0
     assert report.train_seconds > 0
@@ -258,7 +270,7 @@ def test_what_is_static_has_a_program_each():
     counter = make_counter(num_configs=1)
     curves = train(counter, [Run(CountingConfig(unit=unit), 0, (20,)) for unit in (10, 7, 10)])
     assert [curve.trained_steps for curve in curves] == [20, 14, 20]
-    assert counter.report.programs == 2
+    assert counter.report.programs == 4, "training alone depends on it"
 
 
 def test_configs_that_train_the_same_share_a_program():
@@ -268,7 +280,7 @@ def test_configs_that_train_the_same_share_a_program():
     counter = make_counter(at_most_10)
     curves = train(counter, [Run(CountingConfig(unit=unit), 0, (45,)) for unit in (10, 20, 30)])
     assert [curve.trained_steps for curve in curves] == [40, 40, 40]
-    assert counter.report.programs == 1
+    assert counter.report.programs == 3
 
 
 def test_agents_know_the_size_of_their_block(counter):

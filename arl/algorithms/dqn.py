@@ -19,14 +19,15 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
 from arl import networks
 from arl.algorithms import agent_config, metrics, normalizer, off_policy, optimizer, q_learning, replay
 from arl.algorithms.metrics import Metrics
-from arl.algorithms.off_policy import OffPolicyState, Progress, iteration_steps
+from arl.algorithms.off_policy import OffPolicyState, Progress, actor, iteration_steps
+from arl.algorithms.parts import ONE_PROGRAM, Count, Keys, Part, Programs
 from arl.config import pytree
 from arl.errors import InputError
 from arl.hyperparameters.dqn import DQNConfig
 from arl.networks import Network
 from envs.vector import VectorEnv
 
-__all__ = ["METRICS", "Config", "act", "canonical", "check", "init", "iteration_steps", "train"]
+__all__ = ["METRICS", "Config", "act", "actor", "canonical", "check", "init", "iteration_steps", "train"]
 
 METRICS = ("q_loss", "td_error", "q_value", "exploration_rate", *metrics.COMMON)
 
@@ -59,12 +60,25 @@ def check(config: DQNConfig, env: VectorEnv) -> None:
     off_policy.check(config)
 
 
-def init(key: PRNGKeyArray, config: DQNConfig, env: VectorEnv) -> OffPolicyState:
+def init(key: Keys, config: DQNConfig, env: VectorEnv, programs: Programs = ONE_PROGRAM) -> OffPolicyState:
     """Return an untrained agent at the start of its episodes."""
-    key_network, key_reset, key_noise = jax.random.split(key, 3)
+    learner = programs.call(_LEARNER, (), (), config, env, key)
+    return OffPolicyState(learner, *programs.call(_START, (), (), config, env, key))
+
+
+def _learner(changed: Any, read: Any, config: DQNConfig, env: VectorEnv, key: PRNGKeyArray) -> Learner:
+    key_network, _, _ = jax.random.split(key, 3)
     params = _network(config, env).init(key_network, networks.blank(env.obs_spec))
+    return Learner(params, params, optimizer.init(params))
+
+
+def _start(changed: Any, read: Any, config: DQNConfig, env: VectorEnv, key: PRNGKeyArray) -> tuple[Any, ...]:
+    _, key_reset, key_noise = jax.random.split(key, 3)
     noise = jax.random.normal(key_noise, (2, config.num_envs))
-    return off_policy.init(key_reset, Learner(params, params, optimizer.init(params)), noise, config, env)
+    return off_policy.start(key_reset, noise, config, env)
+
+
+_LEARNER, _START = Part(_learner, row_by_row=True), Part(_start)
 
 
 def _network(config: DQNConfig, env: VectorEnv) -> Network:
@@ -76,12 +90,28 @@ def train(
     state: OffPolicyState,
     config: DQNConfig,
     env: VectorEnv,
-    key: PRNGKeyArray,
-    env_steps: Int[Array, ""],
-    num_iterations: Int[Array, ""],
+    key: Keys,
+    env_steps: Count,
+    num_iterations: Count,
+    programs: Programs = ONE_PROGRAM,
 ) -> tuple[OffPolicyState, Metrics]:
     """Train for `num_iterations` iterations an agent that has seen `env_steps` env steps, see `off_policy.train`."""
+    return programs.call(_TRAIN, state, (), config, env, key, env_steps, num_iterations)
+
+
+def _train(
+    state: OffPolicyState,
+    read: Any,
+    config: DQNConfig,
+    env: VectorEnv,
+    key: PRNGKeyArray,
+    env_steps: Count,
+    num_iterations: Count,
+) -> tuple[OffPolicyState, Metrics]:
     return off_policy.train(state, config, env, key, env_steps, num_iterations, _explore, _update, METRICS)
+
+
+_TRAIN = Part(_train, is_hot=True)
 
 
 def act(

@@ -9,7 +9,7 @@ from jaxtyping import Array, Bool, Float
 
 from arl.algorithms.parts import Part
 
-Metrics = dict[str, Float[Array, ""]]
+Metrics = dict[str, Float[Array, "*lane"]]
 
 # Of every algorithm: mean and variance over updates of the gradients' norm; env steps and reward per finished episode.
 COMMON = ("grad_norm", "grad_norm_variance", "episode_length", "episode_return")

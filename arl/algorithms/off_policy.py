@@ -21,6 +21,7 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree
 
 from arl.algorithms import lanes, metrics, normalizer, replay
 from arl.algorithms.metrics import Metrics
+from arl.algorithms.parts import Count
 from arl.errors import InputError
 from arl.hyperparameters.off_policy import OffPolicyConfig
 from envs.vector import Start, VectorEnv
@@ -98,11 +99,15 @@ def correlated(
     return correlation * noise + jnp.sqrt(1.0 - jnp.square(correlation)) * jax.random.normal(key, noise.shape)
 
 
-def init(key: PRNGKeyArray, learner: Any, noise: Any, config: OffPolicyConfig, env: VectorEnv) -> OffPolicyState:
-    """Return an untrained learner with an empty replay, at the start of its episodes."""
+def start(key: PRNGKeyArray, noise: Any, config: OffPolicyConfig, env: VectorEnv) -> tuple[Any, ...]:
+    """Return all of an untrained agent's state but its learner: an empty replay, at the start of its episodes."""
     obs, env_state = env.reset(key, (config.num_envs,))
-    memory, moments = replay.init(config, env, obs), normalizer.init(env.obs_spec)
-    return OffPolicyState(learner, noise, memory, moments, env_state, obs)
+    return noise, replay.init(config, env, obs), normalizer.init(env.obs_spec), env_state, obs
+
+
+def actor(state: OffPolicyState) -> OffPolicyState:
+    """Return what an algorithm's `act` needs of an agent, with None in place of the rest."""
+    return state._replace(noise=None, replay=None, env_state=None, obs=None)
 
 
 def train(
@@ -110,8 +115,8 @@ def train(
     config: OffPolicyConfig,
     env: VectorEnv,
     key: PRNGKeyArray,
-    env_steps: Int[Array, ""],
-    num_iterations: Int[Array, ""],
+    env_steps: Count,
+    num_iterations: Count,
     explore: Explore,
     update: Update,
     metric_names: tuple[str, ...],

@@ -5,12 +5,12 @@ from typing import Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree
+from jaxtyping import Array, Bool, Float, PRNGKeyArray, PyTree
 
-from arl.algorithms import metrics, shuffle
+from arl.algorithms import metrics, normalizer, shuffle
 from arl.algorithms.metrics import Metrics
 from arl.algorithms.normalizer import Normalizer
-from arl.algorithms.parts import Part, Programs
+from arl.algorithms.parts import Count, Keys, Part, Programs
 from arl.hyperparameters.on_policy import OnPolicyConfig
 from envs.vector import VectorEnv
 
@@ -31,7 +31,7 @@ def minibatch_size(config: OnPolicyConfig) -> int:
     return min(config.minibatch_size, iteration_steps(config))
 
 
-def learning_rate(config: OnPolicyConfig, env_steps: Int[Array, ""]) -> Float[Array, ""]:
+def learning_rate(config: OnPolicyConfig, env_steps: Count) -> Float[Array, ""]:
     """Return the learning rate after some env steps."""
     share = jnp.maximum(1.0 - env_steps / jnp.maximum(config.anneal_steps, 1), 0.0)
     return config.learning_rate * jnp.where(config.anneal_steps > 0, share, 1.0)
@@ -75,9 +75,9 @@ def train(
     state: State,
     config: OnPolicyConfig,
     env: VectorEnv,
-    key: PRNGKeyArray,
-    env_steps: Int[Array, ""] | int,
-    num_iterations: Int[Array, ""] | int,
+    key: Keys,
+    env_steps: Count,
+    num_iterations: Count,
     metric_names: tuple[str, ...],
     programs: Programs,
 ) -> tuple[State, Metrics]:
@@ -121,7 +121,19 @@ def train(
     return state, programs.call(metrics.MEANS, (), totals, config, env, key)
 
 
-def keys(key: PRNGKeyArray, env_steps: Int[Array, ""] | int) -> tuple[PRNGKeyArray, PRNGKeyArray]:
+def start(key: PRNGKeyArray, config: OnPolicyConfig, env: VectorEnv) -> tuple[Any, PyTree[Array], Normalizer]:
+    """Return the start of an agent's episodes: states of the envs, what is observed, and the moments of no observations."""
+    obs, env_state = env.reset(key, (config.num_envs,))
+    return env_state, obs, normalizer.init(env.obs_spec)
+
+
+def walked(walk: Walk, env_state: Any, obs: PyTree[Array], rollout: "Rollout") -> Walk:
+    """Return the walk at the end of a rollout, which led to `env_state` and `obs`."""
+    seen = normalizer.update(walk.normalizer, flat(rollout.obs))
+    return Walk(env_state, obs, seen, metrics.add_steps(walk.totals, rollout.reward, rollout.done))
+
+
+def keys(key: PRNGKeyArray, env_steps: Count) -> tuple[PRNGKeyArray, PRNGKeyArray]:
     """Return the keys of an iteration, for its rollout and for its updates."""
     key_rollout, key_update = jax.random.split(jax.random.fold_in(key, env_steps))
     return key_rollout, key_update
@@ -186,7 +198,7 @@ def passes(
     update: Callable[[Carry, Samples], Carry],
     carry: Carry,
     samples: Samples,
-    num_samples: Int[Array, ""] | int,
+    num_samples: Count,
     key: PRNGKeyArray,
     config: OnPolicyConfig,
 ) -> Carry:

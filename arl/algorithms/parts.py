@@ -17,11 +17,13 @@ from collections.abc import Callable
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import jax
-from jaxtyping import Array, Int, PRNGKeyArray
+from jaxtyping import Array, Int, Key
 
 from envs.vector import VectorEnv
 
 Carry = TypeVar("Carry")
+Keys = Key[Array, "*seed"]  # one, or one for each row of a block
+Count = Int[Array, ""] | int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,13 +54,13 @@ class Programs(Protocol):
         read: Any,
         config: Any,
         env: VectorEnv,
-        key: PRNGKeyArray,
-        *counts: Int[Array, ""] | int,
+        key: Keys,
+        *counts: Count,
     ) -> Any:
         """Return what the part's function does."""
         ...
 
-    def loop(self, num: Int[Array, ""] | int, body: Callable[[Any, Carry], Carry], carry: Carry) -> Carry:
+    def loop(self, num: Count, body: Callable[[Any, Carry], Carry], carry: Carry) -> Carry:
         """Return `body(num - 1, ... body(1, body(0, carry)))`."""
         ...
 
@@ -73,12 +75,12 @@ class _OneProgram:
         read: Any,
         config: Any,
         env: VectorEnv,
-        key: PRNGKeyArray,
-        *counts: Int[Array, ""] | int,
+        key: Keys,
+        *counts: Count,
     ) -> Any:
         return part.function(changed, read, config, env, key, *counts)
 
-    def loop(self, num: Int[Array, ""] | int, body: Callable[[Any, Carry], Carry], carry: Carry) -> Carry:
+    def loop(self, num: Count, body: Callable[[Any, Carry], Carry], carry: Carry) -> Carry:
         return jax.lax.fori_loop(0, num, body, carry)
 
 

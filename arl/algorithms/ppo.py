@@ -14,20 +14,20 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree
+from jaxtyping import Array, Bool, Float, PRNGKeyArray, PyTree
 
 from arl import networks
 from arl.algorithms import agent_config, distributions, metrics, normalizer, on_policy, optimizer
 from arl.algorithms.metrics import Metrics
 from arl.algorithms.normalizer import Normalizer
 from arl.algorithms.on_policy import Learner, Rollout, Walk, iteration_steps
-from arl.algorithms.parts import ONE_PROGRAM, Part, Programs
+from arl.algorithms.parts import ONE_PROGRAM, Count, Keys, Part, Programs
 from arl.config import pytree
 from arl.hyperparameters.ppo import PPOConfig
 from arl.networks import Network
 from envs.vector import VectorEnv
 
-__all__ = ["METRICS", "Config", "act", "canonical", "check", "init", "iteration_steps", "train"]
+__all__ = ["METRICS", "Config", "act", "actor", "canonical", "check", "init", "iteration_steps", "train"]
 
 METRICS = (
     "policy_loss",
@@ -93,10 +93,10 @@ def canonical(config: PPOConfig) -> PPOConfig:
     return dataclasses.replace(config, minibatch_size=size, critic_hidden_size=width)
 
 
-def init(key: PRNGKeyArray, config: PPOConfig, env: VectorEnv, programs: Programs = ONE_PROGRAM) -> PPOState:
+def init(key: Keys, config: PPOConfig, env: VectorEnv, programs: Programs = ONE_PROGRAM) -> PPOState:
     """Return an untrained agent at the start of its episodes."""
     params, opt_state = programs.call(_LEARNER, (), (), config, env, key)
-    obs, env_state, moments = programs.call(_START, (), (), config, env, key)
+    env_state, obs, moments = programs.call(_START, (), (), config, env, key)
     return PPOState(params, opt_state, moments, env_state, obs)
 
 
@@ -115,10 +115,9 @@ def _learner(
 
 def _start(
     changed: Any, read: Any, config: PPOConfig, env: VectorEnv, key: PRNGKeyArray
-) -> tuple[PyTree[Array], Any, Normalizer]:
+) -> tuple[Any, PyTree[Array], Normalizer]:
     _, _, key_reset = jax.random.split(key, 3)
-    obs, env_state = env.reset(key_reset, (config.num_envs,))
-    return obs, env_state, normalizer.init(env.obs_spec)
+    return on_policy.start(key_reset, config, env)
 
 
 _LEARNER, _START = Part(_learner, row_by_row=True), Part(_start)
@@ -138,19 +137,17 @@ def train(
     state: PPOState,
     config: PPOConfig,
     env: VectorEnv,
-    key: PRNGKeyArray,
-    env_steps: Int[Array, ""] | int,
-    num_iterations: Int[Array, ""] | int,
+    key: Keys,
+    env_steps: Count,
+    num_iterations: Count,
     programs: Programs = ONE_PROGRAM,
 ) -> tuple[PPOState, Metrics]:
     """Train for `num_iterations` iterations an agent that has seen `env_steps` env steps, see `on_policy.train`."""
-    return on_policy.train(
-        _EXPERIENCE, _UPDATE, state, config, env, key, env_steps, num_iterations, METRICS, programs
-    )
+    return on_policy.train(_EXPERIENCE, _UPDATE, state, config, env, key, env_steps, num_iterations, METRICS, programs)
 
 
 def actor(state: PPOState) -> PPOState:
-    """Return what `act` needs of an agent, and what must be finite."""
+    """Return what `act` needs of an agent, with None in place of the rest."""
     return state._replace(opt_state=None, env_state=None, obs=None)
 
 
@@ -172,15 +169,13 @@ def act(
 
 
 def _experience(
-    walk: Walk, params: Params, config: PPOConfig, env: VectorEnv, key: PRNGKeyArray, env_steps: Int[Array, ""]
+    walk: Walk, params: Params, config: PPOConfig, env: VectorEnv, key: PRNGKeyArray, env_steps: Count
 ) -> tuple[Walk, Samples]:
     """Gather a rollout; return where it ends, and what the loss needs of it."""
     key_rollout, _ = on_policy.keys(key, env_steps)
     env_state, obs, rollout = _collect(walk, params, config, env, key_rollout)
     samples = _samples(walk.normalizer, params, config, env, rollout)
-    seen = normalizer.update(walk.normalizer, on_policy.flat(rollout.obs))
-    totals = metrics.add_steps(walk.totals, rollout.reward, rollout.done)
-    return Walk(env_state, obs, seen, totals), on_policy.padded(samples)
+    return on_policy.walked(walk, env_state, obs, rollout), on_policy.padded(samples)
 
 
 def _collect(
@@ -197,9 +192,7 @@ def _collect(
     return on_policy.collect(env, walk.env_state, walk.obs, key_reset, key_step, noise, choose, config)
 
 
-def _samples(
-    moments: Normalizer, params: Params, config: PPOConfig, env: VectorEnv, rollout: Rollout
-) -> Samples:
+def _samples(moments: Normalizer, params: Params, config: PPOConfig, env: VectorEnv, rollout: Rollout) -> Samples:
     """Return the advantages, value targets and old log probabilities of a rollout."""
     distribution = distributions.for_env(env)
     flat = on_policy.flat(rollout)
@@ -249,8 +242,8 @@ def _update(
     config: PPOConfig,
     env: VectorEnv,
     key: PRNGKeyArray,
-    env_steps: Int[Array, ""] | int,
-    num_samples: Int[Array, ""] | int,
+    env_steps: Count,
+    num_samples: Count,
 ) -> Learner:
     """Make `num_epochs` passes over the samples, each in a new random order."""
     _, key_update = on_policy.keys(key, env_steps)
@@ -271,7 +264,7 @@ def _update(
 _EXPERIENCE, _UPDATE = Part(_experience), Part(_update, is_hot=True)
 
 
-def _explained_variance(samples: Samples, num_samples: Int[Array, ""] | int) -> Float[Array, ""]:
+def _explained_variance(samples: Samples, num_samples: Count) -> Float[Array, ""]:
     """Return the share of the targets' variance that the values before the update explain; 1 is perfect."""
     is_sample = jnp.arange(samples.target.size) < num_samples
     unexplained = jnp.var(samples.target - samples.value, where=is_sample)

@@ -20,14 +20,16 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree
 from arl import networks
 from arl.algorithms import agent_config, metrics, normalizer, on_policy, optimizer, q_learning
 from arl.algorithms.metrics import Metrics
-from arl.algorithms.on_policy import Rollout, iteration_steps
+from arl.algorithms.normalizer import Normalizer
+from arl.algorithms.on_policy import Learner, Rollout, Walk, iteration_steps
+from arl.algorithms.parts import ONE_PROGRAM, Count, Keys, Part, Programs
 from arl.config import pytree
 from arl.errors import InputError
 from arl.hyperparameters.pqn import PQNConfig
 from arl.networks import Network
 from envs.vector import VectorEnv
 
-__all__ = ["METRICS", "Config", "act", "canonical", "check", "init", "iteration_steps", "train"]
+__all__ = ["METRICS", "Config", "act", "actor", "canonical", "check", "init", "iteration_steps", "train"]
 
 METRICS = ("q_loss", "td_error", "q_value", "exploration_rate", *metrics.COMMON)
 
@@ -40,7 +42,7 @@ class PQNState(NamedTuple):
 
     params: Any
     opt_state: optax.OptState
-    normalizer: normalizer.Normalizer
+    normalizer: Normalizer
     env_state: Any
     obs: PyTree[Array]
 
@@ -51,9 +53,6 @@ class Samples(NamedTuple):
     obs: PyTree[Array]
     action: Int[Array, " batch"]
     target: Float[Array, " batch"]
-
-
-_Carry = tuple[Any, optax.OptState, metrics.Totals]
 
 
 def check(config: PQNConfig, env: VectorEnv) -> None:
@@ -72,12 +71,29 @@ def canonical(config: PQNConfig) -> PQNConfig:
     return dataclasses.replace(config, minibatch_size=on_policy.minibatch_size(config))
 
 
-def init(key: PRNGKeyArray, config: PQNConfig, env: VectorEnv) -> PQNState:
+def init(key: Keys, config: PQNConfig, env: VectorEnv, programs: Programs = ONE_PROGRAM) -> PQNState:
     """Return an untrained agent at the start of its episodes."""
-    key_network, key_reset = jax.random.split(key)
+    params, opt_state = programs.call(_LEARNER, (), (), config, env, key)
+    env_state, obs, moments = programs.call(_START, (), (), config, env, key)
+    return PQNState(params, opt_state, moments, env_state, obs)
+
+
+def _learner(
+    changed: Any, read: Any, config: PQNConfig, env: VectorEnv, key: PRNGKeyArray
+) -> tuple[Any, optax.OptState]:
+    key_network, _ = jax.random.split(key)
     params = _network(config, env).init(key_network, networks.blank(env.obs_spec))
-    obs, env_state = env.reset(key_reset, (config.num_envs,))
-    return PQNState(params, optimizer.init(params), normalizer.init(env.obs_spec), env_state, obs)
+    return params, optimizer.init(params)
+
+
+def _start(
+    changed: Any, read: Any, config: PQNConfig, env: VectorEnv, key: PRNGKeyArray
+) -> tuple[Any, PyTree[Array], Normalizer]:
+    _, key_reset = jax.random.split(key)
+    return on_policy.start(key_reset, config, env)
+
+
+_LEARNER, _START = Part(_learner, row_by_row=True), Part(_start)
 
 
 def _network(config: PQNConfig, env: VectorEnv) -> Network:
@@ -89,18 +105,18 @@ def train(
     state: PQNState,
     config: PQNConfig,
     env: VectorEnv,
-    key: PRNGKeyArray,
-    env_steps: Int[Array, ""],
-    num_iterations: Int[Array, ""],
+    key: Keys,
+    env_steps: Count,
+    num_iterations: Count,
+    programs: Programs = ONE_PROGRAM,
 ) -> tuple[PQNState, Metrics]:
-    """Train for `num_iterations` iterations an agent that has seen `env_steps` env steps, see `on_policy.iterate`."""
+    """Train for `num_iterations` iterations an agent that has seen `env_steps` env steps, see `on_policy.train`."""
+    return on_policy.train(_EXPERIENCE, _UPDATE, state, config, env, key, env_steps, num_iterations, METRICS, programs)
 
-    def iteration(
-        state: PQNState, totals: metrics.Totals, key: PRNGKeyArray, env_steps: Array
-    ) -> tuple[PQNState, metrics.Totals]:
-        return _iteration(state, totals, config, env, key, env_steps)
 
-    return on_policy.iterate(iteration, state, key, env_steps, num_iterations, config, METRICS)
+def actor(state: PQNState) -> PQNState:
+    """Return what `act` needs of an agent, with None in place of the rest."""
+    return state._replace(opt_state=None, env_state=None, obs=None)
 
 
 def act(
@@ -112,63 +128,72 @@ def act(
     explore: bool,
 ) -> Int[Array, " env"]:
     """Return actions for observations `(env, ...)`: the best; random with probability `final_epsilon` if `explore`."""
-    q_values = _q_values(state, config, env, obs)
+    q_values = _q_values(state.params, state.normalizer, config, env, obs)
     if not explore:
         return jnp.argmax(q_values, axis=0)
     return q_learning.epsilon_greedy(q_values, jax.random.uniform(key, (2, q_values.shape[1])), config.final_epsilon)
 
 
-def _iteration(
-    state: PQNState,
-    totals: metrics.Totals,
+def _epsilon(config: PQNConfig, env_steps: Count) -> Float[Array, ""]:
+    """Return the exploration rate after some env steps."""
+    return q_learning.linear_epsilon(
+        env_steps, config.initial_epsilon, config.final_epsilon, config.exploration_fraction * config.schedule_steps
+    )
+
+
+def _experience(
+    walk: Walk, params: Any, config: PQNConfig, env: VectorEnv, key: PRNGKeyArray, env_steps: Count
+) -> tuple[Walk, Samples]:
+    """Gather a rollout; return where it ends, and what the loss needs of it."""
+    key_rollout, _ = on_policy.keys(key, env_steps)
+    env_state, obs, rollout = _collect(walk, params, config, env, key_rollout, _epsilon(config, env_steps))
+    samples = _samples(walk.normalizer, params, config, env, rollout)
+    return on_policy.walked(walk, env_state, obs, rollout), on_policy.padded(samples)
+
+
+def _update(
+    learner: Learner,
+    samples: Samples,
     config: PQNConfig,
     env: VectorEnv,
     key: PRNGKeyArray,
-    env_steps: Int[Array, ""],
-) -> tuple[PQNState, metrics.Totals]:
-    key_rollout, key_update = jax.random.split(key)
-    epsilon = q_learning.linear_epsilon(
-        env_steps, config.initial_epsilon, config.final_epsilon, config.exploration_fraction * config.schedule_steps
-    )
-    state, rollout = _collect(state, config, env, key_rollout, epsilon)
-    samples = _samples(state, config, env, rollout)
-    learning_rate = on_policy.learning_rate(config, env_steps)
-    totals = metrics.add_steps(totals, rollout.reward, rollout.done)
+    env_steps: Count,
+    num_samples: Count,
+) -> Learner:
+    """Make `num_epochs` passes over the samples, each in a new random order."""
+    _, key_update = on_policy.keys(key, env_steps)
+    learning_rate, epsilon = on_policy.learning_rate(config, env_steps), _epsilon(config, env_steps)
 
-    def update(carry: _Carry, minibatch: Samples) -> _Carry:
-        params, opt_state, totals = carry
-        grads, of_update = jax.grad(_loss, has_aux=True)(params, config, env, minibatch)
+    def update(learner: Learner, minibatch: Samples) -> Learner:
+        grads, of_update = jax.grad(_loss, has_aux=True)(learner.params, config, env, minibatch)
         norm = optimizer.norm(grads)
         clipped = optimizer.clip(grads, norm, config.max_grad_norm)
-        params, opt_state = optimizer.descend(params, opt_state, clipped, learning_rate, rectified=True)
+        params, opt_state = optimizer.descend(learner.params, learner.opt_state, clipped, learning_rate, rectified=True)
         of_update = {**of_update, "exploration_rate": epsilon, "grad_norm": norm}
-        return params, opt_state, metrics.add_update(totals, of_update)
+        return Learner(params, opt_state, metrics.add_update(learner.totals, of_update))
 
-    carry = (state.params, state.opt_state, totals)
-    params, opt_state, totals = on_policy.passes(update, carry, samples, key_update, config)
-    seen = normalizer.update(state.normalizer, on_policy.flat(rollout.obs))
-    return state._replace(params=params, opt_state=opt_state, normalizer=seen), totals
+    return on_policy.passes(update, learner, samples, num_samples, key_update, config)
+
+
+_EXPERIENCE, _UPDATE = Part(_experience), Part(_update, is_hot=True)
 
 
 def _collect(
-    state: PQNState, config: PQNConfig, env: VectorEnv, key: PRNGKeyArray, epsilon: Float[Array, ""]
-) -> tuple[PQNState, Rollout]:
+    walk: Walk, params: Any, config: PQNConfig, env: VectorEnv, key: PRNGKeyArray, epsilon: Float[Array, ""]
+) -> tuple[Any, PyTree[Array], Rollout]:
     key_noise, key_reset, key_step = jax.random.split(key, 3)
     uniform = jax.random.uniform(key_noise, (config.num_steps, 2, config.num_envs))
 
     def choose(obs: PyTree[Array], uniform: Array) -> Array:
-        return q_learning.epsilon_greedy(_q_values(state, config, env, obs), uniform, epsilon)
+        return q_learning.epsilon_greedy(_q_values(params, walk.normalizer, config, env, obs), uniform, epsilon)
 
-    env_state, obs, rollout = on_policy.collect(
-        env, state.env_state, state.obs, key_reset, key_step, uniform, choose, config
-    )
-    return state._replace(env_state=env_state, obs=obs), rollout
+    return on_policy.collect(env, walk.env_state, walk.obs, key_reset, key_step, uniform, choose, config)
 
 
-def _samples(state: PQNState, config: PQNConfig, env: VectorEnv, rollout: Rollout) -> Samples:
+def _samples(moments: Normalizer, params: Any, config: PQNConfig, env: VectorEnv, rollout: Rollout) -> Samples:
     """Return the normalised observations of a rollout, its actions, and their targets by the current network."""
     flat = on_policy.flat(rollout)
-    next_value = jnp.max(_q_values(state, config, env, flat.next_obs), axis=0).reshape(rollout.reward.shape)
+    next_value = jnp.max(_q_values(params, moments, config, env, flat.next_obs), axis=0).reshape(rollout.reward.shape)
     target = lambda_returns(
         config.reward_scale * rollout.reward,
         next_value,
@@ -177,7 +202,7 @@ def _samples(state: PQNState, config: PQNConfig, env: VectorEnv, rollout: Rollou
         config.gamma,
         config.td_lambda,
     )
-    obs = normalizer.normalize(state.normalizer, flat.obs, config.normalize_observations)
+    obs = normalizer.normalize(moments, flat.obs, config.normalize_observations)
     return Samples(obs, flat.action, target.reshape(-1))
 
 
@@ -213,7 +238,9 @@ def _loss(params: Any, config: PQNConfig, env: VectorEnv, samples: Samples) -> t
     return q_loss, {"q_loss": q_loss, "td_error": jnp.mean(jnp.abs(error)), "q_value": jnp.mean(value)}
 
 
-def _q_values(state: PQNState, config: PQNConfig, env: VectorEnv, obs: PyTree[Array]) -> Float[Array, "action batch"]:
+def _q_values(
+    params: Any, moments: Normalizer, config: PQNConfig, env: VectorEnv, obs: PyTree[Array]
+) -> Float[Array, "action batch"]:
     """Return the values of all actions for observations `(batch, ...)` as the env gives them."""
-    obs = normalizer.normalize(state.normalizer, obs, config.normalize_observations)
-    return _network(config, env).apply(state.params, obs).T
+    obs = normalizer.normalize(moments, obs, config.normalize_observations)
+    return _network(config, env).apply(params, obs).T

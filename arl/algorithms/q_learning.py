@@ -3,9 +3,11 @@
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from arl.algorithms.parts import Count
+
 
 def linear_epsilon(
-    env_steps: Int[Array, ""], initial: Array | float, final: Array | float, falling_steps: Array | float
+    env_steps: Count, initial: Array | float, final: Array | float, falling_steps: Array | float
 ) -> Float[Array, ""]:
     """Return the exploration rate, which falls linearly from `initial` to `final` over `falling_steps` env steps."""
     fallen = jnp.minimum(env_steps / jnp.maximum(falling_steps, 1.0), 1.0)

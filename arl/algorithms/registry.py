@@ -5,9 +5,10 @@ from typing import Any, Protocol, runtime_checkable
 
 import jax
 import optax
-from jaxtyping import Array, Int, PRNGKeyArray, PyTree
+from jaxtyping import Array, PRNGKeyArray, PyTree
 
 from arl.algorithms.metrics import Metrics
+from arl.algorithms.parts import ONE_PROGRAM, Count, Keys, Programs
 from arl.errors import InputError, unknown
 from envs.vector import VectorEnv
 
@@ -50,7 +51,7 @@ class Algorithm(Protocol):
         """Return the env steps of one iteration, the unit in which training can stop."""
         ...
 
-    def init(self, key: PRNGKeyArray, config: AgentConfig, env: VectorEnv, /) -> AgentState:
+    def init(self, key: Keys, config: AgentConfig, env: VectorEnv, programs: Programs = ONE_PROGRAM, /) -> AgentState:
         """Return an untrained agent at the start of its episodes."""
         ...
 
@@ -59,17 +60,22 @@ class Algorithm(Protocol):
         state: AgentState,
         config: AgentConfig,
         env: VectorEnv,
-        key: PRNGKeyArray,
-        env_steps: Int[Array, ""],
-        num_iterations: Int[Array, ""],
+        key: Keys,
+        env_steps: Count,
+        num_iterations: Count,
+        programs: Programs = ONE_PROGRAM,
         /,
     ) -> tuple[AgentState, Metrics]:
         """Train an agent that has seen `env_steps` env steps for `num_iterations` iterations.
 
         What an iteration does depends on the state, the key and the env steps before it alone, so that training may be cut
-        into calls anywhere. How keys are split depends neither on the config nor on data: lanes of one key share all
+        into calls anywhere. Its work is done by parts, which `programs` runs (`arl.algorithms.parts`). How keys are split depends neither on the config nor on data: lanes of one key share all
         random numbers. The metrics are means over the call.
         """
+        ...
+
+    def actor(self, state: AgentState, /) -> AgentState:
+        """Return what `act` needs of an agent, with None in place of the rest; all of it is finite unless it diverged."""
         ...
 
     def act(
@@ -85,7 +91,7 @@ class Algorithm(Protocol):
         ...
 
 
-MEMBERS = ("Config", "METRICS", "check", "canonical", "iteration_steps", "init", "train", "act")
+MEMBERS = ("Config", "METRICS", "check", "canonical", "iteration_steps", "init", "train", "actor", "act")
 
 
 def get(name: str) -> Algorithm:

@@ -24,14 +24,15 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
 from arl import networks
 from arl.algorithms import agent_config, distributions, metrics, normalizer, off_policy, optimizer, replay
 from arl.algorithms.metrics import Metrics
-from arl.algorithms.off_policy import OffPolicyState, Progress, iteration_steps
+from arl.algorithms.off_policy import OffPolicyState, Progress, actor, iteration_steps
+from arl.algorithms.parts import ONE_PROGRAM, Count, Keys, Part, Programs
 from arl.config import pytree
 from arl.errors import InputError
 from arl.hyperparameters.sac import SACConfig
 from arl.networks import Network
 from envs.vector import VectorEnv
 
-__all__ = ["METRICS", "Config", "act", "canonical", "check", "init", "iteration_steps", "train"]
+__all__ = ["METRICS", "Config", "act", "actor", "canonical", "check", "init", "iteration_steps", "train"]
 
 METRICS = ("policy_loss", "q_loss", "td_error", "q_value", "entropy", "alpha", *metrics.COMMON)
 
@@ -76,9 +77,14 @@ def check(config: SACConfig, env: VectorEnv) -> None:
     off_policy.check(config)
 
 
-def init(key: PRNGKeyArray, config: SACConfig, env: VectorEnv) -> OffPolicyState:
+def init(key: Keys, config: SACConfig, env: VectorEnv, programs: Programs = ONE_PROGRAM) -> OffPolicyState:
     """Return an untrained agent at the start of its episodes."""
-    key_actor, *keys_critic, key_reset, key_noise = jax.random.split(key, 5)
+    learner = programs.call(_LEARNER, (), (), config, env, key)
+    return OffPolicyState(learner, *programs.call(_START, (), (), config, env, key))
+
+
+def _learner(changed: Any, read: Any, config: SACConfig, env: VectorEnv, key: PRNGKeyArray) -> Learner:
+    key_actor, *keys_critic, _, _ = jax.random.split(key, 5)
     obs = networks.blank(env.obs_spec)
     action = [jnp.zeros((1, _critic_action_size(env)))] if _critic_action_size(env) else []
     actor = _actor(config, env).init(key_actor, obs)
@@ -86,8 +92,16 @@ def init(key: PRNGKeyArray, config: SACConfig, env: VectorEnv) -> OffPolicyState
     critics = jax.tree.map(lambda *x: jnp.stack(x), *both)
     log_alpha = jnp.zeros(())
     moments = (optimizer.init(tree) for tree in (actor, critics, log_alpha))
+    return Learner(actor, critics, critics, log_alpha, *moments)
+
+
+def _start(changed: Any, read: Any, config: SACConfig, env: VectorEnv, key: PRNGKeyArray) -> tuple[Any, ...]:
+    *_, key_reset, key_noise = jax.random.split(key, 5)
     noise = jax.random.normal(key_noise, (env.action_size, config.num_envs))
-    return off_policy.init(key_reset, Learner(actor, critics, critics, log_alpha, *moments), noise, config, env)
+    return off_policy.start(key_reset, noise, config, env)
+
+
+_LEARNER, _START = Part(_learner, row_by_row=True), Part(_start)
 
 
 def _actor(config: SACConfig, env: VectorEnv) -> Network:
@@ -117,12 +131,28 @@ def train(
     state: OffPolicyState,
     config: SACConfig,
     env: VectorEnv,
-    key: PRNGKeyArray,
-    env_steps: Int[Array, ""],
-    num_iterations: Int[Array, ""],
+    key: Keys,
+    env_steps: Count,
+    num_iterations: Count,
+    programs: Programs = ONE_PROGRAM,
 ) -> tuple[OffPolicyState, Metrics]:
     """Train for `num_iterations` iterations an agent that has seen `env_steps` env steps, see `off_policy.train`."""
+    return programs.call(_TRAIN, state, (), config, env, key, env_steps, num_iterations)
+
+
+def _train(
+    state: OffPolicyState,
+    read: Any,
+    config: SACConfig,
+    env: VectorEnv,
+    key: PRNGKeyArray,
+    env_steps: Count,
+    num_iterations: Count,
+) -> tuple[OffPolicyState, Metrics]:
     return off_policy.train(state, config, env, key, env_steps, num_iterations, _explore, _update, METRICS)
+
+
+_TRAIN = Part(_train, is_hot=True)
 
 
 def act(

@@ -68,7 +68,8 @@ class Compiler:
             return part.function(changed, read, watched, self.env.with_params(params), key, *counts)
 
         axes = {name: axis for name, axis in configs.values(configs.lane_axes(config)).items() if name in arguments[2]}
-        row = (_side_by_side if part.is_hot else _vmapped)(one_lane, (0, 0, axes, 0, None, None), self.width)
+        batch_one = not part.is_hot
+        row = _side_by_side(one_lane, (0, 0, axes, 0, None, None), self.width, batch_one)
         block = self._row_by_row(row) if part.row_by_row else _side_by_side(row, (0, 0, axes, 0, 0, None), self.rows)
         jitted = jax.jit(block, donate_argnums=0, compiler_options=backend.compiler_options(part.is_hot))
         run = jitted.lower(*arguments).compile()
@@ -95,12 +96,16 @@ class BlockPrograms:
         config: of the lanes, arrays `(seed, config)` where traced.
         params: of the lanes' envs.
         device: where they run.
+
+    Attributes:
+        compile_seconds: waited for programs so far.
     """
 
     def __init__(self, compiler: Compiler, config: Any, params: EnvParams, device: jax.Device):
         self.compiler, self.config, self.params, self.device = compiler, config, params, device
         kinds = configs.kinds(type(config))
         self.values = {name: value for name, value in configs.values(config).items() if kinds[name] != "static"}
+        self.compile_seconds = 0.0
         self._programs: dict[Part, Callable[..., Any]] = {}
 
     def call(self, part: Part, changed: Any, read: Any, config: Any, env: VectorEnv, key: Any, *counts: int) -> Any:
@@ -108,7 +113,9 @@ class BlockPrograms:
         arguments = (changed, read, self.values, self.params, key, tuple(map(np.int32, counts)))
         program = self._programs.get(part)
         if program is None:
+            started = time.perf_counter()
             program = self._programs[part] = self.compiler.program(part, self.config, arguments, self.device)
+            self.compile_seconds += time.perf_counter() - started
         return program(*arguments)
 
     def loop(self, num: int, body: Callable[[Any, Carry], Carry], carry: Carry) -> Carry:
@@ -118,9 +125,15 @@ class BlockPrograms:
         return carry
 
 
-def _side_by_side(function: Callable[..., Any], in_axes: tuple[Any, ...], size: int) -> Callable[..., Any]:
-    """Return a function over an axis more, as `jax.vmap` does; a single one is not batched, which is traced much sooner."""
-    if size > 1:
+def _side_by_side(
+    function: Callable[..., Any], in_axes: tuple[Any, ...], size: int, batch_one: bool = False
+) -> Callable[..., Any]:
+    """Return the function over one axis more, as `jax.vmap` does.
+
+    An axis of size 1 is only batched with `batch_one`: tracing takes a third of the time without. XLA's older code
+    generator vectorises some functions only with it.
+    """
+    if size > 1 or batch_one:
         return jax.vmap(function, in_axes=in_axes, axis_size=size)
 
     def of_one(*arguments: Any) -> Any:
@@ -130,12 +143,8 @@ def _side_by_side(function: Callable[..., Any], in_axes: tuple[Any, ...], size: 
     return of_one
 
 
-def _vmapped(function, in_axes, size):
-    return jax.vmap(function, in_axes=in_axes, axis_size=size)
-
-
 def _first(tree: Any, axes: Any) -> Any:
-    """Return the first entry of each array along its axis, `None` where it has none."""
+    """Return the first entry of each array along its axis, the array itself where that is `None`."""
     if isinstance(axes, dict):
         return {name: _first(tree[name], axis) for name, axis in axes.items()}
     return tree if axes is None else jax.tree.map(lambda x: x[0], tree)

@@ -297,11 +297,9 @@ class Runner:
         num_lanes = sum(map(len, rows))
         unit, start, done = self.algorithm.iteration_steps(first.config), _start(first), 0
 
-        if first.parent:
-            states = _stack_agents(runs, lanes)
-        else:
-            states = self.algorithm.init(keys.init, config, self.env, programs)
         started = time.perf_counter()
+        untrained = functools.partial(self.algorithm.init, keys.init, config, self.env, programs)
+        states = _stack_agents(runs, lanes) if first.parent else untrained()
         env_steps, points = [], []
         for iterations in self._iterations(first):
             if stop.is_set():
@@ -315,7 +313,7 @@ class Runner:
             self.report.add(env_steps=(iterations - done) * unit * num_lanes)
             done = iterations
             on_segment()
-        seconds = time.perf_counter() - started
+        seconds = time.perf_counter() - started - programs.compile_seconds
 
         self.report.add(train_seconds=seconds)
         stacked = jax.tree.map(lambda *x: np.stack(x, axis=-1), *points)
