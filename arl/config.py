@@ -156,17 +156,18 @@ def values(config: Any) -> dict[str, Any]:
 
 
 def watched(config: Config, looked_at: set[str]) -> Config:
-    """Return the config as an object that adds to `looked_at` the name of each static hyperparameter that is read."""
-    static = frozenset(name for name, kind in kinds(type(config)).items() if kind == "static")
+    """Return a twin of the config that adds to `looked_at` the name of each static hyperparameter that is read."""
+    cls = type(config)
+    static = frozenset(name for name, kind in kinds(cls).items() if kind == "static")
 
-    class Watched(type(config)):
-        def __getattribute__(self, name: str) -> Any:
-            if name in static:
-                looked_at.add(name)
-            return super().__getattribute__(name)
+    def read(twin: Config, name: str) -> Any:
+        if name in static:
+            looked_at.add(name)
+        return object.__getattribute__(twin, name)
 
-    twin = object.__new__(Watched)
-    vars(twin).update(vars(config))
+    twin: Config = object.__new__(type(cls.__name__, (cls,), {"__getattribute__": read}))
+    for name, value in vars(config).items():
+        object.__setattr__(twin, name, value)
     return twin
 
 

@@ -33,12 +33,13 @@ class OffPolicyState(NamedTuple):
     Attributes:
         learner: parameters, targets and optimizers.
         noise: what exploration remembers from step to step.
+        replay: a `replay.Replay`.
         obs: the observations that the next actions are chosen from, arrays `(env, ...)`.
     """
 
     learner: Any
     noise: Any
-    replay: replay.Replay
+    replay: Any
     normalizer: normalizer.Normalizer
     env_state: Any
     obs: PyTree[Array]
@@ -157,8 +158,8 @@ def _iterations(
     carry: _Carry,
     env: VectorEnv,
     key: PRNGKeyArray,
-    env_steps: Int[Array, ""],
-    num_iterations: Int[Array, ""],
+    env_steps: Count,
+    num_iterations: Count,
     unit: Any,
 ) -> _Carry:
     """Return what comes of iterations of `unit` env steps after `env_steps`.
@@ -170,6 +171,7 @@ def _iterations(
         return jax.lax.fori_loop(
             0, num_iterations, lambda i, carry: iteration(carry, env_steps + i * unit, None), carry
         )
+    env_steps = jnp.asarray(env_steps)
     stretch, end = env.reset_pool * _STEPS_PER_START, env_steps + num_iterations * unit
 
     def in_stretch(carry: tuple[_Carry, Array]) -> tuple[_Carry, Array]:

@@ -69,8 +69,9 @@ class Algorithm(Protocol):
         """Train an agent that has seen `env_steps` env steps for `num_iterations` iterations.
 
         What an iteration does depends on the state, the key and the env steps before it alone, so that training may be cut
-        into calls anywhere. Its work is done by parts, which `programs` runs (`arl.algorithms.parts`). How keys are split depends neither on the config nor on data: lanes of one key share all
-        random numbers. The metrics are means over the call.
+        into calls anywhere. How keys are split depends neither on the config nor on data: lanes of one key share all
+        random numbers. The metrics are means over the call. `programs` runs the parts of the work, see
+        `arl.algorithms.parts`.
         """
         ...
 

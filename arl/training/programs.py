@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Array
 
 from arl import config as configs
-from arl.algorithms.parts import Part
+from arl.algorithms.parts import Count, Keys, Part
 from arl.training import backend
 from envs.vector import VectorEnv
 
@@ -108,7 +108,7 @@ class BlockPrograms:
         self.compile_seconds = 0.0
         self._programs: dict[Part, Callable[..., Any]] = {}
 
-    def call(self, part: Part, changed: Any, read: Any, config: Any, env: VectorEnv, key: Any, *counts: int) -> Any:
+    def call(self, part: Part, changed: Any, read: Any, config: Any, env: VectorEnv, key: Keys, *counts: Count) -> Any:
         """Return what the part gives for all lanes, arrays `(seed, config, ...)`."""
         arguments = (changed, read, self.values, self.params, key, tuple(map(np.int32, counts)))
         program = self._programs.get(part)
@@ -118,9 +118,9 @@ class BlockPrograms:
             self.compile_seconds += time.perf_counter() - started
         return program(*arguments)
 
-    def loop(self, num: int, body: Callable[[Any, Carry], Carry], carry: Carry) -> Carry:
+    def loop(self, num: Count, body: Callable[[Any, Carry], Carry], carry: Carry) -> Carry:
         """Return `body(num - 1, ... body(1, body(0, carry)))`."""
-        for i in range(num):
+        for i in range(int(num)):
             carry = body(i, carry)
         return carry
 

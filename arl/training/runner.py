@@ -308,8 +308,8 @@ class Runner:
             states, metrics = self.algorithm.train(states, config, self.env, keys.train, *trained, programs)
             env_steps.append(start + iterations * unit)
             agent = self.algorithm.actor(states)
-            point = programs.call(self._evaluate, (), agent, config, self.env, keys.evaluate, env_steps[-1])
-            points.append(jax.device_get(Point(*point, metrics)))
+            evaluated = programs.call(self._evaluate, (), agent, config, self.env, keys.evaluate, env_steps[-1])
+            points.append(jax.device_get(Point(**evaluated, metrics=metrics)))
             self.report.add(env_steps=(iterations - done) * unit * num_lanes)
             done = iterations
             on_segment()
@@ -334,20 +334,20 @@ class Runner:
 
     def _evaluation(
         self, changed: Any, agent: Any, config: Any, env: VectorEnv, key: Array, env_steps: Array
-    ) -> tuple[Array, ...]:
-        """Return mean and spread of an agent's returns, the mean length of its episodes, and whether it is finite."""
+    ) -> dict[str, Array]:
+        """Return an agent's `Point` after some env steps, without metrics."""
         key = jax.random.fold_in(key, env_steps)
 
         def policy(obs: PyTree[Array]) -> Array:
             return self.algorithm.act(agent, config, env, obs, key, explore=False)
 
         episodes = evaluation.evaluate(env, policy, key, self.num_episodes)
-        return (
-            jnp.mean(episodes.episode_return),
-            jnp.std(episodes.episode_return),
-            jnp.mean(episodes.length.astype(jnp.float32)),
-            _all_finite(agent),
-        )
+        return {
+            "return_mean": jnp.mean(episodes.episode_return),
+            "return_std": jnp.std(episodes.episode_return),
+            "length_mean": jnp.mean(episodes.length.astype(jnp.float32)),
+            "finite": _all_finite(agent),
+        }
 
 
 def lane_bytes(algorithm: Algorithm, config: Any, env: VectorEnv) -> int:
