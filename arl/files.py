@@ -36,7 +36,8 @@ def write_bytes(path: Path, data: bytes) -> Path:
         partial.write_bytes(data)
         return partial.replace(path)
     except OSError as error:
-        error.filename = str(path)
+        if error.filename:
+            error.filename = str(path)
         raise
     finally:
         partial.unlink(missing_ok=True)

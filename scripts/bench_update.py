@@ -21,6 +21,7 @@ import numpy as np  # noqa: E402
 from arl import algorithms  # noqa: E402
 from arl import config as configs  # noqa: E402
 from arl.algorithms import metrics, ppo  # noqa: E402
+from arl.algorithms.on_policy import Learner, Walk  # noqa: E402
 from arl.training import backend  # noqa: E402
 from envs import vector  # noqa: E402
 
@@ -55,22 +56,21 @@ def update_program(lanes: int, minibatch: int) -> tuple[Callable[[], Any], int]:
     axes = configs.lane_axes(stacked)
 
     def prepare(config: Any) -> Any:
-        state, rollout = ppo._collect(ppo.init(key, config, env), config, env, key)
-        return state, ppo._samples(state, config, env, rollout)
+        state = ppo.init(key, config, env)
+        walk = Walk(state.env_state, state.obs, state.normalizer, metrics.init(ppo.METRICS))
+        walk, samples = ppo._experience(walk, state.params, config, env, key, 0)
+        return Learner(state.params, state.opt_state, walk.totals), samples
 
-    def update(state: Any, samples: Any, config: Any) -> Any:
-        def rollout(i: Any, state: Any) -> Any:
-            params, opt_state, _ = ppo._update(
-                state, metrics.init(ppo.METRICS), config, env, samples, jax.random.fold_in(key, i), jnp.float32(3e-4)
-            )
-            return state._replace(params=params, opt_state=opt_state)
+    def update(learner: Learner, samples: Any, config: Any) -> Any:
+        def rollout(i: Any, learner: Learner) -> Learner:
+            return ppo._update(learner, samples, config, env, key, i, 256)
 
-        return jax.lax.fori_loop(0, NUM_ROLLOUTS, rollout, state)
+        return jax.lax.fori_loop(0, NUM_ROLLOUTS, rollout, learner)
 
-    state, samples = jax.jit(jax.vmap(prepare, in_axes=(axes,)))(stacked)
+    learner, samples = jax.jit(jax.vmap(prepare, in_axes=(axes,)))(stacked)
     jitted = jax.jit(jax.vmap(update, in_axes=(0, 0, axes)), compiler_options=backend.compiler_options())
-    compiled = jitted.lower(state, samples, stacked).compile()
-    return lambda: compiled(state, samples, stacked), NUM_ROLLOUTS * 20 * 256 * lanes
+    compiled = jitted.lower(learner, samples, stacked).compile()
+    return lambda: compiled(learner, samples, stacked), NUM_ROLLOUTS * 20 * 256 * lanes
 
 
 def peak_program() -> tuple[Callable[[], Any], float]:

