@@ -27,7 +27,7 @@ from arl.hyperparameters.ppo import PPOConfig
 from arl.networks import Network
 from envs.vector import VectorEnv
 
-__all__ = ["METRICS", "Config", "act", "actor", "canonical", "check", "init", "iteration_steps", "train"]
+__all__ = ["METRICS", "Config", "act", "actor", "canonical", "check", "init", "iteration_steps", "loss", "train"]
 
 METRICS = (
     "policy_loss",
@@ -251,7 +251,7 @@ def _update(
     of_rollout = {"explained_variance": _explained_variance(samples, num_samples)}
 
     def update(learner: Learner, minibatch: Samples) -> Learner:
-        grads, of_update = jax.grad(_loss, has_aux=True)(learner.params, config, env, minibatch)
+        grads, of_update = jax.grad(loss, has_aux=True)(learner.params, config, env, minibatch)
         norm = optimizer.norm(grads)
         clipped = optimizer.clip(grads, norm, config.max_grad_norm)
         params, opt_state = optimizer.descend(learner.params, learner.opt_state, clipped, learning_rate, _ADAM_EPS)
@@ -271,7 +271,8 @@ def _explained_variance(samples: Samples, num_samples: Count) -> Float[Array, ""
     return 1.0 - unexplained / (jnp.var(samples.target, where=is_sample) + 1e-8)
 
 
-def _loss(params: Params, config: PPOConfig, env: VectorEnv, samples: Samples) -> tuple[Float[Array, ""], Metrics]:
+def loss(params: Params, config: PPOConfig, env: VectorEnv, samples: Samples) -> tuple[Float[Array, ""], Metrics]:
+    """Return the loss on a minibatch, see the head of this module, and the metrics of an update."""
     distribution = distributions.for_env(env)
     output = _policy(params, config, env, samples.obs)
     log_ratio = distribution.log_prob(output, params.log_std, samples.action) - samples.log_prob
