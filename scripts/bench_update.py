@@ -12,19 +12,15 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+import jax
+import jax.numpy as jnp
+import numpy as np
+from training_lanes import TrainingLanes, seconds_of
 
-import jax  # noqa: E402
-import jax.numpy as jnp  # noqa: E402
-import numpy as np  # noqa: E402
+from envs import vector
 
-from arl import algorithms  # noqa: E402
-from arl import config as configs  # noqa: E402
-from arl.algorithms import metrics, ppo  # noqa: E402
-from arl.algorithms.on_policy import Learner, Walk  # noqa: E402
-from arl.training import backend  # noqa: E402
-from envs import vector  # noqa: E402
-
+CONFIG = {"num_envs": 8, "num_steps": 32, "num_epochs": 20}  # CartPole's published settings
+ROLLOUT = 256
 NUM_ROLLOUTS = 10
 
 
@@ -34,43 +30,29 @@ def main() -> None:
     parser.add_argument("--minibatch", type=int, default=256)
     parser.add_argument("--repeats", type=int, default=7)
     args = parser.parse_args()
-    backend.setup()
-    programs = {f"{lanes} lanes": update_program(lanes, args.minibatch) for lanes in args.lanes}
-    seconds = measure({"peak": peak_program()[0], **{name: run for name, (run, _) in programs.items()}}, args.repeats)
-    peak = peak_program()[1] / seconds["peak"]
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    trainings = {num: training(num, args.minibatch) for num in args.lanes}
+    peak_seconds, update_seconds = measure(trainings, args.repeats)
+    peak = peak_program()[1] / peak_seconds
     print(f"matrix-product peak of a core: {peak / 1e9:.0f} GFLOP/s")
-    flops = flops_per_sample()
-    for name, (_, samples) in programs.items():
-        per_sample = seconds[name] / samples
-        speed = flops / per_sample
+    for num, seconds in update_seconds.items():
+        samples = num_samples(num, args.minibatch)
+        speed = flops_per_sample() * samples / seconds
         print(
-            f"{name:>9}: {per_sample * 1e9:6.0f} ns per sample, {speed / 1e9:5.1f} GFLOP/s, {speed / peak:.0%} of peak"
+            f"{num:>3} lanes: {seconds / samples * 1e9:6.0f} ns per sample, {speed / 1e9:5.1f} GFLOP/s, "
+            f"{speed / peak:.0%} of peak"
         )
 
 
-def update_program(lanes: int, minibatch: int) -> tuple[Callable[[], Any], int]:
-    """Return the update phase of `lanes` lanes at CartPole's published settings, and how many samples it goes through."""
-    env, algorithm, key = vector.make("CartPole-v1"), algorithms.get("ppo"), jax.random.key(0)
-    config = configs.make(algorithm.Config, {"num_steps": 32, "num_epochs": 20, "minibatch_size": minibatch})
-    stacked = jax.tree.map(lambda x: x[0] if x.ndim else x, configs.stack([[config] * lanes]))
-    axes = configs.lane_axes(stacked)
+def training(num_lanes: int, minibatch: int) -> TrainingLanes:
+    """Return lanes of PPO on CartPole at its published settings."""
+    return TrainingLanes("ppo", CONFIG | {"minibatch_size": minibatch}, vector.make("CartPole-v1"), num_lanes)
 
-    def prepare(config: Any) -> Any:
-        state = ppo.init(key, config, env)
-        walk = Walk(state.env_state, state.obs, state.normalizer, metrics.init(ppo.METRICS))
-        walk, samples = ppo._experience(walk, state.params, config, env, key, 0)
-        return Learner(state.params, state.opt_state, walk.totals), samples
 
-    def update(learner: Learner, samples: Any, config: Any) -> Any:
-        def rollout(i: Any, learner: Learner) -> Learner:
-            return ppo._update(learner, samples, config, env, key, i, 256)
-
-        return jax.lax.fori_loop(0, NUM_ROLLOUTS, rollout, learner)
-
-    learner, samples = jax.jit(jax.vmap(prepare, in_axes=(axes,)))(stacked)
-    jitted = jax.jit(jax.vmap(update, in_axes=(0, 0, axes)), compiler_options=backend.compiler_options())
-    compiled = jitted.lower(learner, samples, stacked).compile()
-    return lambda: compiled(learner, samples, stacked), NUM_ROLLOUTS * 20 * 256 * lanes
+def num_samples(num_lanes: int, minibatch: int) -> int:
+    """Return the samples that updates after `NUM_ROLLOUTS` rollouts go through, all lanes together."""
+    size = min(minibatch, ROLLOUT)
+    return NUM_ROLLOUTS * CONFIG["num_epochs"] * (ROLLOUT // size * size) * num_lanes
 
 
 def peak_program() -> tuple[Callable[[], Any], float]:
@@ -87,15 +69,17 @@ def flops_per_sample() -> float:
     return sum(2 * a * b * (2 if a == 4 else 3) for a, b in weights)
 
 
-def measure(programs: dict[str, Callable[[], Any]], repeats: int) -> dict[str, float]:
-    """Return the median CPU seconds of every program, run in turn so that all meet the same machine."""
-    taken: dict[str, list[float]] = {name: [] for name in programs}
+def measure(trainings: dict[int, TrainingLanes], repeats: int) -> tuple[float, dict[int, float]]:
+    """Return the median CPU seconds of the products and of each number of lanes' updates, run in turn on the same machine."""
+    products, _ = peak_program()
+    peak: list[float] = []
+    updates: dict[int, list[float]] = {num: [] for num in trainings}
     for _ in range(repeats + 1):
-        for name, run in programs.items():
-            started = time.process_time()
-            jax.block_until_ready(run())
-            taken[name].append(time.process_time() - started)
-    return {name: float(np.median(times[1:])) for name, times in taken.items()}
+        peak.append(seconds_of(lambda: jax.block_until_ready(products())))
+        for num, lanes in trainings.items():
+            updates[num].append(lanes.seconds_by_part(NUM_ROLLOUTS * ROLLOUT, time.process_time)["update"])
+    medians = {num: float(np.median(seconds[1:])) for num, seconds in updates.items()}  # the first compiles
+    return float(np.median(peak[1:])), medians
 
 
 if __name__ == "__main__":
