@@ -11,6 +11,8 @@ from conftest import SMALL
 from tiny import FIDELITY, ITERATION, WORST, run_record, trial_record
 
 from arl.errors import InputError
+from arl.training.programs import Lanes
+from arl.training.runner import Runner
 from hpo import tasks
 from hpo.objectives.training import Training
 from hpo.results import result
@@ -140,6 +142,35 @@ def test_agents_are_dropped_by_the_memory_of_their_blocks():
     keeping.agent_memory = sum(blocks.values())
     evaluate(keeping, Trial(2, CONFIG, ITERATION), Trial(3, OTHER, ITERATION))
     assert {trial for trial, _ in keeping.agents} == {2, 3}
+
+
+def test_agents_that_are_needed_are_taken_out_of_their_blocks(straight):
+    keeping = Training(tiny.task(), SEEDS, batch=4)
+    evaluate(keeping, *(Trial(i, config, ITERATION) for i, config in enumerate((CONFIG, OTHER, OTHER, OTHER))))
+    whole = keeping.agents[0, 0].block_bytes
+    keeping.needed, keeping.agent_memory = {0}, 1
+    keeping._keep({(0, 0): keeping.agents[0, 0]})
+    assert {trial for trial, _ in keeping.agents} == {0}
+    assert keeping.agents[0, 0].block_bytes < whole
+    (promoted,) = evaluate(keeping, Trial(4, CONFIG, FIDELITY, parent=0))
+    assert promoted.score == straight.score
+
+
+def test_a_trial_that_does_not_fit_in_memory_fails(monkeypatch):
+    objective = training()
+    agent = objective.runner._lane_bytes(objective.task.full(CONFIG))
+    monkeypatch.setattr(objective.runner, "memory", agent + 1)
+    (record,) = evaluate(objective, Trial(0, CONFIG, FIDELITY))
+    assert (record.status, record.score, [run.env_steps for run in record.runs]) == ("failed", WORST, [0, 0])
+    assert record.runs[0].outcome.error == "an agent of 1 MiB in training must fit in memory, got 0 MiB free"
+
+
+def test_a_run_says_in_which_lanes_it_was_trained(shared, monkeypatch):
+    narrow = training(runner=Runner(shared.algorithm, shared.task.env, 1, 1, shared.task.num_episodes))
+    monkeypatch.setattr(narrow.runner, "lanes", Lanes(8, 2))
+    (record,) = evaluate(narrow, Trial(0, CONFIG, ITERATION))
+    said = [{key: run.provenance[key] for key in ("width", "rows")} for run in record.runs]
+    assert said == [{"width": 8, "rows": 2}] * 2
 
 
 def test_several_dropped_parents_can_be_gone_on_from_at_once(forgetful, straight):

@@ -10,7 +10,7 @@ import pytest
 from arl import config as configs
 from arl.algorithms.parts import ONE_PROGRAM, Part
 from arl.config import shared, static, traced
-from arl.training.programs import BlockPrograms, Compiler
+from arl.training.programs import BlockPrograms, Compiler, Lanes, Rehearsal
 from envs import vector
 
 ENV = vector.make("ProbeChoice")
@@ -33,7 +33,11 @@ def grow(level, steps, config, env, key, count):
     return jax.lax.fori_loop(0, config.times, lambda i, x: x * config.rate, level) + steps * count + jnp.sum(noise)
 
 
-GROW = Part(grow)
+def increase(changed, read, *rest):
+    return jax.tree.map(lambda x: x + 1, (changed, read))
+
+
+GROW, INCREASE = Part(grow), Part(increase)
 
 
 @pytest.fixture
@@ -44,12 +48,17 @@ def compiled():
 
 @pytest.fixture
 def compiler(compiled):
-    return Compiler(ENV, rows=2, width=3, on_compiled=compiled.append)
+    return Compiler(ENV, lambda num, seconds: compiled.extend([seconds] * num))
+
+
+def block(compiler, lanes, kind=BlockPrograms):
+    shape = Lanes(len(lanes[0]), len(lanes))
+    return kind(compiler, shape, configs.stack(lanes), {}, jax.devices()[0])
 
 
 def call(compiler, part=GROW, **values):
     lanes = [[Config(rate=0.1 * (i + j), **values) for j in range(3)] for i in range(2)]
-    programs = BlockPrograms(compiler, configs.stack(lanes), {}, jax.devices()[0])
+    programs = block(compiler, lanes)
     levels = np.arange(6, dtype=np.float32).reshape(2, 3)
     return levels, lanes, programs.call(part, levels, 2 * levels, None, ENV, KEYS, 7)
 
@@ -73,18 +82,75 @@ def test_a_program_is_shared_by_all_that_agree_in_what_it_looks_at(compiler, com
 
 
 def test_another_shape_is_another_program(compiler, compiled):
-    config = configs.stack([[Config()] * 3] * 2)
-    programs = [BlockPrograms(compiler, config, {}, jax.devices()[0]) for _ in range(2)]
-    for size, block in enumerate(programs, start=1):
-        block.call(Part(lambda changed, *rest: changed + 1), np.zeros((2, 3, size), np.float32), (), None, ENV, KEYS)
+    for size in (1, 2):
+        levels = np.zeros((2, 3, size), np.float32)
+        block(compiler, [[Config()] * 3] * 2).call(INCREASE, levels, (), None, ENV, KEYS)
+    assert len(compiled) == 2
+
+
+def test_other_lanes_are_another_program(compiler, compiled):
+    for lanes in ([[Config()] * 3] * 2, [[Config()] * 2] * 2):
+        block(compiler, lanes).call(Part(lambda changed, *rest: 1.0), (), (), None, ENV, KEYS)
+    assert len(compiled) == 2
+
+
+def rehearsal(compiler, training):
+    """Return the most bytes that training takes, a function of its programs."""
+    programs = block(compiler, [[Config()] * 3] * 2, Rehearsal)
+    jax.eval_shape(lambda: training(programs))
+    return programs.peak_bytes
+
+
+LANE = np.zeros((2, 3, 250), np.float32)  # 6 kB
+
+
+@pytest.mark.parametrize(
+    ("training", "kilobytes"),
+    [
+        (lambda call, x: call(INCREASE, x(LANE), ()), 6),
+        (lambda call, x: call(INCREASE, (), x(LANE)), 12),
+        (lambda call, x: [id(x(LANE)), call(INCREASE, x(LANE), ())], 6),
+        (lambda call, x: [x(LANE), call(INCREASE, x(LANE), ())], 12),
+        (lambda call, x: call(INCREASE, call(INCREASE, x(LANE), ()), ()), 6),
+    ],
+    ids=["changed", "read", "forgotten", "in use elsewhere", "twice"],
+)
+def test_a_rehearsal_measures_all_memory_in_use(compiler, training, kilobytes):
+    def trained(programs):
+        training(lambda part, changed, read: programs.call(part, changed, read, None, ENV, KEYS), programs.arrays)
+
+    assert rehearsal(compiler, trained) // 1000 == kilobytes
+
+
+def test_a_rehearsal_measures_what_is_needed_in_between(compiler):
+    def trained(programs):
+        programs.call(Part(sort), (), programs.arrays(LANE), None, ENV, KEYS)
+
+    assert rehearsal(compiler, trained) >= 12_000, "the array, and a sorted one"
+
+
+def sort(changed, read, *rest):
+    return jnp.sort(read)[0]
+
+
+def test_a_rehearsal_compiles_what_training_needs_and_runs_nothing(compiler, compiled):
+    def trained(programs):
+        return programs.loop(9, lambda i, x: programs.call(parts[i > 4], x, (), None, ENV, KEYS), programs.arrays(LANE))
+
+    parts = [Part(lambda changed, *rest: changed + 1), Part(lambda changed, *rest: changed + 2)]
+    rehearsal(compiler, trained)
+    assert len(compiled) == 2, "the first pass and the last"
+    programs = block(compiler, [[Config()] * 3] * 2)
+    programs.arrays = lambda x: x
+    assert trained(programs).tolist() == (LANE + 5 + 8).tolist()
     assert len(compiled) == 2
 
 
 @pytest.mark.parametrize("is_hot", [False, True])
 def test_a_single_lane_is_one_as_well(is_hot):
-    compiler = Compiler(ENV, rows=1, width=1, on_compiled=lambda seconds: None)
+    compiler = Compiler(ENV, lambda num, seconds: None)
     config, level = Config(rate=0.5), np.ones((1, 1), np.float32)
-    programs = BlockPrograms(compiler, configs.stack([[config]]), {}, jax.devices()[0])
+    programs = block(compiler, [[config]])
     result = programs.call(Part(grow, is_hot=is_hot), level, 0 * level, None, ENV, KEYS[:1], 0)
     np.testing.assert_allclose(result, np.reshape(grow(1.0, 0.0, config, ENV, KEYS[0], 0), (1, 1)), rtol=1e-5)
 

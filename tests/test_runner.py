@@ -6,6 +6,7 @@ Bits are checked with PPO; what the runner itself does, with an algorithm that o
 import dataclasses
 import functools
 import itertools
+import re
 import threading
 from types import SimpleNamespace
 
@@ -20,7 +21,8 @@ from arl import algorithms
 from arl import config as configs
 from arl.algorithms.parts import ONE_PROGRAM, Part
 from arl.config import shared, static, traced
-from arl.training.runner import Run, Runner
+from arl.training import backend
+from arl.training.runner import Run, Runner, apart
 from envs import InputError, vector
 from envs.probes import Endless
 
@@ -285,7 +287,144 @@ def test_configs_that_train_the_same_share_a_program():
 
 def test_agents_know_the_size_of_their_block(counter):
     (curve,) = train(counter, [Run(CountingConfig(), 0, (10,))])
-    assert curve.agent.block_bytes == 8 * counter.width * counter.rows, "an int32 and a float32 each"
+    assert curve.agent.block_bytes == 8 * counter.lanes.number, "an int32 and a float32 each"
+
+
+def hungry_train(state, config, env, key, env_steps, num_iterations, programs=ONE_PROGRAM):
+    return programs.call(HUNGRY, state, (), config, env, key, env_steps, num_iterations)
+
+
+def hungry(state, read, config, env, key, env_steps, num_iterations):
+    """Count as `count` does, by way of an array of 1 MiB in each lane that is no part of the state."""
+    large = jnp.sort(jnp.sin(state["trained"] + jnp.arange(1 << 18, dtype=jnp.float32)))
+    state, metrics = count(state, read, config, env, key, env_steps, num_iterations)
+    return {**state, "level": state["level"] + jnp.where(large[0] > 2, 1.0, 0.0)}, metrics
+
+
+HUNGRY = Part(hungry)
+HUNGRY_COUNTING = SimpleNamespace(**{**vars(COUNTING), "train": hungry_train})
+
+
+def hungry_counter(memory, monkeypatch, **arguments):
+    monkeypatch.setattr(backend, "training_bytes", lambda: memory)
+    monkeypatch.setattr(backend, "num_cores", lambda: 1)
+    monkeypatch.setattr(backend, "lanes_per_worker", lambda: 8)
+    return Runner(HUNGRY_COUNTING, vector.make("ProbeEndless"), 4, 2, num_episodes=3, **arguments)
+
+
+@pytest.mark.parametrize(("memory", "lanes"), [(64, (4, 2)), (8, (4, 1)), (4, (2, 1)), (2, (1, 1))])
+def test_blocks_are_as_large_as_their_programs_leave_room(memory, lanes, monkeypatch):
+    """The state of a lane is 8 bytes; a program takes about 1 MiB for each lane besides."""
+    counter = hungry_counter(memory * 2**20, monkeypatch)
+    runs = [Run(CountingConfig(), seed, (20,)) for seed in (0, 1)]
+    assert [curve.agent.lanes for curve in train(counter, runs * 4)] == [lanes] * 8
+    assert [curve.agent.state["trained"] for curve in train(counter, runs)] == [20, 20]
+
+
+def test_lanes_that_fit_are_compiled_once(monkeypatch):
+    counter = hungry_counter(4 * 2**20, monkeypatch)
+    train(counter, [Run(CountingConfig(), 0, (20,))])
+    num_programs = counter.report.programs
+    train(counter, [Run(CountingConfig(rate=rate), 0, (20, 40)) for rate in (1, 2)])
+    assert counter.report.programs == num_programs
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({}, r"an agent of \d MiB in training must fit in memory, got 1 MiB free"),
+        ({"lanes": (4, 2)}, r"8 agents of \d MiB trained together must fit in memory, got 1 MiB free"),
+    ],
+)
+def test_a_run_that_never_fits_is_refused_and_others_go_on(arguments, said, monkeypatch):
+    counter = hungry_counter(2**20, monkeypatch, **arguments)
+    refused = train(counter, [Run(CountingConfig(unit=unit), 0, (20,)) for unit in (10, 5)])
+    for error in refused:
+        assert isinstance(error, InputError)
+        assert re.fullmatch(said, str(error))
+    assert counter.report.env_steps == 0
+
+
+def test_agents_that_do_not_fit_are_refused_before_anything_is_compiled(monkeypatch):
+    counter = hungry_counter(7, monkeypatch)
+    with pytest.raises(InputError, match="an agent of 0 MiB in training must fit in memory, got 0 MiB free"):
+        train(counter, [Run(CountingConfig(), 0, (20,))])
+    assert counter.report.programs == 0
+
+
+@pytest.mark.parametrize("lanes", [(0, 1), (4, 0)])
+def test_there_must_be_lanes(lanes):
+    with pytest.raises(InputError, match="lanes must be a width and a number of rows from 1 up"):
+        Runner(COUNTING, vector.make("ProbeEndless"), 1, 1, lanes=lanes)
+
+
+def exhausting(most, error="RESOURCE_EXHAUSTED: Out of memory allocating 1 byte."):
+    """Return the counting algorithm on a device that more than `most` lanes of a row are too much for."""
+
+    def train(state, *args):
+        width, is_rehearsal = state["trained"].shape[1], isinstance(state["trained"], jax.core.Tracer)
+        if width > most and not is_rehearsal:
+            raise jax.errors.JaxRuntimeError(error)
+        return COUNTING.train(state, *args)
+
+    return SimpleNamespace(**{**vars(COUNTING), "train": train})
+
+
+def test_a_block_that_runs_out_of_memory_is_trained_in_fewer_lanes():
+    counter = make_counter(exhausting(1), num_configs=4, num_seeds=4)
+    assert counter.lanes.width == 4
+    runs = [Run(CountingConfig(rate=rate), seed, (20,)) for rate in (1, 2) for seed in (0, 1)]
+    for _ in range(2):
+        curves = train(counter, runs)
+        assert [curve.agent.lanes for curve in curves] == [(1, 1)] * 4
+        assert [curve.agent.state["trained"] for curve in curves] == [20] * 4
+
+
+def test_a_run_that_runs_out_of_memory_alone_is_refused():
+    (error,) = train(make_counter(exhausting(0)), [Run(CountingConfig(), 0, (20,))])
+    assert isinstance(error, InputError)
+    assert "must fit in memory" in str(error)
+
+
+def test_going_on_is_in_the_lanes_of_the_parent(counter):
+    narrow = Runner(COUNTING, vector.make("ProbeEndless"), 1, 1, num_episodes=3, lanes=(1, 1))
+    (parent,) = train(narrow, [Run(CountingConfig(), 0, (20,))])
+    (child,) = train(counter, [Run(CountingConfig(), 0, (40,), parent=parent.agent)])
+    assert counter.lanes != (1, 1)
+    assert child.agent.lanes == parent.agent.lanes == (1, 1)
+
+
+def test_agents_may_be_taken_out_of_their_block(counter, same_bits):
+    curves = train(counter, [Run(CountingConfig(breaks_at=step), 0, (20,)) for step in (5, 60, 70, 80)])
+    agents = {step: curve.agent for step, curve in zip((5, 60, 70, 80), curves, strict=True)}
+    taken = apart({step: agents[step] for step in (80, 5, 60)})
+    assert all(same_bits(agent.state, agents[step].state) for step, agent in taken.items())
+    assert {agent.block_bytes for agent in taken.values()} == {4 * 8}, "a power of two, so that few shapes compile"
+    assert {id(agent.block) for agent in taken.values()} == {id(taken[80].block)}
+    runs = [Run(CountingConfig(rate=2), 0, (40,), parent=agent) for agent in (taken[60], agents[70], taken[5])]
+    assert [curve.agent.state["trained"] for curve in train(counter, runs)] == [40] * 3
+    assert [curve.diverged for curve in train(counter, runs)] == [False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("num_configs", "num_seeds", "num_workers", "most", "lanes"),
+    [
+        (64, 1, 4, 4096, (16, 1)),
+        (64, 2, 4, 4096, (32, 1)),
+        (64, 10, 4, 4096, (64, 3)),
+        (1, 8, 4, 4096, (1, 2)),
+        (1000, 1, 1, 64, (64, 1)),
+        (8, 1, 16, 4, (1, 1)),
+        (128, 1, 2, 4, (4, 1)),
+        (1, 1, 2, 4, (1, 1)),
+    ],
+)
+def test_all_workers_get_lanes_before_these_are_made_wide(
+    num_configs, num_seeds, num_workers, most, lanes, monkeypatch
+):
+    monkeypatch.setattr(backend, "lanes_per_worker", lambda: most)
+    monkeypatch.setattr(backend, "workers", lambda: jax.devices()[:1] * num_workers)
+    assert make_counter(num_configs=num_configs, num_seeds=num_seeds).lanes == lanes
 
 
 def test_no_runs_give_nothing(counter):

@@ -1,6 +1,7 @@
 """The machine: its devices, how many lanes a worker should step together, and the compilation cache."""
 
 import functools
+import itertools
 import os
 from pathlib import Path
 from typing import Any
@@ -41,10 +42,11 @@ def cache_directory() -> Path:
 
 
 def workers() -> list[jax.Device]:
-    """Return the device of each worker: every GPU once, or the CPU once per core."""
+    """Return the device of each worker: every GPU once, or the CPU, all of them where JAX divides it, once per core."""
     setup()
     devices = jax.local_devices()
-    return devices if jax.default_backend() != "cpu" else [devices[0]] * num_cores()
+    num_workers = max(num_cores(), len(devices)) if jax.default_backend() == "cpu" else len(devices)
+    return list(itertools.islice(itertools.cycle(devices), num_workers))
 
 
 def num_cores() -> int:
@@ -52,17 +54,28 @@ def num_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def lanes_per_worker(lane_bytes: int = 1) -> int:
-    """Return how many lanes one worker steps together; half of its memory is left for what training needs besides."""
-    return max(1, min(LANES_PER_WORKER.get(jax.default_backend(), 64), memory_bytes() // 2 // lane_bytes))
+def lanes_per_worker() -> int:
+    """Return how many lanes one worker steps together at most."""
+    return LANES_PER_WORKER.get(jax.default_backend(), 64)
 
 
-def memory_bytes() -> int:
-    """Return memory that one worker may use: a device's own, or a core's share of what the machine can give."""
+def training_bytes() -> int:
+    """Return memory that the programs of one worker may use, of what is not for agents that are kept."""
+    workers_each = -(-len(workers()) // len(set(workers())))
+    return (device_bytes() - agent_bytes()) // workers_each
+
+
+def agent_bytes() -> int:
+    """Return memory of each device that agents may take that are kept for others to go on from."""
+    return device_bytes() // 4
+
+
+def device_bytes() -> int:
+    """Return memory of a device, or what the machine can give now where it is a CPU."""
     stats = jax.local_devices()[0].memory_stats() if jax.default_backend() != "cpu" else None
     if stats and "bytes_limit" in stats:
         return int(stats["bytes_limit"])
-    return psutil.virtual_memory().available // num_cores()
+    return psutil.virtual_memory().available // len(set(workers()))
 
 
 def compiler_options(is_hot: bool = True) -> dict[str, Any]:

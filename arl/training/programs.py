@@ -8,8 +8,9 @@ import collections
 import dataclasses
 import threading
 import time
+import weakref
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import numpy as np
@@ -24,43 +25,73 @@ Carry = TypeVar("Carry")
 EnvParams = dict[str, Any]  # by name, arrays with an entry per lane
 
 
-@dataclasses.dataclass(frozen=True)
-class _Program:
-    """A compiled part, and the static hyperparameters that it was compiled for."""
+class Lanes(NamedTuple):
+    """The shape of a block: configs of a row, and rows."""
 
-    looked_at: Mapping[str, Any]
-    run: Callable[..., Any]
+    width: int
+    rows: int
+
+    @property
+    def number(self) -> int:
+        """Lanes of the block."""
+        return self.width * self.rows
+
+    def halved(self) -> "Lanes":
+        """Return lanes about half as many: half of the rows, or half a row where there is one."""
+        half_rows = Lanes(self.width, -(-self.rows // 2))
+        return half_rows if self.rows > 1 else Lanes(-(-self.width // 2), 1)
+
+
+class _Program:
+    """A part, traced for some static hyperparameters, and compiled for each device at its first use there.
+
+    Attributes:
+        looked_at: the hyperparameters that it depends on.
+        results: shapes and types of what it returns.
+        compiled: the program of each device.
+    """
+
+    def __init__(self, looked_at: Mapping[str, Any], traced: Any):
+        self.looked_at, self.traced, self.results = looked_at, traced, traced.out_info
+        self.compiled: dict[jax.Device, Any] = {}
 
 
 class Compiler:
     """Compiles parts for lanes of an env, each once, and keeps them.
 
+    A part is traced once for all devices. GPUs but the first load its program from the cache on disk, whose keys are the
+    same for all of them.
+
     Args:
         env: the env.
-        rows: rows of a block.
-        width: lanes of a row.
-        on_compiled: told the seconds that each program took.
+        on_compiled: told how many programs are new, and the seconds that they took.
     """
 
-    def __init__(self, env: VectorEnv, rows: int, width: int, on_compiled: Callable[[float], None]):
-        self.env, self.rows, self.width, self.on_compiled = env, rows, width, on_compiled
+    def __init__(self, env: VectorEnv, on_compiled: Callable[[int, float], None]):
+        self.env, self.on_compiled = env, on_compiled
         self._programs: dict[Any, list[_Program]] = collections.defaultdict(list)
         self._locks: dict[Any, threading.Lock] = collections.defaultdict(threading.Lock)
 
-    def program(self, part: Part, config: Any, arguments: tuple[Any, ...], device: jax.Device) -> Callable[..., Any]:
-        """Return the program of a part for a config and arguments like these; compiled at its first use."""
-        key = (part, device, _described(arguments))
+    def program(
+        self, part: Part, config: Any, arguments: tuple[Any, ...], lanes: Lanes, device: jax.Device
+    ) -> _Program:
+        """Return the program of a part for a config and arguments like these; compiled at its first use on a device."""
+        key = (part, lanes, _described(arguments))
         with self._locks[key]:
-            for program in self._programs[key]:
-                if all(getattr(config, name) == value for name, value in program.looked_at.items()):
-                    return program.run
-            started = time.perf_counter()
-            program = self._compiled(part, config, arguments)
-            self._programs[key].append(program)
-        self.on_compiled(time.perf_counter() - started)
-        return program.run
+            alike = (program for program in self._programs[key] if _depends_alike(program, config))
+            program = next(alike, None)
+            if program is not None and device in program.compiled:
+                return program
+            started, is_new = time.perf_counter(), program is None
+            if program is None:
+                program = self._traced(part, config, arguments, lanes)
+                self._programs[key].append(program)
+            with jax.default_device(device):
+                program.compiled[device] = program.traced.lower().compile()
+        self.on_compiled(int(is_new), time.perf_counter() - started)
+        return program
 
-    def _compiled(self, part: Part, config: Any, arguments: tuple[Any, ...]) -> _Program:
+    def _traced(self, part: Part, config: Any, arguments: tuple[Any, ...], lanes: Lanes) -> _Program:
         looked_at: set[str] = set()
 
         def one_lane(changed: Any, read: Any, values: Any, params: EnvParams, key: Any, counts: Any) -> Any:
@@ -69,60 +100,129 @@ class Compiler:
 
         axes = {name: axis for name, axis in configs.values(configs.lane_axes(config)).items() if name in arguments[2]}
         batch_one = not part.is_hot
-        row = _side_by_side(one_lane, (0, 0, axes, 0, None, None), self.width, batch_one)
-        block = self._row_by_row(row) if part.row_by_row else _side_by_side(row, (0, 0, axes, 0, 0, None), self.rows)
+        row = _side_by_side(one_lane, (0, 0, axes, 0, None, None), lanes.width, batch_one)
+        row_axes = (0, 0, axes, 0, 0, None)
+        block = _row_by_row(row, lanes.rows) if part.row_by_row else _side_by_side(row, row_axes, lanes.rows)
         jitted = jax.jit(block, donate_argnums=0, compiler_options=backend.compiler_options(part.is_hot))
-        run = jitted.lower(*arguments).compile()
-        return _Program({name: getattr(config, name) for name in sorted(looked_at)}, run)
-
-    def _row_by_row(self, row: Callable[..., Any]) -> Callable[..., Any]:
-        """Return a function of a block that computes one row after the other."""
-
-        def block(changed: Any, read: Any, values: Any, params: EnvParams, key: Any, counts: Any) -> Any:
-            def at(i: Array) -> Any:
-                lanes = jax.tree.map(lambda x: x[i] if x.ndim else x, (changed, read, values, params))
-                return row(*lanes, key[i], counts)
-
-            return jax.lax.map(at, jax.numpy.arange(self.rows))
-
-        return block
+        traced = jitted.trace(*jax.tree.map(jax.typeof, arguments))
+        return _Program({name: getattr(config, name) for name in sorted(looked_at)}, traced)
 
 
-class BlockPrograms:
-    """Runs parts for the lanes of one block, from the host; see `arl.algorithms.parts.Programs`.
+@dataclasses.dataclass
+class _Block:
+    """The lanes of one block.
 
     Args:
-        compiler: what compiles them.
+        compiler: what compiles their programs.
+        lanes: how many there are.
         config: of the lanes, arrays `(seed, config)` where traced.
         params: of the lanes' envs.
-        device: where they run.
+        device: where they are trained.
+    """
+
+    compiler: Compiler
+    lanes: Lanes
+    config: Any
+    params: EnvParams
+    device: jax.Device
+
+    def __post_init__(self) -> None:
+        kinds = configs.kinds(type(self.config))
+        self.values = {name: value for name, value in configs.values(self.config).items() if kinds[name] != "static"}
+
+    def _arguments(self, changed: Any, read: Any, key: Keys, counts: tuple[Count, ...]) -> tuple[Any, ...]:
+        return changed, read, self.values, self.params, key, tuple(map(np.int32, counts))
+
+    def _program(self, part: Part, arguments: tuple[Any, ...]) -> _Program:
+        return self.compiler.program(part, self.config, arguments, self.lanes, self.device)
+
+
+class BlockPrograms(_Block):
+    """Runs parts for the lanes of one block, from the host; see `arl.algorithms.parts.Programs`.
 
     Attributes:
         compile_seconds: waited for programs so far.
     """
 
-    def __init__(self, compiler: Compiler, config: Any, params: EnvParams, device: jax.Device):
-        self.compiler, self.config, self.params, self.device = compiler, config, params, device
-        kinds = configs.kinds(type(config))
-        self.values = {name: value for name, value in configs.values(config).items() if kinds[name] != "static"}
+    def __post_init__(self) -> None:
+        super().__post_init__()
         self.compile_seconds = 0.0
-        self._programs: dict[Part, Callable[..., Any]] = {}
+        self._compiled: dict[Part, Callable[..., Any]] = {}
 
     def call(self, part: Part, changed: Any, read: Any, config: Any, env: VectorEnv, key: Keys, *counts: Count) -> Any:
         """Return what the part gives for all lanes, arrays `(seed, config, ...)`."""
-        arguments = (changed, read, self.values, self.params, key, tuple(map(np.int32, counts)))
-        program = self._programs.get(part)
-        if program is None:
+        arguments = self._arguments(changed, read, key, counts)
+        compiled = self._compiled.get(part)
+        if compiled is None:
             started = time.perf_counter()
-            program = self._programs[part] = self.compiler.program(part, self.config, arguments, self.device)
+            compiled = self._compiled[part] = self._program(part, arguments).compiled[self.device]
             self.compile_seconds += time.perf_counter() - started
-        return program(*arguments)
+        return compiled(*arguments)
 
     def loop(self, num: Count, body: Callable[[Any, Carry], Carry], carry: Carry) -> Carry:
         """Return `body(num - 1, ... body(1, body(0, carry)))`."""
         for i in range(int(num)):
             carry = body(i, carry)
         return carry
+
+
+class Rehearsal(_Block):
+    """Compiles the parts of a block's training, and measures what memory they need, without running them.
+
+    Training is traced meanwhile (`jax.eval_shape`), so that its arrays have no values.
+
+    Attributes:
+        peak_bytes: the most memory at a time: all arrays in use, and what the program that runs needs besides.
+    """
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.peak_bytes = 0
+        self._in_use: weakref.WeakValueDictionary[int, Array] = weakref.WeakValueDictionary()  # by `id`
+
+    def arrays(self, like: Any) -> Any:
+        """Return arrays of the shapes and types of others; they are in use until they are forgotten or used up."""
+        arrays = jax.tree.map(lambda x: jax.lax.empty(x.shape, x.dtype), like)
+        self._in_use.update({id(x): x for x in jax.tree.leaves(arrays)})
+        return arrays
+
+    def call(self, part: Part, changed: Any, read: Any, config: Any, env: VectorEnv, key: Keys, *counts: Count) -> Any:
+        """Return arrays of the shapes of what the part gives."""
+        program = self._program(part, self._arguments(changed, read, key, counts))
+        in_use = sum(x.size * x.dtype.itemsize for x in self._in_use.values())
+        self.peak_bytes = max(self.peak_bytes, in_use + _bytes_besides_arguments(program.compiled[self.device]))
+        for x in jax.tree.leaves(changed):
+            self._in_use.pop(id(x), None)
+        return self.arrays(program.results)
+
+    def loop(self, num: Count, body: Callable[[Any, Carry], Carry], carry: Carry) -> Carry:
+        """Go through the first pass and the last one: some parts do not run at the start of training."""
+        for i in sorted({0, int(num) - 1} & set(range(int(num)))):
+            carry = body(i, carry)
+        return carry
+
+
+def _depends_alike(program: _Program, config: Any) -> bool:
+    return all(getattr(config, name) == value for name, value in program.looked_at.items())
+
+
+def _bytes_besides_arguments(compiled: Any) -> int:
+    """Return the memory for the results of a program, without those that take the place of an argument, and in between."""
+    memory = compiled.memory_analysis()
+    return int(memory.temp_size_in_bytes + memory.output_size_in_bytes - memory.alias_size_in_bytes)
+
+
+def _row_by_row(row: Callable[..., Any], num_rows: int) -> Callable[..., Any]:
+    """Return a function of a block that computes one row after the other."""
+
+    def block(changed: Any, read: Any, values: Any, params: EnvParams, key: Any, counts: Any) -> Any:
+        def at(i: Array) -> Any:
+            lanes = jax.tree.map(lambda x: x[i] if x.ndim else x, (changed, read, values, params))
+            return row(*lanes, key[i], counts)
+
+        return jax.lax.map(at, jax.numpy.arange(num_rows))
+
+    return block
 
 
 def _side_by_side(

@@ -6,7 +6,8 @@ block in *segments*, the training between two evaluations; the same compiled seg
 
     runs --group by structure--> blocks --init--> states --segment by segment--> points --> finished runs
 
-Workers are threads that call compiled programs, so that none waits for another: blocks differ in how long they take.
+Workers are threads that call compiled programs, so that none waits for another: blocks differ in how long they take. How
+many lanes a block has depends on the memory that its programs need, which is measured once they are compiled.
 """
 
 import dataclasses
@@ -15,8 +16,9 @@ import itertools
 import queue
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -26,10 +28,13 @@ from jaxtyping import Array, Bool, Float, Int, PyTree
 from arl import config as configs
 from arl.algorithms import Algorithm
 from arl.algorithms.parts import Part
-from arl.errors import InputError
+from arl.errors import InputError, first_line
 from arl.training import backend, evaluation
-from arl.training.programs import BlockPrograms, Compiler, EnvParams
+from arl.training.programs import BlockPrograms, Compiler, EnvParams, Lanes, Rehearsal
+from arl.training.work import Work
 from envs.vector import VectorEnv
+
+Key = TypeVar("Key")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,12 +46,14 @@ class Agent:
         block: the states of a block, arrays `(seed, config, ...)`.
         index: its place in the block.
         diverged: whether it diverged; then all that go on from it have.
+        lanes: those that it was trained in; runs that go on from it are, too. None for those of the runner.
     """
 
     env_steps: int
     block: Any
     index: tuple[int, int]
     diverged: bool = False
+    lanes: Lanes | None = None
 
     @property
     def state(self) -> Any:
@@ -62,6 +69,17 @@ class Agent:
     def block_bytes(self) -> int:
         """Memory of the block that is kept with the agent."""
         return sum(x.nbytes for x in jax.tree.leaves(self.block))
+
+    @property
+    def num_bytes(self) -> int:
+        """Memory of the agent alone."""
+        seeds, configs = jax.tree.leaves(self.block)[0].shape[:2]
+        return self.block_bytes // (seeds * configs)
+
+    @property
+    def device(self) -> jax.Device:
+        """Where the block is."""
+        return _device(self.block)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,20 +149,48 @@ class Report:
                 setattr(self, name, getattr(self, name) + count)
 
 
-@dataclasses.dataclass(frozen=True)
-class _Failed:
-    """The error that kept a worker from training a block."""
+class _Block(NamedTuple):
+    """Runs to train together: their positions `[seed][config]`, in lanes that may be more."""
 
-    error: BaseException
+    rows: list[list[int]]
+    lanes: Lanes
+    is_second_try: bool = False
+
+
+class _Call(NamedTuple):
+    """A call of `Runner.train`; an event is None after a segment, outcomes of a block's runs after the last, or an error."""
+
+    runs: list[Run]
+    work: Work[list[int], _Block]
+    events: "queue.SimpleQueue[list[tuple[int, Curve | InputError]] | BaseException | None]"
+
+
+class _Following(NamedTuple):
+    """What is to be done after something was done."""
+
+    compilations: Sequence[list[int]] = ()
+    blocks: Sequence[_Block] = ()
 
 
 class Runner:
     """Trains runs of one algorithm on one env; keeps its compiled programs.
 
-    `width` is how many configs the lanes of a row hold, `rows` how many rows a block has; both are fixed for all calls,
-    so that a run gives the same numbers whatever else is trained, and nothing compiles twice. They follow from how many
-    configs of one structure, under how many seeds, are expected at a time, and from the memory that one lane needs; or
-    `lanes` says what they are, to get the numbers of an earlier run.
+    Blocks have the same lanes in all calls, so that a run gives the same numbers whatever else is trained, and nothing
+    compiles twice. They are as many as keep all workers busy with the configs of one structure, under so many seeds, that
+    are expected at a time. Where the programs of a structure need more memory than a worker has, or run out of it, its
+    lanes are halved.
+
+    Args:
+        algorithm: the algorithm.
+        env: the env.
+        num_configs: how many configs of one structure are expected at a time.
+        num_seeds: under how many seeds.
+        num_episodes: over which an agent is evaluated.
+        lanes: width and rows of all blocks, to get the numbers of an earlier run.
+
+    Attributes:
+        lanes: those of blocks that fit in memory; an agent says in which it was trained.
+        memory: bytes that the programs of a worker may use.
     """
 
     def __init__(
@@ -154,94 +200,165 @@ class Runner:
         num_configs: int,
         num_seeds: int,
         num_episodes: int = 128,
-        lane_bytes: int = 1,
         lanes: tuple[int, int] | None = None,
     ):
         self.algorithm, self.env, self.num_episodes = algorithm, env, num_episodes
-        self.workers, self.memory = backend.workers(), backend.memory_bytes()
-        self.width, self.rows = lanes or self._fitting_lanes(num_configs, num_seeds, lane_bytes)
+        self.workers, self.memory = backend.workers(), backend.training_bytes()
+        self.has_fixed_lanes = lanes is not None
+        self.lanes = Lanes(*lanes) if lanes else _balanced(num_configs, num_seeds, len(self.workers))
+        if min(self.lanes) < 1:
+            raise InputError(f"lanes must be a width and a number of rows from 1 up, got {tuple(self.lanes)}")
         self.report = Report()
+        self.compiler = Compiler(env, self._on_compiled)
         self._bytes: dict[Any, int] = {}
-        self.compiler = Compiler(env, self.rows, self.width, self._on_compiled)
+        self._most_lanes: dict[Any, Lanes] = {}  # by `_kind`; after a lack of memory
+        self._fitting_lanes: dict[Any, Lanes] = {}  # by `_kind`; whose programs are compiled
+        self._lost: set[jax.Device] = set()
         self._evaluate = Part(self._evaluation)
 
-    def _on_compiled(self, seconds: float) -> None:
-        self.report.add(programs=1, compile_seconds=seconds)
-
-    def _fitting_lanes(self, num_configs: int, num_seeds: int, lane_bytes: int) -> tuple[int, int]:
-        """Return width and rows of blocks that keep all workers busy and fit in memory."""
-        most = backend.lanes_per_worker(lane_bytes)
-        width = min(_power_of_two(num_configs), most)
-        rows_each = -(-num_seeds * -(-num_configs // width) // len(self.workers))
-        blocks_each = -(-rows_each * width // most)
-        return width, -(-rows_each // blocks_each)
+    def _on_compiled(self, programs: int, seconds: float) -> None:
+        self.report.add(programs=programs, compile_seconds=seconds)
 
     def train(
         self, runs: Sequence[Run], on_segment: Callable[[Report], None] = lambda report: None
-    ) -> Iterator[list[tuple[int, Curve]]]:
+    ) -> Iterator[list[tuple[int, Curve | InputError]]]:
         """Train the runs; as each block ends, give its runs' curves with their positions in `runs`.
 
+        A run that does not fit in memory, not even alone, has an error in the place of a curve. Where a device fails, its
+        block is trained again on another, once, after a warning.
+
         Raises:
-            InputError: a run too short for one iteration of its algorithm.
+            InputError: a run that `check` refuses.
         """
         runs = [dataclasses.replace(run, config=self.algorithm.canonical(run.config)) for run in runs]
         for run in runs:
             self.check(run)
-        blocks = self._blocks(runs)
-        todo, events, stop = queue.SimpleQueue[Any](), queue.SimpleQueue[Any](), threading.Event()
-        for block in blocks:
-            todo.put(block)
-        threads = [
-            threading.Thread(target=self._work, args=(device, runs, todo, events, stop), daemon=True)
-            for device in self.workers
-        ]
+        call = _Call(runs, Work(self._alike(runs)), queue.SimpleQueue())
+        threads = [threading.Thread(target=self._work, args=(call, device), daemon=True) for device in self.workers]
         for thread in threads:
             thread.start()
+        num_left = len(runs)
         try:
-            for _ in blocks:
-                while (event := events.get()) is None:
+            while num_left:
+                event = call.events.get()
+                if isinstance(event, BaseException):
+                    raise event
+                if event is None:
                     on_segment(self.report)
-                if isinstance(event, _Failed):
-                    raise event.error
-                yield event
+                else:
+                    num_left -= len(event)
+                    yield event
         finally:
-            stop.set()
+            call.work.stop()
             for thread in threads:  # a process that ends while one of them trains is aborted
                 thread.join()
 
-    def _work(
-        self,
-        device: jax.Device,
-        runs: Sequence[Run],
-        todo: "queue.SimpleQueue[Any]",
-        events: "queue.SimpleQueue[Any]",
-        stop: threading.Event,
-    ) -> None:
-        """Train one block after the other; an event is None after a segment, curves after a block."""
+    def _work(self, call: _Call, device: jax.Device) -> None:
+        """Do what is to be done, on a device, as long as it works."""
         with jax.default_device(device):
-            try:
-                while not (todo.empty() or stop.is_set()):
-                    events.put(self._train_block(runs, todo.get_nowait(), device, lambda: events.put(None), stop))
-            except queue.Empty:  # another worker took the last block
-                return
-            except BaseException as error:
-                events.put(_Failed(error))
+            while device not in self._lost and (task := call.work.take()) is not None:
+                following = _Following()
+                try:
+                    if isinstance(task, _Block):
+                        following = self._train_or_retry(call, task, device)
+                    else:
+                        following = _Following(blocks=self._compile(call.runs, task, device))
+                except InputError as error:
+                    call.events.put([(i, error) for i in _positions(task)])
+                except BaseException as error:
+                    call.events.put(error)
+                call.work.done(*following)
 
-    def _blocks(self, runs: Sequence[Run]) -> list[list[list[int]]]:
-        """Return positions of the runs as blocks of rows; the runs of a block share all that steers control flow."""
-        positions = sorted(range(len(runs)), key=lambda i: str(self._group(runs[i])))
+    def _alike(self, runs: Sequence[Run]) -> list[list[int]]:
+        """Return the positions of runs that share all programs, those of similar configs side by side."""
+        positions = sorted(range(len(runs)), key=lambda i: str(self._kind(runs[i])))
+        return [list(group) for _, group in itertools.groupby(positions, key=lambda i: self._kind(runs[i]))]
+
+    def _compile(self, runs: Sequence[Run], positions: list[int], device: jax.Device) -> list[_Block]:
+        """Compile the programs of runs that share them all, and return their blocks.
+
+        Raises:
+            InputError: they do not fit in memory.
+        """
+        first = runs[positions[0]]
+        kind = self._kind(first)
+        if kind not in self._fitting_lanes:
+            self._fitting_lanes[kind] = self._fitting(
+                first, self._most_lanes.get(kind, self._asked_lanes(first)), device
+            )
+        return self._blocks(runs, positions, self._fitting_lanes[kind])
+
+    def _fitting(self, run: Run, lanes: Lanes, device: jax.Device) -> Lanes:
+        """Return the lanes, halved until their programs fit in memory; compile these.
+
+        Raises:
+            InputError: they can't be halved further.
+        """
+        while (needed := self._bytes_needed(run, lanes, device)) > self.memory:
+            lanes = self._halved(lanes, needed)
+        return lanes
+
+    def _halved(self, lanes: Lanes, needed: int) -> Lanes:
+        if self.has_fixed_lanes or lanes.number == 1:
+            raise _lack_of_memory(lanes.number, needed, self.memory)
+        return lanes.halved()
+
+    def _bytes_needed(self, run: Run, lanes: Lanes, device: jax.Device) -> int:
+        """Return the memory that training copies of a run takes in some lanes; compile the programs."""
+        programs = Rehearsal(self.compiler, lanes, *self._stacked([[run] * lanes.width] * lanes.rows), device)
+        keys = _run_keys([run.seed] * lanes.rows)
+
+        def rehearse() -> None:
+            states = (
+                programs.arrays(_shapes(run.parent.block, lanes)) if run.parent else self._untrained(keys, programs)
+            )
+            for _ in self._segments(run, states, keys, programs, self._iterations(run)[-1:]):
+                pass
+
+        jax.eval_shape(rehearse)
+        return programs.peak_bytes
+
+    def _train_or_retry(self, call: _Call, block: _Block, device: jax.Device) -> _Following:
+        """Train a block; return what to do instead where memory ran out or the device failed.
+
+        Raises:
+            InputError: not even one run fits in memory.
+        """
+        try:
+            call.events.put(self._train_block(call, block, device))
+            return _Following()
+        except jax.errors.JaxRuntimeError as error:
+            lacks_memory, reason = "RESOURCE_EXHAUSTED" in str(error), first_line(error)
+            if not lacks_memory and (block.is_second_try or {*self.workers} <= {*self._lost, device}):
+                raise
+        if lacks_memory:
+            return self._narrowed(call.runs, block)
+        self._lost.add(device)
+        warnings.warn(f"{device} failed ({reason}): its runs are trained again on another device", stacklevel=2)
+        return _Following(blocks=[block._replace(is_second_try=True)])
+
+    def _narrowed(self, runs: Sequence[Run], block: _Block) -> _Following:
+        """Return the compilation of a block that ran out of memory in half as many lanes, and keep to these from now on."""
+        kind, lanes = self._kind(runs[block.rows[0][0]]), self._halved(block.lanes, self.memory)
+        self._most_lanes[kind] = min(self._most_lanes.get(kind, lanes), lanes, key=lambda lanes: lanes.number)
+        self._fitting_lanes.pop(kind, None)
+        return _Following(compilations=[_positions(block)])
+
+    def _blocks(self, runs: Sequence[Run], positions: list[int], lanes: Lanes) -> list[_Block]:
+        """Return blocks of runs; those of a block share all that steers control flow."""
+        positions = sorted(positions, key=lambda i: str(self._group(runs[i])))
         blocks = []
         for _, group in itertools.groupby(positions, key=lambda i: self._group(runs[i])):
-            rows = self._in_rows(runs, list(group))
-            blocks += [rows[first : first + self.rows] for first in range(0, len(rows), self.rows)]
+            rows = _in_rows(runs, list(group), lanes.width)
+            blocks += [_Block(rows[first : first + lanes.rows], lanes) for first in range(0, len(rows), lanes.rows)]
         return blocks
 
     def check(self, run: Run) -> None:
         """Refuse a run that can't be trained.
 
         Raises:
-            InputError: its config or its env params are not for this env or can't learn, a block of such runs does not fit
-                in memory, or its points do not allow one iteration.
+            InputError: its config or its env params are not for this env or can't learn, its agent does not fit in memory,
+                or its points do not allow one iteration.
         """
         self.env.check_params(run.env_params)
         self.algorithm.check(run.config, self.env)
@@ -252,76 +369,88 @@ class Runner:
             raise InputError(f"fidelity must allow one iteration of {unit} env steps, got {asked} to train")
 
     def _check_memory(self, config: Any) -> None:
-        num_lanes, lane_bytes = self.width * self.rows, self._lane_bytes(config)
-        if num_lanes * lane_bytes > self.memory:
-            needed = f"{num_lanes} agents of {lane_bytes / 2**20:,.0f} MiB trained together"
-            raise InputError(f"{needed} must fit in memory, got {self.memory / 2**20:,.0f} MiB free")
+        """Refuse a config whose agents alone take more memory than there is, without compiling anything."""
+        num_lanes = self.lanes.number if self.has_fixed_lanes else 1
+        needed = num_lanes * self._lane_bytes(config)
+        if needed > self.memory:
+            raise _lack_of_memory(num_lanes, needed, self.memory)
 
     def _lane_bytes(self, config: Any) -> int:
         key = configs.structure(config)
         if key not in self._bytes:
-            self._bytes[key] = lane_bytes(self.algorithm, config, self.env)
+            self._bytes[key] = _lane_bytes(self.algorithm, config, self.env)
         return self._bytes[key]
 
+    def _asked_lanes(self, run: Run) -> Lanes:
+        """Return the lanes of a run if they fit in memory: those of its parent, so that going on equals going straight."""
+        if self.has_fixed_lanes or run.parent is None:
+            return self.lanes
+        return run.parent.lanes or self.lanes
+
+    def _kind(self, run: Run) -> tuple[Any, ...]:
+        """Return what runs that share all programs, and their lanes, have in common."""
+        structure, params = configs.structure(run.config), tuple(sorted(run.env_params))
+        return *structure, params, run.parent is None, self._asked_lanes(run)
+
     def _group(self, run: Run) -> tuple[Any, ...]:
-        params = tuple(sorted(run.env_params))
-        return (*configs.batch_key(run.config), params, self._iterations(run), _start(run), run.parent is None)
+        """Return what runs of one block have in common, besides their kind."""
+        return *configs.batch_key(run.config), self._iterations(run), _start(run)
 
     def _iterations(self, run: Run) -> tuple[int, ...]:
         """Return iterations of this run up to each point: the most that keep within its env steps."""
         return tuple((point - _start(run)) // self.algorithm.iteration_steps(run.config) for point in run.points)
 
-    def _in_rows(self, runs: Sequence[Run], positions: list[int]) -> list[list[int]]:
-        """Return rows of at most `width` runs of one seed; the seeds of a config stand in neighbouring rows."""
-        by_seed: dict[int, list[int]] = {}
-        for i in positions:
-            by_seed.setdefault(runs[i].seed, []).append(i)
-        columns = range(0, max(map(len, by_seed.values())), self.width)
-        rows = [lanes[first : first + self.width] for first in columns for lanes in by_seed.values()]
-        return [row for row in rows if row]
-
-    def _train_block(
-        self,
-        runs: Sequence[Run],
-        rows: list[list[int]],
-        device: jax.Device,
-        on_segment: Callable[[], None],
-        stop: threading.Event,
-    ) -> list[tuple[int, Curve]]:
-        lanes = _padded(rows, self.rows, self.width)
-        first = runs[rows[0][0]]
-        config = configs.stack([[runs[i].config for i in row] for row in lanes])
-        params = self._stacked_params([[runs[i].env_params for i in row] for row in lanes])
-        keys = _run_keys([runs[row[0]].seed for row in lanes])
-        programs = BlockPrograms(self.compiler, config, params, device)
-        num_lanes = sum(map(len, rows))
-        unit, start, done = self.algorithm.iteration_steps(first.config), _start(first), 0
+    def _train_block(self, call: _Call, block: _Block, device: jax.Device) -> list[tuple[int, Curve | InputError]]:
+        lanes = [[call.runs[i] for i in row] for row in _padded(block.rows, block.lanes)]
+        first, num_runs = lanes[0][0], sum(map(len, block.rows))
+        keys = _run_keys([row[0].seed for row in lanes])
+        programs = BlockPrograms(self.compiler, block.lanes, *self._stacked(lanes), device)
+        unit, done = self.algorithm.iteration_steps(first.config), 0
 
         started = time.perf_counter()
-        untrained = functools.partial(self.algorithm.init, keys.init, config, self.env, programs)
-        states = _stack_agents(runs, lanes) if first.parent else untrained()
+        states = _stack_agents(lanes, device) if first.parent else self._untrained(keys, programs)
         env_steps, points = [], []
-        for iterations in self._iterations(first):
-            if stop.is_set():
-                raise InterruptedError
-            trained = start + done * unit, iterations - done
-            states, metrics = self.algorithm.train(states, config, self.env, keys.train, *trained, programs)
-            env_steps.append(start + iterations * unit)
-            agent = self.algorithm.actor(states)
-            evaluated = programs.call(self._evaluate, (), agent, config, self.env, keys.evaluate, env_steps[-1])
-            points.append(jax.device_get(Point(**evaluated, metrics=metrics)))
-            self.report.add(env_steps=(iterations - done) * unit * num_lanes)
+        segments = self._segments(first, states, keys, programs, self._iterations(first))
+        for iterations, after, point in segments:
+            states = after
+            env_steps.append(_start(first) + iterations * unit)
+            points.append(jax.device_get(point))
+            self.report.add(env_steps=(iterations - done) * unit * num_runs)
             done = iterations
-            on_segment()
+            call.events.put(None)
+            if call.work.is_stopped:
+                raise InterruptedError
         seconds = time.perf_counter() - started - programs.compile_seconds
 
         self.report.add(train_seconds=seconds)
         stacked = jax.tree.map(lambda *x: np.stack(x, axis=-1), *points)
+        share = seconds / num_runs
         return [
-            (i, _curve(runs[i], stacked, (s, w), np.array(env_steps), done * unit, seconds / num_lanes, states))
-            for s, row in enumerate(rows)
+            (i, _curve(call.runs[i], stacked, (s, w), np.array(env_steps), done * unit, share, states, block.lanes))
+            for s, row in enumerate(block.rows)
             for w, i in enumerate(row)
         ]
+
+    def _untrained(self, keys: "RunKeys", programs: BlockPrograms | Rehearsal) -> Any:
+        return self.algorithm.init(keys.init, programs.config, self.env, programs)
+
+    def _segments(
+        self, run: Run, states: Any, keys: "RunKeys", programs: BlockPrograms | Rehearsal, points: Sequence[int]
+    ) -> Iterator[tuple[int, Any, Point]]:
+        """Train the lanes of a block to each of some numbers of iterations; give it, the states, and their evaluation."""
+        config, unit, done = programs.config, self.algorithm.iteration_steps(run.config), 0
+        for iterations in points:
+            trained = _start(run) + done * unit, iterations - done
+            states, metrics = self.algorithm.train(states, config, self.env, keys.train, *trained, programs)
+            agent, env_steps = self.algorithm.actor(states), _start(run) + iterations * unit
+            evaluated = programs.call(self._evaluate, (), agent, config, self.env, keys.evaluate, env_steps)
+            yield iterations, states, Point(**evaluated, metrics=metrics)
+            done = iterations
+
+    def _stacked(self, lanes: Sequence[Sequence[Run]]) -> tuple[Any, EnvParams]:
+        """Return config and env params of runs `[seed][config]`, arrays `(seed, config)`."""
+        config = configs.stack([[run.config for run in row] for row in lanes])
+        return config, self._stacked_params([[run.env_params for run in row] for row in lanes])
 
     def _stacked_params(self, params: Sequence[Sequence[Mapping[str, float]]]) -> EnvParams:
         """Return env params `[seed][config]` of the same names as arrays `(seed, config)`."""
@@ -350,7 +479,25 @@ class Runner:
         }
 
 
-def lane_bytes(algorithm: Algorithm, config: Any, env: VectorEnv) -> int:
+def _balanced(num_configs: int, num_seeds: int, num_workers: int) -> Lanes:
+    """Return lanes of blocks that keep all workers busy with configs under seeds, and no wider than is fast."""
+    most = backend.lanes_per_worker()
+    width = min(_power_of_two(num_configs), most, -(-num_configs * num_seeds // num_workers))
+    rows_each = -(-num_seeds * -(-num_configs // width) // num_workers)
+    blocks_each = -(-rows_each * width // most)
+    return Lanes(width, -(-rows_each // blocks_each))
+
+
+def _lack_of_memory(num_lanes: int, needed: int, memory: int) -> InputError:
+    agents = (
+        f"{num_lanes} agents of {needed / num_lanes / 2**20:,.0f} MiB trained together"
+        if num_lanes > 1
+        else f"an agent of {needed / 2**20:,.0f} MiB in training"
+    )
+    return InputError(f"{agents} must fit in memory, got {memory / 2**20:,.0f} MiB free")
+
+
+def _lane_bytes(algorithm: Algorithm, config: Any, env: VectorEnv) -> int:
     """Return the bytes of an agent's state, replay included, without making it.
 
     Raises:
@@ -382,13 +529,32 @@ def _run_keys(seeds: list[int]) -> RunKeys:
     return RunKeys(*(keys[:, i] for i in range(3)))
 
 
-def _padded(rows: list[list[int]], num_rows: int, width: int) -> list[list[int]]:
+def _positions(task: list[int] | _Block) -> list[int]:
+    return [i for row in task.rows for i in row] if isinstance(task, _Block) else task
+
+
+def _in_rows(runs: Sequence[Run], positions: list[int], width: int) -> list[list[int]]:
+    """Return rows of at most `width` runs of one seed; the seeds of a config stand in neighbouring rows."""
+    by_seed: dict[int, list[int]] = {}
+    for i in positions:
+        by_seed.setdefault(runs[i].seed, []).append(i)
+    columns = range(0, max(map(len, by_seed.values())), width)
+    rows = [lanes[first : first + width] for first in columns for lanes in by_seed.values()]
+    return [row for row in rows if row]
+
+
+def _padded(rows: list[list[int]], lanes: Lanes) -> list[list[int]]:
     """Return rows of full width, the last lanes and rows repeated; what is repeated is thrown away."""
-    wide = [row + [row[-1]] * (width - len(row)) for row in rows]
-    return wide + [wide[-1]] * (num_rows - len(wide))
+    wide = [row + [row[-1]] * (lanes.width - len(row)) for row in rows]
+    return wide + [wide[-1]] * (lanes.rows - len(wide))
 
 
-def _stack_agents(runs: Sequence[Run], lanes: list[list[int]]) -> Any:
+def _shapes(block: Any, lanes: Lanes) -> Any:
+    """Return the states of a block with other lanes, without values."""
+    return jax.tree.map(lambda x: jax.ShapeDtypeStruct((lanes.rows, lanes.width, *x.shape[2:]), x.dtype), block)
+
+
+def _stack_agents(lanes: Sequence[Sequence[Run]], device: jax.Device) -> Any:
     """Return the parents' states in the places of their lanes: one gather from each block that holds some of them.
 
     Lanes whose parents are at (0, 1) of block A, (2, 0) of block B and (0, 0) of block A:
@@ -396,7 +562,7 @@ def _stack_agents(runs: Sequence[Run], lanes: list[list[int]]) -> Any:
         gathered from A  A[0, 1]  A[0, 0]  A[0, 0]       gathered from B  B[0, 0]  B[2, 0]  B[0, 0]
         merged           A[0, 1]  B[2, 0]  A[0, 0]
     """
-    parents = [parent for row in lanes for i in row if (parent := runs[i].parent)]
+    parents = [parent for row in lanes for run in row if (parent := run.parent)]
     shape = len(lanes), len(lanes[0])
     places = np.array([parent.index for parent in parents]).reshape(*shape, 2)
     blocks = {id(parent.block): parent.block for parent in parents}
@@ -404,9 +570,33 @@ def _stack_agents(runs: Sequence[Run], lanes: list[list[int]]) -> Any:
     states = None
     for block_id, block in blocks.items():
         is_in_block = block_ids == block_id
-        gathered = _gathered(block, places * is_in_block[..., None])
+        gathered = _moved(_gathered_there(block, places * is_in_block[..., None]), device)
         states = gathered if states is None else _merged(is_in_block, gathered, states)
     return states
+
+
+def apart(agents: Mapping[Key, Agent]) -> dict[Key, Agent]:
+    """Return agents of one block in a block of little more than themselves, so that the rest of their block is free."""
+    places = [agent.index for agent in agents.values()]
+    padded = places + places[-1:] * (_power_of_two(len(places)) - len(places))  # few shapes, few compilations
+    block = _gathered_there(next(iter(agents.values())).block, np.array(padded)[:, None])
+    return {key: dataclasses.replace(agent, block=block, index=(i, 0)) for i, (key, agent) in enumerate(agents.items())}
+
+
+def _gathered_there(block: Any, places: np.ndarray) -> Any:
+    """Return states of some lanes of a block, on its device."""
+    with jax.default_device(_device(block)):
+        return _gathered(block, places)
+
+
+def _device(block: Any) -> jax.Device:
+    device: jax.Device = next(iter(jax.tree.leaves(block)[0].devices()))
+    return device
+
+
+def _moved(states: Any, device: jax.Device) -> Any:
+    """Return states on a device."""
+    return states if _device(states) == device else jax.device_put(states, device)
 
 
 @jax.jit
@@ -428,6 +618,7 @@ def _curve(
     trained_steps: int,
     seconds: float,
     states: Any,
+    lanes: Lanes,
 ) -> Curve:
     point = jax.tree.map(lambda x: x[lane], points)
     finite = point.finite & np.isfinite(point.return_mean) & (run.parent is None or not run.parent.diverged)
@@ -445,7 +636,7 @@ def _curve(
         diverged=not alive[-1],
         trained_steps=trained_steps,
         seconds=seconds,
-        agent=Agent(int(env_steps[-1]), states, lane, diverged=not alive[-1]),
+        agent=Agent(int(env_steps[-1]), states, lane, not alive[-1], lanes),
     )
 
 

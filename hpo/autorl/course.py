@@ -10,7 +10,7 @@ import numpy as np
 
 from arl.errors import InputError, refusal, unknown
 from arl.scalars import Scalar
-from arl.training.runner import Agent, Curve, Run, Runner, lane_bytes
+from arl.training.runner import Agent, Curve, Run, Runner
 from hpo import tasks
 from hpo.autorl import schedules
 from hpo.autorl.codec import ActionCodec
@@ -86,8 +86,7 @@ class Course:
     def _runner(self) -> Runner:
         task, configs = self.task, [self.codec.full(config) for config in self.codec.extremes()]
         schedules.check_intervals(task.algorithm, configs, task.fidelity, self.num_intervals)
-        size = lane_bytes(task.algorithm, configs[0], task.env)
-        runner = Runner(task.algorithm, task.env, 1, self.num_envs, task.num_episodes, size)
+        runner = Runner(task.algorithm, task.env, 1, self.num_envs, task.num_episodes)
         runner.check(Run(configs[0], 0, (self.end(0),)))
         return runner
 
@@ -107,7 +106,9 @@ class Course:
         errors = {i: error for i, run in enumerate(runs) if (error := self._refusal(run)) is not None}
         trainable = [i for i in range(len(runs)) if i not in errors]
         blocks = self.runner.train([runs[i] for i in trainable])
-        curves = {trainable[i]: curve for block in blocks for i, curve in block}
+        outcomes = {trainable[i]: outcome for block in blocks for i, outcome in block}
+        curves = {i: curve for i, curve in outcomes.items() if isinstance(curve, Curve)}
+        errors |= {i: str(error) for i, error in outcomes.items() if isinstance(error, InputError)}
         return [self._finish(episode, configs[i], curves.get(i), errors.get(i)) for i, episode in enumerate(episodes)]
 
     def _run(self, episode: Episode, config: Mapping[str, Scalar]) -> Run:

@@ -1,8 +1,7 @@
 """The objective that trains: trials are lanes of few compiled programs."""
 
 import math
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import jax
@@ -12,7 +11,8 @@ from arl import spaces
 from arl.errors import InputError, refusal
 from arl.records.store import COMPLETED, DIVERGED, FAILED, Outcome, PointRecord, RunRecord, TrialRecord
 from arl.training import backend, provenance
-from arl.training.runner import Agent, Curve, Run, Runner, lane_bytes
+from arl.training.programs import Lanes
+from arl.training.runner import Agent, Curve, Run, Runner, apart
 from hpo.objectives.base import Objective, OnSegment, ignore
 from hpo.results import trial_record
 from hpo.tasks import Task
@@ -28,7 +28,7 @@ class Training(Objective):
     Args:
         batch: how many trials are asked for at a time; lanes are as many as these need.
         runner: that of another objective of the same task, seeds and batch, whose programs need not be compiled again.
-        agent_memory: bytes of agents that are kept.
+        agent_memory: bytes of agents that are kept on each device; by default a share of its memory.
     """
 
     shares_runs: ClassVar[bool] = True
@@ -39,14 +39,14 @@ class Training(Objective):
         seeds: Sequence[int],
         batch: int = 1,
         runner: Runner | None = None,
-        agent_memory: int = 1 << 30,
+        agent_memory: int | None = None,
     ):
         super().__init__(task, seeds, batch)
         self.check_task(task)
         backend.setup()
         self.algorithm = task.algorithm
         self.runner = runner or self._runner(batch)
-        self.agent_memory = agent_memory
+        self.agent_memory = backend.agent_bytes() if agent_memory is None else agent_memory
         self.trials: dict[int, Trial] = {}
         self.agents: dict[tuple[int, int], Agent] = {}  # by trial and seed
         self.needed: set[int] = set()
@@ -78,15 +78,7 @@ class Training(Objective):
 
     def _runner(self, batch: int) -> Runner:
         task, num_alike = self.task, max(1, batch // self._num_structures())
-        default = task.full(spaces.default(task.space))
-        return Runner(
-            self.algorithm,
-            task.env,
-            num_alike,
-            len(self.seeds),
-            task.num_episodes,
-            lane_bytes(self.algorithm, default, task.env),
-        )
+        return Runner(self.algorithm, task.env, num_alike, len(self.seeds), task.num_episodes)
 
     def _num_structures(self) -> int:
         """Return into how many groups the configs of the space fall at most; lanes of one program are of one group."""
@@ -125,9 +117,9 @@ class Training(Objective):
         trainable = [trial for trial in trials if trial.id not in failures]
         self._check_fit(trainable)
         yield from (self._failed(trial, failures[trial.id]) for trial in trials if trial.id in failures)
-        waiting: dict[int, dict[int, Curve]] = {trial.id: {} for trial in trainable}
+        waiting: dict[int, dict[int, RunRecord | InputError]] = {trial.id: {} for trial in trainable}
         for trial, seed, curve in self._train(trainable, on_segment):
-            waiting[trial.id][seed] = curve
+            waiting[trial.id][seed] = curve if isinstance(curve, InputError) else self._run_record(seed, curve)
             if len(waiting[trial.id]) == len(self.seeds_of(trial)):
                 yield self._record(trial, waiting.pop(trial.id))
 
@@ -137,19 +129,22 @@ class Training(Objective):
         return {"compile": report.compile_seconds / num_workers, "train": report.train_seconds / num_workers}
 
     def provenance(self) -> dict[str, Any]:
-        """Return the versions, the device and the lanes that a run is trained with."""
-        return {**provenance.now(), "width": self.runner.width, "rows": self.runner.rows}
+        """Return the versions, the device and the lanes that a run is trained with if these fit in memory."""
+        return self._made_with(self.runner.lanes)
+
+    def _made_with(self, lanes: Lanes) -> dict[str, Any]:
+        return {**provenance.now(), **lanes._asdict()}
 
     def agents_of(self, trial_id: int) -> dict[int, Agent]:
         """Return the agents of a trial by seed."""
         self._revive([trial_id], ignore)
         return {seed: self.agents[trial_id, seed] for seed in self.seeds_of(self.trials[trial_id])}
 
-    def _train(self, trials: Sequence[Trial], on_segment: OnSegment) -> Iterator[tuple[Trial, int, Curve]]:
+    def _train(self, trials: Sequence[Trial], on_segment: OnSegment) -> Iterator[tuple[Trial, int, Curve | InputError]]:
         pairs = [(trial, seed) for trial in trials for seed in self.seeds_of(trial)]
         for block in self.runner.train([self._run(trial, seed) for trial, seed in pairs], on_segment):
             of_block = [(*pairs[i], curve) for i, curve in block]
-            self._keep({(trial.id, seed): curve.agent for trial, seed, curve in of_block})
+            self._keep({(trial.id, seed): curve.agent for trial, seed, curve in of_block if isinstance(curve, Curve)})
             yield from of_block
 
     def _run(self, trial: Trial, seed: int) -> Run:
@@ -216,31 +211,41 @@ class Training(Objective):
         ]
         if lost:
             self._revive([trial.parent for trial in lost if trial.parent is not None], on_segment)
-            for _ in self._train(lost, on_segment):
-                pass
+            for _, _, curve in self._train(lost, on_segment):
+                if isinstance(curve, InputError):  # it was trained where there was more memory
+                    raise curve
 
     def _keep(self, agents: Mapping[tuple[int, int], Agent]) -> None:
-        """Keep the agents of a block; while they take too much memory, drop the oldest that no trial at hand goes on from.
+        """Keep the agents of a block; while those of its device take too much memory, drop the oldest.
 
-        Agents of one block share its memory: it is free when the last of them is dropped. With room for one block of two
-        agents, (0, 0) and (0, 1), a block with (1, 0) and (1, 1) drops both of the first.
+        Agents that a trial at hand goes on from stay. Agents of one block share its memory: it is free when the last of them
+        is dropped, or when those that stay are taken out of it.
         """
         droppable = [key for key in self.agents if key[0] not in self.needed and key not in agents]
         self.agents.update(agents)
-        num_kept = Counter(id(agent.block) for agent in self.agents.values())  # by block
-        used = sum({id(agent.block): agent.block_bytes for agent in self.agents.values()}.values())
+        for device in {agent.device for agent in agents.values()}:
+            self._make_room(device, [key for key in droppable if self.agents[key].device == device])
+
+    def _make_room(self, device: jax.Device, droppable: Sequence[tuple[int, int]]) -> None:
+        kept = {key: agent for key, agent in self.agents.items() if agent.device == device}
+        if _block_bytes(kept.values()) <= self.agent_memory:
+            return
+        used = sum(agent.num_bytes for agent in kept.values())
         for key in droppable:
             if used <= self.agent_memory:
                 break
-            agent = self.agents.pop(key)
-            num_kept[id(agent.block)] -= 1
-            if num_kept[id(agent.block)] == 0:
-                used -= agent.block_bytes
+            used -= kept.pop(key).num_bytes
+            del self.agents[key]
+        if _block_bytes(kept.values()) > self.agent_memory:
+            self.agents.update(_apart(kept))
 
-    def _record(self, trial: Trial, curves: dict[int, Curve]) -> TrialRecord:
-        return trial_record(trial, [self._run_record(trial, seed, curves[seed]) for seed in self.seeds_of(trial)])
+    def _record(self, trial: Trial, runs: Mapping[int, RunRecord | InputError]) -> TrialRecord:
+        """Return the record of a trial: a failure if one of its runs could not be trained."""
+        errors = [str(run) for run in runs.values() if isinstance(run, InputError)]
+        trained = [run for seed in self.seeds_of(trial) if isinstance(run := runs[seed], RunRecord)]
+        return self._failed(trial, errors[0]) if errors else trial_record(trial, trained)
 
-    def _run_record(self, trial: Trial, seed: int, curve: Curve) -> RunRecord:
+    def _run_record(self, seed: int, curve: Curve) -> RunRecord:
         points = [
             PointRecord(
                 int(steps),
@@ -259,7 +264,7 @@ class Training(Objective):
             score=self.task.return_range[0] if curve.diverged else points[-1].return_mean,
             env_steps=curve.trained_steps,
             seconds=curve.seconds,
-            provenance=self.provenance(),
+            provenance=self._made_with(curve.agent.lanes or self.runner.lanes),
             points=points,
         )
 
@@ -268,3 +273,19 @@ class Training(Objective):
         worst, made_with, outcome = self.task.return_range[0], self.provenance(), Outcome(error=reason)
         runs = [RunRecord(seed, FAILED, worst, 0, 0.0, made_with, [], outcome) for seed in self.seeds_of(trial)]
         return trial_record(trial, runs)
+
+
+def _block_bytes(agents: Iterable[Agent]) -> int:
+    """Return the memory of all blocks that hold some of the agents."""
+    return sum({id(agent.block): agent.block_bytes for agent in agents}.values())
+
+
+def _apart(agents: Mapping[tuple[int, int], Agent]) -> dict[tuple[int, int], Agent]:
+    """Return agents in blocks of their own, if theirs hold more than twice as many lanes."""
+    by_block: dict[int, dict[tuple[int, int], Agent]] = {}
+    for key, agent in agents.items():
+        by_block.setdefault(id(agent.block), {})[key] = agent
+    mostly_free = [
+        some for some in by_block.values() if _block_bytes(some.values()) > 2 * sum(x.num_bytes for x in some.values())
+    ]
+    return {key: agent for some in mostly_free for key, agent in apart(some).items()}
