@@ -11,7 +11,7 @@ While an agent is trained, traced and shared ones may change, unless they are de
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, TypeVar, dataclass_transform
 
 from arl.errors import InputError, unknown
@@ -155,13 +155,12 @@ def values(config: Any) -> dict[str, Any]:
     return {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
 
 
-def watched(config: Config, looked_at: set[str]) -> Config:
-    """Return a twin of the config that adds to `looked_at` the name of each static hyperparameter that is read."""
+def watched(config: Config, names: Collection[str], looked_at: set[str]) -> Config:
+    """Return a twin of the config that adds to `looked_at` each of the names of hyperparameters that is read."""
     cls = type(config)
-    static = frozenset(name for name, kind in kinds(cls).items() if kind == "static")
 
     def read(twin: Config, name: str) -> Any:
-        if name in static:
+        if name in names:
             looked_at.add(name)
         return object.__getattribute__(twin, name)
 

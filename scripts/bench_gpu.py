@@ -248,7 +248,7 @@ def landscape_row(name: str, num_configs: int, args: argparse.Namespace, deadlin
         "without compiling": (seconds - costs["compile"]) / runs,
         "record": record,
         "ratio": record * runs / seconds,
-        "lanes": objective.runner.width * objective.runner.rows,
+        "lanes": objective.runner.lanes.number,
     }
 
 

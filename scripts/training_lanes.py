@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
+import numpy as np
 from jax.stages import Compiled
 
 from arl import algorithms
 from arl import config as configs
 from arl.algorithms.parts import Count, Keys, Part
 from arl.training import backend
-from arl.training.programs import BlockPrograms, Compiler
+from arl.training.programs import BlockPrograms, Compiler, Lanes
 from envs.vector import VectorEnv
 
 Clock = Callable[[], float]
@@ -28,8 +29,8 @@ class TimedPrograms(BlockPrograms):
 
     clock: Clock | None = None
 
-    def __init__(self, *args: Any):
-        super().__init__(*args)
+    def __post_init__(self) -> None:
+        super().__post_init__()
         self.seconds: dict[str, float] = collections.defaultdict(float)
 
     def call(self, part: Part, changed: Any, read: Any, config: Any, env: VectorEnv, key: Keys, *counts: Count) -> Any:
@@ -44,7 +45,7 @@ class TimedPrograms(BlockPrograms):
     @property
     def compiled(self) -> dict[str, Compiled]:
         """The program of each part that has run."""
-        return {_name(part): program for part, program in self._programs.items()}
+        return {_name(part): program for (part, _), program in self._compiled.items()}
 
 
 class TrainingLanes:
@@ -69,8 +70,8 @@ class TrainingLanes:
         config = self.algorithm.canonical(configs.make(self.algorithm.Config, values))
         self.config = configs.stack([[config] * num_lanes])
         self.key = jax.random.key(0)[None]
-        compiler = Compiler(env, 1, num_lanes, self._on_compiled)
-        self.programs = TimedPrograms(compiler, self.config, {}, jax.local_devices()[0])
+        compiler = Compiler(env, self._on_compiled)
+        self.programs = TimedPrograms(compiler, Lanes(num_lanes, 1), self.config, {}, jax.local_devices()[0])
         self.state = self.algorithm.init(self.key, self.config, env, self.programs)
 
     def train(self, env_steps: int) -> None:
@@ -78,7 +79,7 @@ class TrainingLanes:
         unit = int(self.algorithm.iteration_steps(self.config))
         iterations = max(1, env_steps // unit)
         self.state, metrics = self.algorithm.train(
-            self.state, self.config, self.env, self.key, self.env_steps, iterations, self.programs
+            self.state, self.config, self.env, self.key, *map(np.int32, (self.env_steps, iterations)), self.programs
         )
         jax.block_until_ready((self.state, metrics))
         self.env_steps += iterations * unit
@@ -90,7 +91,7 @@ class TrainingLanes:
         self.programs.clock = None
         return self.programs.seconds
 
-    def _on_compiled(self, seconds: float) -> None:
+    def _on_compiled(self, num: int, seconds: float) -> None:
         self.compile_seconds += seconds
 
 

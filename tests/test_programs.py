@@ -10,6 +10,7 @@ import pytest
 from arl import config as configs
 from arl.algorithms.parts import ONE_PROGRAM, Part
 from arl.config import shared, static, traced
+from arl.training import backend
 from arl.training.programs import BlockPrograms, Compiler, Lanes, Rehearsal
 from envs import vector
 
@@ -38,6 +39,7 @@ def increase(changed, read, *rest):
 
 
 GROW, INCREASE = Part(grow), Part(increase)
+COUNTS = Part(lambda changed, read, config, env, key, *counts: counts)
 
 
 @pytest.fixture
@@ -79,6 +81,25 @@ def test_a_program_is_shared_by_all_that_agree_in_what_it_looks_at(compiler, com
     for depth in (1, 2, 2):
         call(compiler, width=4, depth=depth)
     assert len(compiled) == 3
+
+
+def test_loops_may_be_compiled_in(compiler, compiled, monkeypatch):
+    _, _, expected = call(compiler, times=3)
+    monkeypatch.setattr(backend, "compiles_loops_in", lambda: True)
+    np.testing.assert_allclose(call(compiler, times=3)[2], expected, rtol=1e-6)
+    call(compiler, times=3)
+    assert len(compiled) == 2
+    call(compiler, times=4)
+    assert len(compiled) == 3
+
+
+def test_counts_that_never_change_may_be_compiled_in(compiler, compiled, monkeypatch):
+    monkeypatch.setattr(backend, "compiles_loops_in", lambda: True)
+    programs = block(compiler, [[Config()] * 3] * 2)
+    for changing, fixed in ((1, 5), (2, 5), (3, 6), (4, 6)):
+        counts = programs.call(COUNTS, (), (), None, ENV, KEYS, np.int32(changing), fixed)
+        assert [int(count[0, 0]) for count in counts] == [changing, fixed]
+    assert len(compiled) == 2
 
 
 def test_another_shape_is_another_program(compiler, compiled):
@@ -157,7 +178,7 @@ def test_a_single_lane_is_one_as_well(is_hot):
 
 def test_what_is_looked_at_is_recorded():
     looked_at = set()
-    watched = configs.watched(Config(rate=0.25), looked_at)
+    watched = configs.watched(Config(rate=0.25), {"width", "depth"}, looked_at)
     assert (watched.rate, watched.times, looked_at) == (0.25, 2, set())
     assert (watched.depth, looked_at) == (1, {"depth"})
     assert dataclasses.asdict(watched) == dataclasses.asdict(Config(rate=0.25))

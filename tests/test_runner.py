@@ -3,6 +3,7 @@
 Bits are checked with PPO; what the runner itself does, with an algorithm that only counts.
 """
 
+import collections
 import dataclasses
 import functools
 import itertools
@@ -16,6 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from conftest import SMALL
 
 from arl import algorithms
 from arl import config as configs
@@ -273,6 +275,56 @@ def test_what_is_static_has_a_program_each():
     curves = train(counter, [Run(CountingConfig(unit=unit), 0, (20,)) for unit in (10, 7, 10)])
     assert [curve.trained_steps for curve in curves] == [20, 14, 20]
     assert counter.report.programs == 4, "training alone depends on it"
+
+
+@pytest.fixture
+def compiles_loops_in(monkeypatch):
+    """Compile in how often loops are repeated, as for a GPU."""
+    monkeypatch.setattr(backend, "compiles_loops_in", lambda: True)
+
+
+def test_what_is_shared_may_be_compiled_in(compiles_loops_in):
+    counter = make_counter(num_configs=1)
+    runs = [Run(CountingConfig(rate=rate), 0, (20, 50)) for rate in (1, 2)]
+    assert [curve.trained_steps for curve in train(counter, runs)] == [50, 50]
+    assert counter.report.programs == 3, "no part looks at the rate, and iterations are not compiled in"
+
+
+@pytest.mark.parametrize("name", ["ppo", "pqn", "dqn", "sac"])
+def test_numbers_are_those_of_loops_that_are_compiled_in(name, monkeypatch):
+    algorithm, env = algorithms.get(name), vector.make("Pendulum-v1" if name == "sac" else "Acrobot-v1")
+    run = Run(configs.make(algorithm.Config, SMALL[name]), 0, (32, 64))
+    curves = []
+    for compiled_in in (False, True):
+        monkeypatch.setattr(backend, "compiles_loops_in", lambda compiled_in=compiled_in: compiled_in)
+        curves += train(Runner(algorithm, env, 1, 1, num_episodes=4), [run])
+    returns, metrics = (
+        np.stack([getattr(curve, field) for curve in curves]) for field in ("return_mean", "length_mean")
+    )
+    np.testing.assert_allclose(returns[0], returns[1], rtol=1e-3)
+    np.testing.assert_allclose(metrics[0], metrics[1], rtol=1e-3)
+    for metric in algorithm.METRICS:
+        np.testing.assert_allclose(curves[0].metrics[metric], curves[1].metrics[metric], rtol=1e-2, atol=1e-4)
+
+
+def test_programs_may_be_compiled_while_others_train(monkeypatch):
+    monkeypatch.setattr(backend, "num_compilers", lambda: 2)
+    counter, threads = make_counter(num_configs=1), collections.defaultdict(set)
+
+    def noted(name):
+        method = getattr(counter, name)
+
+        def noting(*args):
+            threads[name].add(threading.get_ident())
+            return method(*args)
+
+        return noting
+
+    for name in ("_compile", "_train_block"):
+        monkeypatch.setattr(counter, name, noted(name))
+    curves = train(counter, [Run(CountingConfig(unit=unit), 0, (60,)) for unit in (1, 2, 3, 4, 5, 6)])
+    assert [curve.trained_steps for curve in curves] == [60] * 6
+    assert threads["_compile"].isdisjoint(threads["_train_block"])
 
 
 def test_configs_that_train_the_same_share_a_program():

@@ -17,13 +17,14 @@ from collections.abc import Callable
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import jax
+import numpy as np
 from jaxtyping import Array, Int, Key
 
 from envs.vector import VectorEnv
 
 Carry = TypeVar("Carry")
 Keys = Key[Array, "*seed"]  # one, or one for each row of a block
-Count = Int[Array, ""] | int
+Count = Int[Array, ""] | np.int32 | int  # an `int` is the same in all calls for a config
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,6 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Int, PRNGKeyArray, UInt32
 
+from arl.algorithms.parts import Count
+
 _TO_WALK = np.uint32(1 << 31)  # marks a number that is not yet below `num`
 _NUM_ROUNDS = 6  # with fewer, permutations of 5 entries are not equally likely
 
@@ -16,7 +18,7 @@ def draw(key: PRNGKeyArray) -> Choice:
     return tuple(jax.random.bits(key, (2 * _NUM_ROUNDS,)))
 
 
-def entries(choice: Choice, places: Int[Array, " place"], num: Int[Array, ""] | int) -> Int[Array, " place"]:
+def entries(choice: Choice, places: Int[Array, " place"], num: Count) -> Int[Array, " place"]:
     """Return what stands at some places of a permutation of the numbers below `num`.
 
     A random mapping of the numbers of as many bits onto each other is repeated where it leads beyond `num` (cycle walking:

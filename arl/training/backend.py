@@ -22,18 +22,26 @@ COMPILER_OPTIONS: dict[str, dict[str, Any]] = {
     "cpu": {"xla_cpu_multi_thread_eigen": False, "xla_backend_optimization_level": 1}
 }
 
+_PRECISION = "jax_default_matmul_precision"
+
 # XLA's older code generator takes 0.6 times as long as its new one, which vectorises updates of large arrays better.
 QUICK_COMPILER_OPTIONS: dict[str, dict[str, Any]] = {"cpu": {"xla_cpu_use_fusion_emitters": False}}
 
 
 @functools.cache
 def setup() -> None:
-    """Run CPU programs on the thread that calls them, and keep compiled programs on disk unless the user does already."""
+    """Make JAX ready for training, but for what the user has set.
+
+    CPU programs run on the thread that calls them, compiled programs are kept on disk, and matrix products are those of
+    float32 on every device: a GPU would shorten their factors to TF32.
+    """
     jax.config.update("jax_cpu_enable_async_dispatch", False)
     if jax.config.values["jax_compilation_cache_dir"] is None:
         program_cache.keep_in(cache_directory() / "programs")
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+    if jax.config.values[_PRECISION] is None and jax.default_backend() != "cpu":  # whose products always are
+        jax.config.update(_PRECISION, "float32")
 
 
 def cache_directory() -> Path:
@@ -78,6 +86,16 @@ def device_bytes() -> int:
     return psutil.virtual_memory().available // len(set(workers()))
 
 
+def compiles_loops_in() -> bool:
+    """Return whether how often loops are repeated is compiled into programs."""
+    return jax.default_backend() == "gpu"
+
+
+def num_compilers() -> int:
+    """Return how many threads compile what comes next while others train; on a CPU, those that train compile."""
+    return 0 if jax.default_backend() == "cpu" else max(1, num_cores() - len(workers()))
+
+
 def compiler_options(is_hot: bool = True) -> dict[str, Any]:
     """Return XLA options for the programs that train; those of hot parts, in which most of training is spent, are faster."""
     backend = jax.default_backend()
@@ -91,5 +109,11 @@ def describe() -> dict[str, Any]:
         "backend": device.platform,
         "device": device.device_kind,
         "num_workers": len(workers()),
-        "dtype": "float32",
+        "dtype": _dtype(),
     }
+
+
+def _dtype() -> str:
+    """Return the type of all numbers, and that of the factors of matrix products where it is another."""
+    precision = jax.config.values[_PRECISION]
+    return "float32" if precision in (None, "float32", "highest") else f"float32, products in {precision}"

@@ -1,7 +1,9 @@
 """Parts of training as compiled programs, for all lanes of a block at once.
 
 A part's program is shared by all blocks that agree in what it depends on: the shapes of its arrays, and the static
-hyperparameters that were looked at while it was traced. Which these are is recorded, not declared.
+hyperparameters that were looked at while it was traced. Which these are is recorded, not declared. On a GPU, shared
+hyperparameters and counts that are the same in all calls are compiled in as well: it would send how often to repeat a loop
+to the host each time.
 """
 
 import collections
@@ -23,6 +25,7 @@ from envs.vector import VectorEnv
 
 Carry = TypeVar("Carry")
 EnvParams = dict[str, Any]  # by name, arrays with an entry per lane
+_FixedCounts = tuple[int | None, ...]
 
 
 class Lanes(NamedTuple):
@@ -73,10 +76,25 @@ class Compiler:
         self._locks: dict[Any, threading.Lock] = collections.defaultdict(threading.Lock)
 
     def program(
-        self, part: Part, config: Any, arguments: tuple[Any, ...], lanes: Lanes, device: jax.Device
+        self,
+        part: Part,
+        config: Any,
+        arguments: tuple[Any, ...],
+        fixed_counts: _FixedCounts,
+        lanes: Lanes,
+        device: jax.Device,
     ) -> _Program:
-        """Return the program of a part for a config and arguments like these; compiled at its first use on a device."""
-        key = (part, lanes, _described(arguments))
+        """Return the program of a part for a config and arguments like these; compiled at its first use on a device.
+
+        Args:
+            part: the part.
+            config: of the lanes; what is not among the arguments is compiled in.
+            arguments: what changes, what is read, traced hyperparameters, params of the env, keys and counts.
+            fixed_counts: values of counts that are compiled in, None for others.
+            lanes: their number.
+            device: where it will run.
+        """
+        key = (part, lanes, _described(arguments), fixed_counts)
         with self._locks[key]:
             alike = (program for program in self._programs[key] if _depends_alike(program, config))
             program = next(alike, None)
@@ -84,18 +102,22 @@ class Compiler:
                 return program
             started, is_new = time.perf_counter(), program is None
             if program is None:
-                program = self._traced(part, config, arguments, lanes)
+                program = self._traced(part, config, arguments, fixed_counts, lanes)
                 self._programs[key].append(program)
             with jax.default_device(device):
                 program.compiled[device] = program.traced.lower().compile()
         self.on_compiled(int(is_new), time.perf_counter() - started)
         return program
 
-    def _traced(self, part: Part, config: Any, arguments: tuple[Any, ...], lanes: Lanes) -> _Program:
+    def _traced(
+        self, part: Part, config: Any, arguments: tuple[Any, ...], fixed_counts: _FixedCounts, lanes: Lanes
+    ) -> _Program:
         looked_at: set[str] = set()
+        compiled_in = configs.values(config).keys() - arguments[2].keys()
 
         def one_lane(changed: Any, read: Any, values: Any, params: EnvParams, key: Any, counts: Any) -> Any:
-            watched = configs.watched(dataclasses.replace(config, **values), looked_at)
+            watched = configs.watched(dataclasses.replace(config, **values), compiled_in, looked_at)
+            counts = [x if fixed is None else fixed for x, fixed in zip(counts, fixed_counts, strict=True)]
             return part.function(changed, read, watched, self.env.with_params(params), key, *counts)
 
         axes = {name: axis for name, axis in configs.values(configs.lane_axes(config)).items() if name in arguments[2]}
@@ -127,14 +149,21 @@ class _Block:
     device: jax.Device
 
     def __post_init__(self) -> None:
-        kinds = configs.kinds(type(self.config))
-        self.values = {name: value for name, value in configs.values(self.config).items() if kinds[name] != "static"}
+        self.compiles_loops_in = backend.compiles_loops_in()
+        kinds, values = configs.kinds(type(self.config)), configs.values(self.config)
+        if self.compiles_loops_in:
+            shared = {name: values.pop(name).item() for name, kind in kinds.items() if kind == "shared"}
+            self.config = dataclasses.replace(self.config, **shared)
+        self.values = {name: value for name, value in values.items() if kinds[name] != "static"}
 
     def _arguments(self, changed: Any, read: Any, key: Keys, counts: tuple[Count, ...]) -> tuple[Any, ...]:
         return changed, read, self.values, self.params, key, tuple(map(np.int32, counts))
 
-    def _program(self, part: Part, arguments: tuple[Any, ...]) -> _Program:
-        return self.compiler.program(part, self.config, arguments, self.lanes, self.device)
+    def _fixed(self, counts: tuple[Count, ...]) -> _FixedCounts:
+        return tuple(x if self.compiles_loops_in and isinstance(x, int) else None for x in counts)
+
+    def _program(self, part: Part, arguments: tuple[Any, ...], fixed_counts: _FixedCounts) -> _Program:
+        return self.compiler.program(part, self.config, arguments, fixed_counts, self.lanes, self.device)
 
 
 class BlockPrograms(_Block):
@@ -147,15 +176,15 @@ class BlockPrograms(_Block):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.compile_seconds = 0.0
-        self._compiled: dict[Part, Callable[..., Any]] = {}
+        self._compiled: dict[tuple[Part, _FixedCounts], Callable[..., Any]] = {}
 
     def call(self, part: Part, changed: Any, read: Any, config: Any, env: VectorEnv, key: Keys, *counts: Count) -> Any:
         """Return what the part gives for all lanes, arrays `(seed, config, ...)`."""
-        arguments = self._arguments(changed, read, key, counts)
-        compiled = self._compiled.get(part)
+        arguments, fixed = self._arguments(changed, read, key, counts), self._fixed(counts)
+        compiled = self._compiled.get((part, fixed))
         if compiled is None:
             started = time.perf_counter()
-            compiled = self._compiled[part] = self._program(part, arguments).compiled[self.device]
+            compiled = self._compiled[part, fixed] = self._program(part, arguments, fixed).compiled[self.device]
             self.compile_seconds += time.perf_counter() - started
         return compiled(*arguments)
 
@@ -188,7 +217,7 @@ class Rehearsal(_Block):
 
     def call(self, part: Part, changed: Any, read: Any, config: Any, env: VectorEnv, key: Keys, *counts: Count) -> Any:
         """Return arrays of the shapes of what the part gives."""
-        program = self._program(part, self._arguments(changed, read, key, counts))
+        program = self._program(part, self._arguments(changed, read, key, counts), self._fixed(counts))
         in_use = sum(x.size * x.dtype.itemsize for x in self._in_use.values())
         self.peak_bytes = max(self.peak_bytes, in_use + _bytes_besides_arguments(program.compiled[self.device]))
         for x in jax.tree.leaves(changed):

@@ -191,6 +191,7 @@ class Runner:
     Attributes:
         lanes: those of blocks that fit in memory; an agent says in which it was trained.
         memory: bytes that the programs of a worker may use.
+        lost: devices that failed; agents there are lost, too.
     """
 
     def __init__(
@@ -203,7 +204,8 @@ class Runner:
         lanes: tuple[int, int] | None = None,
     ):
         self.algorithm, self.env, self.num_episodes = algorithm, env, num_episodes
-        self.workers, self.memory = backend.workers(), backend.training_bytes()
+        self.workers, self.num_compilers = backend.workers(), backend.num_compilers()
+        self.memory = backend.training_bytes()
         self.has_fixed_lanes = lanes is not None
         self.lanes = Lanes(*lanes) if lanes else _balanced(num_configs, num_seeds, len(self.workers))
         if min(self.lanes) < 1:
@@ -213,7 +215,7 @@ class Runner:
         self._bytes: dict[Any, int] = {}
         self._most_lanes: dict[Any, Lanes] = {}  # by `_kind`; after a lack of memory
         self._fitting_lanes: dict[Any, Lanes] = {}  # by `_kind`; whose programs are compiled
-        self._lost: set[jax.Device] = set()
+        self.lost: set[jax.Device] = set()
         self._evaluate = Part(self._evaluation)
 
     def _on_compiled(self, programs: int, seconds: float) -> None:
@@ -233,8 +235,9 @@ class Runner:
         runs = [dataclasses.replace(run, config=self.algorithm.canonical(run.config)) for run in runs]
         for run in runs:
             self.check(run)
-        call = _Call(runs, Work(self._alike(runs)), queue.SimpleQueue())
-        threads = [threading.Thread(target=self._work, args=(call, device), daemon=True) for device in self.workers]
+        call = _Call(runs, Work(_spread(self._alike(runs), len(self.workers))), queue.SimpleQueue())
+        places = [*self.workers, *[None] * self.num_compilers]
+        threads = [threading.Thread(target=self._work, args=(call, place), daemon=True) for place in places]
         for thread in threads:
             thread.start()
         num_left = len(runs)
@@ -253,21 +256,32 @@ class Runner:
             for thread in threads:  # a process that ends while one of them trains is aborted
                 thread.join()
 
-    def _work(self, call: _Call, device: jax.Device) -> None:
-        """Do what is to be done, on a device, as long as it works."""
-        with jax.default_device(device):
-            while device not in self._lost and (task := call.work.take()) is not None:
-                following = _Following()
-                try:
-                    if isinstance(task, _Block):
-                        following = self._train_or_retry(call, task, device)
-                    else:
-                        following = _Following(blocks=self._compile(call.runs, task, device))
-                except InputError as error:
-                    call.events.put([(i, error) for i in _positions(task)])
-                except BaseException as error:
-                    call.events.put(error)
-                call.work.done(*following)
+    def _work(self, call: _Call, place: jax.Device | None) -> None:
+        """Do what is to be done on a device, as long as it works; compile what will be trained where there is no place."""
+        compiles, trains = place is None or not self.num_compilers, place is not None
+        while place not in self.lost and (task := call.work.take(compiles, trains)) is not None:
+            device, following = (
+                place or next(device for device in self.workers if device not in self.lost),
+                _Following(),
+            )
+            try:
+                with jax.default_device(device):
+                    following = self._do(call, task, device)
+            except InputError as error:
+                call.events.put([(i, error) for i in _positions(task)])
+            except BaseException as error:
+                call.events.put(error)
+            call.work.done(*following)
+
+    def _do(self, call: _Call, task: list[int] | _Block, device: jax.Device) -> _Following:
+        """Train a block, or compile programs; return what is to be done then.
+
+        Raises:
+            InputError: not even one run fits in memory.
+        """
+        if isinstance(task, _Block):
+            return self._train_or_retry(call, task, device)
+        return _Following(blocks=self._compile(call.runs, task, device))
 
     def _alike(self, runs: Sequence[Run]) -> list[list[int]]:
         """Return the positions of runs that share all programs, those of similar configs side by side."""
@@ -329,11 +343,11 @@ class Runner:
             return _Following()
         except jax.errors.JaxRuntimeError as error:
             lacks_memory, reason = "RESOURCE_EXHAUSTED" in str(error), first_line(error)
-            if not lacks_memory and (block.is_second_try or {*self.workers} <= {*self._lost, device}):
+            if not lacks_memory and (block.is_second_try or {*self.workers} <= {*self.lost, device}):
                 raise
         if lacks_memory:
             return self._narrowed(call.runs, block)
-        self._lost.add(device)
+        self.lost.add(device)
         warnings.warn(f"{device} failed ({reason}): its runs are trained again on another device", stacklevel=2)
         return _Following(blocks=[block._replace(is_second_try=True)])
 
@@ -389,8 +403,8 @@ class Runner:
 
     def _kind(self, run: Run) -> tuple[Any, ...]:
         """Return what runs that share all programs, and their lanes, have in common."""
-        structure, params = configs.structure(run.config), tuple(sorted(run.env_params))
-        return *structure, params, run.parent is None, self._asked_lanes(run)
+        compiled_in = configs.batch_key(run.config) if backend.compiles_loops_in() else configs.structure(run.config)
+        return *compiled_in, tuple(sorted(run.env_params)), run.parent is None, self._asked_lanes(run)
 
     def _group(self, run: Run) -> tuple[Any, ...]:
         """Return what runs of one block have in common, besides their kind."""
@@ -440,9 +454,9 @@ class Runner:
         """Train the lanes of a block to each of some numbers of iterations; give it, the states, and their evaluation."""
         config, unit, done = programs.config, self.algorithm.iteration_steps(run.config), 0
         for iterations in points:
-            trained = _start(run) + done * unit, iterations - done
+            trained = np.int32(_start(run) + done * unit), np.int32(iterations - done)
             states, metrics = self.algorithm.train(states, config, self.env, keys.train, *trained, programs)
-            agent, env_steps = self.algorithm.actor(states), _start(run) + iterations * unit
+            agent, env_steps = self.algorithm.actor(states), np.int32(_start(run) + iterations * unit)
             evaluated = programs.call(self._evaluate, (), agent, config, self.env, keys.evaluate, env_steps)
             yield iterations, states, Point(**evaluated, metrics=metrics)
             done = iterations
@@ -527,6 +541,15 @@ def _start(run: Run) -> int:
 def _run_keys(seeds: list[int]) -> RunKeys:
     keys = jax.vmap(lambda seed: jax.random.split(jax.random.key(seed), 3))(np.array(seeds))
     return RunKeys(*(keys[:, i] for i in range(3)))
+
+
+def _spread(alike: Sequence[list[int]], num_workers: int) -> list[list[int]]:
+    """Return groups in an order in which workers that compile side by side seldom wait for each other's programs.
+
+    Neighbours share most. Of seven groups, two workers take 0 and 4, then 1 and 5, 2 and 6, and 3.
+    """
+    size = -(-len(alike) // num_workers)
+    return [alike[i] for first in range(size) for i in range(first, len(alike), size)]
 
 
 def _positions(task: list[int] | _Block) -> list[int]:

@@ -3,7 +3,7 @@
 import collections
 import threading
 from collections.abc import Iterable
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 Compilation = TypeVar("Compilation")
 Block = TypeVar("Block")
@@ -20,17 +20,24 @@ class Work(Generic[Compilation, Block]):
         self._compilations, self._blocks = collections.deque(compilations), collections.deque[Block]()
         self._num_taken, self.is_stopped, self._changed = 0, False, threading.Condition()
 
-    def take(self) -> Compilation | Block | None:
-        """Return what to do next, blocks first; wait while there is nothing but may be; None if all is done or stopped.
+    def take(self, compiles: bool, trains: bool) -> Compilation | Block | None:
+        """Return what a thread that compiles, trains, or both, has to do next: blocks first.
 
-        The thread calls `done` after it.
+        It waits while there is nothing but may be; None says that all is done, or that the work is stopped. The thread calls
+        `done` after what it took.
         """
+        waiting: list[collections.deque[Any]] = []
+        waiting += [self._blocks] if trains else []
+        waiting += [self._compilations] if compiles else []
         with self._changed:
-            self._changed.wait_for(lambda: self._blocks or self._compilations or self.is_stopped or not self._num_taken)
-            if self.is_stopped or not (self._blocks or self._compilations):
+            self._changed.wait_for(lambda: any(waiting) or self._is_over())
+            if self.is_stopped or not any(waiting):
                 return None
             self._num_taken += 1
-            return self._blocks.popleft() if self._blocks else self._compilations.popleft()
+            return next(tasks for tasks in waiting if tasks).popleft()
+
+    def _is_over(self) -> bool:
+        return self.is_stopped or not (self._num_taken or self._blocks or self._compilations)
 
     def done(self, compilations: Iterable[Compilation] = (), blocks: Iterable[Block] = ()) -> None:
         """Note that what a thread took is done, and what is to be done because of it."""

@@ -202,8 +202,9 @@ class Training(Objective):
         return self.shapes[structure]
 
     def _revive(self, parents: Sequence[int], on_segment: OnSegment) -> None:
-        """Train those parents again whose agents are no longer kept, the eldest first."""
+        """Train those parents again whose agents are no longer kept, or on a device that failed, the eldest first."""
         self.needed.update(parents)
+        self.agents = {key: agent for key, agent in self.agents.items() if agent.device not in self.runner.lost}
         lost = [
             self.trials[i]
             for i in dict.fromkeys(parents)

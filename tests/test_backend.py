@@ -1,0 +1,54 @@
+"""What training asks of JAX on each kind of device."""
+
+import jax
+import pytest
+
+from arl.training import backend
+
+PRECISION = "jax_default_matmul_precision"
+
+
+@pytest.fixture
+def precision():
+    """Set the precision of products for a test, in place of that of the session."""
+    before = jax.config.values[PRECISION]
+    yield lambda value: jax.config.update(PRECISION, value)
+    jax.config.update(PRECISION, before)
+
+
+@pytest.mark.parametrize(
+    ("kind", "asked", "used"),
+    [
+        ("cpu", None, None),
+        ("gpu", None, "float32"),
+        ("gpu", "tensorfloat32", "tensorfloat32"),
+        ("tpu", None, "float32"),
+    ],
+)
+def test_products_are_of_float32_unless_the_user_says_otherwise(kind, asked, used, precision, monkeypatch):
+    precision(asked)
+    monkeypatch.setattr(jax, "default_backend", lambda: kind)
+    backend.setup.__wrapped__()
+    assert jax.config.values[PRECISION] == used
+
+
+@pytest.mark.parametrize(
+    ("value", "dtype"),
+    [
+        (None, "float32"),
+        ("highest", "float32"),
+        ("float32", "float32"),
+        ("tensorfloat32", "float32, products in tensorfloat32"),
+    ],
+)
+def test_the_precision_of_products_is_recorded(value, dtype, precision):
+    precision(value)
+    assert backend.describe()["dtype"] == dtype
+
+
+@pytest.mark.parametrize(("kind", "num"), [("cpu", 0), ("gpu", 5)])
+def test_cores_that_no_gpu_needs_compile(kind, num, monkeypatch):
+    monkeypatch.setattr(backend, "workers", lambda: jax.devices()[:1] * 3)
+    monkeypatch.setattr(backend, "num_cores", lambda: 8)
+    monkeypatch.setattr(jax, "default_backend", lambda: kind)
+    assert backend.num_compilers() == num
