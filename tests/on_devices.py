@@ -47,7 +47,8 @@ def test_cores_share_the_devices(monkeypatch):
     available = 64 << 30
     monkeypatch.setattr(backend.psutil, "virtual_memory", lambda: SimpleNamespace(available=available))
     assert backend.device_bytes() == available // 4
-    assert backend.training_bytes() == available // 4 * 3 // 4 // 2, "of two workers on a device"
+    assert backend.agent_bytes() == available // 4 // 16
+    assert backend.training_bytes() == available // 4 * 15 // 16 // 2, "of two workers on a device"
 
 
 def test_configs_are_spread_and_programs_compiled_for_all_at_once():

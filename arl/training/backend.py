@@ -75,7 +75,7 @@ def training_bytes() -> int:
 
 def agent_bytes() -> int:
     """Return memory of each device that agents may take that are kept for others to go on from."""
-    return device_bytes() // 4
+    return device_bytes() // (16 if jax.default_backend() == "cpu" else 4)
 
 
 def device_bytes() -> int:

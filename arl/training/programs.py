@@ -238,6 +238,8 @@ def _depends_alike(program: _Program, config: Any) -> bool:
 def _bytes_besides_arguments(compiled: Any) -> int:
     """Return the memory for the results of a program, without those that take the place of an argument, and in between."""
     memory = compiled.memory_analysis()
+    if memory is None:  # not every kind of device says
+        return 0
     return int(memory.temp_size_in_bytes + memory.output_size_in_bytes - memory.alias_size_in_bytes)
 
 
