@@ -373,6 +373,14 @@ def test_blocks_are_as_large_as_their_programs_leave_room(memory, lanes, monkeyp
     assert [curve.agent.state["trained"] for curve in train(counter, runs)] == [20, 20]
 
 
+def test_lanes_that_can_not_fit_are_not_compiled(monkeypatch):
+    counter = hungry_counter(2 * 2**20, monkeypatch)
+    assert counter.lanes == (4, 2)
+    (curve,) = train(counter, [Run(CountingConfig(), 0, (20,))])
+    assert curve.agent.lanes == (1, 1)
+    assert counter.report.programs == 2 * 3, "those of eight lanes and of one"
+
+
 def test_lanes_that_fit_are_compiled_once(monkeypatch):
     counter = hungry_counter(4 * 2**20, monkeypatch)
     train(counter, [Run(CountingConfig(), 0, (20,))])
@@ -435,7 +443,22 @@ def test_a_block_that_runs_out_of_memory_is_trained_in_fewer_lanes():
 def test_a_run_that_runs_out_of_memory_alone_is_refused():
     (error,) = train(make_counter(exhausting(0)), [Run(CountingConfig(), 0, (20,))])
     assert isinstance(error, InputError)
-    assert "must fit in memory" in str(error)
+    reason = "RESOURCE_EXHAUSTED: Out of memory allocating 1 byte."
+    assert str(error) == f"1 agent in training must fit in memory, got {reason}"
+
+
+def test_a_compiler_that_runs_out_of_memory_is_given_fewer_lanes(monkeypatch):
+    counter = make_counter()
+    compiled = counter.compiler.program
+
+    def program(part, config, arguments, fixed_counts, lanes, device):
+        if lanes.width > 2:
+            raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 1 byte.")
+        return compiled(part, config, arguments, fixed_counts, lanes, device)
+
+    monkeypatch.setattr(counter.compiler, "program", program)
+    (curve,) = train(counter, [Run(CountingConfig(), 0, (20,))])
+    assert (counter.lanes, curve.agent.lanes) == ((4, 1), (2, 1))
 
 
 def test_going_on_is_in_the_lanes_of_the_parent(counter):

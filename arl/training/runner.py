@@ -29,6 +29,7 @@ from arl import config as configs
 from arl.algorithms import Algorithm
 from arl.algorithms.parts import Part
 from arl.errors import InputError, first_line
+from arl.text import plural
 from arl.training import backend, evaluation
 from arl.training.programs import BlockPrograms, Compiler, EnvParams, Lanes, Rehearsal
 from arl.training.work import Work
@@ -260,10 +261,8 @@ class Runner:
         """Do what is to be done on a device, as long as it works; compile what will be trained where there is no place."""
         compiles, trains = place is None or not self.num_compilers, place is not None
         while place not in self.lost and (task := call.work.take(compiles, trains)) is not None:
-            device, following = (
-                place or next(device for device in self.workers if device not in self.lost),
-                _Following(),
-            )
+            device = place or next(device for device in self.workers if device not in self.lost)
+            following = _Following()
             try:
                 with jax.default_device(device):
                     following = self._do(call, task, device)
@@ -305,16 +304,22 @@ class Runner:
     def _fitting(self, run: Run, lanes: Lanes, device: jax.Device) -> Lanes:
         """Return the lanes, halved until their programs fit in memory; compile these.
 
+        Half as many lanes need at least half as much: those for which that is too much are not even compiled.
+
         Raises:
             InputError: they can't be halved further.
         """
         while (needed := self._bytes_needed(run, lanes, device)) > self.memory:
-            lanes = self._halved(lanes, needed)
+            lane_bytes = needed / lanes.number
+            lanes = self._halved(lanes, _does_not_fit(lanes.number, needed, self.memory))
+            while lanes.number > 1 and lanes.number * lane_bytes > self.memory:
+                lanes = lanes.halved()
         return lanes
 
-    def _halved(self, lanes: Lanes, needed: int) -> Lanes:
+    def _halved(self, lanes: Lanes, error: InputError) -> Lanes:
+        """Return half as many lanes; raise the error where there may not be fewer."""
         if self.has_fixed_lanes or lanes.number == 1:
-            raise _lack_of_memory(lanes.number, needed, self.memory)
+            raise error
         return lanes.halved()
 
     def _bytes_needed(self, run: Run, lanes: Lanes, device: jax.Device) -> int:
@@ -329,7 +334,12 @@ class Runner:
             for _ in self._segments(run, states, keys, programs, self._iterations(run)[-1:]):
                 pass
 
-        jax.eval_shape(rehearse)
+        try:
+            jax.eval_shape(rehearse)
+        except jax.errors.JaxRuntimeError as error:  # compilers may try programs out
+            if not _is_lack_of_memory(error):
+                raise
+            return self.memory + 1
         return programs.peak_bytes
 
     def _train_or_retry(self, call: _Call, block: _Block, device: jax.Device) -> _Following:
@@ -342,18 +352,19 @@ class Runner:
             call.events.put(self._train_block(call, block, device))
             return _Following()
         except jax.errors.JaxRuntimeError as error:
-            lacks_memory, reason = "RESOURCE_EXHAUSTED" in str(error), first_line(error)
+            lacks_memory, reason = _is_lack_of_memory(error), first_line(error)
             if not lacks_memory and (block.is_second_try or {*self.workers} <= {*self.lost, device}):
                 raise
         if lacks_memory:
-            return self._narrowed(call.runs, block)
+            return self._narrowed(call.runs, block, reason)
         self.lost.add(device)
         warnings.warn(f"{device} failed ({reason}): its runs are trained again on another device", stacklevel=2)
         return _Following(blocks=[block._replace(is_second_try=True)])
 
-    def _narrowed(self, runs: Sequence[Run], block: _Block) -> _Following:
+    def _narrowed(self, runs: Sequence[Run], block: _Block, reason: str) -> _Following:
         """Return the compilation of a block that ran out of memory in half as many lanes, and keep to these from now on."""
-        kind, lanes = self._kind(runs[block.rows[0][0]]), self._halved(block.lanes, self.memory)
+        error = InputError(f"{plural(block.lanes.number, 'agent')} in training must fit in memory, got {reason}")
+        kind, lanes = self._kind(runs[block.rows[0][0]]), self._halved(block.lanes, error)
         self._most_lanes[kind] = min(self._most_lanes.get(kind, lanes), lanes, key=lambda lanes: lanes.number)
         self._fitting_lanes.pop(kind, None)
         return _Following(compilations=[_positions(block)])
@@ -387,7 +398,7 @@ class Runner:
         num_lanes = self.lanes.number if self.has_fixed_lanes else 1
         needed = num_lanes * self._lane_bytes(config)
         if needed > self.memory:
-            raise _lack_of_memory(num_lanes, needed, self.memory)
+            raise _does_not_fit(num_lanes, needed, self.memory)
 
     def _lane_bytes(self, config: Any) -> int:
         key = configs.structure(config)
@@ -502,13 +513,14 @@ def _balanced(num_configs: int, num_seeds: int, num_workers: int) -> Lanes:
     return Lanes(width, -(-rows_each // blocks_each))
 
 
-def _lack_of_memory(num_lanes: int, needed: int, memory: int) -> InputError:
-    agents = (
-        f"{num_lanes} agents of {needed / num_lanes / 2**20:,.0f} MiB trained together"
-        if num_lanes > 1
-        else f"an agent of {needed / 2**20:,.0f} MiB in training"
-    )
-    return InputError(f"{agents} must fit in memory, got {memory / 2**20:,.0f} MiB free")
+def _does_not_fit(num_lanes: int, needed: int, memory: int) -> InputError:
+    size, free = (f"{num_bytes / 2**20:,.0f} MiB" for num_bytes in (needed / num_lanes, memory))
+    agents = f"{num_lanes} agents of {size} trained together" if num_lanes > 1 else f"an agent of {size} in training"
+    return InputError(f"{agents} must fit in memory, got {free} free")
+
+
+def _is_lack_of_memory(error: jax.errors.JaxRuntimeError) -> bool:
+    return str(error).startswith("RESOURCE_EXHAUSTED")
 
 
 def _lane_bytes(algorithm: Algorithm, config: Any, env: VectorEnv) -> int:
