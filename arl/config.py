@@ -2,7 +2,8 @@
 
 Every hyperparameter says where it is declared which of three kinds it is:
 
-- `traced`: an array at run time, one value per lane. Any two values share a program and a batch.
+- `traced`: an array at run time, one value per lane. Any two values share a program and a batch. Of choices between names
+  it is the place of the name.
 - `shared`: an array at run time, one value for a whole batch, because it steers control flow (a number of epochs).
   Any two values share a program, but not a batch.
 - `static`: a Python value at compile time, because it sets a shape. Two values are two programs.
@@ -18,6 +19,7 @@ from arl.errors import InputError, unknown
 from arl.scalars import plain_value
 
 Config = TypeVar("Config")
+Choice = Any  # the type of a traced choice between names: a name, in a program the place of one
 
 ENV_PREFIX = "env."  # of a param of the env among hyperparameters: `env.length`
 
@@ -48,6 +50,10 @@ class Domain:
             raise InputError(f"{name} must be {self._range()}, got {value!r}")
         return value
 
+    def number(self, value: Any) -> Any:
+        """Return the number that stands for a value in an array: of a choice between names, the place of the name."""
+        return self.choices.index(value) if self.choices else value
+
     def _converted(self, name: str, value: Any) -> Any:
         value = plain_value(value)
         whole = isinstance(value, float) and value.is_integer()
@@ -65,14 +71,20 @@ class Domain:
         return " and ".join(part for part in (low, high) if part)
 
 
-def traced(default: Any, low: float | None = None, high: float | None = None, mutable: bool = True) -> Any:
+def traced(
+    default: Any,
+    low: float | None = None,
+    high: float | None = None,
+    choices: Sequence[str] | None = None,
+    mutable: bool = True,
+) -> Any:
     """Declare a hyperparameter with a value per lane; `mutable`: whether it may change while an agent is trained."""
-    return _hyperparameter("traced", default, low, high, mutable=mutable)
+    return _hyperparameter("traced", default, low, high, choices, mutable)
 
 
-def shared(default: Any, low: float | None = None, high: float | None = None) -> Any:
+def shared(default: Any, low: float | None = None, high: float | None = None, mutable: bool = True) -> Any:
     """Declare a hyperparameter that steers control flow: one value per batch, but no recompilation."""
-    return _hyperparameter("shared", default, low, high)
+    return _hyperparameter("shared", default, low, high, mutable=mutable)
 
 
 def static(
@@ -193,14 +205,21 @@ def stack(configs: Sequence[Sequence[Any]]) -> Any:
     first = configs[0][0]
 
     def leaf(name: str, kind: str) -> Any:
-        dtype = _DTYPES[domains(type(first))[name].type]
+        domain = domains(type(first))[name]
+        dtype = _DTYPES[int if domain.choices else domain.type]
         if kind == "shared":
-            return np.asarray(getattr(first, name), dtype)
-        return np.asarray([[getattr(config, name) for config in row] for row in configs], dtype)
+            return np.asarray(domain.number(getattr(first, name)), dtype)
+        return np.asarray([[domain.number(getattr(config, name)) for config in row] for row in configs], dtype)
 
     return dataclasses.replace(
         first, **{name: leaf(name, kind) for name, kind in kinds(type(first)).items() if kind != "static"}
     )
+
+
+def arrays(config: Config) -> Config:
+    """Return the config with an array in place of each value that is not static, as a program for one lane is given it."""
+    stacked, traced = stack([[config]]), [name for name, kind in kinds(type(config)).items() if kind == "traced"]
+    return dataclasses.replace(stacked, **{name: getattr(stacked, name)[0, 0] for name in traced})
 
 
 def _of_kind(config: Any, kind: str) -> tuple[Any, ...]:

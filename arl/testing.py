@@ -90,19 +90,13 @@ class _Training:
 
     def at_once(self, config: Any) -> tuple[Any, Any]:
         """Return the state after two iterations, and the metrics."""
-        return self.jitted(_arrays(config), self.init(_arrays(config)), np.int32(0), np.int32(2))
+        return self.jitted(configs.arrays(config), self.init(configs.arrays(config)), np.int32(0), np.int32(2))
 
     def in_two_calls(self, config: Any) -> Any:
         """Return the state after two iterations, a call for each."""
-        first, _ = self.jitted(_arrays(config), self.init(_arrays(config)), np.int32(0), np.int32(1))
+        first, _ = self.jitted(configs.arrays(config), self.init(configs.arrays(config)), np.int32(0), np.int32(1))
         unit = np.int32(self.algorithm.iteration_steps(config))
-        return self.jitted(_arrays(config), first, unit, np.int32(1))[0]
-
-
-def _arrays(config: Any) -> Any:
-    """Return a config whose traced and shared values are arrays, as the runner has them."""
-    stacked = configs.stack([[config]])
-    return jax.tree.map(lambda x: x[0, 0] if x.ndim else x, stacked)
+        return self.jitted(configs.arrays(config), first, unit, np.int32(1))[0]
 
 
 def _check_outcome(algorithm: Algorithm, config: Any, env: VectorEnv, state: Any, metrics: Any) -> None:
@@ -124,13 +118,15 @@ def _check_kinds(algorithm: Algorithm, config: Any, train: _Training) -> None:
         if kind == "static":
             continue
         try:
-            train.at_once(dataclasses.replace(config, **{name: _another(getattr(config, name))}))
+            train.at_once(dataclasses.replace(config, **{name: _another(configs.domains(algorithm.Config)[name], getattr(config, name))}))
         except AssertionError as error:
             raise AssertionError(f"{name} is {kind}: another value must not compile anew") from error
 
 
-def _another(value: Any) -> Any:
-    """Return another value of the same type."""
+def _another(domain: configs.Domain, value: Any) -> Any:
+    """Return another value of a domain."""
+    if domain.choices:
+        return next(choice for choice in domain.choices if choice != value)
     if isinstance(value, bool):
         return not value
     return max(value // 2, 1) if isinstance(value, int) else value / 2

@@ -99,7 +99,7 @@ def learn():
         key_init, key_train = jax.random.split(jax.random.key(0))
         state = ppo.init(key_init, config, vector.make(env)) if state is None else state
         state = jax.device_get(state)  # whether it is fresh or trained: without weak types, which would compile again
-        return programs(env)(state, config, key_train, np.int32(env_steps), np.int32(num_iterations))
+        return programs(env)(state, configs.arrays(config), key_train, np.int32(env_steps), np.int32(num_iterations))
 
     return learn
 

@@ -56,12 +56,12 @@ class Program:
         return self.algorithm.train(state, config, self.env, key_train, jnp.int32(0), num_iterations)
 
     def train(self, config):
-        return jax.device_get(self.jitted(config, np.int32(NUM_ITERATIONS)))
+        return jax.device_get(self.jitted(configs.arrays(config), np.int32(NUM_ITERATIONS)))
 
     @functools.cached_property
     def half_way(self):
         """Return the state after the first iterations, without weak types, which would compile again."""
-        return jax.device_get(self.jitted(self.config, np.int32(NUM_BEFORE)))[0]
+        return jax.device_get(self.jitted(configs.arrays(self.config), np.int32(NUM_BEFORE)))[0]
 
     @functools.cached_property
     def jitted_rest(self):
@@ -75,7 +75,7 @@ class Program:
     def go_on(self, config):
         """Return state and metrics of a training that goes on from half way with a config."""
         env_steps = np.int32(NUM_BEFORE * self.algorithm.iteration_steps(self.config))
-        return jax.device_get(self.jitted_rest(self.half_way, config, env_steps))
+        return jax.device_get(self.jitted_rest(self.half_way, configs.arrays(config), env_steps))
 
     @functools.cached_property
     def unchanged(self):

@@ -59,7 +59,10 @@ def test_gradient_of_affine_has_the_same_bits_in_every_lane(num_out):
 
 @pytest.mark.parametrize(("activation", "function"), [("tanh", jnp.tanh), ("relu", lambda x: x * (x > 0))])
 def test_mlp_is_activated_between_its_layers_only(activation, function):
-    network, obs = MLP(3, 4, 2, activation, last_scale=5.0), jnp.array([[1.0, -2.0], [0.5, 3.0]])
+    network, obs = (
+        MLP(3, 4, 2, dense_layers.activation(activation), last_scale=5.0),
+        jnp.array([[1.0, -2.0], [0.5, 3.0]]),
+    )
     layers = [layer._replace(bias=layer.bias + 0.1) for layer in network.init(jax.random.key(0), obs)]
     x = obs.T
     for layer in layers[:-1]:
@@ -84,3 +87,16 @@ def test_a_wrong_shape_is_refused_in_tests():
     layer, x = layer_and_input()
     with pytest.raises(TypeError, match="in"):
         dense_layers.affine(layer, x[0])
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_a_traced_activation_is_that_of_its_name(name):
+    x = jnp.array([-1.5, 0.25, 2.0])
+    traced = jax.jit(lambda place, x: dense_layers.activation(place)(x))
+    place = jnp.int32(ACTIVATIONS.index(name))
+    np.testing.assert_array_equal(traced(place, x), jax.jit(dense_layers.ACTIVATIONS[name])(x))
+    slopes = (
+        jax.grad(lambda x, f=f: jnp.sum(f(x)))(x)
+        for f in (dense_layers.activation(name), dense_layers.activation(place))
+    )
+    np.testing.assert_array_equal(*slopes)

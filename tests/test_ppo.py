@@ -127,7 +127,7 @@ def test_samples_of_a_rollout(small):
     samples = ppo._samples(state.normalizer, state.params, config, env, rollout)
 
     def network(layers, obs):
-        return MLP(0, activation="relu").apply(layers, obs.reshape(-1, 1)).T
+        return MLP(0, activation=jax.nn.relu).apply(layers, obs.reshape(-1, 1)).T
 
     value, next_value = (network(state.params.critic, obs)[0] for obs in (rollout.obs, rollout.next_obs))
     target = rollout.reward.ravel() + 0.5 * next_value * ~rollout.terminated.ravel()

@@ -4,7 +4,7 @@ from typing import Any
 
 from arl import networks
 from arl.hyperparameters.agent import AgentConfig
-from arl.networks import Network
+from arl.networks import Network, layers
 from envs.vector import VectorEnv
 
 
@@ -24,6 +24,6 @@ def network(config: AgentConfig, env: VectorEnv, num_outputs: int, hidden_size: 
         num_outputs,
         hidden_size=hidden_size or config.hidden_size,
         num_layers=config.num_layers,
-        activation=config.activation,
+        activation=layers.activation(config.activation),
         **settings,
     )

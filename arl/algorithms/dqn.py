@@ -192,9 +192,12 @@ def _target_is_due(config: DQNConfig, progress: Progress) -> Array:
 def _next_value(learner: Learner, config: DQNConfig, env: VectorEnv, next_obs: PyTree[Array]) -> Float[Array, " batch"]:
     """Return the value of the next observations by the target network."""
     by_target = _q_values(learner.target, config, env, next_obs)
-    if not config.double_q:
-        return jnp.max(by_target, axis=0)
-    return q_learning.chosen(by_target, jnp.argmax(_q_values(learner.params, config, env, next_obs), axis=0))
+    best = jax.lax.cond(
+        config.double_q,
+        lambda: jnp.argmax(_q_values(learner.params, config, env, next_obs), axis=0),
+        lambda: jnp.argmax(by_target, axis=0),
+    )
+    return q_learning.chosen(by_target, best)
 
 
 def _q_values(params: Any, config: DQNConfig, env: VectorEnv, obs: PyTree[Array]) -> Float[Array, "action batch"]:

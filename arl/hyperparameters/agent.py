@@ -1,6 +1,6 @@
 """Hyperparameters of every algorithm."""
 
-from arl.config import declared, static, traced
+from arl.config import Choice, declared, static, traced
 
 ACTIVATIONS = ("tanh", "relu")  # of the networks' hidden layers, see `arl.networks.layers`
 
@@ -21,4 +21,4 @@ class AgentConfig:
     network: str = static("auto")
     hidden_size: int = static(64, low=1)
     num_layers: int = static(2, low=1)
-    activation: str = static("tanh", choices=ACTIVATIONS)
+    activation: Choice = traced("tanh", choices=ACTIVATIONS, mutable=False)

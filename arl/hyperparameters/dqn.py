@@ -22,5 +22,5 @@ class DQNConfig(OffPolicyConfig):
     exploration_fraction: float = traced(0.1, low=0.0, high=1.0)
     target_update_interval: int = traced(1_000, low=1)
     train_freq: int = shared(4, low=1)
-    double_q: bool = static(True)
+    double_q: bool = shared(True, mutable=False)
     dueling: bool = static(False)

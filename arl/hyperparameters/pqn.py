@@ -1,6 +1,6 @@
 """Hyperparameters of PQN."""
 
-from arl.config import declared, shared, static, traced
+from arl.config import Choice, declared, shared, static, traced
 from arl.hyperparameters.agent import ACTIVATIONS
 from arl.hyperparameters.on_policy import OnPolicyConfig
 
@@ -25,4 +25,4 @@ class PQNConfig(OnPolicyConfig):
     num_steps: int = static(16, low=1)
     network: str = static("auto_layer_norm")
     hidden_size: int = static(128, low=1)
-    activation: str = static("relu", choices=ACTIVATIONS)
+    activation: Choice = traced("relu", choices=ACTIVATIONS, mutable=False)

@@ -1,6 +1,6 @@
 """Hyperparameters of SAC."""
 
-from arl.config import declared, static, traced
+from arl.config import Choice, declared, static, traced
 from arl.hyperparameters.agent import ACTIVATIONS
 from arl.hyperparameters.off_policy import OffPolicyConfig
 
@@ -30,5 +30,5 @@ class SACConfig(OffPolicyConfig):
     target_update_gradient_steps: int = traced(1, low=1)
     batch_size: int = static(256, low=1)
     num_envs: int = static(1, low=1)
-    activation: str = static("relu", choices=ACTIVATIONS)
+    activation: Choice = traced("relu", choices=ACTIVATIONS, mutable=False)
     critic_hidden_size: int = static(0, low=0)

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray, Shaped
 
 from arl.networks import layers
-from arl.networks.layers import ACTIVATIONS, Dense, DenseNetwork, Stack
+from arl.networks.layers import Dense, DenseNetwork, Stack
 
 KERNEL_SIZE = 3
 NUM_CHANNELS = 16
@@ -50,7 +50,7 @@ class CNN(DenseNetwork):
         self, convolution: Dense, image: Shaped[Array, "batch ..."], vectors: Any
     ) -> Float[Array, "feature batch"]:
         channels = layers.dense(convolution, patches(image))  # (channel, place * batch)
-        convolved = ACTIVATIONS[self.activation](channels).reshape(-1, image.shape[0])
+        convolved = self.activation(channels).reshape(-1, image.shape[0])
         return jnp.concatenate([convolved, layers.features(vectors)]) if jax.tree.leaves(vectors) else convolved
 
 

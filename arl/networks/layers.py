@@ -11,7 +11,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 
 class Layer(NamedTuple):
@@ -31,7 +31,19 @@ class NormalizedLayer(NamedTuple):
 
 Dense = Layer | NormalizedLayer
 
-ACTIVATIONS: dict[str, Callable[[Array], Array]] = {"tanh": jnp.tanh, "relu": jax.nn.relu}
+Activation = Callable[[Array], Array]
+
+ACTIVATIONS: dict[str, Activation] = {"tanh": jnp.tanh, "relu": jax.nn.relu}
+
+
+def activation(choice: str | Int[Array, ""]) -> Activation:
+    """Return the activation of a name in `ACTIVATIONS`, or of its place among them, which may be traced.
+
+    All are computed and one is chosen: next to the products of the layers that costs less than a program for each.
+    """
+    if isinstance(choice, str):
+        return ACTIVATIONS[choice]
+    return lambda x: jax.lax.select_n(jnp.broadcast_to(choice, x.shape), *(f(x) for f in ACTIVATIONS.values()))
 
 
 def features(inputs: Sequence[Any]) -> Float[Array, "feature batch"]:
@@ -59,7 +71,7 @@ class DenseNetwork:
     """Layers one after the other: `num_layers` hidden ones of `hidden_size`, and a linear output.
 
     Attributes:
-        activation: a name in `ACTIVATIONS`.
+        activation: after each hidden layer.
         last_scale: gain of the output layer's orthogonal weights.
         dueling: end in two streams, of the state's value and the actions' advantages (see `Dueling`).
         layer_norm: normalise the outputs of hidden layers before they are activated.
@@ -68,7 +80,7 @@ class DenseNetwork:
     num_outputs: int
     hidden_size: int = 64
     num_layers: int = 2
-    activation: str = "tanh"
+    activation: Activation = jnp.tanh
     last_scale: float = 1.0
     dueling: bool = False
     layer_norm: ClassVar[bool] = False
@@ -91,7 +103,7 @@ class DenseNetwork:
 
     def apply_stack(self, stack: Stack, x: Float[Array, "in batch"]) -> Float[Array, "out batch"]:
         """Return the output."""
-        activate = ACTIVATIONS[self.activation]
+        activate = self.activation
         if not isinstance(stack, Dueling):
             return apply_dense(stack, x, activate)
         for layer in stack.shared:

@@ -28,8 +28,9 @@ class Network(Protocol):
     """An `init`/`apply` pair, as `flax.linen` modules are.
 
     A network is made with those of the keywords `num_outputs`, `hidden_size`, `num_layers`, `activation`, `last_scale` and
-    `dueling` that its constructor names; it must name `num_outputs`. Inputs are an observation, and for a critic of
-    real-valued actions the action beside it, each a pytree of arrays `(batch, ...)` in its own dtype.
+    `dueling` that its constructor names; it must name `num_outputs`. `activation` is a function of an array. Inputs are an
+    observation, and for a critic of real-valued actions the action beside it, each a pytree of arrays `(batch, ...)` in its
+    own dtype.
     """
 
     def init(self, key: Any, *inputs: Any) -> Any:

@@ -172,7 +172,7 @@ class Training(Objective):
                 )
 
     def _changed_for_good(self, trial: Trial) -> list[str]:
-        """Return the traced hyperparameters that can't change in mid-run and in which the trial differs from its parent."""
+        """Return the hyperparameters of no other structure that can't change in mid-run, in which the trial differs from its parent."""
         if trial.parent is None:
             return []
         cls, before, now = (
@@ -181,7 +181,7 @@ class Training(Objective):
             self.task.full(trial.config),
         )
         fixed = [
-            name for name, kind in configs.kinds(cls).items() if kind == "traced" and name not in configs.mutable(cls)
+            name for name, kind in configs.kinds(cls).items() if kind != "static" and name not in configs.mutable(cls)
         ]
         return [name for name in fixed if getattr(before, name) != getattr(now, name)]
 
