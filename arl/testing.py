@@ -118,7 +118,8 @@ def _check_kinds(algorithm: Algorithm, config: Any, train: _Training) -> None:
         if kind == "static":
             continue
         try:
-            train.at_once(dataclasses.replace(config, **{name: _another(configs.domains(algorithm.Config)[name], getattr(config, name))}))
+            value = _another(configs.domains(algorithm.Config)[name], getattr(config, name))
+            train.at_once(dataclasses.replace(config, **{name: value}))
         except AssertionError as error:
             raise AssertionError(f"{name} is {kind}: another value must not compile anew") from error
 

@@ -274,23 +274,21 @@ def _explained_variance(samples: Samples, num_samples: Count) -> Float[Array, ""
 def loss(params: Params, config: PPOConfig, env: VectorEnv, samples: Samples) -> tuple[Float[Array, ""], Metrics]:
     """Return the loss on a minibatch, see the head of this module, and the metrics of an update."""
     distribution = distributions.for_env(env)
-    output = _policy(params, config, env, samples.obs)
+    output, value = _policy(params, config, env, samples.obs), _value(params, config, env, samples.obs)
     log_ratio = distribution.log_prob(output, params.log_std, samples.action) - samples.log_prob
-    entropy = jnp.mean(distribution.entropy(output, params.log_std))
-    policy_loss = jnp.mean(
-        policy_loss_of(log_ratio, _standardized(samples.advantage, config.normalize_advantage), config.clip_eps)
-    )
-    value = _value(params, config, env, samples.obs)
-    value_loss = jnp.mean(value_loss_of(value, samples.value, samples.target, config.vf_clip_eps))
-    of_update = {
-        "policy_loss": policy_loss,
-        "value_loss": value_loss,
-        "entropy": entropy,
-        "value": jnp.mean(value),
-        "kl": jnp.mean(jnp.exp(log_ratio) - 1.0 - log_ratio),
-        "clip_fraction": jnp.mean((jnp.abs(jnp.exp(log_ratio) - 1.0) > config.clip_eps).astype(jnp.float32)),
+    advantage = _standardized(samples.advantage, config.normalize_advantage)
+    change = jnp.exp(log_ratio) - 1.0
+    of_samples = {
+        "policy_loss": policy_loss_of(log_ratio, advantage, config.clip_eps),
+        "value_loss": value_loss_of(value, samples.value, samples.target, config.vf_clip_eps),
+        "entropy": distribution.entropy(output, params.log_std),
+        "value": value,
+        "kl": change - log_ratio,
+        "clip_fraction": (jnp.abs(change) > config.clip_eps).astype(jnp.float32),
     }
-    return policy_loss + config.vf_coef * value_loss - config.ent_coef * entropy, of_update
+    means = dict(zip(of_samples, jnp.mean(jnp.stack(list(of_samples.values())), axis=1), strict=True))
+    total = means["policy_loss"] + config.vf_coef * means["value_loss"] - config.ent_coef * means["entropy"]
+    return total, means
 
 
 def policy_loss_of(

@@ -172,7 +172,7 @@ class Training(Objective):
                 )
 
     def _changed_for_good(self, trial: Trial) -> list[str]:
-        """Return the hyperparameters of no other structure that can't change in mid-run, in which the trial differs from its parent."""
+        """Return the hyperparameters, besides static ones, that can't change in mid-run and differ from the parent's."""
         if trial.parent is None:
             return []
         cls, before, now = (
