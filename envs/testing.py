@@ -80,17 +80,18 @@ def _play(env: VectorEnv, num_steps: int) -> Play:
 
 def _rollout(env: VectorEnv, key: jax.Array, num_steps: int) -> vector.Step:
     shape = (num_steps, NUM_ENVS)
-    key_start, key_fresh, key_action, key_step = jax.random.split(key, 4)
-    starts = env.starts(key_fresh, shape)
+    key_start, key_pool, key_fresh, key_action, key_step = jax.random.split(key, 5)
+    pool = env.pool(key_pool)
+    starts = env.starts(key_fresh, shape, pool)
     actions = jax.vmap(jax.vmap(lambda key: checks.random_action(env, key)))(jax.random.split(key_action, shape))
 
     def step(state: Any, drawn: Any) -> tuple[Any, vector.Step]:
-        keys, action, picks = drawn
-        after = env.step(keys, state, action, env.fresh(starts.pool, picks))
+        keys, action, starts = drawn
+        after = env.step(keys, state, action, env.fresh(pool, starts))
         return after.state, after._replace(state=None)
 
     _, start = env.reset(key_start, (NUM_ENVS,))
-    _, steps = jax.lax.scan(step, start, (jax.random.split(key_step, shape), actions, starts.picks))
+    _, steps = jax.lax.scan(step, start, (jax.random.split(key_step, shape), actions, starts))
     return steps
 
 

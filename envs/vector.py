@@ -2,7 +2,7 @@
 
 Libraries reset inside `step`; under `vmap` that computes a reset at every step of every env. Here the start states of a
 whole rollout are drawn at once (`starts`), and a step only selects. They depend on the key and the params alone, so that
-lanes which share both share them too. Where a reset is dear, few are computed and drawn from again and again.
+lanes which share both share them too. Where a reset is dear, few are computed (`pool`) and drawn from again and again.
 """
 
 import dataclasses
@@ -38,18 +38,6 @@ class Step(NamedTuple):
     reward: Float[Array, " env"]
     terminated: Bool[Array, " env"]
     truncated: Bool[Array, " env"]
-
-
-class Starts(NamedTuple):
-    """Start states for every step of a rollout; `VectorEnv.fresh` gives those of one step.
-
-    Attributes:
-        pool: start states with one leading axis, or None.
-        picks: with leading axes `(time, env)`: indices into the pool, or the start states themselves if there is none.
-    """
-
-    pool: Start | None
-    picks: PyTree[Array]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -171,21 +159,20 @@ class VectorEnv:
             reset = jax.vmap(reset)
         return reset(jax.random.split(key, shape))
 
-    def starts(self, key: PRNGKeyArray, shape: tuple[int, ...]) -> Starts:
-        """Return start states for steps with leading axes `shape`, `(time, env)` for a rollout.
+    def pool(self, key: PRNGKeyArray) -> Start | None:
+        """Return `reset_pool` start states to draw from, with one leading axis; None where each is computed afresh."""
+        return self.reset(key, (self.reset_pool,)) if self.reset_pool else None
 
-        They come from a pool of `reset_pool` start states made for this call, where that makes fewer than one for each
-        step of each env.
+    def starts(self, key: PRNGKeyArray, shape: tuple[int, ...], pool: Start | None) -> PyTree[Array]:
+        """Return random starts for steps with leading axes `shape`, `(time, env)` for a rollout.
+
+        They are indices into the pool, or start states themselves if there is none; `fresh` takes both.
         """
-        if not 0 < self.reset_pool < math.prod(shape):
-            return Starts(None, self.reset(key, shape))
-        key_pool, key_picks = jax.random.split(key)
-        picks = jax.random.randint(key_picks, shape, 0, self.reset_pool)
-        return Starts(self.reset(key_pool, (self.reset_pool,)), picks)
+        return self.reset(key, shape) if pool is None else jax.random.randint(key, shape, 0, self.reset_pool)
 
-    def fresh(self, pool: Start | None, picks: PyTree[Array]) -> Start:
-        """Return the start states of one step from `Starts.pool` and its `picks` of that step."""
-        return picks if pool is None else jax.tree.map(lambda x: x[picks], pool)
+    def fresh(self, pool: Start | None, starts: PyTree[Array]) -> Start:
+        """Return the start states of one step from its entries of `starts`."""
+        return starts if pool is None else jax.tree.map(lambda x: x[starts], pool)
 
     def step(self, keys: Key[Array, " env"], state: EnvState, action: Array, fresh: Start) -> Step:
         """Step every env once; an env whose episode ends goes on from its entry in `fresh`.

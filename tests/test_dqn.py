@@ -189,17 +189,3 @@ def test_configs_that_cannot_learn_are_refused(values, message):
 def test_real_valued_actions_are_refused():
     with pytest.raises(InputError, match="dqn must have an env with discrete actions"):
         dqn.check(small(), vector.make("Pendulum-v1"))
-
-
-def test_start_states_come_from_a_pool_that_is_renewed_after_a_stretch(same_bits):
-    """A pool of one start state serves for 16 env steps, 8 of each env: all their episodes start with the same sign."""
-    env, config = vector.make("ProbeChoice?reset_pool=1"), small(buffer_size=64, max_buffer_size=64)
-    train = jax.jit(lambda state, steps, num: dqn.train(state, config, env, KEY, steps, num)[0])
-    start = dqn.init(KEY, config, env)
-    whole = train(start, jnp.int32(0), jnp.int32(16))
-    signs = whole.replay.frames[2 : 2 + 64, 0].reshape(4, 16)
-    assert [len(set(stretch.tolist())) for stretch in signs] == [1] * 4
-    assert len(set(signs[:, 0].tolist())) == 2
-    unit = dqn.iteration_steps(config)
-    parts = train(train(start, jnp.int32(0), jnp.int32(3)), jnp.int32(3 * unit), jnp.int32(13))
-    assert same_bits(parts, whole)

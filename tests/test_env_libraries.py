@@ -91,9 +91,10 @@ def test_minigrid_steps_and_starts_from_a_pool():
 
     @jax.jit
     def play(key):
-        starts = env.starts(key, (5, 3))
+        pool = env.pool(key)
+        starts = env.starts(key, (5, 3), pool)
         _, state = env.reset(key, (3,))
-        return env.step(jax.random.split(key, 3), state, jnp.zeros(3, int), env.fresh(starts.pool, starts.picks[0]))
+        return env.step(jax.random.split(key, 3), state, jnp.zeros(3, int), env.fresh(pool, starts[0]))
 
     step = play(KEY)
     assert step.obs.shape == (3, 7, 7, 2)

@@ -119,25 +119,20 @@ def test_good_values_are_accepted(cartpole):
 
 
 def test_fresh_starts_are_the_resets(cartpole):
-    starts = cartpole.starts(KEY, (3, 2))
-    assert starts.pool is None
-    same = jax.tree.map(np.array_equal, starts.picks, cartpole.reset(KEY, (3, 2)))
+    assert cartpole.pool(KEY) is None
+    starts = cartpole.starts(KEY, (3, 2), None)
+    same = jax.tree.map(np.array_equal, starts, cartpole.reset(KEY, (3, 2)))
     assert all(jax.tree.leaves(same))
-    first = jax.tree.map(lambda x: x[0], starts.picks)
-    assert cartpole.fresh(starts.pool, first) is first
+    assert cartpole.fresh(None, starts) is starts
 
 
-def test_starts_come_from_a_pool_where_it_is_smaller(cartpole):
+def test_starts_come_from_a_pool(cartpole):
     env = dataclasses.replace(cartpole, reset_pool=4)
-    starts = jax.jit(env.starts, static_argnums=1)(KEY, (50, 2))
-    assert starts.picks.shape == (50, 2)
-    assert set(np.unique(starts.picks)) == {0, 1, 2, 3}
-    assert starts.pool[0].shape == (4, 4)
-    obs, state = env.fresh(starts.pool, starts.picks[7])
-    np.testing.assert_array_equal(obs, starts.pool[0][starts.picks[7]])
+    pool = env.pool(KEY)
+    starts = env.starts(KEY, (50, 2), pool)
+    assert starts.shape == (50, 2)
+    assert set(np.unique(starts)) == {0, 1, 2, 3}
+    assert pool[0].shape == (4, 4)
+    obs, state = env.fresh(pool, starts[7])
+    np.testing.assert_array_equal(obs, pool[0][starts[7]])
     np.testing.assert_array_equal(obs[:, 0], state.x)
-
-
-def test_a_pool_that_saves_nothing_is_left_out(cartpole):
-    env = dataclasses.replace(cartpole, reset_pool=4)
-    assert env.starts(KEY, (2, 2)).pool is None

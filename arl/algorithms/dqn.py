@@ -19,13 +19,13 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
 from arl import networks
 from arl.algorithms import agent_config, metrics, normalizer, off_policy, optimizer, q_learning, replay
 from arl.algorithms.metrics import Metrics
-from arl.algorithms.off_policy import OffPolicyState, Progress, actor, iteration_steps
+from arl.algorithms.off_policy import Agent, OffPolicyState, Progress, actor, iteration_steps
 from arl.algorithms.parts import ONE_PROGRAM, Count, Keys, Part, Programs
 from arl.config import pytree
 from arl.errors import InputError
 from arl.hyperparameters.dqn import DQNConfig
 from arl.networks import Network
-from envs.vector import VectorEnv
+from envs.vector import Start, VectorEnv
 
 __all__ = ["METRICS", "Config", "act", "actor", "canonical", "check", "init", "iteration_steps", "train"]
 
@@ -96,22 +96,22 @@ def train(
     programs: Programs = ONE_PROGRAM,
 ) -> tuple[OffPolicyState, Metrics]:
     """Train for `num_iterations` iterations an agent that has seen `env_steps` env steps, see `off_policy.train`."""
-    return programs.call(_TRAIN, state, (), config, env, key, env_steps, num_iterations)
+    return off_policy.train(_ITERATIONS, state, config, env, key, env_steps, num_iterations, METRICS, programs)
 
 
-def _train(
-    state: OffPolicyState,
-    read: Any,
+def _iterations(
+    agent: Agent,
+    pool: Start | None,
     config: DQNConfig,
     env: VectorEnv,
     key: PRNGKeyArray,
     env_steps: Count,
     num_iterations: Count,
-) -> tuple[OffPolicyState, Metrics]:
-    return off_policy.train(state, config, env, key, env_steps, num_iterations, _explore, _update, METRICS)
+) -> Agent:
+    return off_policy.iterations(agent, pool, config, env, key, env_steps, num_iterations, _explore, _update)
 
 
-_TRAIN = Part(_train, is_hot=True)
+_ITERATIONS = Part(_iterations, is_hot=True)
 
 
 def act(

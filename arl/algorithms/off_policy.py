@@ -16,12 +16,11 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree
 
-from arl.algorithms import lanes, metrics, normalizer, replay
+from arl.algorithms import lanes, metrics, normalizer, replay, reset_pools
 from arl.algorithms.metrics import Metrics
-from arl.algorithms.parts import Count
+from arl.algorithms.parts import Count, Keys, Part, Programs
 from arl.errors import InputError
 from arl.hyperparameters.off_policy import OffPolicyConfig
 from envs.vector import Start, VectorEnv
@@ -61,10 +60,7 @@ class Progress(NamedTuple):
 
 Explore = Callable[..., tuple[Array, Any]]
 Update = Callable[..., tuple[Any, Array, Metrics]]
-_Carry = tuple[OffPolicyState, metrics.Totals]
-
-_STEPS_PER_START = 16  # env steps for which each start state of a pool serves
-_POOLS = np.uint32(2**32 - 1)  # folded into the key of training for pools; iterations fold in env steps, below 2**31
+Agent = tuple[OffPolicyState, metrics.Totals]  # with the sums of its metrics since the call began
 
 
 def iteration_steps(config: OffPolicyConfig) -> int:
@@ -112,7 +108,45 @@ def actor(state: OffPolicyState) -> OffPolicyState:
 
 
 def train(
+    part: Part,
     state: OffPolicyState,
+    config: OffPolicyConfig,
+    env: VectorEnv,
+    key: Keys,
+    env_steps: Count,
+    num_iterations: Count,
+    metric_names: tuple[str, ...],
+    programs: Programs,
+) -> tuple[OffPolicyState, Metrics]:
+    """Train for `num_iterations` iterations, from an agent that has seen `env_steps` env steps.
+
+    Metrics are means over the call's updates, NaN if there was none.
+
+    Args:
+        part: `iterations` with the algorithm's functions.
+        state: the agent.
+        config: the agent's.
+        env: the env.
+        key: for all that is random.
+        env_steps: those that the agent has seen.
+        num_iterations: how many to train.
+        metric_names: the algorithm's.
+        programs: what runs the part.
+    """
+
+    def train_from(pool: Start | None, steps: Count, num: Count, agent: Agent) -> Any:
+        return programs.call(part, agent, pool, config, env, key, steps, num)
+
+    unit, agent = iteration_steps(config), (state, programs.call(metrics.start(metric_names), (), (), config, env, key))
+    state, totals = reset_pools.over_stretches(
+        train_from, agent, config, env, key, env_steps, num_iterations, unit, programs
+    )
+    return state, programs.call(metrics.MEANS, (), totals, config, env, key)
+
+
+def iterations(
+    agent: Agent,
+    pool: Start | None,
     config: OffPolicyConfig,
     env: VectorEnv,
     key: PRNGKeyArray,
@@ -120,70 +154,35 @@ def train(
     num_iterations: Count,
     explore: Explore,
     update: Update,
-    metric_names: tuple[str, ...],
-) -> tuple[OffPolicyState, Metrics]:
-    """Train for `num_iterations` iterations, from an agent that has seen `env_steps` env steps.
+) -> Agent:
+    """Return an agent after some more iterations, with start states from a pool if there is one.
 
     Each iteration takes its key from `key` and the env steps before it, so that it is the same wherever training was
-    cut into calls. Metrics are means over the call's updates, NaN if there was none.
+    cut into calls.
     """
     unit = iteration_steps(config)
 
-    def iteration(carry: _Carry, before: Array, pool: Start | None) -> _Carry:
+    def iteration(i: Array, agent: Agent) -> Agent:
+        before = env_steps + i * unit
         key_collect, key_update = jax.random.split(jax.random.fold_in(key, before))
 
-        def collect(j: Array, carry: _Carry) -> _Carry:
+        def collect(j: Array, agent: Agent) -> Agent:
             steps = before + j * config.num_envs
-            return _collect(*carry, config, env, jax.random.fold_in(key_collect, j), steps, pool, explore)
+            return _collect(*agent, config, env, jax.random.fold_in(key_collect, j), steps, pool, explore)
 
-        def learn(j: Array, carry: _Carry) -> _Carry:
+        def learn(j: Array, agent: Agent) -> Agent:
             progress = Progress(
                 env_steps=(before, before + unit),
                 last=j == config.gradient_steps - 1,
                 num_updates=before // unit * config.gradient_steps + j + 1,
             )
-            return _learn(*carry, config, env, jax.random.fold_in(key_update, j), progress, update)
+            return _learn(*agent, config, env, jax.random.fold_in(key_update, j), progress, update)
 
-        carry = jax.lax.fori_loop(0, config.train_freq, collect, carry)
+        agent = jax.lax.fori_loop(0, config.train_freq, collect, agent)
         started = lanes.in_any(before + unit > config.learning_starts)
-        return jax.lax.fori_loop(0, jnp.where(started, config.gradient_steps, 0), learn, carry)
+        return jax.lax.fori_loop(0, jnp.where(started, config.gradient_steps, 0), learn, agent)
 
-    start = (state, metrics.init(metric_names))
-    state, totals = _iterations(iteration, start, env, key, env_steps, num_iterations, unit)
-    return state, metrics.means(totals)
-
-
-def _iterations(
-    iteration: Callable[[_Carry, Array, Start | None], _Carry],
-    carry: _Carry,
-    env: VectorEnv,
-    key: PRNGKeyArray,
-    env_steps: Count,
-    num_iterations: Count,
-    unit: Any,
-) -> _Carry:
-    """Return what comes of iterations of `unit` env steps after `env_steps`.
-
-    Where resets are dear, the iterations of a stretch of `_STEPS_PER_START` env steps for each start state draw from one
-    pool; it depends on the stretch alone, wherever training was cut into calls.
-    """
-    if not env.reset_pool:
-        return jax.lax.fori_loop(
-            0, num_iterations, lambda i, carry: iteration(carry, env_steps + i * unit, None), carry
-        )
-    env_steps = jnp.asarray(env_steps)
-    stretch, end = env.reset_pool * _STEPS_PER_START, env_steps + num_iterations * unit
-
-    def in_stretch(carry: tuple[_Carry, Array]) -> tuple[_Carry, Array]:
-        which = carry[1] // stretch
-        pool = env.reset(jax.random.fold_in(jax.random.fold_in(key, _POOLS), which), (env.reset_pool,))
-        return jax.lax.while_loop(
-            lambda inner: (inner[1] < end) & (inner[1] // stretch == which),
-            lambda inner: (iteration(inner[0], inner[1], pool), inner[1] + unit),
-            carry,
-        )
-
-    return jax.lax.while_loop(lambda outer: outer[1] < end, in_stretch, (carry, env_steps))[0]
+    return jax.lax.fori_loop(0, num_iterations, iteration, agent)
 
 
 def _collect(
@@ -195,12 +194,13 @@ def _collect(
     env_steps: Int[Array, ""],
     pool: Start | None,
     explore: Explore,
-) -> _Carry:
+) -> Agent:
     """Make one step of every env and store it."""
     key_action, key_step, key_reset = jax.random.split(key, 3)
     obs = normalizer.normalize(state.normalizer, state.obs, config.normalize_observations)
     action, noise = explore(state.learner, state.noise, config, env, obs, key_action, env_steps)
-    keys, fresh = jax.random.split(key_step, config.num_envs), _fresh(env, key_reset, config.num_envs, pool)
+    keys = jax.random.split(key_step, config.num_envs)
+    fresh = env.fresh(pool, env.starts(key_reset, (config.num_envs,), pool))
     after = env.step(keys, state.env_state, env.scaled(action), fresh)
     columns = action.reshape(config.num_envs, -1).astype(jnp.float32)
     memory = replay.add(
@@ -211,13 +211,6 @@ def _collect(
     return state, metrics.add_steps(totals, after.reward, after.terminated | after.truncated)
 
 
-def _fresh(env: VectorEnv, key: PRNGKeyArray, num_envs: int, pool: Start | None) -> Start:
-    """Return a start state for each env: from the pool, if there is one."""
-    if pool is None:
-        return env.reset(key, (num_envs,))
-    return env.fresh(pool, jax.random.randint(key, (num_envs,), 0, env.reset_pool))
-
-
 def _learn(
     state: OffPolicyState,
     totals: metrics.Totals,
@@ -226,7 +219,7 @@ def _learn(
     key: PRNGKeyArray,
     progress: Progress,
     update: Update,
-) -> _Carry:
+) -> Agent:
     """Make one update, without effect before learning starts."""
     key_sample, key_update = jax.random.split(key)
     rows, weights = replay.sample(state.replay, config, key_sample)

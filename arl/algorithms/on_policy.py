@@ -7,12 +7,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PRNGKeyArray, PyTree
 
-from arl.algorithms import metrics, normalizer, shuffle
+from arl.algorithms import metrics, normalizer, reset_pools, shuffle
 from arl.algorithms.metrics import Metrics
 from arl.algorithms.normalizer import Normalizer
 from arl.algorithms.parts import Count, Keys, Part, Programs
 from arl.hyperparameters.on_policy import OnPolicyConfig
-from envs.vector import VectorEnv
+from envs.vector import Start, VectorEnv
 
 Carry = TypeVar("Carry")
 Samples = TypeVar("Samples")
@@ -87,7 +87,8 @@ def train(
     was cut into calls. Metrics are means over all updates of the call (NaN for no iterations).
 
     Args:
-        experience: maps `Walk`, params and the env steps to the walk at the end of a rollout, and samples of it.
+        experience: maps `Walk`, params with a pool of start states, and the env steps to the walk at the end of a rollout,
+            and samples of it.
         update: maps `Learner`, samples, the env steps and the number of samples to the learner after all updates.
         state: the agent, with `params`, `opt_state` and the fields of `Walk`.
         config: the agent's.
@@ -100,11 +101,12 @@ def train(
     """
     unit = iteration_steps(config)
 
-    def iteration(i: Any, carry: tuple[State, metrics.Totals]) -> tuple[State, metrics.Totals]:
+    def iteration(
+        pool: Start | None, steps: Count, carry: tuple[State, metrics.Totals]
+    ) -> tuple[State, metrics.Totals]:
         state, totals = carry
-        steps = env_steps + i * unit
         walk = Walk(state.env_state, state.obs, state.normalizer, totals)
-        walk, samples = programs.call(experience, walk, state.params, config, env, key, steps)
+        walk, samples = programs.call(experience, walk, (state.params, pool), config, env, key, steps)
         learner = Learner(state.params, state.opt_state, walk.totals)
         learner = programs.call(update, learner, samples, config, env, key, steps, unit)
         state = state._replace(
@@ -116,8 +118,13 @@ def train(
         )
         return state, learner.totals
 
-    totals = programs.call(metrics.start(metric_names), (), (), config, env, key)
-    state, totals = programs.loop(num_iterations, iteration, (state, totals))
+    def iterations(pool: Start | None, steps: Count, num: Count, carry: tuple[State, metrics.Totals]) -> Any:
+        return programs.loop(num, lambda i, carry: iteration(pool, steps + i * unit, carry), carry)
+
+    start = (state, programs.call(metrics.start(metric_names), (), (), config, env, key))
+    state, totals = reset_pools.over_stretches(
+        iterations, start, config, env, key, env_steps, num_iterations, unit, programs
+    )
     return state, programs.call(metrics.MEANS, (), totals, config, env, key)
 
 
@@ -148,6 +155,7 @@ def collect(
     noise: Array,
     choose: Callable[[PyTree[Array], Array], Array],
     config: OnPolicyConfig,
+    pool: Start | None,
 ) -> tuple[Any, PyTree[Array], Rollout]:
     """Gather a rollout; return where it ends and what is observed there as well.
 
@@ -162,19 +170,20 @@ def collect(
         noise: what actions are chosen with, a row per step.
         choose: maps observations `(env, ...)` and a row of noise to actions.
         config: the agent's.
+        pool: what start states are drawn from, or None.
     """
     shape = (config.num_steps, config.num_envs)
-    starts, step_keys = env.starts(key_reset, shape), jax.random.split(key_step, shape)
+    starts, step_keys = env.starts(key_reset, shape, pool), jax.random.split(key_step, shape)
 
     def step(carry: tuple[Any, Any], drawn: tuple[Array, Any, Array]) -> tuple[tuple[Any, Any], Rollout]:
         env_state, obs = carry
-        noise, picks, keys = drawn
+        noise, starts, keys = drawn
         action = choose(obs, noise)
-        after = env.step(keys, env_state, action, env.fresh(starts.pool, picks))
+        after = env.step(keys, env_state, action, env.fresh(pool, starts))
         done = after.terminated | after.truncated
         return (after.state, after.obs), Rollout(obs, after.next_obs, action, after.reward, after.terminated, done)
 
-    (env_state, obs), rollout = jax.lax.scan(step, (env_state, obs), (noise, starts.picks, step_keys))
+    (env_state, obs), rollout = jax.lax.scan(step, (env_state, obs), (noise, starts, step_keys))
     return env_state, obs, rollout
 
 

@@ -25,7 +25,7 @@ from arl.algorithms.parts import ONE_PROGRAM, Count, Keys, Part, Programs
 from arl.config import pytree
 from arl.hyperparameters.ppo import PPOConfig
 from arl.networks import Network
-from envs.vector import VectorEnv
+from envs.vector import Start, VectorEnv
 
 __all__ = ["METRICS", "Config", "act", "actor", "canonical", "check", "init", "iteration_steps", "loss", "train"]
 
@@ -169,17 +169,23 @@ def act(
 
 
 def _experience(
-    walk: Walk, params: Params, config: PPOConfig, env: VectorEnv, key: PRNGKeyArray, env_steps: Count
+    walk: Walk,
+    read: tuple[Params, Start | None],
+    config: PPOConfig,
+    env: VectorEnv,
+    key: PRNGKeyArray,
+    env_steps: Count,
 ) -> tuple[Walk, Samples]:
     """Gather a rollout; return where it ends, and what the loss needs of it."""
+    params, pool = read
     key_rollout, _ = on_policy.keys(key, env_steps)
-    env_state, obs, rollout = _collect(walk, params, config, env, key_rollout)
+    env_state, obs, rollout = _collect(walk, params, pool, config, env, key_rollout)
     samples = _samples(walk.normalizer, params, config, env, rollout)
     return on_policy.walked(walk, env_state, obs, rollout), on_policy.padded(samples)
 
 
 def _collect(
-    walk: Walk, params: Params, config: PPOConfig, env: VectorEnv, key: PRNGKeyArray
+    walk: Walk, params: Params, pool: Start | None, config: PPOConfig, env: VectorEnv, key: PRNGKeyArray
 ) -> tuple[Any, PyTree[Array], Rollout]:
     key_noise, key_reset, key_step = jax.random.split(key, 3)
     distribution = distributions.for_env(env)
@@ -189,7 +195,7 @@ def _collect(
         return distribution.sample(_policy(params, config, env, normalized), params.log_std, noise)
 
     noise = distribution.noise(key_noise, (config.num_steps, config.num_envs))
-    return on_policy.collect(env, walk.env_state, walk.obs, key_reset, key_step, noise, choose, config)
+    return on_policy.collect(env, walk.env_state, walk.obs, key_reset, key_step, noise, choose, config, pool)
 
 
 def _samples(moments: Normalizer, params: Params, config: PPOConfig, env: VectorEnv, rollout: Rollout) -> Samples:

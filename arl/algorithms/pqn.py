@@ -27,7 +27,7 @@ from arl.config import pytree
 from arl.errors import InputError
 from arl.hyperparameters.pqn import PQNConfig
 from arl.networks import Network
-from envs.vector import VectorEnv
+from envs.vector import Start, VectorEnv
 
 __all__ = ["METRICS", "Config", "act", "actor", "canonical", "check", "init", "iteration_steps", "train"]
 
@@ -142,11 +142,17 @@ def _epsilon(config: PQNConfig, env_steps: Count) -> Float[Array, ""]:
 
 
 def _experience(
-    walk: Walk, params: Any, config: PQNConfig, env: VectorEnv, key: PRNGKeyArray, env_steps: Count
+    walk: Walk,
+    read: tuple[Any, Start | None],
+    config: PQNConfig,
+    env: VectorEnv,
+    key: PRNGKeyArray,
+    env_steps: Count,
 ) -> tuple[Walk, Samples]:
     """Gather a rollout; return where it ends, and what the loss needs of it."""
+    params, pool = read
     key_rollout, _ = on_policy.keys(key, env_steps)
-    env_state, obs, rollout = _collect(walk, params, config, env, key_rollout, _epsilon(config, env_steps))
+    env_state, obs, rollout = _collect(walk, params, pool, config, env, key_rollout, _epsilon(config, env_steps))
     samples = _samples(walk.normalizer, params, config, env, rollout)
     return on_policy.walked(walk, env_state, obs, rollout), on_policy.padded(samples)
 
@@ -179,7 +185,13 @@ _EXPERIENCE, _UPDATE = Part(_experience), Part(_update, is_hot=True)
 
 
 def _collect(
-    walk: Walk, params: Any, config: PQNConfig, env: VectorEnv, key: PRNGKeyArray, epsilon: Float[Array, ""]
+    walk: Walk,
+    params: Any,
+    pool: Start | None,
+    config: PQNConfig,
+    env: VectorEnv,
+    key: PRNGKeyArray,
+    epsilon: Float[Array, ""],
 ) -> tuple[Any, PyTree[Array], Rollout]:
     key_noise, key_reset, key_step = jax.random.split(key, 3)
     uniform = jax.random.uniform(key_noise, (config.num_steps, 2, config.num_envs))
@@ -187,7 +199,7 @@ def _collect(
     def choose(obs: PyTree[Array], uniform: Array) -> Array:
         return q_learning.epsilon_greedy(_q_values(params, walk.normalizer, config, env, obs), uniform, epsilon)
 
-    return on_policy.collect(env, walk.env_state, walk.obs, key_reset, key_step, uniform, choose, config)
+    return on_policy.collect(env, walk.env_state, walk.obs, key_reset, key_step, uniform, choose, config, pool)
 
 
 def _samples(moments: Normalizer, params: Any, config: PQNConfig, env: VectorEnv, rollout: Rollout) -> Samples:
