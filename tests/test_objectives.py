@@ -11,6 +11,7 @@ from conftest import SMALL
 from tiny import FIDELITY, ITERATION, WORST, run_record, trial_record
 
 from arl.errors import InputError
+from arl.training import backend
 from arl.training.programs import Lanes
 from arl.training.runner import Runner
 from hpo import tasks
@@ -144,7 +145,8 @@ def test_agents_are_dropped_by_the_memory_of_their_blocks():
     assert {trial for trial, _ in keeping.agents} == {2, 3}
 
 
-def test_agents_that_are_needed_are_taken_out_of_their_blocks(straight):
+def test_agents_that_are_needed_are_taken_out_of_their_blocks(straight, monkeypatch):
+    monkeypatch.setattr(backend, "num_cores", lambda: 1)
     keeping = Training(tiny.task(), SEEDS, batch=4)
     evaluate(keeping, *(Trial(i, config, ITERATION) for i, config in enumerate((CONFIG, OTHER, OTHER, OTHER))))
     whole = keeping.agents[0, 0].block_bytes

@@ -172,7 +172,10 @@ COUNTING = SimpleNamespace(
 
 
 def make_counter(algorithm=COUNTING, num_configs=4, num_seeds=1):
-    return Runner(algorithm, vector.make("ProbeEndless"), num_configs, num_seeds, num_episodes=3)
+    """Return a runner for one core, so that lanes are the same on every machine."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(backend, "num_cores", lambda: 1)
+        return Runner(algorithm, vector.make("ProbeEndless"), num_configs, num_seeds, num_episodes=3)
 
 
 @pytest.fixture(scope="module")
