@@ -10,7 +10,7 @@ import pytest
 from conftest import SMALL
 
 from arl import config as configs
-from arl.algorithms import dqn, optimizer
+from arl.algorithms import dqn, off_policy, optimizer
 from arl.algorithms.off_policy import Progress
 from arl.algorithms.replay import Transitions
 from arl.networks.layers import Dueling, Layer
@@ -189,3 +189,10 @@ def test_configs_that_cannot_learn_are_refused(values, message):
 def test_real_valued_actions_are_refused():
     with pytest.raises(InputError, match="dqn must have an env with discrete actions"):
         dqn.check(small(), vector.make("Pendulum-v1"))
+
+
+@pytest.mark.parametrize(
+    ("hidden_size", "batch_size", "num_lanes", "large"), [(128, 128, 1, False), (64, 128, 4, True)]
+)
+def test_updates_of_large_arrays_are_worth_faster_code(hidden_size, batch_size, num_lanes, large):
+    assert off_policy.is_large(small(hidden_size=hidden_size, batch_size=batch_size), num_lanes) == large

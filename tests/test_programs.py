@@ -39,6 +39,7 @@ def increase(changed, read, *rest):
 
 
 GROW, INCREASE = Part(grow), Part(increase)
+HOT_IF_WIDE = Part(grow, is_hot=lambda config, num_lanes: num_lanes * config.width > 6)
 COUNTS = Part(lambda changed, read, config, env, key, *counts: counts)
 
 
@@ -65,7 +66,7 @@ def call(compiler, part=GROW, **values):
     return levels, lanes, programs.call(part, levels, 2 * levels, None, ENV, KEYS, 7)
 
 
-@pytest.mark.parametrize("part", [GROW, Part(grow, is_hot=True), Part(grow, row_by_row=True)])
+@pytest.mark.parametrize("part", [GROW, Part(grow, is_hot=True), Part(grow, row_by_row=True), HOT_IF_WIDE])
 def test_lanes_do_what_one_does(compiler, part):
     levels, lanes, result = call(compiler, part)
     for i, row in enumerate(lanes):

@@ -152,7 +152,7 @@ def _iterations(
     return off_policy.iterations(agent, pool, config, env, key, env_steps, num_iterations, _explore, _update)
 
 
-_ITERATIONS = Part(_iterations, is_hot=True)
+_ITERATIONS = Part(_iterations, is_hot=off_policy.is_large)
 
 
 def act(

@@ -120,12 +120,14 @@ class Compiler:
             counts = [x if fixed is None else fixed for x, fixed in zip(counts, fixed_counts, strict=True)]
             return part.function(changed, read, watched, self.env.with_params(params), key, *counts)
 
+        is_hot = part.is_hot
+        if callable(is_hot):
+            is_hot = is_hot(configs.watched(config, compiled_in, looked_at), lanes.number)
         axes = {name: axis for name, axis in configs.values(configs.lane_axes(config)).items() if name in arguments[2]}
-        batch_one = not part.is_hot
-        row = _side_by_side(one_lane, (0, 0, axes, 0, None, None), lanes.width, batch_one)
+        row = _side_by_side(one_lane, (0, 0, axes, 0, None, None), lanes.width, batch_one=not is_hot)
         row_axes = (0, 0, axes, 0, 0, None)
         block = _row_by_row(row, lanes.rows) if part.row_by_row else _side_by_side(row, row_axes, lanes.rows)
-        jitted = jax.jit(block, donate_argnums=0, compiler_options=backend.compiler_options(part.is_hot))
+        jitted = jax.jit(block, donate_argnums=0, compiler_options=backend.compiler_options(is_hot))
         traced = jitted.trace(*jax.tree.map(jax.typeof, arguments))
         return _Program({name: getattr(config, name) for name in sorted(looked_at)}, traced)
 
