@@ -36,7 +36,7 @@ def write_bytes(path: Path, data: bytes) -> Path:
         partial.write_bytes(data)
         return partial.replace(path)
     except OSError as error:
-        if error.filename:
+        if error.errno is not None:
             error.filename = str(path)
         raise
     finally:

@@ -39,7 +39,7 @@ def increase(changed, read, *rest):
 
 
 GROW, INCREASE = Part(grow), Part(increase)
-HOT_IF_WIDE = Part(grow, is_hot=lambda config, num_lanes: num_lanes * config.width > 6)
+HOT_IF_WIDE = Part(grow, is_hot=lambda config: config.width > 3)
 COUNTS = Part(lambda changed, read, config, env, key, *counts: counts)
 
 
@@ -168,7 +168,7 @@ def test_a_rehearsal_compiles_what_training_needs_and_runs_nothing(compiler, com
     assert len(compiled) == 2
 
 
-@pytest.mark.parametrize("is_hot", [False, True])
+@pytest.mark.parametrize("is_hot", [False, True, lambda config: config.width > 3])
 def test_a_single_lane_is_one_as_well(is_hot):
     compiler = Compiler(ENV, lambda num, seconds: None)
     config, level = Config(rate=0.5), np.ones((1, 1), np.float32)

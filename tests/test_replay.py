@@ -14,7 +14,11 @@ from arl.algorithms import dqn, replay
 from envs import vector
 
 ENV = vector.make("ProbeChoice")
-gather = jax.jit(replay.gather, static_argnums=2)
+jitted = jax.jit(replay.gather, static_argnums=2)
+
+
+def gather(memory, config, env, rows):
+    return jitted(memory, configs.arrays(config), env, rows)
 
 
 def small(**values):
@@ -158,7 +162,7 @@ def test_it_gives_back_what_a_list_of_transitions_would():
         obs, ages = begun, np.where(done, 0, ages)
     slots = 7
     rows = jnp.arange(2 * slots)
-    got = jax.jit(replay.gather, static_argnums=2)(memory, config, env, rows)
+    got = gather(memory, config, env, rows)
     for row in range(2 * slots):
         slot, lane = divmod(row, 2)
         time = max(t for t in range(40) if t % slots == slot)

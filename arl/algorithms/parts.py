@@ -35,13 +35,13 @@ class Part:
         function: maps `(changed, read, config, env, key, *counts)` to its results. What comes in as `changed` is used up;
             `read` stays. All that its program depends on must come in this way: it is shared by all configs that agree in
             the shapes of `changed` and `read` and in the static hyperparameters that it looks at.
-        is_hot: whether so much of training is spent in it that faster code is worth slower compilation; may be a function
-            of the config and the number of lanes.
+        is_hot: whether so much of training is spent in it that faster code is worth slower compilation, even for a single
+            lane; may be a function of the config.
         row_by_row: whether the rows of a block are computed one after the other instead of side by side.
     """
 
     function: Callable[..., Any]
-    is_hot: bool | Callable[[Any, int], bool] = False
+    is_hot: bool | Callable[[Any], bool] = False
     row_by_row: bool = False
 
 

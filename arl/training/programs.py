@@ -120,9 +120,8 @@ class Compiler:
             counts = [x if fixed is None else fixed for x, fixed in zip(counts, fixed_counts, strict=True)]
             return part.function(changed, read, watched, self.env.with_params(params), key, *counts)
 
-        is_hot = part.is_hot
-        if callable(is_hot):
-            is_hot = is_hot(configs.watched(config, compiled_in, looked_at), lanes.number)
+        watched = configs.watched(config, compiled_in, looked_at)
+        is_hot = lanes.number > 1 or (part.is_hot(watched) if callable(part.is_hot) else part.is_hot)
         axes = {name: axis for name, axis in configs.values(configs.lane_axes(config)).items() if name in arguments[2]}
         row = _side_by_side(one_lane, (0, 0, axes, 0, None, None), lanes.width, batch_one=not is_hot)
         row_axes = (0, 0, axes, 0, 0, None)
