@@ -5,36 +5,42 @@ between the two is not trained but predicted (Biedenkapp et al. 2017, "Efficient
 with Surrogates").
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from arl.errors import InputError
-from landscapes import surrogate
+from landscapes import scoring, surrogate
 from landscapes.dataset import Landscape
 
+Predict = Callable[[Sequence[Mapping[str, Any]]], np.ndarray]
 
-def path(landscape: Landscape) -> pd.DataFrame:
-    """Return a row per step from the default config (number 0) to that of the best mean score at the full run.
 
-    Each step takes over from the best config the change whose mean score the landscape's surrogate predicts to be highest.
+def path(landscape: Landscape, score: str = "final") -> pd.DataFrame:
+    """Return a row per step from the default config (number 0) to that of the best score at the full run.
+
+    Each step takes over from the best config the change whose score a forest, fitted to the configs' scores, predicts to be
+    highest.
     A change is the value of one hyperparameter, together with those of the hyperparameters whose conditions hang on it.
 
     `hyperparameters` and `change` are the change as text; `score` and `score_std` are mean and standard deviation of the
-    predictions of the surrogate's trees, `gain` and `gain_std` those of the differences from the step before. `measured`
+    predictions of the forest's trees, `gain` and `gain_std` those of the differences from the step before. `measured`
     and `measured_std`, over the seeds, are given at both ends only. One row if the default is the best.
 
+    Args:
+        score: a score of returns; `measured` is that of the config, `measured_std` the deviation of its runs' scores.
+
     Raises:
-        InputError: the landscape does not hold the default config.
+        InputError: the landscape does not hold the default config, or can't give the score.
     """
     if not landscape.has_default:
         raise InputError(f"landscape {landscape.name} must hold the default config to start from, got none")
-    configs, final = landscape.plain_configs, landscape.cube[:, :, -1]
-    number = int(final.mean(axis=1).argmax())
+    configs, measured = landscape.plain_configs, scoring.of_configs(landscape, score)
+    number = int(measured.argmax())
     config, best = configs[0], configs[number]
-    predict = surrogate.of_landscape(landscape).predict
+    predict = predictor(landscape, measured)
     remaining, scores = changes(landscape.metadata["space"], config, best), [predict([config])[0]]
     rows = [{"hyperparameters": "default", "change": ""}]
     while remaining:
@@ -45,7 +51,25 @@ def path(landscape: Landscape) -> pd.DataFrame:
         words = [f"{_text(configs[0].get(name))} → {_text(best.get(name))}" for name in names]
         rows.append({"hyperparameters": ", ".join(names), "change": ", ".join(words)})
         scores.append(predicted[chosen])
-    return pd.DataFrame(rows).assign(**_columns(np.array(scores), final[[0, number]])).rename_axis("step").reset_index()
+    ends = [0, number]
+    spread = scoring.of_runs(landscape, score)[ends].std(axis=1)
+    columns = _columns(np.array(scores), measured[ends], spread)
+    return pd.DataFrame(rows).assign(**columns).rename_axis("step").reset_index()
+
+
+def predictor(landscape: Landscape, scores: np.ndarray) -> Predict:
+    """Return a function that predicts the scores of any configs by each tree of a forest, `(config, tree)`.
+
+    `scores`: of the landscape's configs, `(config,)`, which the forest is fitted to.
+    """
+    model = surrogate.of_landscape(landscape)
+    forest = surrogate.regressor().fit(model.encoded, scores)
+
+    def predict(configs: Sequence[Mapping[str, Any]]) -> np.ndarray:
+        encoded = model.encode(configs)
+        return np.stack([tree.predict(encoded) for tree in forest.estimators_], axis=1)
+
+    return predict
 
 
 def changes(space: dict[str, Any], config: dict[str, Any], other: dict[str, Any]) -> list[list[str]]:
@@ -80,14 +104,14 @@ def _moved(config: dict[str, Any], best: dict[str, Any], names: Sequence[str]) -
     return {**kept, **{name: best[name] for name in names if name in best}}
 
 
-def _columns(scores: np.ndarray, ends: np.ndarray) -> dict[str, np.ndarray]:
-    """Return the columns of numbers, from predictions `(step, tree)` and measured scores of both ends `(end, seed)`."""
+def _columns(scores: np.ndarray, measured: np.ndarray, spread: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the columns of numbers, from predictions `(step, tree)`, and measured scores and their deviations `(end,)`."""
     gains = np.diff(scores, axis=0, prepend=np.nan)
     columns = {"score": scores.mean(axis=1), "score_std": scores.std(axis=1)}
     columns |= {"gain": gains.mean(axis=1), "gain_std": gains.std(axis=1)}
-    for name, measured in {"measured": ends.mean(axis=1), "measured_std": ends.std(axis=1)}.items():
+    for name, values in {"measured": measured, "measured_std": spread}.items():
         columns[name] = np.full(len(scores), np.nan)
-        columns[name][[0, -1]] = measured
+        columns[name][[0, -1]] = values
     return columns
 
 

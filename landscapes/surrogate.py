@@ -34,7 +34,7 @@ class Surrogate:
     @cached_property
     def encoded(self) -> np.ndarray:
         """The recorded configs, `(config, column)`, as `spaces.encode` gives them."""
-        return self._encode(self.landscape.plain_configs)
+        return self.encode(self.landscape.plain_configs)
 
     @cached_property
     def means(self) -> np.ndarray:
@@ -68,11 +68,6 @@ class Surrogate:
         """Return the numbers of all recorded configs, the nearest to an encoded one first."""
         return np.argsort(self._distances(encoded), kind="stable")
 
-    def predict(self, configs: Sequence[Mapping[str, Any]]) -> np.ndarray:
-        """Return the mean scores of any configs at the full run by each tree of the forest, `(config, tree)`."""
-        encoded = self._encode(configs)
-        return np.stack([tree.predict(encoded)[:, -1] for tree in self.forest.estimators_], axis=1)
-
     @property
     def can_be_assessed(self) -> bool:
         """Whether there are enough configs to tell how well others are predicted."""
@@ -83,33 +78,40 @@ class Surrogate:
 
         `spearman` is the rank correlation with the mean scores at the full run, `mean_absolute_error` is in returns.
         """
-        from sklearn.model_selection import KFold, cross_val_predict
-
-        folds = KFold(NUM_FOLDS, shuffle=True, random_state=0)  # the configs of a grid are sorted
-        return self._agreement(cross_val_predict(regressor(), self.encoded, self.means, cv=folds)[:, -1])
+        return self._agreement(self._cross_validated(self.means)[:, -1], self.means[:, -1])
 
     def accuracy_of_nearest(self) -> dict[str, float]:
         """Return how well the score of the nearest other config stands for a config's own, in the terms of `accuracy`."""
-        return self._agreement(self.means[[self.by_distance(row)[1] for row in self.encoded], -1])
+        return self._agreement(self.means[[self.by_distance(row)[1] for row in self.encoded], -1], self.means[:, -1])
 
-    def accuracy_words(self) -> str:
-        """Return the forest's accuracy in a few words, empty where there are too few configs to tell."""
+    def accuracy_words(self, scores: np.ndarray) -> str:
+        """Return how well a forest predicts given scores of the configs, `(config,)`, in a few words.
+
+        Empty where there are too few configs to tell.
+        """
         if not self.can_be_assessed:
             return ""
-        accuracy = self.accuracy()
+        accuracy = self._agreement(self._cross_validated(scores), scores)
         return (
             f"surrogate: rank correlation {accuracy['spearman']:.2f}, error {accuracy['mean_absolute_error']:.3g} "
             "on unseen configs"
         )
 
-    def _encode(self, configs: Sequence[Mapping[str, Any]]) -> np.ndarray:
+    def encode(self, configs: Sequence[Mapping[str, Any]]) -> np.ndarray:
+        """Return configs as `spaces.encode` gives them, `(config, column)`."""
         return np.array([spaces.encode(self.space, config) for config in configs])
 
     def _distances(self, encoded: np.ndarray) -> np.ndarray:
         return np.abs(self.encoded - encoded).sum(axis=1)
 
-    def _agreement(self, predicted: np.ndarray) -> dict[str, float]:
-        scores = self.means[:, -1]
+    def _cross_validated(self, targets: np.ndarray) -> np.ndarray:
+        """Return what a forest predicts for each config that was fitted to four fifths of the others."""
+        from sklearn.model_selection import KFold, cross_val_predict
+
+        folds = KFold(NUM_FOLDS, shuffle=True, random_state=0)  # the configs of a grid are sorted
+        return cross_val_predict(regressor(), self.encoded, targets, cv=folds)
+
+    def _agreement(self, predicted: np.ndarray, scores: np.ndarray) -> dict[str, float]:
         return {
             "spearman": float(statistics.spearman(predicted, scores)),
             "mean_absolute_error": float(np.abs(predicted - scores).mean()),

@@ -8,19 +8,20 @@ import pandas as pd
 
 from arl import statistics
 from arl.errors import InputError
+from landscapes import scoring
 from landscapes.dataset import Landscape
 
 FOLDS = 10
 NUM_RESAMPLES = 1000
 
 
-def scores(landscapes: Sequence[Landscape]) -> pd.DataFrame:
-    """Return mean scores at the full run on the tasks' fixed scales, where 0 is the worst return and 1 the best.
+def scores(landscapes: Sequence[Landscape], score: str = "final") -> pd.DataFrame:
+    """Return the configs' scores at the full run on the tasks' fixed scales, where 0 is the worst return and 1 the best.
 
     A row per config that all landscapes have, a column per landscape.
 
     Raises:
-        InputError: fewer than two landscapes, or of other configs.
+        InputError: fewer than two landscapes, or of other configs, or a score that one of them can't give.
     """
     if len(landscapes) < 2:
         raise InputError(f"tasks to compare must be at least 2, got {[landscape.name for landscape in landscapes]}")
@@ -31,13 +32,13 @@ def scores(landscapes: Sequence[Landscape]) -> pd.DataFrame:
         if other.hyperparameters != first.hyperparameters or not other.configs[:num].equals(first.configs[:num]):
             raise InputError(f"landscape {other.name} must have the configs of {first.name}, got others")
     columns = {
-        landscape.name: statistics.normalized(landscape.cube[:num, :, -1].mean(axis=1), *landscape.return_range)
+        landscape.name: statistics.normalized(scoring.of_configs(landscape, score)[:num], *landscape.return_range)
         for landscape in landscapes
     }
     return pd.DataFrame(columns)
 
 
-def correlation(landscapes: Sequence[Landscape]) -> pd.DataFrame:
+def correlation(landscapes: Sequence[Landscape], score: str = "final") -> pd.DataFrame:
     """Return the Spearman correlation of the configs' scores between all pairs of tasks.
 
     NaN where all configs of a task score the same.
@@ -45,10 +46,10 @@ def correlation(landscapes: Sequence[Landscape]) -> pd.DataFrame:
     Raises:
         InputError: as of `scores`.
     """
-    return scores(landscapes).corr(method="spearman")
+    return scores(landscapes, score).corr(method="spearman")
 
 
-def subsets(landscapes: Sequence[Landscape], largest: int | None = None) -> pd.DataFrame:
+def subsets(landscapes: Sequence[Landscape], largest: int | None = None, score: str = "final") -> pd.DataFrame:
     """Return how well subsets of the tasks predict the mean over all: a row per subset, smaller ones first, then the better.
 
     As ARLBench (Becktepe, Dierkes et al. 2024, section 5) after Atari-5 (Aitchison et al. 2023): linear regression of the
@@ -58,11 +59,12 @@ def subsets(landscapes: Sequence[Landscape], largest: int | None = None) -> pd.D
 
     Args:
         largest: the most tasks of a subset; by default one less than all.
+        score: a score of returns.
 
     Raises:
         InputError: as of `scores`, or fewer configs than folds.
     """
-    table = scores(landscapes)
+    table = scores(landscapes, score)
     if len(table) < FOLDS:
         raise InputError(f"subsets need at least {FOLDS} configs, got {len(table)}")
     mean, resamples = table.mean(axis=1).to_numpy(), _resamples(len(table))

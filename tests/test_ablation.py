@@ -6,7 +6,7 @@ from ConfigSpace import AndConjunction, Categorical, ConfigurationSpace, EqualsC
 from test_analysis import TASK, landscape_of
 
 from arl import spaces
-from landscapes import ablation, surrogate
+from landscapes import ablation
 
 
 def decides(config):
@@ -16,14 +16,14 @@ def decides(config):
 
 @pytest.fixture
 def exact(monkeypatch):
-    """Make surrogates predict `decides`, and refuse configs outside the space."""
+    """Make forests predict `decides`, and refuse configs outside the space."""
 
-    def predict(self, configs):
+    def predict(configs):
         for config in configs:
             spaces.check(TASK.space, config)
         return np.array([[decides(config)] for config in configs])
 
-    monkeypatch.setattr(surrogate.Surrogate, "predict", predict)
+    monkeypatch.setattr(ablation, "predictor", lambda landscape, scores: predict)
 
 
 @pytest.mark.usefixtures("exact")

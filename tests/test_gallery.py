@@ -10,18 +10,18 @@ from test_analysis import TASK, by_learning_rate, landscape_of
 from arl.errors import InputError
 from hpo.reports import gallery
 from hpo.reports.gallery import OF_LANDSCAPE, OF_TASKS
-from landscapes import surrogate
+from landscapes import ablation, surrogate
 
 
 @pytest.fixture(autouse=True)
 def no_forest(monkeypatch):
     """The surrogate knows the answers: nothing is fitted."""
 
-    def predict(self, configs):
+    def predict(configs):
         return np.array([[by_learning_rate(config)] * 3 for config in configs])
 
-    monkeypatch.setattr(surrogate.Surrogate, "predict", predict)
-    monkeypatch.setattr(surrogate.Surrogate, "accuracy_words", lambda self: "exact")
+    monkeypatch.setattr(ablation, "predictor", lambda landscape, scores: predict)
+    monkeypatch.setattr(surrogate.Surrogate, "accuracy_words", lambda self, scores: "exact")
 
 
 def texts(path):
@@ -46,6 +46,15 @@ def test_all_analyses_are_drawn(tmp_path):
     assert any(text.startswith("learning_rate 0.0003 → ") for text in texts(paths["ablation"]))
     assert "exact" in texts(paths["ablation"])
     assert "best of 32 configs" in texts(paths["optimism"])
+
+
+def test_analyses_are_drawn_of_another_score(tmp_path):
+    made = landscape_of(by_learning_rate, noise=5.0, num_seeds=4)
+    made.metadata["cube"] = made.cube[:, :, [0, 9]]
+    paths = {path.stem: path for path in gallery.of_landscape(made, tmp_path, "svg", "auc")}
+    assert set(paths) == set(OF_LANDSCAPE)
+    assert "auc over seeds" in texts(paths["distribution"])
+    assert any(text.startswith("dqn/CartPole-v1, auc: ") for text in texts(paths["importance"]))
 
 
 def test_one_seed_and_a_default_that_is_best_leave_less_to_draw(tmp_path):

@@ -31,9 +31,9 @@ def test_the_nearest_of_a_recorded_config_is_itself_then_come_others():
 def test_the_forest_finds_what_decides():
     model = Surrogate(landscape_of(by_learning_rate, num_seeds=4))
     good, bad = ({**spaces.default(TASK.space), "learning_rate": rate} for rate in (10**-3.5, 1e-6))
-    predicted = model.predict([good, bad])
-    assert predicted.shape == (2, 100)
-    assert predicted[0].mean() > 80 > 20 > predicted[1].mean()
+    predicted = model.forest.predict(model.encode([good, bad]))
+    assert predicted.shape == (2, TASK.num_points)
+    assert predicted[0, -1] > 80 > 20 > predicted[1, -1]
 
 
 def test_accuracy_is_high_where_the_truth_is_smooth_and_none_where_it_is_noise():
@@ -46,9 +46,9 @@ def test_accuracy_is_high_where_the_truth_is_smooth_and_none_where_it_is_noise()
 
 def test_accuracy_is_not_told_of_few_configs(monkeypatch):
     model = Surrogate(landscape_of(by_learning_rate))
-    assert model.accuracy_words().startswith("surrogate: rank correlation ")
+    assert model.accuracy_words(model.means[:, -1]).startswith("surrogate: rank correlation ")
     monkeypatch.setattr(surrogate, "MIN_CONFIGS", len(model.encoded) + 1)
-    assert model.accuracy_words() == ""
+    assert model.accuracy_words(model.means[:, -1]) == ""
 
 
 @pytest.mark.parametrize("num_seeds", [1, 2, 10])

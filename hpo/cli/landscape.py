@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from arl.errors import InputError
+from arl.records.settings import DEFAULT_SCORE
 from arl.text import plural
 from hpo.cli.printing import print_json, print_table
 
@@ -29,6 +30,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 PictureOption = Annotated[Path | None, typer.Option("--out", "-o", help="PNG, SVG or PDF file to draw it in.")]
 DirectoryOption = Annotated[Path | None, typer.Option("--out", "-o", help="Directory to draw pictures in.")]
 FormOption = Annotated[str, typer.Option("--format", help="Format of the pictures: png, svg or pdf.")]
+ScoreOption = Annotated[str, typer.Option("--score", help="A score of returns: final, auc, best, iqm, worst or cvar.")]
 OutOption = Annotated[Path | None, typer.Option(help="Directory of landscapes.", show_default="results/landscapes")]
 
 
@@ -109,6 +111,7 @@ def importance(
     interactions: Annotated[
         bool, typer.Option("--interactions", help="Print what pairs explain beyond both alone, by functional ANOVA.")
     ] = False,
+    score: ScoreOption = DEFAULT_SCORE,
     out: PictureOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -124,26 +127,34 @@ def importance(
 
         theme.check_picture(out)
     method = "fanova" if fanova else "ped-anova"
-    table = analysis.interactions(landscape) if interactions else analysis.importance(landscape, method=method)
+    if interactions:
+        table = analysis.interactions(landscape, score=score)
+    else:
+        table = analysis.importance(landscape, method=method, score=score)
     _print_frame(table, as_json)
     _print_caveats([landscape], as_json)
     if out is not None and interactions:
-        landscape_figures.interactions(landscape, analysis.fanova(landscape, -1, pairs=True), out)
+        pairs = analysis.fanova(landscape, -1, pairs=True, score=score)
+        landscape_figures.interactions(landscape, pairs, out, score=score)
     elif out is not None:
-        landscape_figures.importance(landscape, analysis.fanova(landscape), analysis.importance(landscape), out)
+        fanova_table, ped_anova = analysis.fanova(landscape, score=score), analysis.importance(landscape, score=score)
+        landscape_figures.importance(landscape, fanova_table, ped_anova, out, score)
 
 
 @app.command()
-def ablation(name: NameArgument, out: PictureOption = None, as_json: JsonOption = False) -> None:
+def ablation(
+    name: NameArgument, score: ScoreOption = DEFAULT_SCORE, out: PictureOption = None, as_json: JsonOption = False
+) -> None:
     """Print which of the changes from the default config to the best account for the gain, as a surrogate predicts."""
-    from landscapes import ablation, catalogue, surrogate
+    from landscapes import ablation, catalogue, scoring, surrogate
 
     landscape = catalogue.get(name)
     if out is not None:
         from hpo.reports import landscape_figures, theme
 
         theme.check_picture(out)
-    path, accuracy = ablation.path(landscape), surrogate.of_landscape(landscape).accuracy_words()
+    path = ablation.path(landscape, score)
+    accuracy = surrogate.of_landscape(landscape).accuracy_words(scoring.of_configs(landscape, score))
     _print_frame(path, as_json)
     _print_caveats([landscape], as_json)
     if not as_json:
@@ -151,12 +162,16 @@ def ablation(name: NameArgument, out: PictureOption = None, as_json: JsonOption 
         if len(path) == 1:
             print("the default config is among the best: no path leads from it")
     if out is not None:
-        landscape_figures.ablation(landscape, path, out, accuracy)
+        landscape_figures.ablation(landscape, path, out, accuracy, score)
 
 
 @app.command()
 def analyse(
-    name: NameArgument, out: DirectoryOption = None, form: FormOption = "png", as_json: JsonOption = False
+    name: NameArgument,
+    score: ScoreOption = DEFAULT_SCORE,
+    out: DirectoryOption = None,
+    form: FormOption = "png",
+    as_json: JsonOption = False,
 ) -> None:
     """Print what fewer seeds and lower fidelities are worth, how rare good configs are, and how much tuning overfits seeds.
 
@@ -165,20 +180,22 @@ def analyse(
     from landscapes import analysis, catalogue
 
     landscape = catalogue.get(name)
-    fidelity = analysis.fidelity_correlation(landscape).iloc[-1]
+    fidelity = analysis.fidelity_correlation(landscape, score).iloc[-1]
     parts = {
         "rank correlation with the full run, by env steps": fidelity.rename_axis("env_steps").reset_index(
             name="correlation"
         ),
-        "rank correlation between halves of the seeds": analysis.reliability(landscape),
-        "share of configs near the best, by part of the return range": analysis.near_best(landscape),
-        "random search: incumbent's score on its tuning seeds and on the others": analysis.optimism(landscape),
+        "rank correlation between halves of the seeds": analysis.reliability(landscape, score=score),
+        "share of configs near the best, by part of the return range": analysis.near_best(landscape, score=score),
+        "random search: incumbent's score on its tuning seeds and on the others": analysis.optimism(
+            landscape, score=score
+        ),
     }
     pictures: Iterable[Path] = []
     if out is not None:
         from hpo.reports import gallery
 
-        pictures = gallery.of_landscape(landscape, out, form)
+        pictures = gallery.of_landscape(landscape, out, form, score)
     _print_parts(parts, pictures, as_json)
     _print_caveats([landscape], as_json)
 
@@ -186,6 +203,7 @@ def analyse(
 @app.command()
 def tasks(
     names: Annotated[list[str], typer.Argument(help="An algorithm, e.g. ppo, or two landscapes or more by name.")],
+    score: ScoreOption = DEFAULT_SCORE,
     out: DirectoryOption = None,
     form: FormOption = "png",
     as_json: JsonOption = False,
@@ -195,14 +213,16 @@ def tasks(
 
     chosen = catalogue.of_algorithm(names[0]) if len(names) == 1 else [catalogue.get(name) for name in names]
     parts = {
-        "rank correlation between tasks": task_similarity.correlation(chosen).rename_axis("task").reset_index(),
-        "rank correlation of the mean over all tasks with its prediction from some": task_similarity.subsets(chosen),
+        "rank correlation between tasks": task_similarity.correlation(chosen, score).rename_axis("task").reset_index(),
+        "rank correlation of the mean over all tasks with its prediction from some": task_similarity.subsets(
+            chosen, score=score
+        ),
     }
     pictures: Iterable[Path] = []
     if out is not None:
         from hpo.reports import gallery
 
-        pictures = gallery.of_tasks(chosen, out, form)
+        pictures = gallery.of_tasks(chosen, out, form, score)
     _print_parts(parts, pictures, as_json)
     _print_caveats(chosen, as_json)
 

@@ -15,6 +15,7 @@ import pandas as pd
 from arl.errors import InputError, unknown
 from arl.text import plural
 from hpo.reports import pages, theme
+from landscapes import scoring
 from landscapes.dataset import Landscape
 
 WIDTH, HEIGHT = 360, 240  # px of a picture's plot where nothing asks for another size
@@ -94,7 +95,9 @@ def _axis(data: Landscape, direction: str, name: str) -> dict[str, Any]:
 
 
 @theme.unchecked
-def importance(data: Landscape, fanova: pd.DataFrame, ped_anova: pd.DataFrame, path: Path) -> Path:
+def importance(
+    data: Landscape, fanova: pd.DataFrame, ped_anova: pd.DataFrame, path: Path, score: str = "final"
+) -> Path:
     """Draw importance at each evaluation point by both methods, `analysis.fanova` and `analysis.importance`, and at the last
     beside each other, with one standard deviation over the trees where there are any.
     """
@@ -113,7 +116,7 @@ def importance(data: Landscape, fanova: pd.DataFrame, ped_anova: pd.DataFrame, p
         for title, table in (("fANOVA, %", shares), ("PED-ANOVA, %", ped))
     ]
     chart = alt.hconcat(*maps, _importance_bars(bars, order), spacing=14)
-    return theme.save(chart.properties(title=f"{data.name}: importance of hyperparameters"), path)
+    return theme.save(chart.properties(title=f"{_subject(data.name, score)}: importance of hyperparameters"), path)
 
 
 def _percent(share: pd.Series, std: pd.Series | float) -> dict[str, pd.Series]:
@@ -144,7 +147,7 @@ def _importance_bars(rows: pd.DataFrame, order: Sequence[str]) -> Layers:
 
 
 @theme.unchecked
-def interactions(data: Landscape, fanova: pd.DataFrame, path: Path, top: int = 10) -> Path:
+def interactions(data: Landscape, fanova: pd.DataFrame, path: Path, top: int = 10, score: str = "final") -> Path:
     """Draw the largest pairwise interactions of `analysis.fanova` at one point, with one standard deviation over trees."""
     pairs = fanova.dropna(subset="other").sort_values("share", ascending=False)
     alone, both = 100 * fanova.share[fanova.other.isna()].sum(), 100 * pairs.share.sum()
@@ -159,20 +162,20 @@ def interactions(data: Landscape, fanova: pd.DataFrame, path: Path, top: int = 1
         base.mark_rule(color=theme.color("ink")).encode(x=alt.X("low:Q", title=title, axis=axis), x2="high:Q", y=y),
     )
     heading = alt.Title(
-        f"{data.name}: largest interactions (fANOVA, lines: std of trees)",
+        f"{_subject(data.name, score)}: largest interactions (fANOVA, lines: std of trees)",
         subtitle=f"alone {alone:.0f} %, pairs {both:.0f} %, more {100 - alone - both:.0f} %",
     )
     return theme.save(chart.properties(width=WIDTH * 0.7, height=ROW * len(names), title=heading), path)
 
 
 @theme.unchecked
-def ablation(data: Landscape, steps: pd.DataFrame, path: Path, note: str = "") -> Path:
+def ablation(data: Landscape, steps: pd.DataFrame, path: Path, note: str = "", score: str = "final") -> Path:
     """Draw `ablation.path`: the predicted score after each step, with the spread over the forest's trees, and what was
     measured at both ends, with the spread over seeds. `note` is the subtitle.
     """
     labels = [_changes(*row) for row in zip(steps.hyperparameters, steps.change, strict=True)]
     rows, y, height = _rows(labels)
-    title, grid = "mean return", alt.Axis(grid=True)
+    title, grid = _score_title(score), alt.Axis(grid=True)
     surrogate, measured = "surrogate, std of trees", "measured, std of seeds"
     key = _legend({surrogate: theme.series(0), measured: theme.series(1)})
     layers: list[alt.Chart] = []
@@ -189,23 +192,27 @@ def ablation(data: Landscape, steps: pd.DataFrame, path: Path, note: str = "") -
             layers.append(base.mark_line(strokeWidth=1.2).encode(x=x, order="row:Q"))
         layers.append(base.mark_rule().encode(x=alt.X("low:Q", title=title, axis=grid), x2="high:Q"))
         layers.append(base.mark_point(shape=shape, size=60).encode(x=x))
-    heading = alt.Title(f"{data.name}: from the default config to the best", subtitle=note or alt.Undefined)
+    heading = alt.Title(
+        f"{_subject(data.name, score)}: from the default config to the best", subtitle=note or alt.Undefined
+    )
     return theme.save(alt.layer(*layers).properties(width=WIDTH, height=height, title=heading), path)
 
 
 @theme.unchecked
-def fidelity_correlation(data: Landscape, table: pd.DataFrame, path: Path) -> Path:
+def fidelity_correlation(data: Landscape, table: pd.DataFrame, path: Path, score: str = "final") -> Path:
     """Draw `analysis.fidelity_correlation`."""
     rows = _long(table, [int(steps) for steps in table])
     x, y = alt.X("x:O", title="env steps", axis=_steps_axis()), alt.Y("y:O", title="env steps", axis=_steps_axis())
     layers = cells(alt.Chart(theme.data(rows)), x, y, "value", ".2f")
-    heading = alt.Title(f"{data.name}: rank correlation between fidelities", subtitle="Spearman correlation")
+    heading = alt.Title(
+        f"{_subject(data.name, score)}: rank correlation between fidelities", subtitle="Spearman correlation"
+    )
     size = {"width": CELL * len(table), "height": ROW * len(table)}
     return theme.save(alt.layer(*layers).properties(title=heading, **size), path)
 
 
 @theme.unchecked
-def reliability(data: Landscape, table: pd.DataFrame, path: Path) -> Path:
+def reliability(data: Landscape, table: pd.DataFrame, path: Path, score: str = "final") -> Path:
     """Draw `analysis.reliability`, and how it goes on with more seeds by the formula of Spearman and Brown."""
     last = table.iloc[-1]
     more = np.linspace(last.seeds, len(data.seeds), 50)
@@ -230,47 +237,49 @@ def reliability(data: Landscape, table: pd.DataFrame, path: Path) -> Path:
         key(base.mark_line(point=True).encode(y=alt.Y("correlation:Q", title=title, scale=scale)), mean),
         key(dashed.encode(y=alt.Y("predicted:Q", title=title, scale=scale)), formula),
     ]
-    heading = f"{data.name}: agreement between seeds"
+    heading = f"{_subject(data.name, score)}: agreement between seeds"
     return theme.save(alt.layer(*layers).properties(width=WIDTH * 0.8, height=HEIGHT * 0.9, title=heading), path)
 
 
 @theme.unchecked
-def distribution(data: Landscape, table: pd.DataFrame, path: Path) -> Path:
-    """Draw the distribution of the configs' mean scores, and the share of them near the best: of the means, marked by
+def distribution(data: Landscape, table: pd.DataFrame, path: Path, score: str = "final") -> Path:
+    """Draw the distribution of the configs' scores, and the share of them near the best: over all seeds, marked by
     `analysis.near_best`, and of single seeds.
     """
-    final = data.cube[:, :, -1]
-    heading = f"{data.name}: {len(final)} configs, {plural(final.shape[1], 'seed')}"
-    panels = alt.hconcat(_histogram(data, final), _near_best(data, final, table), spacing=30)
+    runs = scoring.of_runs(data, score)
+    configs = scoring.over_seeds(runs, score)
+    heading = f"{_subject(data.name, score)}: {len(runs)} configs, {plural(runs.shape[1], 'seed')}"
+    histogram = _histogram(data, configs, _score_title(score))
+    panels = alt.hconcat(histogram, _near_best(data, runs, configs, table), spacing=30)
     chart = panels.resolve_scale(color="independent")
     return theme.save(chart.properties(title=heading), path)
 
 
-def _histogram(data: Landscape, final: np.ndarray) -> Layers:
-    means, default = final.mean(axis=1), "default config"
+def _histogram(data: Landscape, configs: np.ndarray, title: str) -> Layers:
+    default = "default config"
     axis = alt.Axis(labelOverlap="greedy")
-    x = alt.X("score:Q", bin=alt.Bin(maxbins=NUM_BINS), title="mean return over seeds", axis=axis)
+    x = alt.X("score:Q", bin=alt.Bin(maxbins=NUM_BINS), title=f"{title} over seeds", axis=axis)
     bars = (
-        alt.Chart(theme.data(pd.DataFrame({"score": means})))
+        alt.Chart(theme.data(pd.DataFrame({"score": configs})))
         .mark_bar()
         .encode(x=x, y=alt.Y("count()", title="configs"))
     )
     key = _legend({default: theme.series(1)})
-    mark = alt.Chart(theme.data([{"score": float(means[0])}])).mark_rule(strokeDash=[5, 4], strokeWidth=2)
+    mark = alt.Chart(theme.data([{"score": float(configs[0])}])).mark_rule(strokeDash=[5, 4], strokeWidth=2)
     layers = [bars, key(mark.encode(x="score:Q"), default)] if data.has_default else [bars]
     return alt.layer(*layers).properties(width=WIDTH * 0.8, height=HEIGHT * 0.9)
 
 
-def _near_best(data: Landscape, final: np.ndarray, table: pd.DataFrame) -> Layers:
+def _near_best(data: Landscape, runs: np.ndarray, configs: np.ndarray, table: pd.DataFrame) -> Layers:
     """Draw the share of configs within each distance from the best, in percent of the return range."""
-    span, seeds, mean = abs(data.return_range[1] - data.return_range[0]), "single seeds", "mean over seeds"
+    span, seeds, together = abs(data.return_range[1] - data.return_range[0]), "single seeds", "all seeds"
     x = alt.X(
         "distance:Q",
         title="distance from the best, % of the return range",
         scale=alt.Scale(domain=[0, 100], clamp=True),
     )
     y = alt.Y("share:Q", title="share of configs", scale=alt.Scale(domain=[0, 1]))
-    key = _legend({seeds: theme.color("bar"), mean: theme.series(0)})
+    key = _legend({seeds: theme.color("bar"), together: theme.series(0)})
 
     def line(scores: np.ndarray, name: str, **marks: Any) -> alt.Chart:
         chart = alt.Chart(theme.data(_shares(scores, span))).mark_line(interpolate="step-after", **marks)
@@ -282,9 +291,9 @@ def _near_best(data: Landscape, final: np.ndarray, table: pd.DataFrame) -> Layer
         text=words, align="left", baseline="top", fontSize=10.5, lineHeight=LINE, color=theme.color("muted")
     )
     layers = [
-        line(final, seeds, strokeWidth=0.8),
-        line(final.mean(axis=1, keepdims=True), mean, strokeWidth=2.2),
-        key(alt.Chart(theme.data(marked)).mark_point(size=35).encode(x=x, y=y), mean),
+        line(runs, seeds, strokeWidth=0.8),
+        line(configs[:, None], together, strokeWidth=2.2),
+        key(alt.Chart(theme.data(marked)).mark_point(size=35).encode(x=x, y=y), together),
         note.encode(x=alt.value(8), y=alt.value(4)),
     ]
     return alt.layer(*layers).properties(width=WIDTH * 0.8, height=HEIGHT * 0.9)
@@ -300,9 +309,10 @@ def _shares(scores: np.ndarray, span: float) -> pd.DataFrame:
 
 
 @theme.unchecked
-def optimism(data: Landscape, table: pd.DataFrame, path: Path) -> Path:
+def optimism(data: Landscape, table: pd.DataFrame, path: Path, score: str = "final") -> Path:
     """Draw `analysis.optimism`, a panel per number of configs; bands of one standard deviation over repetitions."""
-    least, most = data.cube[:, :, -1].min(), data.cube[:, :, -1].max()
+    runs = scoring.of_runs(data, score)
+    least, most = runs.min(), runs.max()
     rows = [
         {
             "panel": f"best of {row['configs']} configs",
@@ -320,7 +330,7 @@ def optimism(data: Landscape, table: pd.DataFrame, path: Path) -> Path:
     shapes = dict(zip(outcomes, ("circle", "square", "triangle-up"), strict=True))
     axis = alt.Axis(values=sorted({int(row["seeds"]) for row in rows}), format="d")
     x = alt.X("seeds:Q", title="tuning seeds", axis=axis, scale=alt.Scale(nice=False, padding=8))
-    title, scale = "mean return", alt.Scale(nice=False, padding=6)
+    title, scale = _score_title(score), alt.Scale(nice=False, padding=6)
     base = alt.Chart(theme.data(rows)).encode(x=x, color=color)
     mean = alt.Y("mean:Q", title=title, scale=scale)
     layers = alt.layer(
@@ -332,11 +342,11 @@ def optimism(data: Landscape, table: pd.DataFrame, path: Path) -> Path:
     chart = layers.properties(width=WIDTH * 0.55, height=HEIGHT * 0.8).facet(
         column=alt.Column("panel:N", sort=panels, header=header), spacing=18
     )
-    return theme.save(chart.properties(title=f"{data.name}: random search"), path)
+    return theme.save(chart.properties(title=f"{_subject(data.name, score)}: random search"), path)
 
 
 @theme.unchecked
-def task_correlation(table: pd.DataFrame, num_configs: int, path: Path) -> Path:
+def task_correlation(table: pd.DataFrame, num_configs: int, path: Path, score: str = "final") -> Path:
     """Draw `task_similarity.correlation`."""
     names = [_env(name) for name in table]
     x = alt.X("x:N", title=None, sort=names, axis=alt.Axis(labelAngle=-35, labelLimit=200))
@@ -344,14 +354,15 @@ def task_correlation(table: pd.DataFrame, num_configs: int, path: Path) -> Path:
     layers = cells(alt.Chart(theme.data(_long(table, names))), x, y, "value", ".2f")
     algorithm = table.columns[0].split("/")[0]
     heading = alt.Title(
-        f"{algorithm}: rank correlation between tasks, {num_configs} configs", subtitle="Spearman correlation"
+        f"{_subject(algorithm, score)}: rank correlation between tasks, {num_configs} configs",
+        subtitle="Spearman correlation",
     )
     size = CELL * 1.3 * len(table)
     return theme.save(alt.layer(*layers).properties(width=size, height=size * 0.7, title=heading), path)
 
 
 @theme.unchecked
-def subsets(table: pd.DataFrame, path: Path) -> Path:
+def subsets(table: pd.DataFrame, path: Path, score: str = "final") -> Path:
     """Draw `task_similarity.subsets`: all subsets, and the best of each size with its interval and its tasks."""
     best = table.groupby("size", as_index=False).first()
     labels = []
@@ -371,7 +382,7 @@ def subsets(table: pd.DataFrame, path: Path) -> Path:
         base.mark_rule(strokeWidth=1.5).encode(x=alt.X("low:Q", title=title), x2="high:Q"),
         base.mark_line(point={"size": 60}).encode(x=x, order="row:Q"),
     ]
-    heading = f"{table.tasks[0].split('/')[0]}: what a subset of tasks says of all"
+    heading = f"{_subject(table.tasks[0].split('/')[0], score)}: what a subset of tasks says of all"
     return theme.save(alt.layer(*layers).properties(width=WIDTH, height=height, title=heading), path)
 
 
@@ -422,6 +433,15 @@ def _legend(colors: Mapping[str, alt.ExprRef]) -> Callable[[alt.Chart, str], alt
         return layer.transform_calculate(key=json.dumps(name)).encode(color=color)
 
     return key
+
+
+def _subject(name: str, score: str) -> str:
+    """Return what a picture is of, with the score unless it is the final one."""
+    return name if score == "final" else f"{name}, {score}"
+
+
+def _score_title(score: str) -> str:
+    return "mean return" if score == "final" else score
 
 
 def _y(field: str, title: str) -> alt.Y:
