@@ -13,6 +13,7 @@
 """
 
 import dataclasses
+import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -53,9 +54,17 @@ def _final(history: History) -> float:
     return history.returns[-1]
 
 
+def area(env_steps: np.ndarray, returns: np.ndarray, start: int = 0) -> float:
+    """Return the mean return over training from `start` on: the area under the learning curve over its env steps.
+
+    Each evaluation counts for the env steps since the one before; NaN if there are none.
+    """
+    weights = np.diff(env_steps, prepend=start)
+    return float(np.average(returns, weights=weights)) if weights.any() else math.nan
+
+
 def _auc(history: History) -> float:
-    """Return the mean return over training; each evaluation counts for the env steps since the one before."""
-    return np.average(history.returns, weights=np.diff(history.env_steps, prepend=0))
+    return area(history.env_steps, history.returns)
 
 
 def _cvar(values: np.ndarray) -> float:

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from arl.errors import InputError
-from arl.records.store import PointRecord, RunRecord, Store, TrialRecord, finite_or_none, lineage
+from arl.records.lineage import lineage
+from arl.records.store import PointRecord, RunRecord, Store, TrialRecord, finite_or_none
 from arl.records.sweep import load_sweep
 from arl.text import plural
 from arl.training import backend, provenance
@@ -172,8 +173,9 @@ def _of_sweep(name: str, store: Store | str | Path | None) -> _Source:
     record = load_sweep(name, store)
     if not record.records:
         raise InputError(f"sweep {name!r} must have a finished trial, got none")
-    best = max(record.records.values(), key=lambda trial: (trial.status == "completed", trial.rank))
-    return _Source(tasks.of_record(record.settings.task, record.space), record.records, best.trial, record.provenance)
+    return _Source(
+        tasks.of_record(record.settings.task, record.space), record.records, record.ranked[0].trial, record.provenance
+    )
 
 
 def _of_landscape(name: str) -> _Source:

@@ -14,8 +14,10 @@ import numpy as np
 import pandas as pd
 
 from arl.errors import InputError, unknown
+from arl.records.lineage import lineage
+from arl.records.ranking import curve
 from arl.records.settings import DEFAULT_SCORE, TaskSettings
-from arl.records.store import RunRecord, TrialRecord, lineage
+from arl.records.store import RunRecord, TrialRecord
 from arl.records.sweep import SweepRecord
 from arl.scores import SCORES, History, check_seeds, chosen
 
@@ -130,12 +132,6 @@ def hypervolume(values: np.ndarray, reference: Sequence[float]) -> float:
     return float(moocore.hypervolume(np.reshape(values, (-1, len(reference))), ref=reference, maximise=True))
 
 
-def curve(record: TrialRecord, seed: int, finished: Records) -> list[tuple[int, float]]:
-    """Return env steps and return at each evaluation of the agent that a trial ends with, its ancestors' included."""
-    runs = [run for trial in lineage(record, finished) for run in trial.runs if run.seed == seed]
-    return [(point.env_steps, point.return_mean) for run in runs for point in run.points]
-
-
 def _of_trial(name: str, record: TrialRecord, settings: TaskSettings, finished: Records) -> float:
     values = [_of_run(name, run, record, settings, finished) for run in record.runs]
     return float(SCORES[name].of_seeds(np.array(values)))
@@ -146,9 +142,9 @@ def _of_run(name: str, run: RunRecord, record: TrialRecord, settings: TaskSettin
     worst = measure.worst if measure.worst is not None else settings.return_range[0]
     if run.status != "completed":
         return worst
-    steps, returns = zip(*curve(record, run.seed, finished), strict=True)
     seconds = sum(part.seconds for trial in lineage(record, finished) for part in trial.runs if part.seed == run.seed)
     size = num_parameters(settings, record.config) if name == "parameters" else 0
+    steps, returns = zip(*curve(record, run.seed, finished), strict=True)
     value = measure.of_run(History(np.array(steps), np.array(returns), seconds, size))
     return float(value) if math.isfinite(value) else worst
 

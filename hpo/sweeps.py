@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from arl.errors import InputError
+from arl.records.lineage import full_runs
 from arl.records.settings import DEFAULT_OBJECTIVE, DEFAULT_SCORE, SweepSettings
-from arl.records.store import Store, TrialRecord, dumps, full_runs
+from arl.records.store import Store, TrialRecord, dumps
 from arl.records.sweep import SweepRecord
 from arl.training import provenance
 from hpo import contract, objectives, plans, scores, tuners

@@ -14,6 +14,7 @@ from tiny import FIDELITY, Halving, Listed, Parabola, parabola
 import hpo
 from arl import statistics
 from arl.errors import InputError
+from arl.records.lineage import chain
 from arl.records.store import Store
 from arl.records.sweep import SweepRecord
 from hpo import plans, scores, sweeps, testing
@@ -173,7 +174,7 @@ def test_curves_are_the_test_scores_of_the_incumbents(straight):
 def test_each_incumbent_is_trained_once(straight):
     comparison, _ = straight
     test = comparison.tests["ppo/ProbeMatching"]
-    chains = [incumbents.chain(test.records, trial) for trial in test.records]
+    chains = [chain(trial, test.records) for trial in test.records.values()]
     assert len(set(chains)) == len(chains)
     assert set(comparison.incumbents.test_trial) <= set(test.records)
     assert comparison.incumbents.groupby("test_trial").tuner.nunique().max() > 1
@@ -470,9 +471,9 @@ def test_promotions_of_a_config_are_one_link():
     records = {
         i: tiny.trial_record(i, config=config, fidelity=steps, parent=parent) for i, config, steps, parent in lineage
     }
-    chain = incumbents.chain(records, 4)
-    assert [(steps, json.loads(config)) for steps, config in chain] == [(4, a), (8, b), (10, a)]
-    trials = comparing.test_trials([chain, chain[:1], incumbents.chain(records, 2)], {})
+    links = chain(records[4], records)
+    assert [(steps, json.loads(config)) for steps, config in links] == [(4, a), (8, b), (10, a)]
+    trials = comparing.test_trials([links, links[:1], chain(records[2], records)], {})
     assert [(trial.id, trial.fidelity, trial.parent) for trial in trials] == [
         (0, 4, None),
         (1, 8, 0),

@@ -22,6 +22,17 @@ POINTS = 4
 HYPERPARAMETERS = ["learning_rate", "activation", "normalize", "target_kl"]
 
 
+class Record(SimpleNamespace):
+    """The parts of a sweep's record that the report reads."""
+
+    @property
+    def ranked(self):
+        """The trials by fidelity, then score, equals in their order; those that diverged come last."""
+        order = ["status", "fidelity", "score", "trial"]
+        rows = self.trials.sort_values(order, ascending=[True, False, False, True])
+        return list(rows[["trial", "status", "score"]].itertuples())
+
+
 def make_record(scores=(10.0, 30.0, 20.0), seeds=(0, 1), **changes):
     """A sweep with one trial per score; None stands for a trial that diverged halfway under its last seed.
 
@@ -53,8 +64,9 @@ def make_record(scores=(10.0, 30.0, 20.0), seeds=(0, 1), **changes):
         for seed in seeds:
             runs.append({"trial": trial, "seed": seed, **outcome, "env_steps": 400, **config})
             curves += make_curve(trial, seed, score, diverges=score is None and seed == seeds[-1])
-    record = SimpleNamespace(
+    record = Record(
         answers=None,
+        remarks=[],
         name="demo",
         task="ppo/CartPole-v1",
         settings=settings_of({"tuner": "random", "seeds": list(seeds), "space": {"gamma": {"low": 0.9, "high": 0.99}}}),
@@ -70,7 +82,7 @@ def make_record(scores=(10.0, 30.0, 20.0), seeds=(0, 1), **changes):
         curves=pd.DataFrame(curves),
         incumbent=make_incumbent(trials),
     )
-    return SimpleNamespace(**{**vars(record), **changes})
+    return Record(**{**vars(record), **changes})
 
 
 def settings_of(values):

@@ -11,6 +11,7 @@ from tiny import WORST, Listed, parabola, run_record, trial_record
 
 import hpo
 from arl.errors import InputError
+from arl.records.ranking import curve
 from arl.records.store import PointRecord
 from arl.records.sweep import SweepRecord
 from hpo import scores
@@ -85,7 +86,7 @@ def test_one_seed_that_diverged_counts_as_the_worst():
 
 def test_a_curve_holds_that_of_the_parents():
     first, second = trial(0, run(0, 1.0, seconds=1.0)), trial(1, run(0, 5.0, 3.0, start=10, seconds=2.0), parent=0)
-    assert scores.curve(second, 0, {0: first}) == [(10, 1.0), (20, 5.0), (30, 3.0)]
+    assert curve(second, 0, {0: first}) == [(10, 1.0), (20, 5.0), (30, 3.0)]
     assert of("auc", second, [first]) == 3.0
     assert of("runtime", second, [first]) == -3.0
     assert of("best", trial(1, run(0, 0.5, start=10), parent=0), [first]) == 1.0

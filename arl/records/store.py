@@ -12,7 +12,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -159,49 +159,9 @@ class TrialRecord:
         object.__setattr__(self, "runs", tuple(sorted(self.runs, key=lambda run: run.seed)))
 
     @property
-    def rank(self) -> tuple[int, int, float]:
-        """The key by which incumbents are compared: fidelity, then seeds, as a mean of few is the luckier, then score."""
-        return self.fidelity, len(self.seeds), self.score
-
-    @property
     def error(self) -> str | None:
         """Why a failed trial could not be trained; None of any other."""
         return next((run.outcome.error for run in self.runs if run.outcome.error is not None), None)
-
-
-class Asked(Protocol):
-    """A trial as it was asked for, or its record; no seeds are all of the sweep."""
-
-    @property
-    def fidelity(self) -> int: ...
-    @property
-    def parent(self) -> int | None: ...
-    @property
-    def seeds(self) -> Sequence[int] | None: ...
-
-
-AnyTrial = TypeVar("AnyTrial", bound=Asked)
-
-
-def lineage(trial: AnyTrial, trials: Mapping[int, AnyTrial]) -> list[AnyTrial]:
-    """Return a trial's ancestors, eldest first, and itself; `trials`: by id."""
-    line = [trial]
-    while (parent := line[-1].parent) is not None:
-        line.append(trials[parent])
-    return line[::-1]
-
-
-def full_runs(trial: AnyTrial, trials: Mapping[int, AnyTrial], fidelity: int, num_seeds: int) -> float:
-    """Return what a trial costs in equivalent full runs; going on from a parent costs the difference.
-
-    Args:
-        trials: its parent among them, by id.
-        fidelity: env steps of a full run.
-        num_seeds: how many seeds a full run has.
-    """
-    start = 0 if trial.parent is None else trials[trial.parent].fidelity
-    num = num_seeds if trial.seeds is None else len(trial.seeds)
-    return (trial.fidelity - start) / fidelity * num / num_seeds
 
 
 def now() -> str:

@@ -12,8 +12,10 @@ from typing import Any
 import pandas as pd
 
 from arl.errors import InputError
+from arl.records import ranking
 from arl.records.settings import SweepSettings
-from arl.records.store import Store, TrialRecord
+from arl.records.store import COMPLETED, Store, TrialRecord
+from arl.text import plural
 
 _SOURCES = {"exact": "recorded", "nearest": "by the nearest config", "surrogate": "predicted"}
 
@@ -161,13 +163,17 @@ class SweepRecord:
         columns = ["trial", "seed", "point", "env_steps", "return_mean", "return_std", "episode_length_mean"]
         return pd.DataFrame(rows) if rows else pd.DataFrame(columns=columns)
 
+    @cached_property
+    def ranked(self) -> list[TrialRecord]:
+        """The trials, the best first."""
+        return ranking.ranked(self.records)
+
     @property
     def incumbent(self) -> dict[str, Any] | None:
-        """The best completed trial of the highest fidelity seen, the earliest among equals; None if there is none."""
-        done = [record for record in self.records.values() if record.status == "completed"]
-        if not done:
+        """The best completed trial, see `arl.records.ranking`; None if there is none."""
+        best = next(iter(self.ranked), None)
+        if best is None or best.status != COMPLETED:
             return None
-        best = max(done, key=lambda record: (record.rank, -record.trial))
         std = float(self.trials.set_index("trial").loc[best.trial, "score_std"])
         return {
             "trial": best.trial,
@@ -176,6 +182,27 @@ class SweepRecord:
             "fidelity": best.fidelity,
             "config": dict(best.config),
         }
+
+    @property
+    def remarks(self) -> list[str]:
+        """What the incumbent's score does not say by itself, a line each."""
+        return [remark for remark in (self._at_ceiling(), self._below_full_fidelity()) if remark is not None]
+
+    def _at_ceiling(self) -> str | None:
+        incumbent, ceiling = self.incumbent, self.return_range[1]
+        if incumbent is None or incumbent["score"] != ceiling:
+            return None
+        num = sum(trial.status == COMPLETED and trial.score == ceiling for trial in self.records.values())
+        return (
+            f"score {self.scores[0]!r} is at its ceiling, {ceiling:g}, in {plural(num, 'trial')}: equal ones are ranked by the "
+            "area under the learning curve, then by the worst seed"
+        )
+
+    def _below_full_fidelity(self) -> str | None:
+        full, highest = self.settings.task.fidelity, max((trial.fidelity for trial in self.records.values()), default=0)
+        if not 0 < highest < full:
+            return None
+        return f"no trial reached the full fidelity of {full:,} env steps, the highest is {highest:,}: raise the budget"
 
     def export(self, directory: str | Path) -> Path:
         """Write `trials.parquet`, `runs.parquet`, `curves.parquet`, `space.json` and `sweep.json` to a directory.

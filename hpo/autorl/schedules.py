@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from arl.errors import InputError, first_line, unknown
-from arl.records.store import TrialRecord, lineage
+from arl.records.lineage import lineage
+from arl.records.store import TrialRecord
 from arl.records.sweep import SweepRecord
 from hpo.trial import Scalar, Trial
 from hpo.tuners.given import Given

@@ -6,8 +6,9 @@ import time
 from rich import progress as bars
 from rich.console import Console
 
+from arl.records import ranking
 from arl.records.settings import SweepSettings
-from arl.records.store import TrialRecord
+from arl.records.store import COMPLETED, TrialRecord
 from arl.text import plural
 from hpo.comparisons import compare
 from hpo.objectives import Progress
@@ -32,6 +33,7 @@ class SweepView(View):
             bars.TimeRemainingColumn(elapsed_when_finished=False),
         )
         self.live = bars.Progress(*columns, console=console, transient=True) if console.is_terminal else None
+        self.records: dict[int, TrialRecord] = {}
         self.best: TrialRecord | None = None
         self.num_done = self.env_steps = 0
         self.num_by_status: collections.Counter[str] = collections.Counter()
@@ -61,7 +63,8 @@ class SweepView(View):
         if record.error is not None and record.error not in self.errors:
             self.errors.add(record.error)
             self.console.print(f"trial {record.trial} failed: {record.error}", markup=False)
-        if record.finished_at and record.status == "completed" and (self.best is None or record.rank > self.best.rank):
+        self.records[record.trial] = record
+        if record.status == COMPLETED and (self.best is None or self._rank(record) > self._rank(self.best)):
             self.best = record
         self._show()
 
@@ -77,6 +80,9 @@ class SweepView(View):
         elif time.perf_counter() - self.last_line > _SECONDS_BETWEEN_LINES:
             self.last_line = time.perf_counter()
             self.console.print(self._state())
+
+    def _rank(self, record: TrialRecord) -> ranking.Rank:
+        return ranking.rank(record, self.records)
 
     def _state(self) -> str:
         planned = self.plan.settings.trials

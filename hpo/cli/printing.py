@@ -65,6 +65,7 @@ def summary(record: "SweepRecord") -> dict[str, Any]:
         **{status: int((trials.status == status).sum()) for status in ("diverged", "failed")},
         "env_steps": int(trials.env_steps.sum()),
         "incumbent": record.incumbent,
+        "remarks": record.remarks,
         "timing": record.timing,
     }
 
@@ -74,9 +75,7 @@ def print_sweep(record: "SweepRecord", top: int, as_json: bool) -> None:
     counts = summary(record)
     if as_json:
         return print_json(counts)
-    trials = record.trials.sort_values(
-        ["fidelity", "num_seeds", "score", "trial"], ascending=[False, False, False, True]
-    )
+    trials = record.trials.set_index("trial").loc[[trial.trial for trial in record.ranked]].reset_index()
     hidden = ["parent", "finished_at", "seconds", "env_steps"]
     hidden += [] if counts["diverged"] or counts["failed"] else ["status"]
     hidden += ["num_seeds"] if trials.num_seeds.nunique() < 2 else []
@@ -88,6 +87,8 @@ def print_sweep(record: "SweepRecord", top: int, as_json: bool) -> None:
         f"{plural(counts['trials'], 'trial')} ({counts['diverged']} diverged{failed}), {counts['env_steps']:,} env steps; "
         f"{times}"
     )
+    for remark in record.remarks:
+        print(remark)
     if changes := record.settings.changes:
         print("set: " + ", ".join(f"{name} {shortened(json.dumps(value), 40)}" for name, value in changes.items()))
     if record.answers:

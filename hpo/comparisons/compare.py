@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from arl.errors import InputError
+from arl.records.lineage import Chain, chain
 from arl.records.settings import DEFAULT_OBJECTIVE, DEFAULT_SCORE
 from arl.records.store import Store, TrialRecord
 from arl.records.sweep import SweepRecord
 from hpo import objectives, plans, scores, sweeps, tuners
-from hpo.comparisons import incumbents
 from hpo.comparisons.comparison import Comparison, Swept
 from hpo.comparisons.design import Design, Seeds, design
-from hpo.comparisons.incumbents import Chain
 from hpo.objectives import Objective
 from hpo.shared_runs import SharedRuns
 from hpo.tasks import Task
@@ -182,8 +181,8 @@ def test_trials(chains: Sequence[Chain], recorded: Mapping[int, TrialRecord]) ->
     Ids that are free are given in the order of the chains, shorter ones first, so that a stopped comparison gives the
     same ids as one that was not.
     """
-    ids = {incumbents.chain(recorded, trial): trial for trial in recorded}
-    links = dict.fromkeys([*ids, *(chain[:num] for chain in chains for num in range(1, len(chain) + 1))])
+    ids = {chain(trial, recorded): trial.trial for trial in recorded.values()}
+    links = dict.fromkeys([*ids, *(links[:num] for links in chains for num in range(1, len(links) + 1))])
     free = (i for i in itertools.count() if i not in recorded)
     for link in sorted(links, key=len):
         if link not in ids:

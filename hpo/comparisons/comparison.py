@@ -12,12 +12,13 @@ import numpy as np
 import pandas as pd
 
 from arl import statistics
+from arl.records.lineage import Chain, chain, full_runs
 from arl.records.settings import ComparisonSettings
-from arl.records.store import TrialRecord, full_runs
+from arl.records.store import TrialRecord
 from arl.records.sweep import SweepRecord
 from arl.statistics import RankTest
 from hpo.comparisons import incumbents
-from hpo.comparisons.incumbents import Chain, Incumbent
+from hpo.comparisons.incumbents import Incumbent
 
 NUM_POINTS = 32
 REFERENCE = "random"
@@ -320,7 +321,7 @@ _TIMES = {"wall": "total", "compile": "compile", "tuner_seconds": "tuner", "tune
 
 def by_chain(record: SweepRecord) -> dict[Chain, TrialRecord]:
     """Return the trials of a sweep by how their agents were trained."""
-    return {incumbents.chain(record.records, number): trial for number, trial in record.records.items()}
+    return {chain(trial, record.records): trial for trial in record.records.values()}
 
 
 def _run_rows(record: SweepRecord, phase: str, tuner: str | None, repeat: int | None) -> list[dict[str, Any]]:

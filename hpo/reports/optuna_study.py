@@ -18,6 +18,7 @@ from ConfigSpace import ConfigurationSpace
 
 from arl import spaces
 from arl.errors import InputError, first_line
+from arl.records.ranking import curve
 from arl.records.store import TrialRecord
 from arl.records.sweep import SweepRecord
 from hpo import scores, tasks
@@ -115,7 +116,7 @@ def _curve(record: SweepRecord, trial: TrialRecord) -> dict[int, float]:
     """Return the mean return over the seeds by env steps, up to where a seed diverged."""
     by_step: dict[int, list[float]] = {}
     for run in trial.runs:
-        for steps, value in scores.curve(trial, run.seed, record.records):
+        for steps, value in curve(trial, run.seed, record.records):
             by_step.setdefault(steps, []).append(value)
     means = {steps: sum(values) / len(values) for steps, values in sorted(by_step.items())}
     return {steps: mean for steps, mean in means.items() if math.isfinite(mean)}

@@ -6,6 +6,7 @@ Their data are tables with columns of fixed names, whatever the hyperparameters 
 the order of the space. A page holds each table once, and its figures name them.
 """
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -90,18 +91,16 @@ def drawn_scores(trials: pd.DataFrame, worst: float) -> pd.Series:
     return trials["score"].where(completed, worst).astype(float)
 
 
-def incumbent_scores(trials: pd.DataFrame) -> list[float]:
+def incumbent_scores(record: SweepRecord, order: Sequence[int]) -> list[float]:
     """Return the incumbent's score after each trial, minus infinity until the first one completes.
 
-    A score counts among trials of its fidelity and number of seeds only, so the incumbent is the best of the highest so far,
-    and its score may fall where the first trial of a higher one completes.
+    It may fall where the first trial of a higher fidelity, or of more seeds, completes.
+
+    `order`: ids of the trials as they finished.
     """
-    scores, best = [], (-math.inf, -math.inf, -math.inf)
-    for trial in trials.to_dict("records"):
-        if trial["status"] == "completed":
-            best = max(best, (trial["fidelity"], trial["num_seeds"], trial["score"]))
-        scores.append(best[-1])
-    return scores
+    places = {trial.trial: place for place, trial in enumerate(record.ranked) if trial.status == "completed"}
+    so_far = itertools.accumulate((places.get(trial, len(record.ranked)) for trial in order), min)
+    return [record.ranked[place].score if place < len(record.ranked) else -math.inf for place in so_far]
 
 
 def _trials(record: SweepRecord, score: Callable[[float], str]) -> pd.DataFrame:
@@ -119,7 +118,7 @@ def _trials(record: SweepRecord, score: Callable[[float], str]) -> pd.DataFrame:
             "start": trials["parent"].map(trials.set_index("trial")["fidelity"]).fillna(0),
             "end": trials["fidelity"],
             "score": drawn_scores(trials, record.return_range[0]),
-            "best": incumbent_scores(trials),
+            "best": incumbent_scores(record, trials["trial"].to_list()),
             "outline": [0.0 if name == "completed" else 1.4 for name in outcome],
             "area": _areas(outcome, trials["fidelity"]),
             "words": [score(row.score) if row.status == "completed" else row.status for row in trials.itertuples()],

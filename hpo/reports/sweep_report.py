@@ -30,7 +30,7 @@ def render(record: SweepRecord, command: Sequence[str] = ()) -> str:
     """Return the report as HTML. A sweep of one trial, one seed, or diverged trials only gives every section it can."""
     trials = record.trials
     is_schedule = sweep_figures.is_schedule(trials)
-    top = _top_trials(trials, record.incumbent)
+    top = _top_trials(record)
     num_seeds = max(trials["num_seeds"], default=0)
     seeds = ("" if trials["num_seeds"].nunique() < 2 else "up to ") + plural(num_seeds, "seed")
     score, means = pages.score_format(record.return_range), sweep_figures.mean_curves(record)
@@ -43,6 +43,7 @@ def render(record: SweepRecord, command: Sequence[str] = ()) -> str:
         task=record.task,
         subtitle=_subtitle(record, seeds),
         key_figures=_key_figures(record, trials, score),
+        remarks=record.remarks,
         counts=_counts(trials),
         incumbent=_incumbent(record, score),
         several_fidelities=trials["fidelity"].nunique() > 1,
@@ -61,20 +62,15 @@ def render(record: SweepRecord, command: Sequence[str] = ()) -> str:
     )
 
 
-def _top_trials(trials: pd.DataFrame, incumbent: dict | None) -> list[int]:
+def _top_trials(record: SweepRecord) -> list[int]:
     """Return the incumbent and the next best completed trials, at most as many as learning curves have colours.
 
     The curve of a schedule is that of its last trial.
     """
-    if incumbent is None:
-        return []
-    if sweep_figures.is_schedule(trials):
-        return [last for last in trials["trial"].iloc[-1:] if last == incumbent["trial"]]
-    completed = trials[trials["status"] == "completed"]
-    order = ["fidelity", "num_seeds", "score", "trial"]
-    ranked = completed.sort_values(order, ascending=[False, False, False, True])["trial"]
-    others = [int(trial) for trial in ranked if trial != incumbent["trial"]]
-    return [int(incumbent["trial"]), *others][: sweep_figures.NUM_TOP]
+    if sweep_figures.is_schedule(record.trials):
+        return [trial.trial for trial in record.ranked[:1] if trial.trial == record.trials["trial"].iloc[-1]]
+    completed = [trial.trial for trial in record.ranked if trial.status == "completed"]
+    return completed[: sweep_figures.NUM_TOP]
 
 
 def _subtitle(record: SweepRecord, seeds: str) -> str:
@@ -174,8 +170,9 @@ def _trial_table(record: SweepRecord, trials: pd.DataFrame, score: Score) -> dic
     """
     columns = _columns(record, trials, score)
     drawn = sweep_figures.drawn_scores(trials, record.return_range[0])
-    order = pd.DataFrame({"score": drawn, "trial": trials["trial"]}).sort_values(
-        ["score", "trial"], ascending=[False, True]
+    place = {trial.trial: number for number, trial in enumerate(record.ranked)}
+    order = pd.DataFrame({"score": drawn, "place": trials["trial"].map(place)}).sort_values(
+        ["score", "place"], ascending=[False, True]
     )
     rows = trials.loc[order.index].to_dict("records")
     incumbent = record.incumbent["trial"] if record.incumbent else None
