@@ -194,8 +194,8 @@ class SweepRecord:
             return None
         num = sum(trial.status == COMPLETED and trial.score == ceiling for trial in self.records.values())
         return (
-            f"score {self.scores[0]!r} is at its ceiling, {ceiling:g}, in {plural(num, 'trial')}: equal ones are ranked by the "
-            "area under the learning curve, then by the worst seed"
+            f"score {self.scores[0]!r} is at its ceiling, {ceiling:g}, in {plural(num, 'trial')}: equal ones are ranked by "
+            "the area under the learning curve, then by the worst seed"
         )
 
     def _below_full_fidelity(self) -> str | None:
