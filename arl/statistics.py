@@ -1,5 +1,8 @@
 """Statistics of comparisons: every tuner on every task under several repeats, scores normalised, higher is better.
 
+A tuner's score is the mean over tasks of interquartile means over repeats: one over tasks and repeats together would drop
+whole tasks, the easiest and the hardest, where tasks differ more than repeats do.
+
 After Agarwal et al. 2021, "Deep Reinforcement Learning at the Edge of the Statistical Precipice" (interquartile means,
 stratified bootstrap, probability of improvement), and Demšar 2006, "Statistical Comparisons of Classifiers over Multiple
 Data Sets" (ranks, Friedman's test, post-hoc tests). Axes are called task, repeat and tuner; repeats are exchangeable within a
@@ -22,9 +25,9 @@ Interval = tuple[float, float]
 Statistic = Callable[[np.ndarray], np.ndarray]
 
 
-def normalized(score: Any, worst: float, best: float) -> Any:
-    """Return a return on the task's fixed scale: 0 is the worst of its env, 1 the best. Regret is one minus it."""
-    return (score - worst) / (best - worst)
+def normalized(score: Any, zero: float, one: float) -> Any:
+    """Return scores on the scale on which two given scores are 0 and 1."""
+    return (score - zero) / (one - zero)
 
 
 def iqm(scores: np.ndarray) -> np.ndarray:
@@ -37,9 +40,9 @@ def iqm(scores: np.ndarray) -> np.ndarray:
     return ordered[..., cut : ordered.shape[-1] - cut].mean(axis=-1)
 
 
-def pooled_iqm(scores: np.ndarray) -> np.ndarray:
-    """Return the interquartile mean over tasks and repeats together, the last two axes."""
-    return iqm(scores.reshape(*scores.shape[:-2], -1))
+def mean_iqm(scores: np.ndarray) -> np.ndarray:
+    """Return the mean over tasks of the interquartile means over repeats, the last two axes."""
+    return iqm(scores).mean(axis=-1)
 
 
 def resampled(scores: np.ndarray, num: int, rng: np.random.Generator) -> np.ndarray:
@@ -60,9 +63,7 @@ def pooled_mean(scores: np.ndarray) -> np.ndarray:
     return scores.mean(axis=(-2, -1))
 
 
-def bootstrap(
-    scores: np.ndarray, statistic: Statistic = pooled_iqm, num: int = NUM_RESAMPLES, seed: int = 0
-) -> Interval:
+def bootstrap(scores: np.ndarray, statistic: Statistic = mean_iqm, num: int = NUM_RESAMPLES, seed: int = 0) -> Interval:
     """Return the stratified bootstrap interval of a statistic of `(task, repeat)`; NaN of one repeat, which has no spread."""
     if scores.shape[1] < 2:
         return math.nan, math.nan
@@ -70,12 +71,12 @@ def bootstrap(
 
 
 def anytime(curves: np.ndarray, num: int = NUM_RESAMPLES, seed: int = 0) -> list[tuple[float, float, float]]:
-    """Return the pooled interquartile mean of `(task, repeat, point)` and its interval, `(mean, low, high)` at each point.
+    """Return `mean_iqm` of `(task, repeat, point)` and its interval, `(mean, low, high)` at each point.
 
     Every point sees the same resamples: a repeat is drawn with its whole curve.
     """
     points = np.moveaxis(curves, -1, 0)
-    return [(float(pooled_iqm(scores)), *bootstrap(scores, num=num, seed=seed)) for scores in points]
+    return [(float(mean_iqm(scores)), *bootstrap(scores, num=num, seed=seed)) for scores in points]
 
 
 def improvement(scores: np.ndarray, others: np.ndarray) -> np.ndarray:

@@ -162,13 +162,13 @@ def test_curves_are_the_test_scores_of_the_incumbents(straight):
     for row in curve.to_dict("records"):
         done = scores[: math.floor(row["spent"])]
         if not done:
-            assert row["score"] == row["tuning"] == 0.0
+            assert row["test_score"] == row["tuning_score"] == tiny.WORST
             continue
         best = random.record.records[int(np.argmax(done))]
         tested = by_config[json.dumps([best.fidelity, best.config])]
         assert (row["tuning_score"], row["test_score"]) == (best.score, tested)
-        low, high = random.record.return_range
-        assert row["score"] == pytest.approx((tested - low) / (high - low))
+        zero, one, _ = comparison.scales["ppo/ProbeMatching"]
+        assert row["score"] == pytest.approx(max(-1.0, (tested - zero) / (one - zero)))
 
 
 def test_each_incumbent_is_trained_once(straight):

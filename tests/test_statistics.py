@@ -18,7 +18,17 @@ def test_iqm_cuts_a_quarter_at_each_end(num):
 
 def test_iqm_by_hand():
     assert statistics.iqm(np.array([8.0, 1.0, 2.0, 4.0, 100.0, -50.0, 3.0, 6.0])) == (2 + 3 + 4 + 6) / 4
-    assert statistics.pooled_iqm(SCORES) == pytest.approx((0.4 + 0.5 + 0.5 + 0.6) / 4)
+
+
+def test_every_task_counts_in_the_mean_of_interquartile_means():
+    """By hand: (0.4 + 0.6) / 2 and (0.5 + 0.5) / 2. Pooled, tasks at the ends of the scale would be dropped altogether."""
+    assert statistics.mean_iqm(SCORES) == pytest.approx((0.5 + 0.5) / 2)
+    hard, easy, middle = np.full(4, 0.0), np.full(4, 0.9), np.array([0.4, 0.5, 0.5, 0.6])
+    assert statistics.mean_iqm(np.array([hard, easy, middle, middle])) == pytest.approx((0.0 + 0.9 + 0.5 + 0.5) / 4)
+    better = np.array([hard + 0.2, easy, middle, middle])
+    assert statistics.mean_iqm(better) == pytest.approx(
+        statistics.mean_iqm(np.array([hard, easy, middle, middle])) + 0.05
+    )
 
 
 def test_scores_are_normalised_by_the_scale_of_the_task():
@@ -41,12 +51,13 @@ def test_intervals_agree_with_scipy():
         scores, lambda x, axis: stats.trim_mean(x, 0.25, axis=axis), n_resamples=20_000, method="percentile", rng=1
     ).confidence_interval
     assert (low, high) == pytest.approx((other.low, other.high), abs=0.015)
-    assert low < statistics.pooled_iqm(scores) < high
+    assert low < statistics.mean_iqm(scores) < high
 
 
 def test_intervals_are_the_same_each_time_and_shrink_to_a_point():
-    assert statistics.bootstrap(SCORES) == statistics.bootstrap(SCORES)
-    assert statistics.bootstrap(SCORES) != statistics.bootstrap(SCORES, seed=1)
+    scores = np.random.default_rng(0).normal(size=(2, 8))
+    assert statistics.bootstrap(scores) == statistics.bootstrap(scores)
+    assert statistics.bootstrap(scores) != statistics.bootstrap(scores, seed=1)
     assert statistics.bootstrap(np.full((3, 5), 0.25)) == (0.25, 0.25)
     low, high = statistics.bootstrap(SCORES, statistics.pooled_mean)
     assert low < SCORES.mean() < high

@@ -144,8 +144,8 @@ def print_comparison(comparison: "Comparison", files: list[Path]) -> None:
     print_table(rows)
     settings = comparison.settings
     name = settings.scores[0]
-    what = f"test {'returns' if name == 'final' else name}, 0 the worst and 1 the best of the env"
-    over = f"{plural(len(comparison.tasks), 'task')} x {plural(settings.repeats, 'repeat')}"
+    what = f"test {'returns' if name == 'final' else name}, 0 the median random config and 1 the best on record"
+    over = f"{plural(settings.repeats, 'repeat')}, mean over {plural(len(comparison.tasks), 'task')}"
     print(f"score: interquartile mean of {what}, over {over}; costs: means of a sweep")
     ranks = comparison.ranks
     print(ranks.reason or f"Friedman: chi2 {ranks.statistic:.2f}, p {ranks.p:.3g}")

@@ -16,8 +16,10 @@ from arl.records.settings import DEFAULT_OBJECTIVE, DEFAULT_SCORE
 from arl.records.store import Store, TrialRecord
 from arl.records.sweep import SweepRecord
 from hpo import objectives, plans, scores, sweeps, tuners
-from hpo.comparisons.comparison import Comparison, Swept
+from hpo.comparisons import scales
+from hpo.comparisons.comparison import REFERENCE, Comparison, Swept
 from hpo.comparisons.design import Design, Seeds, design
+from hpo.comparisons.scales import Scale
 from hpo.objectives import Objective
 from hpo.shared_runs import SharedRuns
 from hpo.tasks import Task
@@ -126,7 +128,8 @@ class _Comparing:
             for task in design.tasks
         }
         made_with = sweeps.made_with(objectives.get(kind))
-        return Comparison(design.name, design.settings(), made_with, swept, tests, self.broken)
+        of_tasks = {task.name: self._scale(task, swept, tests[task.name]) for task in design.tasks}
+        return Comparison(design.name, design.settings(), made_with, swept, tests, of_tasks, self.broken)
 
     def _check(self, task: Task, tuning: Objective, testing: Objective) -> None:
         """Check all of a task before anything is trained: every tuner can be made, no name on record is of another design."""
@@ -173,6 +176,11 @@ class _Comparing:
         plan = sweeps.continued(self.design.test_plan(task), objective, name, self.store)
         view = self.view.test(name, len(trials))
         return sweeps.Sweep(plan, Given(trials), objective.fresh(), name, self.store, view).run()
+
+    def _scale(self, task: Task, swept: Sequence[Swept], tested: SweepRecord | None) -> Scale:
+        random = [done.record.records for done in swept if done.task == task.name and done.tuner == REFERENCE]
+        tests = [tested.records] if tested else []
+        return scales.of_task(task, self.design.scores[0], self.design.objective, random, tests)
 
 
 def test_trials(chains: Sequence[Chain], recorded: Mapping[int, TrialRecord]) -> list[Trial]:

@@ -19,6 +19,7 @@ from arl.records.sweep import SweepRecord
 from arl.statistics import RankTest
 from hpo.comparisons import incumbents
 from hpo.comparisons.incumbents import Incumbent
+from hpo.comparisons.scales import Scale
 
 NUM_POINTS = 32
 REFERENCE = "random"
@@ -62,14 +63,15 @@ class Swept:
 class Comparison:
     """The records of a comparison: tuners on tasks, all with the same repeats and budget.
 
-    Scores are returns normalised by the task's fixed scale, the worst and the best return of its env; regret is one minus
-    the score. Before a tuner's first completed trial the worst return stands for its incumbent's.
+    Scores are normalised by the task's scale, on which the median random config is 0 and the best config on record 1; regret
+    is one minus the score. Before a tuner's first completed trial the worst return stands for its incumbent's.
 
     Attributes:
         settings: what was asked for.
         provenance: versions and device that it was done with.
         swept: the sweeps of the tuners that kept their contract.
         tests: by task, the incumbents trained under the test seeds; None where no trial of the task completed.
+        scales: by task, the scores that are 0 and 1.
         broken: a line for each tuner that broke its contract; it is in no statistic.
     """
 
@@ -78,6 +80,7 @@ class Comparison:
     provenance: dict[str, Any]
     swept: list[Swept]
     tests: Mapping[str, SweepRecord | None]
+    scales: Mapping[str, Scale]
     broken: Mapping[str, str]
 
     @property
@@ -191,7 +194,7 @@ class Comparison:
 
     @cached_property
     def anytime(self) -> pd.DataFrame:
-        """Interquartile mean and interval by tuner and budget point: over all tasks (`task` is None), and of each."""
+        """Interquartile mean and interval by tuner and budget point: the mean over tasks (`task` is None), and of each."""
         num = len(self.tasks)
         slices: list[tuple[str | None, slice]] = [(None, slice(num))] if num > 1 else []
         slices += [(task, slice(i, i + 1)) for i, task in enumerate(self.tasks)]
@@ -216,8 +219,8 @@ class Comparison:
     def summary(self) -> pd.DataFrame:
         """A row per tuner, best first: what it reached with the whole budget.
 
-        `score`: interquartile mean of normalised test scores; `area`: mean score over all budget points;
-        `improvement`: probability to beat random search of the same budget; `gap`: tuning minus test score.
+        `score`: mean over tasks of the interquartile mean of normalised test scores; `area`: mean score over all budget
+        points; `improvement`: probability to beat random search of the same budget; `gap`: tuning minus test score.
         `low` and `high`: 95 % intervals over repeats.
         """
         rows = [self._summary_row(i, tuner) for i, tuner in enumerate(self.tuners)]
@@ -250,7 +253,7 @@ class Comparison:
         area = float(self.scores[i].mean())
         return {
             "tuner": tuner,
-            "score": float(statistics.pooled_iqm(final)),
+            "score": float(statistics.mean_iqm(final)),
             "low": low,
             "high": high,
             "area": area,
@@ -277,15 +280,15 @@ class Comparison:
         return ordered[column].to_numpy(float).reshape(shape)
 
     def _scores(self, swept: Swept, incumbent: Incumbent | None) -> dict[str, Any]:
-        worst, best = swept.record.return_range
+        worst, scale = swept.record.return_range[0], self.scales[swept.task]
         tuning = incumbent.score if incumbent else worst
         test = self._tested(swept.task, incumbent.chain).score if incumbent else worst
         return {
             "trial": incumbent.trial if incumbent else None,
             "tuning_score": tuning,
             "test_score": test,
-            "tuning": statistics.normalized(tuning, worst, best),
-            "score": statistics.normalized(test, worst, best),
+            "tuning": scale.normalized(tuning),
+            "score": scale.normalized(test),
         }
 
     def _incumbent_row(self, swept: Swept, incumbent: Incumbent) -> dict[str, Any]:

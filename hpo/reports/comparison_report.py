@@ -289,9 +289,10 @@ def _incumbents(comparison: Comparison) -> dict[str, Any]:
 
 def _scale(comparison: Comparison, task: str) -> str:
     record = next(swept.record for swept in comparison.swept if swept.task == task)
-    settings, (worst, best) = record.settings.task, record.return_range
+    settings, scale = record.settings.task, comparison.scales[task]
+    write = _score_format(comparison, task)
     return (
-        f"{task}: return {pages.text(worst)} is 0, {pages.text(best)} is 1; {settings.preset} space, "
+        f"{task}: {write(scale.zero)} is 0 and {write(scale.one)} is 1 ({scale.source}); {settings.preset} space, "
         f"{grouped(settings.fidelity)} env steps, {settings.num_points} evaluations of "
         f"{settings.num_episodes} episodes"
     )
