@@ -3,7 +3,7 @@
 An iteration makes `train_freq` steps in each of `num_envs` envs and stores them, then `gradient_steps` updates on
 batches from the replay. Nothing is learned before `learning_starts` env steps; until then actions are random.
 
-An algorithm gives two functions, on observations that are normalised already:
+An algorithm gives `part` two functions, on observations that are normalised already:
 
     explore(learner, noise, config, env, obs, key, env_steps) -> actions, noise
     update(learner, config, env, batch, weights, key, progress) -> learner, td_error (batch,), metrics
@@ -119,7 +119,7 @@ def actor(state: OffPolicyState) -> OffPolicyState:
 
 
 def train(
-    part: Part,
+    iterations: Part,
     state: OffPolicyState,
     config: OffPolicyConfig,
     env: VectorEnv,
@@ -134,7 +134,7 @@ def train(
     Metrics are means over the call's updates, NaN if there was none.
 
     Args:
-        part: `iterations` with the algorithm's functions.
+        iterations: the algorithm's `part`.
         state: the agent.
         config: the agent's.
         env: the env.
@@ -142,11 +142,11 @@ def train(
         env_steps: those that the agent has seen.
         num_iterations: how many to train.
         metric_names: the algorithm's.
-        programs: what runs the part.
+        programs: what runs it.
     """
 
     def train_from(pool: Start | None, steps: Count, num: Count, agent: Agent) -> Any:
-        return programs.call(part, agent, pool, config, env, key, steps, num)
+        return programs.call(iterations, agent, pool, config, env, key, steps, num)
 
     unit, agent = iteration_steps(config), (state, programs.call(metrics.start(metric_names), (), (), config, env, key))
     state, totals = reset_pools.over_stretches(
@@ -155,45 +155,59 @@ def train(
     return state, programs.call(metrics.MEANS, (), totals, config, env, key)
 
 
-def iterations(
+def part(explore: Explore, update: Update) -> Part:
+    """Return the part that trains an agent for some more iterations, with start states from a pool if there is one.
+
+    Each iteration takes its key from `key` and the env steps before it, so that it is the same wherever training was
+    cut into calls.
+    """
+
+    def iterations(
+        agent: Agent,
+        pool: Start | None,
+        config: OffPolicyConfig,
+        env: VectorEnv,
+        key: PRNGKeyArray,
+        env_steps: Count,
+        num_iterations: Count,
+    ) -> Agent:
+        def iteration(i: Array, agent: Agent) -> Agent:
+            return _iteration(agent, pool, config, env, key, env_steps + i * iteration_steps(config), explore, update)
+
+        return jax.lax.fori_loop(0, num_iterations, iteration, agent)
+
+    return Part(iterations, is_hot=is_large)
+
+
+def _iteration(
     agent: Agent,
     pool: Start | None,
     config: OffPolicyConfig,
     env: VectorEnv,
     key: PRNGKeyArray,
-    env_steps: Count,
-    num_iterations: Count,
+    before: Int[Array, ""],
     explore: Explore,
     update: Update,
 ) -> Agent:
-    """Return an agent after some more iterations, with start states from a pool if there is one.
+    """Return an agent after the iteration that follows `before` env steps."""
+    after = before + iteration_steps(config)
+    key_collect, key_update = jax.random.split(jax.random.fold_in(key, before))
 
-    Each iteration takes its key from `key` and the env steps before it, so that it is the same wherever training was
-    cut into calls.
-    """
-    unit = iteration_steps(config)
+    def collect(j: Array, agent: Agent) -> Agent:
+        steps = before + j * config.num_envs
+        return _collect(*agent, config, env, jax.random.fold_in(key_collect, j), steps, pool, explore)
 
-    def iteration(i: Array, agent: Agent) -> Agent:
-        before = env_steps + i * unit
-        key_collect, key_update = jax.random.split(jax.random.fold_in(key, before))
+    def learn(j: Array, agent: Agent) -> Agent:
+        progress = Progress(
+            env_steps=(before, after),
+            last=j == config.gradient_steps - 1,
+            num_updates=before // iteration_steps(config) * config.gradient_steps + j + 1,
+        )
+        return _learn(*agent, config, env, jax.random.fold_in(key_update, j), progress, update)
 
-        def collect(j: Array, agent: Agent) -> Agent:
-            steps = before + j * config.num_envs
-            return _collect(*agent, config, env, jax.random.fold_in(key_collect, j), steps, pool, explore)
-
-        def learn(j: Array, agent: Agent) -> Agent:
-            progress = Progress(
-                env_steps=(before, before + unit),
-                last=j == config.gradient_steps - 1,
-                num_updates=before // unit * config.gradient_steps + j + 1,
-            )
-            return _learn(*agent, config, env, jax.random.fold_in(key_update, j), progress, update)
-
-        agent = jax.lax.fori_loop(0, config.train_freq, collect, agent)
-        started = lanes.in_any(before + unit > config.learning_starts)
-        return jax.lax.fori_loop(0, jnp.where(started, config.gradient_steps, 0), learn, agent)
-
-    return jax.lax.fori_loop(0, num_iterations, iteration, agent)
+    agent = jax.lax.fori_loop(0, config.train_freq, collect, agent)
+    started = lanes.in_any(after > config.learning_starts)
+    return jax.lax.fori_loop(0, jnp.where(started, config.gradient_steps, 0), learn, agent)
 
 
 def _collect(

@@ -225,12 +225,20 @@ def passes(
     """
     size = config.minibatch_size
 
+    def drawn(order: shuffle.Choice, places: Array) -> Samples:
+        chosen = shuffle.entries(order, places, num_samples)
+        return jax.tree.map(lambda x: jnp.take(x, chosen, axis=0, mode="clip"), samples)
+
     def epoch(i: Array, carry: Carry) -> Carry:
         order = shuffle.draw(jax.random.fold_in(key, i))
 
         def minibatch(j: Array, carry: Carry) -> Carry:
-            chosen = shuffle.entries(order, j * size + jnp.arange(size), num_samples)
-            return update(carry, jax.tree.map(lambda x: jnp.take(x, chosen, axis=0, mode="clip"), samples))
+            places = j * size + jnp.arange(size)
+            is_all = num_samples == size  # then their order does not matter
+            return update(
+                carry,
+                jax.lax.cond(is_all, lambda: jax.tree.map(lambda x: x[:size], samples), lambda: drawn(order, places)),
+            )
 
         return jax.lax.fori_loop(0, num_samples // size, minibatch, carry)
 

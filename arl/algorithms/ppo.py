@@ -74,6 +74,13 @@ class Samples(NamedTuple):
     target: Float[Array, " batch"]
 
 
+class Batch(NamedTuple):
+    """Samples of a rollout, see `on_policy.padded`, and the share of their targets' variance that the values explain."""
+
+    samples: Samples
+    explained_variance: Float[Array, ""]
+
+
 def check(config: PPOConfig, env: VectorEnv) -> None:
     """Refuse a config that can't be run on an env.
 
@@ -175,13 +182,14 @@ def _experience(
     env: VectorEnv,
     key: PRNGKeyArray,
     env_steps: Count,
-) -> tuple[Walk, Samples]:
+) -> tuple[Walk, Batch]:
     """Gather a rollout; return where it ends, and what the loss needs of it."""
     params, pool = read
     key_rollout, _ = on_policy.keys(key, env_steps)
     env_state, obs, rollout = _collect(walk, params, pool, config, env, key_rollout)
     samples = _samples(walk.normalizer, params, config, env, rollout)
-    return on_policy.walked(walk, env_state, obs, rollout), on_policy.padded(samples)
+    batch = Batch(on_policy.padded(samples), _explained_variance(samples))
+    return on_policy.walked(walk, env_state, obs, rollout), batch
 
 
 def _collect(
@@ -244,7 +252,7 @@ def gae(
 
 def _update(
     learner: Learner,
-    samples: Samples,
+    batch: Batch,
     config: PPOConfig,
     env: VectorEnv,
     key: PRNGKeyArray,
@@ -254,7 +262,7 @@ def _update(
     """Make `num_epochs` passes over the samples, each in a new random order."""
     _, key_update = on_policy.keys(key, env_steps)
     learning_rate = on_policy.learning_rate(config, env_steps)
-    of_rollout = {"explained_variance": _explained_variance(samples, num_samples)}
+    of_rollout = {"explained_variance": batch.explained_variance}
 
     def update(learner: Learner, minibatch: Samples) -> Learner:
         grads, of_update = jax.grad(loss, has_aux=True)(learner.params, config, env, minibatch)
@@ -264,17 +272,15 @@ def _update(
         totals = metrics.add_update(learner.totals, {**of_update, **of_rollout, "grad_norm": norm})
         return Learner(params, opt_state, totals)
 
-    return on_policy.passes(update, learner, samples, num_samples, key_update, config)
+    return on_policy.passes(update, learner, batch.samples, num_samples, key_update, config)
 
 
 _EXPERIENCE, _UPDATE = Part(_experience), Part(_update, is_hot=True)
 
 
-def _explained_variance(samples: Samples, num_samples: Count) -> Float[Array, ""]:
+def _explained_variance(samples: Samples) -> Float[Array, ""]:
     """Return the share of the targets' variance that the values before the update explain; 1 is perfect."""
-    is_sample = jnp.arange(samples.target.size) < num_samples
-    unexplained = jnp.var(samples.target - samples.value, where=is_sample)
-    return 1.0 - unexplained / (jnp.var(samples.target, where=is_sample) + 1e-8)
+    return 1.0 - jnp.var(samples.target - samples.value) / (jnp.var(samples.target) + 1e-8)
 
 
 def loss(params: Params, config: PPOConfig, env: VectorEnv, samples: Samples) -> tuple[Float[Array, ""], Metrics]:
@@ -292,7 +298,7 @@ def loss(params: Params, config: PPOConfig, env: VectorEnv, samples: Samples) ->
         "kl": change - log_ratio,
         "clip_fraction": (jnp.abs(change) > config.clip_eps).astype(jnp.float32),
     }
-    means = dict(zip(of_samples, jnp.mean(jnp.stack(list(of_samples.values())), axis=1), strict=True))
+    means = {name: jnp.mean(x) for name, x in of_samples.items()}
     total = means["policy_loss"] + config.vf_coef * means["value_loss"] - config.ent_coef * means["entropy"]
     return total, means
 

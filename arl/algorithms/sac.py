@@ -24,13 +24,13 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
 from arl import networks
 from arl.algorithms import agent_config, distributions, metrics, normalizer, off_policy, optimizer, replay
 from arl.algorithms.metrics import Metrics
-from arl.algorithms.off_policy import Agent, OffPolicyState, Progress, actor, iteration_steps
+from arl.algorithms.off_policy import OffPolicyState, Progress, actor, iteration_steps
 from arl.algorithms.parts import ONE_PROGRAM, Count, Keys, Part, Programs
 from arl.config import pytree
 from arl.errors import InputError
 from arl.hyperparameters.sac import SACConfig
 from arl.networks import Network
-from envs.vector import Start, VectorEnv
+from envs.vector import VectorEnv
 
 __all__ = ["METRICS", "Config", "act", "actor", "canonical", "check", "init", "iteration_steps", "train"]
 
@@ -138,21 +138,6 @@ def train(
 ) -> tuple[OffPolicyState, Metrics]:
     """Train for `num_iterations` iterations an agent that has seen `env_steps` env steps, see `off_policy.train`."""
     return off_policy.train(_ITERATIONS, state, config, env, key, env_steps, num_iterations, METRICS, programs)
-
-
-def _iterations(
-    agent: Agent,
-    pool: Start | None,
-    config: SACConfig,
-    env: VectorEnv,
-    key: PRNGKeyArray,
-    env_steps: Count,
-    num_iterations: Count,
-) -> Agent:
-    return off_policy.iterations(agent, pool, config, env, key, env_steps, num_iterations, _explore, _update)
-
-
-_ITERATIONS = Part(_iterations, is_hot=off_policy.is_large)
 
 
 def act(
@@ -304,3 +289,6 @@ def _q_outputs(
     critics: Any, config: SACConfig, env: VectorEnv, obs: PyTree[Array], *action: Float[Array, "batch action"]
 ) -> Float[Array, "critic output batch"]:
     return jax.vmap(lambda critic: _critic(config, env).apply(critic, obs, *action).T)(critics)
+
+
+_ITERATIONS = off_policy.part(_explore, _update)

@@ -6,7 +6,8 @@ Against the usual `(batch, feature)`, an update of two 64x64 networks was about 
 """
 
 import dataclasses
-from collections.abc import Callable, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import jax
@@ -35,15 +36,32 @@ Activation = Callable[[Array], Array]
 
 ACTIVATIONS: dict[str, Activation] = {"tanh": jnp.tanh, "relu": jax.nn.relu}
 
+# Derivatives as functions of what was activated, so that only that is kept for the gradient.
+_SLOPES: dict[str, Activation] = {"tanh": lambda y: 1.0 - jnp.square(y), "relu": lambda y: (y > 0.0).astype(y.dtype)}
+
 
 def activation(choice: str | Int[Array, ""]) -> Activation:
     """Return the activation of a name in `ACTIVATIONS`, or of its place among them, which may be traced.
 
     All are computed and one is chosen: next to the products of the layers that costs less than a program for each.
     """
-    if isinstance(choice, str):
-        return ACTIVATIONS[choice]
-    return lambda x: jax.lax.select_n(jnp.broadcast_to(choice, x.shape), *(f(x) for f in ACTIVATIONS.values()))
+    return ACTIVATIONS[choice] if isinstance(choice, str) else functools.partial(_chosen, choice)
+
+
+@jax.custom_jvp
+def _chosen(choice: Int[Array, ""], x: Array) -> Array:
+    return _of_choice(choice, ACTIVATIONS, x)
+
+
+@_chosen.defjvp
+def _chosen_jvp(primals: tuple[Any, Array], tangents: tuple[Any, Array]) -> tuple[Array, Array]:
+    choice, x = primals
+    y = _chosen(choice, x)
+    return y, _of_choice(choice, _SLOPES, y) * tangents[1]
+
+
+def _of_choice(choice: Int[Array, ""], functions: Mapping[str, Activation], x: Array) -> Array:
+    return jax.lax.select_n(jnp.broadcast_to(choice, x.shape), *(f(x) for f in functions.values()))
 
 
 def features(inputs: Sequence[Any]) -> Float[Array, "feature batch"]:
