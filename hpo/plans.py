@@ -20,6 +20,8 @@ from hpo.trial import TunerContext
 FIRST_TEST_SEED = 1000
 MAX_BATCH = 64
 LONGEST_NAME = 230  # bytes, which leave room for the ending of a file in the 255 of its name
+RUNGS_SPAN = 9  # by default, the lowest rung of a tuner is a ninth of a full run, by training as on landscapes
+DEFAULT_TRIALS = 64
 NUM_ROUNDS = 8  # of asks in which a tuner that learns spends its budget, unless the batch is given
 
 
@@ -50,7 +52,8 @@ class Plan:
             budget=self.planned_full_runs,
             scores=self.settings.scores,
             mutable=objective.mutable,
-            min_fidelity=objective.min_fidelity,
+            min_fidelity=max(objective.min_fidelity, self.task.fidelity // RUNGS_SPAN),
+            min_interval=objective.min_fidelity,
         )
 
 
@@ -122,6 +125,16 @@ def plan(
     scores.check_sources(settings.scores, kind.sources)
     scores.check(settings.scores, settings.task, task.space, len(settings.seeds))
     return Plan(task, settings)
+
+
+def limits(tuner: str | type, trials: int | None, budget: float | None) -> tuple[int | None, float | None]:
+    """Return what ends a sweep, trials and budget: what is given, else 64 trials, or what as many full runs cost.
+
+    A number of trials says little of a tuner that trains most of them at low fidelities: they may all be spent there.
+    """
+    if trials is not None or budget is not None:
+        return trials, budget
+    return (None, float(DEFAULT_TRIALS)) if tuners.has_fidelities(tuner) else (DEFAULT_TRIALS, None)
 
 
 def on_record(plan: Plan, name: str, recorded: SweepSettings | None, space: Mapping[str, Any]) -> Plan:

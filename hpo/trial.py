@@ -112,7 +112,9 @@ class TunerContext:
         seed: the tuner's seed.
         budget: how many full runs the sweep may spend.
         mutable: names of the hyperparameters that may change while an agent is trained; None is all of the space.
-        min_fidelity: the fewest env steps in which every config of the space has one iteration.
+        min_fidelity: env steps of the lowest rung, for tuners of several fidelities: a ninth of a full run, or `min_interval`
+            where that is more.
+        min_interval: the fewest env steps in which every config of the space has one iteration.
         scores: names of the sweep's scores, the first one to maximise.
     """
 
@@ -122,6 +124,7 @@ class TunerContext:
     budget: float = 100.0
     mutable: Collection[str] | None = None
     min_fidelity: int = 1
+    min_interval: int = 1
     scores: Sequence[str] = ()
 
     def keywords(self) -> dict[str, Any]:

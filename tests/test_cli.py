@@ -157,6 +157,21 @@ def test_a_landscape_answers_without_jax_and_on_no_device(tmp_path):
     assert "device" not in record.provenance
 
 
+@pytest.mark.parametrize("tuner", ["successive_halving", "hyperband"])
+def test_a_tuner_of_several_fidelities_trains_to_the_end_by_default(tmp_path, tuner):
+    line = ["sweep", "ppo/CartPole-v1", "--objective", "table", "--tuner", tuner, "--name", "a", "--json"]
+    summary = json.loads(arl(tmp_path, *line).out)
+    assert summary["incumbent"]["fidelity"] == 100_000
+    assert 60 * 100_000 < summary["env_steps"] <= 64 * 100_000
+    assert not [remark for remark in summary["remarks"] if "full fidelity" in remark]
+
+
+def test_a_sweep_that_reaches_no_full_run_says_so(tmp_path):
+    line = ["sweep", "ppo/CartPole-v1", "--objective", "table", "--tuner", "successive_halving", "--trials", 2]
+    printed = arl(tmp_path, *line, "--budget", 8, "--name", "a").out
+    assert "no trial reached the full fidelity of 100,000 env steps, the highest is 11,111: raise the budget" in printed
+
+
 def test_sweeps_are_deleted(home):
     assert arl(home, "delete", "fir*").out.splitlines() == ["first", "not deleted: say --yes"]
     assert landscapes.load("first", home / "results" / "store.sqlite").trials.size

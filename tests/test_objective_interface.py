@@ -72,8 +72,8 @@ def test_it_is_given_on_the_command_line(tmp_path):
 
 def test_a_tuner_hears_what_the_objective_says(tmp_path):
     class Told:
-        def __init__(self, space, fidelity, mutable, min_fidelity):
-            told.append((mutable, min_fidelity))
+        def __init__(self, space, fidelity, mutable, min_interval):
+            told.append((mutable, min_interval))
             self.trials = [Trial(0, CONFIGS[0], fidelity)]
 
         def ask(self, n):

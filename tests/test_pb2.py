@@ -1,9 +1,12 @@
 """PB2: its model against answers by hand, and its best score on a function whose optimum moves."""
 
+import math
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from ConfigSpace import Categorical, ConfigurationSpace, Float, Integer
-from play import Game, Sum, bowl, drift, square
+from play import Game, Sum, bowl, drift, result, square
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, WhiteKernel
 
@@ -141,3 +144,28 @@ def test_one_collapse_does_not_hide_the_rest():
 def test_where_no_gains_differ_it_is_pbt():
     bandit, plain = (game(name, score=lambda trial: 1.0, quantile=0.25) for name in ("pb2", "pbt"))
     assert bandit.trials == plain.trials
+
+
+@pytest.mark.parametrize(("score", "apart"), [("auc", 3.0), ("best", 4.0), ("final", 2.0)])
+def test_gains_are_those_of_the_interval_itself(score, apart):
+    """Two members, evaluated twice in each interval of ten env steps; `apart`: by how much more the second one gains.
+
+    Mean returns of their intervals are 2, 2 and 1, 4, which gain 0 and 3; over all of training they are 2, 2 and 1, 2.5.
+    Best returns are 4, 3 and 2, 5, which gain -1 and 3; last returns 0, 1 and 2, 5, which gain 1 and 3.
+    """
+    context = TunerContext(space=square(), fidelity=30, budget=2.0, scores=(score,))
+    tuner = tuners.make("pb2", context, {"num_intervals": 3, "quantile": 0.0})
+    curves = [[(5, 4.0), (10, 0.0)], [(5, 0.0), (10, 2.0)], [(15, 3.0), (20, 1.0)], [(15, 3.0), (20, 5.0)]]
+    scores = {"auc": (2.0, 1.0, 2.0, 2.5), "best": (4.0, 2.0, 4.0, 5.0), "final": (0.0, 2.0, 1.0, 5.0)}[score]
+    for _ in range(2):
+        tuner.tell([replace(result(trial, scores[trial.id]), curve=curves[trial.id]) for trial in tuner.ask(2)])
+    assert tuner.gains[2:] == [-apart / 2, apart / 2]
+
+
+def test_an_interval_that_diverged_gains_its_score():
+    context = TunerContext(space=square(), fidelity=30, budget=2.0, scores=("auc",))
+    tuner = tuners.make("pb2", context, {"num_intervals": 3})
+    first, second = tuner.ask(2)
+    curve = [(5, 1.0), (10, math.nan)]
+    tuner.tell([replace(result(first, -9.0, "diverged"), curve=curve), replace(result(second, 2.0), curve=[(10, 3.0)])])
+    assert tuner.gains == [-6.0, 6.0]

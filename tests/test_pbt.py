@@ -77,7 +77,7 @@ class TestEveryPopulation:
         batch=st.integers(1, 12),
     )
     def test_spends_whole_full_runs(self, name, budget, fidelity, num_intervals, least, quantile, population, batch):
-        options = {"num_intervals": num_intervals, "min_fidelity": least, "quantile": quantile}
+        options = {"num_intervals": num_intervals, "min_interval": least, "quantile": quantile}
         options["population"] = min(population, int(budget))
         played = game(name, batch, fidelity=fidelity, budget=budget, **options)
         assert played.env_steps == int(budget) * fidelity

@@ -18,7 +18,7 @@ import hpo
 import landscapes
 from arl import spaces
 from arl.errors import InputError
-from hpo import plans, sweeps
+from hpo import objectives, plans, sweeps
 from hpo.cli import printing
 from hpo.cli.live import SweepView
 from hpo.trial import Trial
@@ -539,14 +539,45 @@ def test_a_tuner_hears_what_may_change_in_mid_run_and_how_long_an_iteration_is()
 class Curious(Listed):
     """Keeps what it is made with."""
 
-    def __init__(self, space, fidelity, mutable, min_fidelity):
-        Curious.heard = (mutable, min_fidelity)
+    def __init__(self, space, fidelity, mutable, min_fidelity, min_interval):
+        Curious.heard = (mutable, min_fidelity, min_interval)
         super().__init__([Trial(0, CONFIG, fidelity)])
 
 
 def test_a_sweep_tells_its_tuner(sweep, trained):
     sweep(Curious, budget=1)
-    assert Curious.heard == ({"learning_rate"}, tiny.ITERATION)
+    assert Curious.heard == ({"learning_rate"}, FIDELITY // 9, tiny.ITERATION)
+
+
+def test_the_lowest_rung_is_the_same_in_training_and_on_landscapes():
+    """A ninth of a full run, or more where an iteration is longer."""
+    for task, fidelity in {"ppo/CartPole-v1": 100_000, "ppo/Pendulum-v1": 100_000}.items():
+        plan = plans.plan(task, budget=1.0)
+        contexts = [
+            plan.context(objectives.make(kind, plan.task, (0,), 1)) for kind in ("training", "table", "surrogate")
+        ]
+        assert {context.min_fidelity for context in contexts} == {fidelity // 9}
+    longer = plans.plan(hpo.task("ppo/Pendulum-v1", fidelity=9_000), budget=1.0)
+    assert longer.context(objectives.make("training", longer.task, (0,), 1)).min_fidelity == 8 * 512
+
+
+@pytest.mark.parametrize(
+    ("tuner", "given", "limits"),
+    [
+        ("random", (None, None), (64, None)),
+        ("pbt", (None, None), (None, 64.0)),
+        ("pb2", (None, None), (None, 64.0)),
+        ("successive_halving", (None, None), (None, 64.0)),
+        ("hyperband", (None, None), (None, 64.0)),
+        ("asha", (None, None), (None, 64.0)),
+        ("dehb", (None, None), (None, 64.0)),
+        ("smac_hyperband", (None, None), (None, 64.0)),
+        ("pbt", (5, None), (5, None)),
+        ("random", (None, 3.0), (None, 3.0)),
+    ],
+)
+def test_tuners_of_several_fidelities_are_limited_by_a_budget(tuner, given, limits):
+    assert plans.limits(tuner, *given) == limits
 
 
 def test_promoted_configs_are_trained_for_the_difference_only(sweep):

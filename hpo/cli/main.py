@@ -114,7 +114,11 @@ def sweep(
         int | None, typer.Option(help="Number of trials.", show_default="64, unless --budget is given")
     ] = None,
     budget: Annotated[
-        float | None, typer.Option(help="Equivalent full runs to spend, instead of or besides --trials.")
+        float | None,
+        typer.Option(
+            help="Equivalent full runs to spend, instead of or besides --trials.",
+            show_default="64 for tuners of several fidelities, instead of --trials",
+        ),
     ] = None,
     seeds: SeedsOption = "1",
     name: Annotated[
@@ -142,13 +146,14 @@ def sweep(
     as_json: JsonOption = False,
 ) -> None:
     """Tune the hyperparameters of a task: run a sweep, or finish one that was begun."""
-    from hpo import sweeps
+    from hpo import plans, sweeps
 
+    trials, budget = plans.limits(tuner, trials, budget)
     with printing.one_document(as_json):
         record = sweeps.sweep(
             task,
             tuner,
-            trials=64 if trials is None and budget is None else trials,
+            trials=trials,
             budget=budget,
             seeds=parsing.seeds(seeds),
             tuner_seed=tuner_seed,

@@ -15,7 +15,17 @@ from hpo.tuners.optuna import from_optuna
 from hpo.tuners.smac import from_smac
 from hpo.tuners.unit_cube import from_vector
 
-__all__ = ["from_optuna", "from_smac", "from_vector", "make", "names", "path", "registered", "takes_any_batch"]
+__all__ = [
+    "from_optuna",
+    "from_smac",
+    "from_vector",
+    "has_fidelities",
+    "make",
+    "names",
+    "path",
+    "registered",
+    "takes_any_batch",
+]
 
 GROUP = "arl.tuners"
 
@@ -86,6 +96,11 @@ def path(tuner: str | type) -> str:
 def takes_any_batch(tuner: str | type) -> bool:
     """Return whether the tuner's class says that it may be asked for all its trials at once (`any_batch = True`)."""
     return bool(getattr(_load(tuner), "any_batch", False))
+
+
+def has_fidelities(tuner: str | type) -> bool:
+    """Return whether the tuner's class says that its trials are of several fidelities (`has_fidelities = True`)."""
+    return bool(getattr(_load(tuner), "has_fidelities", False))
 
 
 def _load(tuner: str | type) -> Any:

@@ -22,6 +22,8 @@ class ASHA:
         continued: whether a promoted config goes on from its agent (default) or is trained anew.
     """
 
+    has_fidelities = True
+
     def __init__(
         self,
         space: ConfigurationSpace,

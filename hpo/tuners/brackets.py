@@ -156,6 +156,7 @@ class BracketTuner:
     """A tuner that is a list of brackets. None depends on another: what one can't give to an ask, the next one gives."""
 
     any_batch = True
+    has_fidelities = True
 
     def __init__(self, brackets: Sequence[Bracket], new_config: ConfigOf):
         self.climbs = list[Climb]()

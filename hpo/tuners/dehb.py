@@ -61,6 +61,7 @@ class DEHB:
     """
 
     any_batch = True
+    has_fidelities = True
 
     def __init__(
         self,

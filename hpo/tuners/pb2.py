@@ -22,6 +22,9 @@ n being the number of measured gains. The members of a generation are chosen one
 that are set already added to Z, with mu as their gains, which leaves mu as it is (GP-BUCB, Desautels, Krause & Burdick
 2014). So no two explore the same place.
 
+A gain is the difference of the returns of two intervals, each by its own part of the learning curve: differences of a mean
+over all of training shrink as training goes on, whatever the agents do.
+
 Gains enter as their difference from their generation's median, in standard deviations by their quartiles, cut at 3: what
 all members gain says nothing about x, and one collapse must not flatten all other differences.
 """
@@ -50,6 +53,7 @@ from threadpoolctl import threadpool_limits
 
 from arl import spaces
 from arl.scalars import Scalar, plain
+from arl.scores import area
 from hpo.trial import Result, Trial
 from hpo.tuners import pbt
 from hpo.tuners.pbt import Config
@@ -69,12 +73,13 @@ class PB2(pbt.PBT):
         budget: full runs.
         mutable: names of the hyperparameters that may change while an agent is trained; all by default. The others are
             copied with the agent.
-        min_fidelity: the fewest env steps that train every config.
+        min_interval: the fewest env steps that train every config.
         population: number of members; by default as many as the budget pays for, a full run each.
-        num_intervals: into how many a full run is divided; fewer where one would be shorter than `min_fidelity`.
+        num_intervals: into how many a full run is divided; fewer where one would be shorter than `min_interval`.
         quantile: the share of the population that is replaced, and the share that it is replaced from; by default a quarter
             (Parker-Holder, Nguyen & Roberts 2020).
         resample: how likely a choice is drawn anew instead of perturbed.
+        scores: names of the sweep's scores; gains are those of the first one.
     """
 
     def __init__(
@@ -84,19 +89,21 @@ class PB2(pbt.PBT):
         budget: float,
         seed: int = 0,
         mutable: Collection[str] | None = None,
-        min_fidelity: int = 1,
+        min_interval: int = 1,
         population: int | None = None,
         num_intervals: int = 10,
         quantile: float = 0.25,
         resample: float = 0.25,
+        scores: Sequence[str] = (),
     ):
-        self.scores: dict[int, float] = {}
+        self.score = scores[0] if scores else "final"
+        self.returns: dict[int, float] = {}
         self.times: list[int] = []
         self.points: list[np.ndarray] = []
         self.gains: list[float] = []
         self.model: Model | None = None
         super().__init__(
-            space, fidelity, budget, seed, mutable, min_fidelity, population, num_intervals, quantile, resample
+            space, fidelity, budget, seed, mutable, min_interval, population, num_intervals, quantile, resample
         )
         self.numbers = [name for name in self.changeable if spaces.choices(space[name]) is None]
         self.choices = [name for name in self.changeable if name not in self.numbers]
@@ -110,13 +117,24 @@ class PB2(pbt.PBT):
 
     def _learn(self, results: list[Result]) -> None:
         """Add the gains of the interval that has ended; trials without a score have none."""
-        self.scores |= {result.trial.id: result.score for result in results}
         scored = [result for result in results if result.has_score]
-        starts = [self.scores[r.trial.parent] if r.trial.parent is not None else 0.0 for r in scored]
-        gains = np.array([result.score for result in scored]) - starts
+        self.returns |= {result.trial.id: self._return_of_interval(result) for result in scored}
+        starts = [self.returns[r.trial.parent] if r.trial.parent is not None else 0.0 for r in scored]
+        gains = np.array([self.returns[result.trial.id] for result in scored]) - starts
         self.gains += list(gains - np.median(gains)) if scored else []
         self.times += [self.interval - 1] * len(scored)
         self.points += [self._point(result.trial.config) for result in scored]
+
+    def _return_of_interval(self, result: Result) -> float:
+        """Return the score, of the last interval alone where the score is of the whole curve: mean (`auc`) or best return."""
+        value = result.score
+        if result.status == "completed" and self.score == "auc":
+            start = self.ends[self.interval - 2] if self.interval > 1 else 0
+            steps, returns = np.transpose(result.curve)
+            value = area(steps, returns, start)
+        elif result.status == "completed" and self.score == "best":
+            value = max(value for _, value in result.curve)
+        return value if math.isfinite(value) else result.score
 
     def _data(self) -> tuple[np.ndarray, np.ndarray]:
         """Return Z, `(gain, time and coordinate)`, and y, `(gain,)`, of the latest gains."""

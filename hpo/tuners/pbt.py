@@ -31,15 +31,16 @@ class PBT:
         budget: full runs.
         mutable: names of the hyperparameters that may change while an agent is trained; all by default. The others are
             copied with the agent.
-        min_fidelity: the fewest env steps that train every config.
+        min_interval: the fewest env steps that train every config.
         population: number of members; by default as many as the budget pays for, a full run each.
-        num_intervals: into how many a full run is divided; fewer where one would be shorter than `min_fidelity`.
+        num_intervals: into how many a full run is divided; fewer where one would be shorter than `min_interval`.
         quantile: the share of the population that is replaced, and the share that it is replaced from; by default a fifth
             (Jaderberg et al. 2017, section 4.1.1).
         resample: how likely a hyperparameter is drawn anew instead of perturbed.
     """
 
     any_batch = True
+    has_fidelities = True
 
     def __init__(
         self,
@@ -48,7 +49,7 @@ class PBT:
         budget: float,
         seed: int = 0,
         mutable: Collection[str] | None = None,
-        min_fidelity: int = 1,
+        min_interval: int = 1,
         population: int | None = None,
         num_intervals: int = 10,
         quantile: float = 0.2,
@@ -56,12 +57,12 @@ class PBT:
     ):
         self.space, self.fidelity, self.seed, self.quantile, self.resample = space, fidelity, seed, quantile, resample
         self.remaining_steps = brackets.affordable_steps(budget, fidelity)
-        self._check(min_fidelity, population, num_intervals)
+        self._check(min_interval, population, num_intervals)
         self.population = population if population is not None else self.remaining_steps // fidelity
         self.changeable = changeable(space, mutable)
         if not self.changeable:
             raise InputError("mutable must name a hyperparameter of the space that may change in mid-run, got none")
-        num_intervals = max(1, min(num_intervals, fidelity // min_fidelity))
+        num_intervals = max(1, min(num_intervals, fidelity // min_interval))
         self.ends = [fidelity * i // num_intervals for i in range(1, num_intervals + 1)]
         self.next_id, self.interval = 0, 0
         self.generation, self.waiting, self.results = list[Trial](), list[Trial](), list[Result]()
@@ -127,8 +128,8 @@ class PBT:
                 changed[name] = fresh.get(name, config[name]) if anew else perturb(self.space[name], config[name], rng)
         return spaces.repair(self.space, changed)
 
-    def _check(self, min_fidelity: int, population: int | None, num_intervals: int) -> None:
-        options.check_whole("min_fidelity", min_fidelity)
+    def _check(self, min_interval: int, population: int | None, num_intervals: int) -> None:
+        options.check_whole("min_interval", min_interval)
         if population is not None:
             options.check_whole("population", population)
         options.check_whole("num_intervals", num_intervals)

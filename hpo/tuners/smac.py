@@ -242,6 +242,8 @@ class SmacHyperband(SmacTuner):
         min_fidelity: env steps.
     """
 
+    has_fidelities = True
+
     def __init__(
         self,
         space: ConfigurationSpace,
