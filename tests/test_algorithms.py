@@ -16,7 +16,7 @@ from arl.training import backend
 from envs import InputError, vector
 
 ENVS = {
-    "ppo": vector.make("ProbeDelayed"),
+    "ppo": vector.make("Pendulum-v1"),
     "dqn": vector.make("CartPole-v1"),
     "sac": vector.make("Pendulum-v1"),
     "pqn": vector.make("CartPole-v1"),
@@ -35,8 +35,11 @@ HYPERPARAMETERS = [
     if (name, hyperparameter) not in SIZES
 ]
 
+# Where the usual move would change next to nothing; standard deviations begin at 1, the exponential of 0.
+MOVED = {"log_std_min": 0.1, "log_std_max": -1.0, "adam_eps": 0.1}
+
 # Where the usual move comes too late to matter: learning has begun, and the networks change little in an iteration.
-MOVED_IN_MID_RUN = {"learning_starts": 40, "vf_clip_eps": 1e-3, "clip_eps": 1e-3}
+MOVED_IN_MID_RUN = {**MOVED, "learning_starts": 40, "vf_clip_eps": 1e-3, "clip_eps": 1e-3}
 
 
 class Program:
@@ -113,7 +116,7 @@ def moved(domain, value):
 def test_every_hyperparameter_changes_training(programs, name, hyperparameter, kind):
     program = programs[name]
     domain = configs.domains(program.algorithm.Config)[hyperparameter]
-    value = moved(domain, getattr(program.config, hyperparameter))
+    value = MOVED.get(hyperparameter, moved(domain, getattr(program.config, hyperparameter)))
     num_traces = program.num_traces
     state, metrics = program.train(dataclasses.replace(program.config, **{hyperparameter: value}))
     assert program.num_traces - num_traces == (kind == "static")

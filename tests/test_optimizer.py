@@ -7,18 +7,22 @@ import optax
 import pytest
 
 from arl.algorithms import optimizer
+from arl.hyperparameters.agent import AgentConfig
 
 
 @pytest.mark.parametrize("max_grad_norm", [0.1, 1e9])
-def test_descent_is_clipped_adam(max_grad_norm):
+@pytest.mark.parametrize(("beta1", "beta2", "eps"), [(0.9, 0.999, 1e-5), (0.0, 0.9, 0.1)])
+@pytest.mark.parametrize(("rectified", "reference"), [(False, optax.adam), (True, optax.radam)])
+def test_descent_is_clipped_adam(max_grad_norm, beta1, beta2, eps, rectified, reference):
+    config = AgentConfig(adam_beta1=beta1, adam_beta2=beta2, adam_eps=eps)
     params = {"weight": jnp.array([[1.0, -2.0]]), "bias": jnp.array([0.5])}
-    reference = optax.chain(optax.clip_by_global_norm(max_grad_norm), optax.adam(0.01, eps=1e-5))
+    reference = optax.chain(optax.clip_by_global_norm(max_grad_norm), reference(0.01, beta1, beta2, eps))
     expected, reference_state = params, reference.init(params)
     opt_state = optimizer.init(params)
     for scale in (1.0, -0.3, 2.0):
         grads = optax.tree.scale(scale, jax.tree.map(jnp.cos, params))
         clipped = optimizer.clip(grads, optimizer.norm(grads), jnp.array(max_grad_norm))
-        params, opt_state = optimizer.descend(params, opt_state, clipped, jnp.array(0.01), eps=1e-5)
+        params, opt_state = optimizer.descend(params, opt_state, clipped, jnp.array(0.01), config, rectified)
         updates, reference_state = reference.update(grads, reference_state)
         expected = optax.apply_updates(expected, updates)
         chex.assert_trees_all_close(params, expected, rtol=1e-5)

@@ -1,5 +1,7 @@
 """PPO: its equations with golden numbers, its parts, and probes whose values and best actions are known exactly."""
 
+import dataclasses
+
 import hypothesis
 import hypothesis.extra.numpy as hnp
 import hypothesis.strategies as st
@@ -10,7 +12,7 @@ import pytest
 
 from arl.algorithms import distributions, metrics, on_policy, ppo
 from arl.networks.mlp import MLP
-from envs import vector
+from envs import InputError, vector
 
 REWARD = jnp.array([1.0, 2.0, 3.0])
 VALUE = jnp.array([0.5, 1.0, 1.5])
@@ -210,6 +212,24 @@ def test_delayed_reward_is_discounted(probe, gamma):
 def test_time_limit_is_no_end(probe, gamma, value):
     """Without a bootstrap at the limit, the value at gamma = 0.9 is at most 4.1."""
     np.testing.assert_allclose(value_of(probe("Endless", gamma=gamma), [0.0]), value, rtol=0.02)
+
+
+@pytest.mark.parametrize(("ent_coef", "bound"), [(1.0, 0.3), (-1.0, -0.3)])
+def test_standard_deviations_keep_within_their_bounds(learn, small, ent_coef, bound):
+    """A bonus of entropy widens them, a penalty narrows them: without bounds, until they overflow."""
+    config = dataclasses.replace(small(log_std_min=-0.3, log_std_max=0.3), ent_coef=ent_coef)
+    state, _ = learn("ProbeMatching", config, 10)
+    assert state.params.log_std == np.float32(bound)
+
+
+def test_standard_deviations_begin_within_their_bounds(small):
+    state = ppo.init(jax.random.key(0), small(log_std_max=-1.0), vector.make("ProbeMatching"))
+    assert state.params.log_std == -1.0
+
+
+def test_bounds_of_standard_deviations_that_leave_no_value_are_refused(small):
+    with pytest.raises(InputError, match="log_std_min must be at most log_std_max -30, got -20"):
+        ppo.check(small(log_std_max=-30.0), vector.make("ProbeMatching"))
 
 
 def act(state, small, env):

@@ -156,7 +156,7 @@ def _update(
         return jnp.mean(weights * 0.5 * jnp.square(value - target)), (value - target, value)
 
     (q_loss, (td_error, value)), grads = jax.value_and_grad(loss, has_aux=True)(learner.params)
-    params, opt_state = optimizer.descend(learner.params, learner.opt_state, grads, config.learning_rate)
+    params, opt_state = optimizer.descend(learner.params, learner.opt_state, grads, config.learning_rate, config)
     share = jnp.where(config.use_target_network, config.tau * _target_is_due(config, progress), 1.0)
     of_update = {
         "q_loss": q_loss,

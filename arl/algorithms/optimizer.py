@@ -1,4 +1,4 @@
-"""Adam on one tree of parameters, with learning rate and largest gradient norm as arrays, so that each lane has its own."""
+"""Adam on one tree of parameters, with its hyperparameters as arrays, so that each lane has its own."""
 
 from typing import Any, TypeVar
 
@@ -6,6 +6,8 @@ import jax
 import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float
+
+from arl.hyperparameters.agent import AgentConfig
 
 Params = TypeVar("Params")
 
@@ -20,14 +22,15 @@ def descend(
     opt_state: optax.OptState,
     grads: Params,
     learning_rate: Array | float,
-    eps: float = 1e-8,
+    config: AgentConfig,
     rectified: bool = False,
 ) -> tuple[Params, optax.OptState]:
     """Return params and state after a step of Adam (Kingma & Ba 2015, arXiv:1412.6980, algorithm 1).
 
     With `rectified`, of RAdam (Liu et al. 2020, arXiv:1908.03265, algorithm 2), which warms up.
     """
-    scale = optax.scale_by_radam(eps=eps) if rectified else optax.scale_by_adam(eps=eps)
+    scale_by = optax.scale_by_radam if rectified else optax.scale_by_adam
+    scale = scale_by(config.adam_beta1, config.adam_beta2, config.adam_eps)
     updates, opt_state = scale.update(grads, opt_state)
     return jax.tree.map(lambda p, u: p - learning_rate * u, params, updates), opt_state
 

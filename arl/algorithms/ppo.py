@@ -23,6 +23,7 @@ from arl.algorithms.normalizer import Normalizer
 from arl.algorithms.on_policy import Learner, Rollout, Walk, iteration_steps
 from arl.algorithms.parts import ONE_PROGRAM, Count, Keys, Part, Programs
 from arl.config import pytree
+from arl.errors import InputError
 from arl.hyperparameters.ppo import PPOConfig
 from arl.networks import Network
 from envs.vector import Start, VectorEnv
@@ -39,7 +40,6 @@ METRICS = (
     "explained_variance",
     *metrics.COMMON,
 )
-_ADAM_EPS = 1e-5
 
 
 Config = pytree(PPOConfig)
@@ -85,8 +85,10 @@ def check(config: PPOConfig, env: VectorEnv) -> None:
     """Refuse a config that can't be run on an env.
 
     Raises:
-        InputError: a network that does not fit.
+        InputError: a network that does not fit, or bounds of the standard deviation that leave no value.
     """
+    if config.log_std_min > config.log_std_max:
+        raise InputError(f"log_std_min must be at most log_std_max {config.log_std_max:g}, got {config.log_std_min:g}")
     networks.check(config.network, env.obs_spec, env.action_size)
 
 
@@ -115,7 +117,7 @@ def _learner(
     params = Params(
         actor=_actor(config, env).init(key_actor, blank),
         critic=_critic(config, env).init(key_critic, blank),
-        log_std=jnp.zeros(distributions.for_env(env).num_log_std),
+        log_std=_within_bounds(jnp.zeros(distributions.for_env(env).num_log_std), config),
     )
     return params, optimizer.init(params)
 
@@ -128,6 +130,10 @@ def _start(
 
 
 _LEARNER, _START = Part(_learner, row_by_row=True), Part(_start)
+
+
+def _within_bounds(log_std: Float[Array, "*batch"], config: PPOConfig) -> Float[Array, "*batch"]:
+    return jnp.clip(log_std, config.log_std_min, config.log_std_max)
 
 
 def _actor(config: PPOConfig, env: VectorEnv) -> Network:
@@ -268,7 +274,8 @@ def _update(
         grads, of_update = jax.grad(loss, has_aux=True)(learner.params, config, env, minibatch)
         norm = optimizer.norm(grads)
         clipped = optimizer.clip(grads, norm, config.max_grad_norm)
-        params, opt_state = optimizer.descend(learner.params, learner.opt_state, clipped, learning_rate, _ADAM_EPS)
+        params, opt_state = optimizer.descend(learner.params, learner.opt_state, clipped, learning_rate, config)
+        params = params._replace(log_std=_within_bounds(params.log_std, config))
         totals = metrics.add_update(learner.totals, {**of_update, **of_rollout, "grad_norm": norm})
         return Learner(params, opt_state, totals)
 

@@ -174,7 +174,9 @@ def _update(
         grads, of_update = jax.grad(_loss, has_aux=True)(learner.params, config, env, minibatch)
         norm = optimizer.norm(grads)
         clipped = optimizer.clip(grads, norm, config.max_grad_norm)
-        params, opt_state = optimizer.descend(learner.params, learner.opt_state, clipped, learning_rate, rectified=True)
+        params, opt_state = optimizer.descend(
+            learner.params, learner.opt_state, clipped, learning_rate, config, rectified=True
+        )
         of_update = {**of_update, "exploration_rate": epsilon, "grad_norm": norm}
         return Learner(params, opt_state, metrics.add_update(learner.totals, of_update))
 

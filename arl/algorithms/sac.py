@@ -213,20 +213,20 @@ def _update(
 
     (q_loss, (td_error, value)), grads_critics = jax.value_and_grad(critics_loss, has_aux=True)(learner.critics)
     learning_rate = config.learning_rate * config.critic_learning_rate_scale
-    critics, opt_critics = optimizer.descend(learner.critics, learner.opt_critics, grads_critics, learning_rate)
+    critics, opt_critics = optimizer.descend(learner.critics, learner.opt_critics, grads_critics, learning_rate, config)
 
     def actor_loss(actor: Any) -> tuple[Float[Array, ""], Float[Array, ""]]:
         q, entropy = _evaluated(actor, critics, config, env, batch.obs, key_actor)
         return -jnp.mean(weights * (q + alpha * entropy)), jnp.mean(entropy)
 
     (policy_loss, entropy), grads_actor = jax.value_and_grad(actor_loss, has_aux=True)(learner.actor)
-    actor, opt_actor = optimizer.descend(learner.actor, learner.opt_actor, grads_actor, config.learning_rate)
+    actor, opt_actor = optimizer.descend(learner.actor, learner.opt_actor, grads_actor, config.learning_rate, config)
 
     learning_rate = config.learning_rate * config.alpha_learning_rate_scale
     grad_alpha = entropy - target_entropy(config, env)
     log_alpha, opt_alpha = jax.tree.map(
         lambda new, old: jnp.where(config.alpha_auto, new, old),
-        optimizer.descend(learner.log_alpha, learner.opt_alpha, grad_alpha, learning_rate),
+        optimizer.descend(learner.log_alpha, learner.opt_alpha, grad_alpha, learning_rate, config),
         (learner.log_alpha, learner.opt_alpha),
     )
 

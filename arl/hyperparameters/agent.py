@@ -9,12 +9,16 @@ ACTIVATIONS = ("tanh", "relu")  # of the networks' hidden layers, see `arl.netwo
 class AgentConfig:
     """Hyperparameters of every algorithm.
 
-    `learning_rate`: of Adam; `gamma`: discount factor of a step; `normalize_observations`: to mean 0 and variance 1.
+    `learning_rate`: of Adam; `adam_beta1`, `adam_beta2`, `adam_eps`: its decay rates and epsilon (Kingma & Ba 2015).
+    `gamma`: discount factor of a step; `normalize_observations`: to mean 0 and variance 1.
     `num_envs`: envs stepped side by side.
     `network`: a name of `arl.networks` or `module:Class`; `hidden_size`, `num_layers`, `activation`: of its hidden layers.
     """
 
     learning_rate: float = traced(3e-4, low=0.0)
+    adam_beta1: float = traced(0.9, low=0.0, high=0.9999)
+    adam_beta2: float = traced(0.999, low=0.0, high=0.999999)
+    adam_eps: float = traced(1e-8, low=0.0)
     gamma: float = traced(0.99, low=0.0, high=1.0)
     normalize_observations: bool = traced(False)
     num_envs: int = static(8, low=1)

@@ -10,6 +10,8 @@ class PPOConfig(OnPolicyConfig):
 
     `gae_lambda`, `clip_eps`, `vf_clip_eps`, `ent_coef`, `vf_coef`: see the head of `arl.algorithms.ppo`.
     `normalize_advantage`: to mean 0 and variance 1 in each minibatch.
+    `log_std_min`, `log_std_max`: bounds of the logarithm of the standard deviation of real-valued actions (those of SAC,
+    Haarnoja et al. 2018); without, it may grow until its exponential overflows.
     `critic_hidden_size`: of the critic's hidden layers; 0 is `hidden_size`, which is then the actor's and its.
     """
 
@@ -19,4 +21,7 @@ class PPOConfig(OnPolicyConfig):
     normalize_advantage: bool = traced(True)
     ent_coef: float = traced(0.0, low=0.0)
     vf_coef: float = traced(0.5, low=0.0)
+    log_std_min: float = traced(-20.0)
+    log_std_max: float = traced(2.0)
+    adam_eps: float = traced(1e-5, low=0.0)
     critic_hidden_size: int = static(0, low=0)

@@ -19,11 +19,22 @@ MOVED_CLASSES = {
     "hpo.building:DefaultThenSobol": "hpo.build_landscape:DefaultThenSobol",
 }
 
-# By algorithm: hyperparameters that were added, each with the value of today that trains as the algorithm did before.
+_ADAM: dict[str, Scalar] = {"adam_beta1": 0.9, "adam_beta2": 0.999, "adam_eps": 1e-8}
+
+# By algorithm: hyperparameters that were added, each with the value of today that trains as the algorithm did before; but
+# that before, `log_std` of PPO had no bounds, and runs in which it left those of today diverged.
 ADDED_HYPERPARAMETERS: dict[str, dict[str, Scalar]] = {
-    "ppo": {"network": "auto", "critic_hidden_size": 0},
-    "dqn": {"network": "auto"},
-    "sac": {"network": "auto", "critic_hidden_size": 0},
+    "ppo": {
+        "network": "auto",
+        "critic_hidden_size": 0,
+        "log_std_min": -20.0,
+        "log_std_max": 2.0,
+        **_ADAM,
+        "adam_eps": 1e-5,
+    },
+    "dqn": {"network": "auto", **_ADAM},
+    "sac": {"network": "auto", "critic_hidden_size": 0, **_ADAM},
+    "pqn": _ADAM,
 }
 
 # By algorithm: hyperparameters whose name has changed.
