@@ -95,26 +95,33 @@ def build(
 
 
 def train_alike(task: Task, configs: Sequence[Mapping[str, Scalar]]) -> list[str]:
-    """Return a sentence for each group of choices of a hyperparameter that make no difference to any of the configs.
+    """Return a sentence for each group of choices, and each range of numbers, that make no difference to any of the configs.
 
-    Examples are PPO's minibatches beyond the whole rollout. The algorithm's `canonical` says which configs train the same.
+    Examples are PPO's minibatches beyond the whole rollout, and intervals of DQN's target that each of its iterations
+    passes. The algorithm's `canonical` says which configs train the same.
     """
     return [
-        f"{name} {', '.join(map(str, values))} train alike, as {value}."
+        f"{name} {values} train alike, as {value}."
         for name in task.space
-        for value, values in _equal_choices(task, configs, name).items()
+        for value, values in _equal_values(task, configs, name).items()
     ]
 
 
-def _equal_choices(task: Task, configs: Sequence[Mapping[str, Scalar]], name: str) -> dict[Scalar, list[Scalar]]:
-    """Return, by value, the choices of a hyperparameter that become this same value in every config."""
-    canonical = task.algorithm.canonical
+def _equal_values(task: Task, configs: Sequence[Mapping[str, Scalar]], name: str) -> dict[Scalar, str]:
+    """Return, by value, the choices of a hyperparameter that become this same value in every config, as text.
+
+    A range of numbers is such a group if its bounds and some between them are.
+    """
+    canonical, choices = task.algorithm.canonical, spaces.choices(task.space[name])
+    tried = choices or list(dict.fromkeys(spaces.value_at(task.space[name], u) for u in (0.0, 0.25, 0.5, 0.75, 1.0)))
     groups: dict[Scalar, list[Scalar]] = {}
-    for choice in spaces.choices(task.space[name]) or []:
+    for choice in tried:
         values = {getattr(canonical(task.full({**config, name: choice})), name) for config in configs if name in config}
         if len(values) == 1:
             groups.setdefault(values.pop(), []).append(choice)
-    return {value: choices for value, choices in groups.items() if len(choices) > 1}
+    if choices is None:
+        return {value: f"{tried[0]} to {tried[-1]}" for value, group in groups.items() if group == tried}
+    return {value: ", ".join(map(str, group)) for value, group in groups.items() if len(group) > 1}
 
 
 def _check_grows(

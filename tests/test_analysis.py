@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from arl import spaces
 from arl.errors import InputError
 from hpo import build_landscape, tasks
 from hpo.build_landscape import DefaultThenSobol
@@ -160,3 +161,14 @@ def test_minibatches_that_hold_a_whole_rollout_are_alike():
     alike = ["minibatch_size 128, 256, 512 train alike, as 8."]
     assert build_landscape.train_alike(tasks.of_landscape(landscape), landscape.plain_configs) == alike
     assert landscape.caveats == alike
+
+
+@pytest.mark.parametrize(
+    ("env", "alike"),
+    [("CartPole-v1", ["target_update_interval 1 to 100 train alike, as 1."]), ("Acrobot-v1", [])],
+)
+def test_intervals_that_every_iteration_passes_are_alike(env, alike):
+    """An iteration is 256 env steps on CartPole, 4 on Acrobot."""
+    task = tasks.get(f"dqn/{env}")
+    configs = [spaces.sample(task.space, [seed]) for seed in range(8)]
+    assert build_landscape.train_alike(task, configs) == alike

@@ -88,14 +88,28 @@ def test_the_loss_is_the_weighted_square_of_the_error():
         ({"target_update_interval": 8}, progress(last=False), 0.0),
         ({"target_update_interval": 9}, progress(), 0.0),
         ({"target_update_interval": 3}, progress(), 0.5),
+        ({"target_update_interval": 2}, progress(), 0.75),
+        ({"target_update_interval": 1}, progress(), 0.9375),
+        ({"target_update_interval": 1, "tau": 1.0}, progress(), 1.0),
+        ({"target_update_interval": 9, "tau": 1.0}, progress(), 0.0),
+        ({"target_update_interval": 1}, progress(last=False), 0.0),
         ({"use_target_network": False}, progress(last=False), 1.0),
     ],
 )
 def test_the_target_takes_its_share_when_it_is_due(values, where, share):
     params, target = linear([[1.0], [2.0]]), linear([[10.0], [5.0]])
-    new, _, _ = updated(small(tau=0.5, **values), dqn.Learner(params, target, optimizer.init(params)), where)
+    new, _, _ = updated(small(**{"tau": 0.5, **values}), dqn.Learner(params, target, optimizer.init(params)), where)
     expected = optimizer.blend(target, new.params, share)
     chex.assert_trees_all_close(new.target, expected, rtol=1e-6)
+
+
+def test_configs_whose_targets_are_the_same_are_one():
+    """An iteration is four env steps."""
+    for same in ({"tau": 1.0, "target_update_interval": 4}, {"use_target_network": False, "target_update_interval": 9}):
+        config = small(**same)
+        assert dqn.canonical(config) == dataclasses.replace(config, target_update_interval=1)
+    for other in ({"tau": 1.0, "target_update_interval": 5}, {"tau": 0.5, "target_update_interval": 4}):
+        assert dqn.canonical(small(**other)) == small(**other)
 
 
 @pytest.mark.parametrize(("env_steps", "rate"), [(5, 1.0), (6, 0.8 - 0.6 * 6 / 16), (8, 0.5), (16, 0.2), (99, 0.2)])

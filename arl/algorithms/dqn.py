@@ -9,6 +9,7 @@ Double Q: van Hasselt et al. 2016, arXiv:1509.06461, eq. 4. Dueling: Wang et al.
 Prioritized replay: see `arl.algorithms.replay`.
 """
 
+import dataclasses
 from typing import Any, NamedTuple
 
 import jax
@@ -44,8 +45,14 @@ class Learner(NamedTuple):
 
 
 def canonical(config: DQNConfig) -> DQNConfig:
-    """Return the config that trains the same with the smallest values: itself."""
-    return config
+    """Return the config that trains the same with the smallest values.
+
+    The interval makes no difference without a target network, nor where every iteration passes a multiple of it and the
+    target then becomes the network itself.
+    """
+    always_whole = config.tau == 1.0 and config.target_update_interval <= iteration_steps(config)
+    interval = 1 if always_whole or not config.use_target_network else config.target_update_interval
+    return dataclasses.replace(config, target_update_interval=interval)
 
 
 def check(config: DQNConfig, env: VectorEnv) -> None:
@@ -157,7 +164,7 @@ def _update(
 
     (q_loss, (td_error, value)), grads = jax.value_and_grad(loss, has_aux=True)(learner.params)
     params, opt_state = optimizer.descend(learner.params, learner.opt_state, grads, config.learning_rate, config)
-    share = jnp.where(config.use_target_network, config.tau * _target_is_due(config, progress), 1.0)
+    share = jnp.where(config.use_target_network, _target_share(config, progress), 1.0)
     of_update = {
         "q_loss": q_loss,
         "td_error": jnp.mean(jnp.abs(td_error)),
@@ -168,10 +175,13 @@ def _update(
     return Learner(params, optimizer.blend(learner.target, params, share), opt_state), td_error, of_update
 
 
-def _target_is_due(config: DQNConfig, progress: Progress) -> Array:
-    """Return whether this update ends an iteration that passed a multiple of the interval."""
+def _target_share(config: DQNConfig, progress: Progress) -> Float[Array, ""]:
+    """Return the share of the network that its target takes over in this update.
+
+    It takes over `tau` for each multiple of the interval that the iteration passed, all of them after the last update.
+    """
     before, after = (steps // config.target_update_interval for steps in progress.env_steps)
-    return progress.last & (after > before)
+    return jnp.where(progress.last, 1.0 - (1.0 - config.tau) ** (after - before), 0.0)
 
 
 def _next_value(learner: Learner, config: DQNConfig, env: VectorEnv, next_obs: PyTree[Array]) -> Float[Array, " batch"]:

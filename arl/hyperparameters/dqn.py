@@ -13,7 +13,8 @@ class DQNConfig(OffPolicyConfig):
     `noise_correlation`: from one step to the next, of the numbers that decide whether to explore and by which action. Each
     step by itself stays epsilon-greedy; with more than 0 an action is held on to, which reaches further (cf. Dabney et al.
     2021, arXiv:2006.01782).
-    `target_update_interval`: in env steps; the target network takes over its share when an iteration has passed a multiple.
+    `target_update_interval`: in env steps; when an iteration has passed multiples of it, the target network takes over
+    `tau` of the network for each of them: after k multiples, 1 - (1 - tau)^k of it.
     `double_q`, `dueling`: see the head of `arl.algorithms.dqn`.
     """
 
