@@ -38,8 +38,8 @@ def test_it_prints_a_table_and_leaves_report_and_data(compared):
     assert "rank tests need at least 3 tasks, got 1" in rest
     assert rest[-1] == "report: results/mine/report.html    data: results/mine/*.parquet"
     assert done.err.startswith("sweep 1/2 mine-ppo-ProbeMatching-")
-    assert "4 incumbents under test seeds, mine-ppo-ProbeMatching-test-2" in done.err
-    assert set(pd.read_parquet(directory / tables[2]).seed) == {0, 1000, 1001}
+    assert "4 incumbents under test seeds, mine-ppo-ProbeMatching-test-1000-1001" in done.err
+    assert set(pd.read_parquet(directory / tables[2]).seed) == {0, 1, 1000, 1001, 1002, 1003}
 
 
 def test_the_same_command_again_gives_the_same_as_json(compared):

@@ -108,7 +108,17 @@ def test_one_repeat_has_no_intervals(make):
 def test_the_checklist_says_what_is_not_so(make):
     comparison = make()
     checks = {item: (good, how) for good, item, how in comparison_report.checklist(comparison)}
-    assert checks["Tuning and test seeds are apart"] == (True, "0, 1 / 1000, 1001")
+    assert checks["Tuning and test seeds of a sweep are apart"] == (True, "0, 1 / 1000, 1001 in the first repeat")
+    assert checks["At least 3 tuning seeds"] == (False, "2 in each repeat, 6 in all")
+    assert checks["Other seeds in each repeat"][0]
+    same = dataclasses.replace(comparison.settings, seeds=((0, 1, 2),) * 3)
+    checks = {
+        item: (good, how)
+        for good, item, how in comparison_report.checklist(dataclasses.replace(comparison, settings=same))
+    }
+    assert checks["At least 3 tuning seeds"] == (True, "3 in each repeat, 3 in all")
+    assert checks["Other seeds in each repeat"] == (False, "the intervals say nothing of other seeds")
+    checks = {item: (good, how) for good, item, how in comparison_report.checklist(comparison)}
     assert checks["At least 10 tuner seeds"] == (False, "3: 0 to 2")
     assert checks["All tuners finished"][0]
     broken = dataclasses.replace(comparison, broken={"x": "sweep 'x-0': tuner 'x' failed in ask"})

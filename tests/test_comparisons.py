@@ -146,14 +146,20 @@ def test_baselines_are_added_and_budgets_are_equal(straight):
 
 def test_seeds_of_tuning_and_test_are_apart(straight):
     runs = straight[0].runs
-    assert set(runs.seed[runs.phase == "tuning"]) == {0, 1}
-    assert set(runs.seed[runs.phase == "test"]) == {1000, 1001}
+    tuning, tests = (runs[runs.phase == phase].groupby("sweep").seed.unique() for phase in ("tuning", "test"))
+    for repeat, seeds in enumerate([{0, 1}, {2, 3}]):
+        assert all(set(found) == seeds for name, found in tuning.items() if name.endswith(f"-{repeat}"))
+    assert {name: set(seeds) for name, seeds in tests.items()} == {
+        "comparison-ppo-ProbeMatching-test-1000-1001": {1000, 1001},
+        "comparison-ppo-ProbeMatching-test-1002-1003": {1002, 1003},
+    }
+    assert straight[0].seeds_rotate
 
 
 def test_curves_are_the_test_scores_of_the_incumbents(straight):
     """Worked out anew, trial by trial."""
     comparison, _ = straight
-    test = comparison.tests["ppo/ProbeMatching"]
+    test = comparison.tests["ppo/ProbeMatching", (1002, 1003)]
     by_config = {json.dumps([t.fidelity, t.config]): t.score for t in test.records.values() if t.parent is None}
     random = next(swept for swept in comparison.swept if (swept.tuner, swept.repeat) == ("random-2x", 1))
     scores = [trial.score for _, trial in sorted(random.record.records.items())]
@@ -173,11 +179,12 @@ def test_curves_are_the_test_scores_of_the_incumbents(straight):
 
 def test_each_incumbent_is_trained_once(straight):
     comparison, _ = straight
-    test = comparison.tests["ppo/ProbeMatching"]
-    chains = [chain(trial, test.records) for trial in test.records.values()]
-    assert len(set(chains)) == len(chains)
-    assert set(comparison.incumbents.test_trial) <= set(test.records)
-    assert comparison.incumbents.groupby("test_trial").tuner.nunique().max() > 1
+    for (_, seeds), test in comparison.tests.items():
+        chains = [chain(trial, test.records) for trial in test.records.values()]
+        assert len(set(chains)) == len(chains)
+        of_test = comparison.incumbents.query(f"test_seeds == '{seeds[0]},{seeds[1]}'")
+        assert set(of_test.test_trial) <= set(test.records)
+    assert comparison.incumbents.groupby(["test_seeds", "test_trial"]).tuner.nunique().max() > 1
 
 
 def test_a_schedule_is_trained_again_as_a_chain(straight):
@@ -196,7 +203,7 @@ def test_a_schedule_is_trained_again_as_a_chain(straight):
 def test_shared_runs_are_those_that_training_gives(straight, tmp_path):
     comparison, _ = straight
     shared = comparison.runs.query("phase == 'tuning'").groupby("tuner").shared.count()
-    assert (shared["random"], shared["random-2x"], shared["default"]) == (0, 2 * 2 * 2, 2)
+    assert (shared["random"], shared["random-2x"], shared["default"]) == (0, 2 * 2 * 2, 0)
     swept = next(swept for swept in comparison.swept if (swept.tuner, swept.repeat) == ("random-2x", 0))
     assert {run.outcome.shared for run in swept.record.records[0].runs} == {"comparison-ppo-ProbeMatching-random-0"}
     alone = hpo.sweep(
@@ -204,8 +211,10 @@ def test_shared_runs_are_those_that_training_gives(straight, tmp_path):
     )
     for frame, expected in zip(tiny.outcome(swept.record), tiny.outcome(alone), strict=True):
         pd.testing.assert_frame_equal(frame, expected, check_exact=True)
-    halving = [swept for swept in comparison.swept if swept.tuner == "Halving"]
-    for first, second in zip(*(tiny.outcome(swept.record) for swept in halving), strict=True):
+    same_seeds = {"seeds": [0, 1], "test_seeds": [1000], "baselines": False}
+    halving = compare(tmp_path / "store.sqlite", [Halving], **same_seeds)
+    assert halving.runs.query("phase == 'tuning' and repeat == 1").shared.notna().any()
+    for first, second in zip(*(tiny.outcome(swept.record) for swept in halving.swept), strict=True):
         pd.testing.assert_frame_equal(first, second, check_exact=True)
 
 
@@ -315,7 +324,7 @@ def test_tasks_may_have_their_own_fidelities():
 
 def test_tuners_are_judged_by_the_score_they_maximise(tmp_path):
     comparison = compare(tmp_path / "store.sqlite", score="auc")
-    record = comparison.tests["ppo/ProbeMatching"]
+    record = comparison.tests["ppo/ProbeMatching", (1000, 1001)]
     last = scores.table(record, "final,auc")
     assert [trial.score for trial in record.records.values()] == last.auc.tolist() != last.final.tolist()
     words = commands.of_comparison(comparison.name, comparison.settings)
@@ -347,7 +356,7 @@ def test_a_comparison_shares_out_the_seeds_that_a_landscape_has(monkeypatch, num
     landscape = landscape_of(by_learning_rate, num_seeds=num_seeds)
     monkeypatch.setattr(catalogue, "available", lambda: {landscape.name: landscape})
     chosen = comparing.design(["sobol"], [landscape.task], objective="table", **given)
-    assert (chosen.seeds, chosen.test_seeds) == (tuple(range(tuning)), tuple(range(tuning, tuning + tests)))
+    assert (chosen.seeds[0], chosen.test_seeds[0]) == (tuple(range(tuning)), tuple(range(tuning, tuning + tests)))
 
 
 @pytest.mark.parametrize(
@@ -363,7 +372,45 @@ def test_seeds_of_a_comparison_are_those_of_the_landscape(monkeypatch, recorded,
     landscape.metadata["seeds"] = recorded
     monkeypatch.setattr(catalogue, "available", lambda: {landscape.name: landscape})
     chosen = comparing.design(["sobol"], [landscape.task], objective="table", **given)
-    assert (chosen.seeds, chosen.test_seeds) == (tuning, tests)
+    assert (chosen.seeds[0], chosen.test_seeds[0]) == (tuning, tests)
+
+
+@pytest.mark.parametrize(
+    ("given", "tuning", "tests"),
+    [
+        ({}, [(0, 1), (1, 2), (2, 3), (0, 3), (0, 1)], [(2, 3), (0, 3), (0, 1), (1, 2), (2, 3)]),
+        ({"seeds": 1, "test_seeds": 1}, [(0,), (1,), (2,), (3,), (0,)], [(1,), (2,), (3,), (0,), (1,)]),
+        ({"seeds": [2]}, [(2,)] * 5, [(0, 1, 3)] * 5),
+        ({"test_seeds": [1, 0]}, [(2, 3)] * 5, [(1, 0)] * 5),
+    ],
+)
+def test_on_a_landscape_seeds_change_roles_from_repeat_to_repeat(monkeypatch, given, tuning, tests):
+    landscape = landscape_of(by_learning_rate, num_seeds=4)
+    monkeypatch.setattr(catalogue, "available", lambda: {landscape.name: landscape})
+    chosen = comparing.design(["sobol"], [landscape.task], repeats=5, objective="table", **given)
+    assert chosen.seeds == tuple(tuning)
+    assert chosen.test_seeds == tuple(tests)
+    assert all(set(a).isdisjoint(b) for a, b in zip(tuning, tests, strict=True))
+
+
+def test_in_training_each_repeat_has_seeds_of_its_own_unless_they_are_named():
+    chosen = comparing.design(["sobol"], [tiny.task()], repeats=3, seeds=2, test_seeds=3)
+    assert chosen.seeds == ((0, 1), (2, 3), (4, 5))
+    assert chosen.test_seeds == ((1000, 1001, 1002), (1003, 1004, 1005), (1006, 1007, 1008))
+    words = commands.of_comparison(chosen.name, chosen.settings())
+    assert [words[words.index(flag) + 1] for flag in ("--seeds", "--test-seeds")] == ["2", "3"]
+    named = comparing.design(["sobol"], [tiny.task()], repeats=3, seeds=[5], test_seeds=[1000, 1004])
+    assert (named.seeds, named.test_seeds) == (((5,),) * 3, ((1000, 1004),) * 3)
+    words = commands.of_comparison(named.name, named.settings())
+    assert [words[words.index(flag) + 1] for flag in ("--seeds", "--test-seeds")] == ["5,", "1000,1004"]
+    assert named.test_name(tiny.task(), (1000, 1004)) != named.test_name(tiny.task(), (1000, 1001, 1002, 1003, 1004))
+
+
+def test_tuning_seeds_are_never_test_seeds_however_many_repeats():
+    chosen = comparing.design(["sobol"], [tiny.task()], repeats=400, seeds=3)
+    assert max(max(seeds) for seeds in chosen.seeds) == 999
+    assert min(min(seeds) for seeds in chosen.test_seeds) == 1000
+    assert all(len(set(seeds)) == 3 for seeds in chosen.seeds)
 
 
 def test_no_comparison_on_a_single_seed(monkeypatch):
@@ -377,7 +424,7 @@ def test_more_test_seeds_keep_the_tuning(tmp_path, trained):
     compare(tmp_path / "store.sqlite")
     num = len(trained)
     more = compare(tmp_path / "store.sqlite", test_seeds=3)
-    assert len(trained) - num == len(more.tests["ppo/ProbeMatching"].records)
+    assert len(trained) - num == sum(len(record.records) for record in more.tests.values())
 
 
 def test_summary_is_the_statistics_of_the_final_scores(tmp_path, trained):
@@ -431,7 +478,7 @@ def test_a_task_on_which_all_diverges_scores_the_worst(tmp_path, trained, monkey
     monkeypatch.setattr(Parabola, "evaluate", evaluate)
     comparison = compare(tmp_path / "store.sqlite", ["random"], baselines=False)
     assert comparison.final.tolist() == [[[0.0, 0.0]]]
-    assert comparison.tests == {"ppo/ProbeMatching": None}
+    assert set(comparison.tests.values()) == {None}
     assert comparison.incumbents.empty
     assert not comparison.runs.empty
 

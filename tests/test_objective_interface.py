@@ -53,7 +53,8 @@ def test_it_is_compared_and_reported(tmp_path, row):
         ["sobol"], [tiny.task()], repeats=2, budget=4, objective="parabola", store=tmp_path / "store.sqlite"
     )
     assert set(comparison.tuners) == {"sobol", "random", "random-2x", "default"}
-    assert (comparison.settings.seeds, comparison.settings.test_seeds) == ((0, 1, 2), (1000, 1001, 1002, 1003, 1004))
+    assert comparison.settings.seeds == ((0, 1, 2), (3, 4, 5))
+    assert comparison.settings.test_seeds == (tuple(range(1000, 1005)), tuple(range(1005, 1010)))
     command = commands.of_comparison(comparison.name, comparison.settings)
     assert command[command.index("--objective") + 1] == "parabola"
     assert "random-2x" in comparison_report.render(comparison, command)

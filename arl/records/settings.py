@@ -123,15 +123,15 @@ class ComparisonSettings:
         tasks: each task's settings, by its name.
         repeats: sweeps of each tuner on each task.
         budget: equivalent full runs that each sweep may spend.
-        seeds, test_seeds: of tuning, and of the incumbents' test.
+        seeds, test_seeds: of tuning, and of the incumbents' test, by repeat.
     """
 
     tuners: Mapping[str, Mapping[str, Any]]
     tasks: Mapping[str, TaskSettings]
     repeats: int
     budget: float
-    seeds: tuple[int, ...]
-    test_seeds: tuple[int, ...]
+    seeds: tuple[tuple[int, ...], ...]
+    test_seeds: tuple[tuple[int, ...], ...]
     batch: int
     objective: str = DEFAULT_OBJECTIVE
     scores: tuple[str, ...] = (DEFAULT_SCORE,)
@@ -144,7 +144,8 @@ class ComparisonSettings:
             **values,
             "tuners": {label: dict(options) for label, options in self.tuners.items()},
             "tasks": {name: task.to_json() for name, task in self.tasks.items()},
-            **{name: list(values[name]) for name in ("seeds", "test_seeds", "scores")},
+            **{name: [list(seeds) for seeds in values[name]] for name in ("seeds", "test_seeds")},
+            "scores": list(self.scores),
         }
 
 

@@ -1,7 +1,7 @@
 """Command lines that repeat a recorded sweep or comparison."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from arl.records.settings import DEFAULT_OBJECTIVE, DEFAULT_SCORE, ComparisonSettings
@@ -48,8 +48,8 @@ def of_comparison(name: str, settings: ComparisonSettings) -> list[str]:
         "name": name,
         "repeats": settings.repeats,
         "budget": f"{settings.budget:g}",
-        "seeds": seed_list(settings.seeds),
-        "test-seeds": seed_list(settings.test_seeds),
+        "seeds": _seeds(settings.seeds),
+        "test-seeds": _seeds(settings.test_seeds),
         "space": next(iter(settings.tasks.values())).preset,
         "batch": settings.batch,
         "fidelity": ",".join(fidelities if len(set(fidelities)) > 1 else fidelities[:1]),
@@ -61,6 +61,12 @@ def of_comparison(name: str, settings: ComparisonSettings) -> list[str]:
     for label, path in tuners.items():
         words += _assignments("--option", {f"{path}.{key}": value for key, value in settings.tuners[label].items()})
     return words
+
+
+def _seeds(by_repeat: Sequence[tuple[int, ...]]) -> str:
+    """Return the seeds if they are the same in all repeats, else how many they are."""
+    first = by_repeat[0]
+    return seed_list(first) if all(seeds == first for seeds in by_repeat) else str(len(first))
 
 
 def _flags(options: Mapping[str, Any]) -> list[str]:

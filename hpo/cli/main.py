@@ -184,14 +184,15 @@ def compare(
     seeds: Annotated[
         str | None,
         typer.Option(
-            help="Number of tuning seeds (0, 1, ...), or the seeds themselves, comma-separated.",
+            help="Number of tuning seeds, others in each repeat, or the seeds themselves, comma-separated.",
             show_default="3; of a landscape half of its seeds, up to 3",
         ),
     ] = None,
     test_seeds: Annotated[
         str | None,
         typer.Option(
-            help="Number of test seeds (1000, 1001, ...; a landscape's next ones), or the seeds themselves.",
+            help="Number of test seeds, others in each repeat (from 1000 on; a landscape's next ones), or the seeds "
+            "themselves.",
             show_default="5; of a landscape its others, up to 5",
         ),
     ] = None,

@@ -17,7 +17,7 @@ from arl.records.store import Store, TrialRecord
 from arl.records.sweep import SweepRecord
 from hpo import objectives, plans, scores, sweeps, tuners
 from hpo.comparisons import scales
-from hpo.comparisons.comparison import REFERENCE, Comparison, Swept
+from hpo.comparisons.comparison import REFERENCE, Comparison, Swept, Test
 from hpo.comparisons.design import Design, Seeds, design
 from hpo.comparisons.scales import Scale
 from hpo.objectives import Objective
@@ -115,8 +115,9 @@ class _Comparing:
     def run(self) -> Comparison:
         design = self.design
         kind = design.objective
-        tuning = {task.name: objectives.make(kind, task, design.seeds, design.batch) for task in design.tasks}
-        testing = {task.name: objectives.make(kind, task, design.test_seeds, plans.MAX_BATCH) for task in design.tasks}
+        first, tests_first = design.seeds[0], design.test_seeds[0]
+        tuning = {task.name: objectives.make(kind, task, first, design.batch) for task in design.tasks}
+        testing = {task.name: objectives.make(kind, task, tests_first, plans.MAX_BATCH) for task in design.tasks}
         for task in design.tasks:
             self._check(task, tuning[task.name], testing[task.name])
         swept = [done for task in design.tasks for done in list(self._tune(task, tuning[task.name]))]
@@ -124,11 +125,12 @@ class _Comparing:
         if not swept:
             raise InputError(next(iter(self.broken.values())))
         tests = {
-            task.name: self._test(task, [done for done in swept if done.task == task.name], testing[task.name])
+            (task.name, seeds): self._test(task, seeds, swept, testing[task.name])
             for task in design.tasks
+            for seeds in dict.fromkeys(design.test_seeds)
         }
         made_with = sweeps.made_with(objectives.get(kind))
-        of_tasks = {task.name: self._scale(task, swept, tests[task.name]) for task in design.tasks}
+        of_tasks = {task.name: self._scale(task, swept, tests) for task in design.tasks}
         return Comparison(design.name, design.settings(), made_with, swept, tests, of_tasks, self.broken)
 
     def _check(self, task: Task, tuning: Objective, testing: Objective) -> None:
@@ -139,8 +141,9 @@ class _Comparing:
             plan = design.plan(task, entry, 0)
             plan = sweeps.continued(plan, tuning, design.sweep_name(task, entry, 0), self.store)
             tuners.make(entry.tuner, plan.context(tuning), entry.options)
-        scores.check(design.scores, task.settings(), task.space, len(design.test_seeds))
-        sweeps.continued(design.test_plan(task), testing, design.test_name(task), self.store)
+        scores.check(design.scores, task.settings(), task.space, len(design.test_seeds[0]))
+        for seeds in dict.fromkeys(design.test_seeds):
+            sweeps.continued(design.test_plan(task, seeds), testing, design.test_name(task, seeds), self.store)
 
     def _tune(self, task: Task, objective: Objective) -> Iterator[Swept]:
         """Run the sweeps of a task and yield each that ends.
@@ -157,30 +160,35 @@ class _Comparing:
             view = self.view.sweep(name, self.number, total)
             try:
                 plan = design.plan(task, entry, repeat)
-                sweep = sweeps.make(plan, entry.tuner, objective.fresh(), name, self.store, view, shared)
+                answers = objective.fresh(design.seeds[repeat])
+                sweep = sweeps.make(plan, entry.tuner, answers, name, self.store, view, shared)
                 record = sweep.run()
             except TunerError as error:
                 self.broken[entry.label] = f"sweep {name!r}: {error}"
                 self.view.broken(self.broken[entry.label])
                 continue
-            yield Swept(entry.label, repeat, design.budget * entry.factor, record, list(sweep.asked))
+            budget = design.budget * entry.factor
+            yield Swept(entry.label, repeat, budget, design.test_seeds[repeat], record, list(sweep.asked))
 
-    def _test(self, task: Task, swept: Sequence[Swept], objective: Objective) -> SweepRecord | None:
-        """Train each of the task's incumbents once under the test seeds; return the record, or None without incumbents."""
-        at_points = itertools.chain.from_iterable(done.at_points for done in swept)
+    def _test(
+        self, task: Task, seeds: tuple[int, ...], swept: Sequence[Swept], objective: Objective
+    ) -> SweepRecord | None:
+        """Train each incumbent of the task that these test seeds are for once; return the record, None without incumbents."""
+        tested = [done for done in swept if done.test == (task.name, seeds)]
+        at_points = itertools.chain.from_iterable(done.at_points for done in tested)
         chains = list(dict.fromkeys(incumbent.chain for incumbent in at_points if incumbent is not None))
         if not chains:
             return None
-        name = self.design.test_name(task)
+        name = self.design.test_name(task, seeds)
         trials = test_trials(chains, self.store.trials(name) if name in self.store else {})
-        plan = sweeps.continued(self.design.test_plan(task), objective, name, self.store)
+        plan = sweeps.continued(self.design.test_plan(task, seeds), objective, name, self.store)
         view = self.view.test(name, len(trials))
-        return sweeps.Sweep(plan, Given(trials), objective.fresh(), name, self.store, view).run()
+        return sweeps.Sweep(plan, Given(trials), objective.fresh(seeds), name, self.store, view).run()
 
-    def _scale(self, task: Task, swept: Sequence[Swept], tested: SweepRecord | None) -> Scale:
+    def _scale(self, task: Task, swept: Sequence[Swept], tests: Mapping[Test, SweepRecord | None]) -> Scale:
         random = [done.record.records for done in swept if done.task == task.name and done.tuner == REFERENCE]
-        tests = [tested.records] if tested else []
-        return scales.of_task(task, self.design.scores[0], self.design.objective, random, tests)
+        tested = [record.records for (name, _), record in tests.items() if name == task.name and record]
+        return scales.of_task(task, self.design.scores[0], self.design.objective, random, tested)
 
 
 def test_trials(chains: Sequence[Chain], recorded: Mapping[int, TrialRecord]) -> list[Trial]:

@@ -17,12 +17,15 @@ from arl.records.settings import ComparisonSettings
 from arl.records.store import TrialRecord
 from arl.records.sweep import SweepRecord
 from arl.statistics import RankTest
+from arl.text import seed_list
 from hpo.comparisons import incumbents
 from hpo.comparisons.incumbents import Incumbent
 from hpo.comparisons.scales import Scale
 
 NUM_POINTS = 32
 REFERENCE = "random"
+
+Test = tuple[str, tuple[int, ...]]  # task, and the seeds under which its incumbents are tested
 
 
 @dataclass(frozen=True)
@@ -32,18 +35,25 @@ class Swept:
     Attributes:
         tuner: its label in the comparison.
         budget: equivalent full runs that it might spend.
+        test_seeds: those that its incumbents are tested under.
         order: its trials as they were asked for.
     """
 
     tuner: str
     repeat: int
     budget: float
+    test_seeds: tuple[int, ...]
     record: SweepRecord
     order: Sequence[int]
 
     @property
     def task(self) -> str:
         return self.record.task
+
+    @property
+    def test(self) -> Test:
+        """What its incumbents are tested in."""
+        return self.task, self.test_seeds
 
     @cached_property
     def at_points(self) -> list[Incumbent | None]:
@@ -70,7 +80,7 @@ class Comparison:
         settings: what was asked for.
         provenance: versions and device that it was done with.
         swept: the sweeps of the tuners that kept their contract.
-        tests: by task, the incumbents trained under the test seeds; None where no trial of the task completed.
+        tests: by task and test seeds, the incumbents trained under these; None where no trial completed.
         scales: by task, the scores that are 0 and 1.
         broken: a line for each tuner that broke its contract; it is in no statistic.
     """
@@ -79,7 +89,7 @@ class Comparison:
     settings: ComparisonSettings
     provenance: dict[str, Any]
     swept: list[Swept]
-    tests: Mapping[str, SweepRecord | None]
+    tests: Mapping[Test, SweepRecord | None]
     scales: Mapping[str, Scale]
     broken: Mapping[str, str]
 
@@ -92,6 +102,12 @@ class Comparison:
     def tasks(self) -> list[str]:
         """Names of the tasks, in the order given."""
         return list(dict.fromkeys(swept.task for swept in self.swept))
+
+    @property
+    def seeds_rotate(self) -> bool:
+        """Whether tuning seeds and test seeds change from repeat to repeat."""
+        settings = self.settings
+        return all(len(set(by_repeat)) > 1 for by_repeat in (settings.seeds, settings.test_seeds))
 
     @cached_property
     def is_trained(self) -> bool:
@@ -131,6 +147,7 @@ class Comparison:
             "trial",
             "fidelity",
             "tuning_score",
+            "test_seeds",
             "test_trial",
             "test_score",
             "test_std",
@@ -282,7 +299,7 @@ class Comparison:
     def _scores(self, swept: Swept, incumbent: Incumbent | None) -> dict[str, Any]:
         worst, scale = swept.record.return_range[0], self.scales[swept.task]
         tuning = incumbent.score if incumbent else worst
-        test = self._tested(swept.task, incumbent.chain).score if incumbent else worst
+        test = self._tested(swept.test, incumbent.chain).score if incumbent else worst
         return {
             "trial": incumbent.trial if incumbent else None,
             "tuning_score": tuning,
@@ -292,7 +309,7 @@ class Comparison:
         }
 
     def _incumbent_row(self, swept: Swept, incumbent: Incumbent) -> dict[str, Any]:
-        tested = self._tested(swept.task, incumbent.chain)
+        tested = self._tested(swept.test, incumbent.chain)
         scores = [run.score for run in tested.runs]
         return {
             "task": swept.task,
@@ -302,6 +319,7 @@ class Comparison:
             "trial": incumbent.trial,
             "fidelity": incumbent.fidelity,
             "tuning_score": incumbent.score,
+            "test_seeds": seed_list(swept.test_seeds),
             "test_trial": tested.trial,
             "test_score": tested.score,
             "test_std": float(np.std(scores)) if len(scores) > 1 else np.nan,
@@ -309,14 +327,14 @@ class Comparison:
             "config": json.dumps([[steps, json.loads(config)] for steps, config in incumbent.chain]),
         }
 
-    def _tested(self, task: str, chain: Chain) -> TrialRecord:
+    def _tested(self, test: Test, chain: Chain) -> TrialRecord:
         """Return the chain's last trial under the test seeds; where a link failed there, the last one that was trained."""
-        tested = self._by_chain[task]
+        tested = self._by_chain[test]
         return next(tested[chain[:num]] for num in range(len(chain), 0, -1) if chain[:num] in tested)
 
     @cached_property
-    def _by_chain(self) -> dict[str, dict[Chain, TrialRecord]]:
-        return {task: by_chain(record) for task, record in self.tests.items() if record}
+    def _by_chain(self) -> dict[Test, dict[Chain, TrialRecord]]:
+        return {test: by_chain(record) for test, record in self.tests.items() if record}
 
 
 _TIMES = {"wall": "total", "compile": "compile", "tuner_seconds": "tuner", "tuner_cpu": "tuner_cpu"}

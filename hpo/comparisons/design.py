@@ -7,7 +7,6 @@ from typing import Any
 
 from arl.errors import InputError, unknown
 from arl.records.settings import DEFAULT_OBJECTIVE, DEFAULT_SCORE, ComparisonSettings, SweepSettings
-from arl.text import seed_list
 from hpo import objectives, plans, scores, tasks, tuners
 from hpo.comparisons.comparison import REFERENCE
 from hpo.objectives import Objective
@@ -17,6 +16,7 @@ NUM_SEEDS, NUM_TEST_SEEDS = 3, 5
 MOST_TEST_SEEDS = 1000
 
 Seeds = int | Sequence[int] | None
+Split = tuple[tuple[int, ...], tuple[int, ...]]  # tuning and test seeds
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,6 +34,7 @@ class Design:
     """All that decides what a comparison trains.
 
     Attributes:
+        seeds, test_seeds: of tuning, and of the incumbents' test, by repeat.
         objective: a registered name, `module:Class`, `file.py:Class`, or a class.
         scores: what a tuner maximises and is judged by; of several, it is judged by the first.
     """
@@ -43,8 +44,8 @@ class Design:
     tasks: tuple[Task, ...]
     repeats: int
     budget: float
-    seeds: tuple[int, ...]
-    test_seeds: tuple[int, ...]
+    seeds: tuple[tuple[int, ...], ...]
+    test_seeds: tuple[tuple[int, ...], ...]
     batch: int
     objective: str | type[Objective] = DEFAULT_OBJECTIVE
     scores: tuple[str, ...] = (DEFAULT_SCORE,)
@@ -70,7 +71,7 @@ class Design:
             task,
             entry.tuner,
             budget=self.budget * entry.factor,
-            seeds=self.seeds,
+            seeds=self.seeds[repeat],
             tuner_seed=repeat,
             batch=self.batch,
             options=entry.options,
@@ -78,12 +79,12 @@ class Design:
             score=self.scores,
         )
 
-    def test_plan(self, task: Task) -> plans.Plan:
-        """Return the plan of the sweep that trains a task's incumbents under the test seeds; it ends when all are trained."""
+    def test_plan(self, task: Task, test_seeds: tuple[int, ...]) -> plans.Plan:
+        """Return the plan of the sweep that trains a task's incumbents under test seeds; it ends when all are trained."""
         settings = SweepSettings(
             task=task.settings(),
             tuner="given",
-            seeds=self.test_seeds,
+            seeds=test_seeds,
             batch=plans.MAX_BATCH,
             scores=self.scores,
             objective=objectives.path(self.objective),
@@ -95,12 +96,12 @@ class Design:
         """Return a sweep's name, such as `comparison-ppo-CartPole-v1-random-0`."""
         return _plain(self.name, task.name, entry.label, str(repeat))
 
-    def test_name(self, task: Task) -> str:
-        """Return the name of a task's test, `comparison-ppo-CartPole-v1-test-5`; other seeds than the first are listed."""
-        num = len(self.test_seeds)
-        first = tuple(range(plans.FIRST_TEST_SEED, plans.FIRST_TEST_SEED + num))
-        listed = str(num) if self.test_seeds == first else seed_list(self.test_seeds)
-        return _plain(self.name, task.name, "test", listed)
+    def test_name(self, task: Task, test_seeds: tuple[int, ...]) -> str:
+        """Return the name of a task's test, such as `comparison-ppo-CartPole-v1-test-1000-1004` for five test seeds."""
+        first, last = test_seeds[0], test_seeds[-1]
+        is_range = len(test_seeds) > 1 and test_seeds == tuple(range(first, last + 1))
+        seeds = f"{first}-{last}" if is_range else ",".join(map(str, test_seeds))
+        return plans.fitting(_plain(self.name, task.name, "test", seeds))
 
 
 def design(
@@ -127,8 +128,9 @@ def design(
         on: tasks or their names.
         repeats: sweeps of each tuner on each task.
         budget: equivalent full runs that each sweep may spend.
-        seeds, test_seeds: how many, or the seeds themselves; by default 3 tuning and 5 test seeds. Where an objective has
-            certain seeds only, as a landscape has, half of them, up to 3, are tuning seeds, and up to 5 others test seeds.
+        seeds, test_seeds: how many, others in each repeat, or the seeds themselves, the same in all repeats; by default 3
+            tuning and 5 test seeds. Where an objective has certain seeds only, as a landscape has, half of them, up to 3, are
+            tuning seeds, and up to 5 others test seeds; from one repeat to the next the roles move on by one seed.
         space, fidelity: of tasks that are given by name; the fidelity of all tasks, or one per task.
         batch: how many trials are asked for at a time.
         options: of tuners, by label.
@@ -162,7 +164,8 @@ def design(
         raise InputError(f"objective of a comparison must be a name or a class, got {objective!r}")
     for task in chosen:
         kind.check_task(task)
-    tuning, tests = _seeds(kind, chosen, seeds, test_seeds)
+    available = _seeds_in_common(kind, chosen)
+    splits = [_split(available, seeds, test_seeds, repeat) for repeat in range(repeats)]
     names = scores.chosen(score)
     scores.check_sources(names, kind.sources)
     if scores.SCORES[names[0]].worst is not None:
@@ -173,8 +176,8 @@ def design(
         chosen,
         repeats,
         float(budget),
-        tuning,
-        tests,
+        tuple(tuning for tuning, _ in splits),
+        tuple(tests for _, tests in splits),
         batch or plans.batch_of_learner(budget),
         objective,
         names,
@@ -200,29 +203,41 @@ def _baselines() -> list[Entry]:
     return [Entry(REFERENCE, "random", {}), Entry(f"{REFERENCE}-2x", "random", {}, 2), Entry("default", "default", {})]
 
 
-def _seeds(
-    kind: type[Objective], on: Sequence[Task], seeds: Seeds, test_seeds: Seeds
-) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Return the tuning seeds and the test seeds; both are given as seeds, as how many, or not at all."""
+def _split(available: list[int] | None, seeds: Seeds, test_seeds: Seeds, repeat: int) -> Split:
+    """Return the tuning seeds and the test seeds of a repeat; both are given as seeds, as how many, or not at all.
+
+    Seeds that are not given as such are others in each repeat, so that intervals over repeats hold for other seeds, too.
+
+    `available`: the seeds under which all tasks can be answered; None if any will do.
+    """
     if isinstance(test_seeds, int) and test_seeds > MOST_TEST_SEEDS:
         raise InputError(f"test seeds must be at most {MOST_TEST_SEEDS}, got {test_seeds}")
-    available = _seeds_in_common(kind, on)
     if available is None:
-        tuning = plans.tuning_seeds(NUM_SEEDS if seeds is None else seeds)
-        tests = NUM_TEST_SEEDS if test_seeds is None else test_seeds
-        first = plans.FIRST_TEST_SEED
-        chosen = tuple(range(first, first + tests)) if isinstance(tests, int) else tuple(tests)
+        tuning, tests = _any_seeds(seeds, test_seeds, repeat)
     else:
-        tuning, chosen = _shared_out(available, seeds, test_seeds)
-    if not chosen or len(set(chosen)) < len(chosen):
+        shift = repeat % len(available)
+        tuning, tests = _shared_out([*available[shift:], *available[:shift]], seeds, test_seeds)
+    if not tests or len(set(tests)) < len(tests):
         raise InputError(f"test seeds must be at least one, and differ, got {test_seeds!r}")
-    both = [seed for seed in chosen if seed in tuning]
+    both = [seed for seed in tests if seed in tuning]
     if both:
         raise InputError(f"test seeds must not be tuning seeds, got {both[0]} as both")
-    low = [seed for seed in chosen if seed < plans.FIRST_TEST_SEED]
+    low = [seed for seed in tests if seed < plans.FIRST_TEST_SEED]
     if low and available is None:
         raise InputError(f"test seeds must be at least {plans.FIRST_TEST_SEED}, below are tuning seeds, got {low[0]}")
-    return tuning, chosen
+    return tuning, tests
+
+
+def _any_seeds(seeds: Seeds, test_seeds: Seeds, repeat: int) -> Split:
+    """Return the next tuning seeds and test seeds of each kind; after 999, tuning seeds begin anew."""
+    tuning = plans.tuning_seeds(NUM_SEEDS if seeds is None else seeds)
+    if not isinstance(seeds, Sequence):
+        tuning = tuple((seed + repeat * len(tuning)) % plans.FIRST_TEST_SEED for seed in tuning)
+    if isinstance(test_seeds, Sequence):
+        return tuning, tuple(test_seeds)
+    num = NUM_TEST_SEEDS if test_seeds is None else test_seeds
+    first = plans.FIRST_TEST_SEED + repeat * num
+    return tuning, tuple(range(first, first + num))
 
 
 def _seeds_in_common(kind: type[Objective], on: Sequence[Task]) -> list[int] | None:
@@ -243,7 +258,7 @@ def _seeds_in_common(kind: type[Objective], on: Sequence[Task]) -> list[int] | N
     return [seed for seed in by_task[fewest] if all(seed in seeds for seeds in by_task.values())]
 
 
-def _shared_out(available: list[int], seeds: Seeds, test_seeds: Seeds) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def _shared_out(available: list[int], seeds: Seeds, test_seeds: Seeds) -> Split:
     """Divide the available seeds into tuning and test seeds, tuning seeds first.
 
     Test seeds that the user names are never tuning seeds.
@@ -253,13 +268,13 @@ def _shared_out(available: list[int], seeds: Seeds, test_seeds: Seeds) -> tuple[
     num_tests = test_seeds if isinstance(test_seeds, int) else len(named)
     if seeds is None:
         seeds = max(1, min(NUM_SEEDS, len(available) // 2, len(available) - num_tests))
-    tuning = plans.tuning_seeds(free[:seeds] if isinstance(seeds, int) else seeds)
+    tuning = plans.tuning_seeds(sorted(free[:seeds]) if isinstance(seeds, int) else seeds)
     others = [seed for seed in free if seed not in tuning]
-    tests = named or tuple(others[:NUM_TEST_SEEDS] if test_seeds is None else others[:num_tests])
+    tests = named or tuple(sorted(others[: NUM_TEST_SEEDS if test_seeds is None else num_tests]))
     if len(tests) < (1 if test_seeds is None else num_tests) or (isinstance(seeds, int) and len(tuning) < seeds):
         raise InputError(
-            f"seeds must be among those that the tasks have in common, {available}, got {len(tuning)} tuning seeds and too "
-            "few others to test under"
+            f"seeds must be among those that the tasks have in common, {sorted(available)}, got {len(tuning)} tuning seeds "
+            "and too few others to test under"
         )
     return tuning, tests
 

@@ -141,12 +141,14 @@ class Objective(Protocol):
         """Return the provenance of a run beyond the sweep's versions and device, as JSON values."""
         return {}
 
-    def fresh(self) -> "Objective":
-        """Return an objective of the same task, seeds and batch for another sweep, which has seen no trial.
+    def fresh(self, seeds: Sequence[int] | None = None) -> "Objective":
+        """Return an objective of the same task and batch for another sweep, which has seen no trial.
 
         What is costly and never changes, such as compiled programs, may be shared.
+
+        `seeds`: by default those of this objective.
         """
-        return type(self)(self.task, self.seeds, self.batch)
+        return type(self)(self.task, self.seeds if seeds is None else seeds, self.batch)
 
     def __call__(self, trials: Sequence[Trial]) -> list[Result]:
         """Return results in the order of the trials. A config may also be a row of a DataFrame, NaN where inactive.

@@ -97,9 +97,9 @@ class Tabular(Objective):
         """Return the seconds spent by phase: nothing is trained."""
         return {"compile": 0.0, "train": 0.0}
 
-    def fresh(self) -> "Tabular":
-        """Return an objective on the same landscape that has seen no trial."""
-        return type(self)(self.task, self.seeds, self.batch, self.landscape)
+    def fresh(self, seeds: Sequence[int] | None = None) -> "Tabular":
+        """Return an objective on the same landscape that has seen no trial; `seeds`: by default those of this one."""
+        return type(self)(self.task, self.seeds if seeds is None else seeds, self.batch, self.landscape)
 
     def evaluate(self, trials: Sequence[Trial], on_segment: OnSegment = ignore) -> Iterator[TrialRecord]:
         """Yield the records of the trials.

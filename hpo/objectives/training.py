@@ -72,9 +72,12 @@ class Training(Objective):
         """The tuned hyperparameters that may change while an agent is trained."""
         return self.task.mutable
 
-    def fresh(self) -> "Training":
-        """Return an objective with the same compiled programs that has seen no trial."""
-        return type(self)(self.task, self.seeds, self.batch, self.runner, self.agent_memory)
+    def fresh(self, seeds: Sequence[int] | None = None) -> "Training":
+        """Return an objective with the same compiled programs that has seen no trial.
+
+        `seeds`: by default those of this one.
+        """
+        return type(self)(self.task, self.seeds if seeds is None else seeds, self.batch, self.runner, self.agent_memory)
 
     def _runner(self, batch: int) -> Runner:
         task, num_alike = self.task, max(1, batch // self._num_structures())

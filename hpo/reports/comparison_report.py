@@ -11,7 +11,7 @@ from arl.text import count, duration, grouped, plural
 from hpo.comparisons.comparison import NUM_POINTS, REFERENCE, Comparison
 from hpo.reports import comparison_figures, pages
 
-NUM_SEEDS_ADVISED, NUM_REPEATS_ADVISED = 5, 10
+NUM_TUNING_SEEDS_ADVISED, NUM_TEST_SEEDS_ADVISED, NUM_REPEATS_ADVISED = 3, 5, 10
 COST = "equivalent full runs: env steps times seeds; continued trials pay the difference"
 BORDERS = {"solid": "solid", "dash": "dashed", "dot": "dotted", "dashdot": "dashed"}  # of CSS, for dashes of lines
 
@@ -44,6 +44,7 @@ def render(comparison: Comparison, command: Sequence[str] = ()) -> str:
         broken=list(comparison.broken.values()),
         keys=_keys(comparison),
         has_intervals=settings.repeats > 1,
+        seeds_rotate=comparison.seeds_rotate,
         has_reference=REFERENCE in comparison.tuners,
         has_double=f"{REFERENCE}-2x" in comparison.tuners,
         rank_reason=comparison.ranks.reason,
@@ -64,7 +65,7 @@ def render(comparison: Comparison, command: Sequence[str] = ()) -> str:
 
 def _subtitle(comparison: Comparison) -> str:
     settings = comparison.settings
-    repeats, tests = plural(settings.repeats, "repeat"), plural(len(settings.test_seeds), "test seed")
+    repeats, tests = plural(settings.repeats, "repeat"), plural(len(settings.test_seeds[0]), "test seed")
     scores = "scores" if settings.scores[0] == "final" else f"{settings.scores[0]} scores"
     answered = "" if comparison.is_trained else " · nothing was trained: landscapes answered"
     return f"budget {settings.budget:g} equivalent full runs · {repeats} · {scores} on {tests}{answered}"
@@ -76,7 +77,7 @@ def checklist(comparison: Comparison) -> list[Check]:
     After the checklist of Eimer, Lindauer & Raileanu 2023, "Hyperparameters in Reinforcement Learning and How To Tune Them".
     """
     settings, provenance, tuners = comparison.settings, comparison.provenance, comparison.tuners
-    tests, commit = settings.test_seeds, str(provenance.get("commit") or "")
+    commit = str(provenance.get("commit") or "")
     trained, looked_up = "trained again from scratch, each config once", "looked up under other seeds of the landscape"
     double = f", {REFERENCE}-2x twice" if f"{REFERENCE}-2x" in tuners else ""
     options = {tuner: settings.tuners.get(tuner) or {} for tuner in tuners}
@@ -91,16 +92,24 @@ def checklist(comparison: Comparison) -> list[Check]:
 
     return [
         Check(
-            set(settings.seeds).isdisjoint(tests),
-            "Tuning and test seeds are apart",
-            f"{pages.inline(settings.seeds)} / {pages.inline(tests)}",
+            all(
+                set(tuning).isdisjoint(tests) for tuning, tests in zip(settings.seeds, settings.test_seeds, strict=True)
+            ),
+            "Tuning and test seeds of a sweep are apart",
+            f"{pages.inline(settings.seeds[0])} / {pages.inline(settings.test_seeds[0])} in the first repeat",
+        ),
+        Check(
+            comparison.seeds_rotate,
+            "Other seeds in each repeat",
+            "tuning and test seeds rotate" if comparison.seeds_rotate else "the intervals say nothing of other seeds",
         ),
         Check(True, "One score for all tuners", ", ".join(settings.scores)),
         Check(True, "Tuners see tuning seeds only", "a trial's score is that of its tuning seeds together"),
         Check(
             True, "Results are on test seeds only", f"incumbents are {trained if comparison.is_trained else looked_up}"
         ),
-        many("test seeds", len(tests), NUM_SEEDS_ADVISED),
+        many("tuning seeds", len(settings.seeds[0]), NUM_TUNING_SEEDS_ADVISED, _in_all(settings.seeds)),
+        many("test seeds", len(settings.test_seeds[0]), NUM_TEST_SEEDS_ADVISED, _in_all(settings.test_seeds)),
         many("tuner seeds", settings.repeats, NUM_REPEATS_ADVISED, f"{settings.repeats}: 0 to {settings.repeats - 1}"),
         many("tasks, for rank tests with power", len(comparison.tasks), NUM_REPEATS_ADVISED),
         Check(True, "One space per task for all tuners", "types, ranges and scales are under Spaces"),
@@ -115,6 +124,11 @@ def checklist(comparison: Comparison) -> list[Check]:
         recorded("Hardware", "machine", "backend", "device"),
         recorded("Software", "arl", "jax", "python"),
     ]
+
+
+def _in_all(by_repeat: Sequence[tuple[int, ...]]) -> str:
+    """Return how many seeds a repeat has, and how many there are over all repeats."""
+    return f"{len(by_repeat[0])} in each repeat, {len(set().union(*by_repeat))} in all"
 
 
 def _code(provenance: Mapping[str, Any]) -> str:
@@ -269,7 +283,7 @@ def _incumbents(comparison: Comparison) -> dict[str, Any]:
     for row in last.dropna(subset="trial").to_dict("records"):
         incumbent = incumbents.loc[tuple(row[key] for key in keys)]
         write = _score_format(comparison, row["task"])
-        spread = f" ± {write(incumbent['test_std'])}" if len(comparison.settings.test_seeds) > 1 else ""
+        spread = f" ± {write(incumbent['test_std'])}" if len(comparison.settings.test_seeds[0]) > 1 else ""
         chain = json.loads(incumbent["config"])
         links = [f"to {grouped(steps)}: {pages.inline(config)}" for steps, config in chain]
         rows.append(
