@@ -194,10 +194,19 @@ def test_agents_can_be_had(shared, straight):
     assert {seed: agent.env_steps for seed, agent in agents.items()} == {0: FIDELITY, 1: FIDELITY}
 
 
-def test_a_trial_can_not_go_on_with_an_agent_of_another_shape(shared):
+@pytest.mark.parametrize(("name", "before", "now"), [("hidden_size", 32, 64), ("minibatch_size", 16, 8)])
+def test_a_trial_can_not_go_on_with_another_value_of_a_static_hyperparameter(shared, name, before, now):
     evaluate(shared, Trial(60, CONFIG, ITERATION))
-    with pytest.raises(InputError, match="trial 61 can't go on from trial 60: hyperparameters that shape the agent"):
-        evaluate(shared, Trial(61, {**CONFIG, "hidden_size": 64}, FIDELITY, parent=60))
+    refused = f"another {name}: it must stay as it is while an agent is trained, {before}, got {now}"
+    with pytest.raises(InputError, match=f"trial 61 can't go on from trial 60 with {refused}"):
+        evaluate(shared, Trial(61, {**CONFIG, name: now}, FIDELITY, parent=60))
+
+
+def test_a_trial_may_go_on_with_a_value_that_trains_the_same(shared):
+    """A rollout has 20 samples."""
+    evaluate(shared, Trial(62, {**CONFIG, "minibatch_size": 20}, ITERATION))
+    (record,) = evaluate(shared, Trial(63, {**CONFIG, "minibatch_size": 64}, 2 * ITERATION, parent=62))
+    assert record.status == "completed"
 
 
 def test_a_trial_can_not_go_on_with_another_capacity_of_the_replay():

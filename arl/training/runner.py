@@ -62,11 +62,6 @@ class Agent:
         return jax.tree.map(lambda x: x[self.index], self.block)
 
     @property
-    def shapes(self) -> list[Any]:
-        """Shape and type of each array of the state, without copying it."""
-        return [(x.shape[2:], x.dtype) for x in jax.tree.leaves(self.block)]
-
-    @property
     def block_bytes(self) -> int:
         """Memory of the block that is kept with the agent."""
         return sum(x.nbytes for x in jax.tree.leaves(self.block))

@@ -50,7 +50,6 @@ class Training(Objective):
         self.trials: dict[int, Trial] = {}
         self.agents: dict[tuple[int, int], Agent] = {}  # by trial and seed
         self.needed: set[int] = set()
-        self.shapes: dict[Any, list[Any]] = {}  # of agents, by the structure of their config
 
     @classmethod
     def check_task(cls, task: Task) -> None:
@@ -111,14 +110,14 @@ class Training(Objective):
         A trial whose config can't be trained, or not at its fidelity, fails: that is a result, and the others go on.
 
         Raises:
-            TunerError: a config that does not fit the parent's agent.
+            TunerError: a config that changes what must stay as it is in the parent's agent.
         """
         self.remember(trials)
         self.needed = {trial.parent for trial in trials if trial.parent is not None}
         self._revive(list(self.needed), on_segment)
         failures = {trial.id: reason for trial in trials if (reason := self._failure(trial)) is not None}
         trainable = [trial for trial in trials if trial.id not in failures]
-        self._check_fit(trainable)
+        self._check_changes(trainable)
         yield from (self._failed(trial, failures[trial.id]) for trial in trials if trial.id in failures)
         waiting: dict[int, dict[int, RunRecord | InputError]] = {trial.id: {} for trial in trainable}
         for trial, seed, curve in self._train(trainable, on_segment):
@@ -161,48 +160,24 @@ class Training(Objective):
         """Return why a trial can't be trained, in one line, or None if it can."""
         return refusal(lambda: self.runner.check(self._run(trial, self.seeds_of(trial)[0])))
 
-    def _check_fit(self, trials: Sequence[Trial]) -> None:
+    def _check_changes(self, trials: Sequence[Trial]) -> None:
+        """Refuse a trial that changes a hyperparameter of its parent's which can't change while an agent is trained."""
         for trial in trials:
             if changed := self._changed_for_good(trial):
+                name, before, now = changed
                 raise TunerError(
-                    f"trial {trial.id} can't go on from trial {trial.parent} with another {changed[0]}: "
-                    "it must stay as it is while an agent is trained"
-                )
-            if not self._fits(self._run(trial, self.seeds_of(trial)[0])):
-                raise TunerError(
-                    f"trial {trial.id} can't go on from trial {trial.parent}: hyperparameters that shape the agent differ "
-                    "(network or number of envs)"
+                    f"trial {trial.id} can't go on from trial {trial.parent} with another {name}: it must stay as it is "
+                    f"while an agent is trained, {before!r}, got {now!r}"
                 )
 
-    def _changed_for_good(self, trial: Trial) -> list[str]:
-        """Return the hyperparameters, besides static ones, that can't change in mid-run and differ from the parent's."""
+    def _changed_for_good(self, trial: Trial) -> tuple[str, Any, Any] | None:
+        """Return the first hyperparameter that can't change in mid-run and is not the parent's, its value and the trial's."""
         if trial.parent is None:
-            return []
-        cls, before, now = (
-            self.algorithm.Config,
-            self.task.full(self.trials[trial.parent].config),
-            self.task.full(trial.config),
-        )
-        fixed = [
-            name for name, kind in configs.kinds(cls).items() if kind != "static" and name not in configs.mutable(cls)
-        ]
-        return [name for name in fixed if getattr(before, name) != getattr(now, name)]
-
-    def _fits(self, run: Run) -> bool:
-        """Return whether the run's parent agent has the shapes of its config's agents; always true without a parent."""
-        parent = run.parent
-        return parent is None or parent.shapes == self._shapes_of(run.config)
-
-    def _shapes_of(self, config: Any) -> list[Any]:
-        """Return shape and dtype of every array of a config's agents.
-
-        Tracing takes as long as a short interval of training, so it is done once per structure.
-        """
-        structure, env, key = configs.structure(config), self.runner.env, jax.random.key(0)
-        if structure not in self.shapes:
-            state = jax.eval_shape(lambda: self.algorithm.init(key, config, env))
-            self.shapes[structure] = [(x.shape, x.dtype) for x in jax.tree.leaves(state)]
-        return self.shapes[structure]
+            return None
+        full = (self.task.full(config) for config in (self.trials[trial.parent].config, trial.config))
+        before, now = (configs.values(self.algorithm.canonical(config)) for config in full)
+        fixed = (name for name in before if name not in configs.mutable(self.algorithm.Config))
+        return next(((name, before[name], now[name]) for name in fixed if before[name] != now[name]), None)
 
     def _revive(self, parents: Sequence[int], on_segment: OnSegment) -> None:
         """Train those parents again whose agents are no longer kept, or on a device that failed, the eldest first."""
