@@ -62,7 +62,7 @@ def test_a_file_of_another_format_is_refused(path):
     data = serialization.msgpack_restore(path.read_bytes())
     description = json.dumps({**json.loads(data["about"]), "format": 99})
     path.write_bytes(serialization.msgpack_serialize({**data, "about": description}))
-    with pytest.raises(InputError, match="must have format 2, got 99"):
+    with pytest.raises(InputError, match="must have format 3, got 99"):
         saved_agents.load(path)
 
 

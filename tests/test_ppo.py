@@ -144,7 +144,7 @@ def test_minibatches_are_drawn_anew(small, same_bits):
     env, config = vector.make("ProbeChoice"), small(num_epochs=1)
     state = ppo.init(jax.random.key(0), config, env)
     samples = ppo._samples(state.normalizer, state.params, config, env, any_rollout(8, 2))
-    learner = on_policy.Learner(state.params, state.opt_state, metrics.init(ppo.METRICS))
+    learner = on_policy.Learner(state.params, state.opt_state, metrics.no_updates(ppo.METRICS))
     batch = ppo.Batch(samples, jnp.float32(0.0))
     update = jax.jit(lambda key: ppo._update(learner, batch, config, env, key, 0, 16).params)
     first, again, other = (update(jax.random.key(seed)) for seed in (0, 0, 1))

@@ -1,70 +1,113 @@
-"""Training metrics: sums over updates and env steps on the device, means at the end of a segment."""
+"""Training metrics: running means over updates and over finished episodes, on the device.
+
+They are means and not sums, so that they stay right however many updates and episodes there are: a float32 that is counted
+up by ones stops at 2^24.
+"""
 
 import functools
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Int
 
 from arl.algorithms.parts import Part
 
 Metrics = dict[str, Float[Array, "*lane"]]
 
-# Of every algorithm: mean and variance over updates of the gradients' norm; env steps and reward per finished episode.
+# Of every algorithm: mean and variance over updates of the gradients' norm; means over the episodes that have ended.
 COMMON = ("grad_norm", "grad_norm_variance", "episode_length", "episode_return")
 
 
-class Totals(NamedTuple):
-    """Sums since the segment began."""
+class Updates(NamedTuple):
+    """Means over the updates since the segment began, and how many these are."""
 
-    updates: Metrics
-    num_updates: Float[Array, ""]
-    reward: Float[Array, ""]
-    num_steps: Float[Array, ""]
-    num_episodes: Float[Array, ""]
+    means: Metrics
+    num: Int[Array, ""]
 
 
-def init(names: tuple[str, ...]) -> Totals:
-    """Return sums of nothing, for an algorithm with the metrics `names`."""
-    zero = jnp.zeros(())
+class Episodes(NamedTuple):
+    """The episodes that some envs are in, and those that have ended since the segment began.
+
+    Attributes:
+        returns, lengths: of each env's episode so far.
+        mean_return, mean_length: over the episodes that have ended; 0 if there is none.
+        num_ended: how many these are.
+    """
+
+    returns: Float[Array, " env"]
+    lengths: Int[Array, " env"]
+    mean_return: Float[Array, ""]
+    mean_length: Float[Array, ""]
+    num_ended: Int[Array, ""]
+
+
+def no_updates(names: tuple[str, ...]) -> Updates:
+    """Return the means over no updates, for an algorithm with the metrics `names`."""
     of_updates = [name for name in names if not name.startswith("episode_")]
-    return Totals(dict.fromkeys(of_updates, zero), zero, zero, zero, zero)
+    return Updates(dict.fromkeys(of_updates, jnp.zeros(())), jnp.zeros((), jnp.int32))
 
 
-def add_update(totals: Totals, metrics: Metrics, active: Bool[Array, ""] | bool = True) -> Totals:
-    """Return the sums with an update's metrics added, if it is an active one."""
+def no_episodes(num_envs: int) -> Episodes:
+    """Return the episodes of envs that are at the start of their first."""
+    zero, none = jnp.zeros(()), jnp.zeros((), jnp.int32)
+    return Episodes(jnp.zeros(num_envs), jnp.zeros(num_envs, jnp.int32), zero, zero, none)
+
+
+def add_update(updates: Updates, metrics: Metrics, active: Bool[Array, ""] | bool = True) -> Updates:
+    """Return the means with an update's metrics added, if it is an active one."""
     metrics = {**metrics, "grad_norm_variance": jnp.square(metrics["grad_norm"])}
-    updates = jax.tree.map(lambda total, x: total + jnp.where(active, x, 0.0), totals.updates, metrics)
-    return totals._replace(updates=updates, num_updates=totals.num_updates + jnp.where(active, 1.0, 0.0))
+    num = updates.num + jnp.asarray(active, jnp.int32)
+    share = 1.0 / jnp.maximum(num, 1)
+    means = jax.tree.map(lambda mean, x: jnp.where(active, mean + share * (x - mean), mean), updates.means, metrics)
+    return Updates(means, num)
 
 
-def add_steps(totals: Totals, reward: Float[Array, "*step"], done: Bool[Array, "*step"]) -> Totals:
-    """Return the sums with env steps added."""
-    return totals._replace(
-        reward=totals.reward + jnp.sum(reward),
-        num_steps=totals.num_steps + reward.size,
-        num_episodes=totals.num_episodes + jnp.sum(done),
+def add_step(episodes: Episodes, reward: Float[Array, " env"], done: Bool[Array, " env"]) -> Episodes:
+    """Return the episodes after one more step of every env."""
+    returns, lengths = episodes.returns + reward, episodes.lengths + 1
+    num = jnp.sum(done, dtype=jnp.int32)
+    num_ended = episodes.num_ended + num
+
+    def mean(before: Array, of_env: Array) -> Array:
+        change = jnp.sum(jnp.where(done, of_env, 0.0)) - num * before
+        return before + change / jnp.maximum(num_ended, 1)
+
+    return Episodes(
+        returns=jnp.where(done, 0.0, returns),
+        lengths=jnp.where(done, 0, lengths),
+        mean_return=mean(episodes.mean_return, returns),
+        mean_length=mean(episodes.mean_length, lengths.astype(jnp.float32)),
+        num_ended=num_ended,
     )
 
 
-def means(totals: Totals) -> Metrics:
-    """Return the means: NaN over no updates, or no steps. Where no episode ended, the sums stand for one."""
-    of_updates = {name: total / totals.num_updates for name, total in totals.updates.items()}
-    variance = of_updates["grad_norm_variance"] - jnp.square(of_updates["grad_norm"])
-    episodes = jnp.where(totals.num_steps > 0, jnp.maximum(totals.num_episodes, 1.0), 0.0)
+def results(updates: Updates, episodes: Episodes) -> Metrics:
+    """Return the metrics of a segment: NaN over no updates, or no episode that has ended."""
+    means = {name: _or_nan(mean, updates.num) for name, mean in updates.means.items()}
+    variance = means["grad_norm_variance"] - jnp.square(means["grad_norm"])
     return {
-        **of_updates,
+        **means,
         "grad_norm_variance": jnp.maximum(variance, 0.0),
-        "episode_length": totals.num_steps / episodes,
-        "episode_return": totals.reward / episodes,
+        "episode_length": _or_nan(episodes.mean_length, episodes.num_ended),
+        "episode_return": _or_nan(episodes.mean_return, episodes.num_ended),
     }
+
+
+def _or_nan(mean: Float[Array, ""], num: Int[Array, ""]) -> Float[Array, ""]:
+    return jnp.where(num > 0, mean, jnp.nan)
 
 
 @functools.cache
 def start(names: tuple[str, ...]) -> Part:
-    """Return the part that gives the sums of nothing, see `init`."""
-    return Part(lambda changed, read, config, env, key: init(names))
+    """Return the part that begins a segment, see `no_updates`."""
+    return Part(lambda changed, read, config, env, key: no_updates(names))
 
 
-MEANS = Part(lambda changed, totals, config, env, key: means(totals))
+def _end(episodes: Episodes, updates: Updates, config: Any, env: Any, key: Any) -> tuple[Episodes, Metrics]:
+    """End a segment: return its metrics, and the episodes without those that have ended."""
+    none_ended = no_episodes(episodes.returns.size)._replace(returns=episodes.returns, lengths=episodes.lengths)
+    return none_ended, results(updates, episodes)
+
+
+END = Part(_end)

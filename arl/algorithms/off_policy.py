@@ -34,6 +34,7 @@ class OffPolicyState(NamedTuple):
         noise: what exploration remembers from step to step.
         replay: a `replay.Replay`.
         obs: the observations that the next actions are chosen from, arrays `(env, ...)`.
+        episodes: a `metrics.Episodes`.
     """
 
     learner: Any
@@ -42,6 +43,7 @@ class OffPolicyState(NamedTuple):
     normalizer: normalizer.Normalizer
     env_state: Any
     obs: PyTree[Array]
+    episodes: Any
 
 
 class Progress(NamedTuple):
@@ -62,7 +64,7 @@ _SMALL = 16_384  # numbers in a hidden layer, see `is_large`
 
 Explore = Callable[..., tuple[Array, Any]]
 Update = Callable[..., tuple[Any, Array, Metrics]]
-Agent = tuple[OffPolicyState, metrics.Totals]  # with the sums of its metrics since the call began
+Agent = tuple[OffPolicyState, metrics.Updates]  # with the means of its updates' metrics since the call began
 
 
 def iteration_steps(config: OffPolicyConfig) -> int:
@@ -110,12 +112,13 @@ def correlated(
 def start(key: PRNGKeyArray, noise: Any, config: OffPolicyConfig, env: VectorEnv) -> tuple[Any, ...]:
     """Return all of an untrained agent's state but its learner: an empty replay, at the start of its episodes."""
     obs, env_state = env.reset(key, (config.num_envs,))
-    return noise, replay.init(config, env, obs), normalizer.init(env.obs_spec), env_state, obs
+    episodes = metrics.no_episodes(config.num_envs)
+    return noise, replay.init(config, env, obs), normalizer.init(env.obs_spec), env_state, obs, episodes
 
 
 def actor(state: OffPolicyState) -> OffPolicyState:
-    """Return what an algorithm's `act` needs of an agent, with None in place of the rest."""
-    return state._replace(noise=None, replay=None, env_state=None, obs=None)
+    """Return what an algorithm's `act` needs of an agent and what learns, with None in place of the rest."""
+    return state._replace(noise=None, replay=None, env_state=None, obs=None, episodes=None)
 
 
 def train(
@@ -131,7 +134,7 @@ def train(
 ) -> tuple[OffPolicyState, Metrics]:
     """Train for `num_iterations` iterations, from an agent that has seen `env_steps` env steps.
 
-    Metrics are means over the call's updates, NaN if there was none.
+    Metrics are means over the call's updates, and over the episodes that ended in it.
 
     Args:
         iterations: the algorithm's `part`.
@@ -149,10 +152,11 @@ def train(
         return programs.call(iterations, agent, pool, config, env, key, steps, num)
 
     unit, agent = iteration_steps(config), (state, programs.call(metrics.start(metric_names), (), (), config, env, key))
-    state, totals = reset_pools.over_stretches(
+    state, updates = reset_pools.over_stretches(
         train_from, agent, config, env, key, env_steps, num_iterations, unit, programs
     )
-    return state, programs.call(metrics.MEANS, (), totals, config, env, key)
+    episodes, results = programs.call(metrics.END, state.episodes, updates, config, env, key)
+    return state._replace(episodes=episodes), results
 
 
 def part(explore: Explore, update: Update) -> Part:
@@ -193,9 +197,9 @@ def _iteration(
     after = before + iteration_steps(config)
     key_collect, key_update = jax.random.split(jax.random.fold_in(key, before))
 
-    def collect(j: Array, agent: Agent) -> Agent:
+    def collect(j: Array, state: OffPolicyState) -> OffPolicyState:
         steps = before + j * config.num_envs
-        return _collect(*agent, config, env, jax.random.fold_in(key_collect, j), steps, pool, explore)
+        return _collect(state, config, env, jax.random.fold_in(key_collect, j), steps, pool, explore)
 
     def learn(j: Array, agent: Agent) -> Agent:
         progress = Progress(
@@ -205,21 +209,21 @@ def _iteration(
         )
         return _learn(*agent, config, env, jax.random.fold_in(key_update, j), progress, update)
 
-    agent = jax.lax.fori_loop(0, config.train_freq, collect, agent)
+    state, updates = agent
+    state = jax.lax.fori_loop(0, config.train_freq, collect, state)
     started = lanes.in_any(after > config.learning_starts)
-    return jax.lax.fori_loop(0, jnp.where(started, config.gradient_steps, 0), learn, agent)
+    return jax.lax.fori_loop(0, jnp.where(started, config.gradient_steps, 0), learn, (state, updates))
 
 
 def _collect(
     state: OffPolicyState,
-    totals: metrics.Totals,
     config: OffPolicyConfig,
     env: VectorEnv,
     key: PRNGKeyArray,
     env_steps: Int[Array, ""],
     pool: Start | None,
     explore: Explore,
-) -> Agent:
+) -> OffPolicyState:
     """Make one step of every env and store it."""
     key_action, key_step, key_reset = jax.random.split(key, 3)
     obs = normalizer.normalize(state.normalizer, state.obs, config.normalize_observations)
@@ -232,13 +236,13 @@ def _collect(
         state.replay, config, env, columns, after.reward, after.terminated, after.truncated, after.next_obs, after.obs
     )
     seen = normalizer.update(state.normalizer, state.obs)
-    state = OffPolicyState(state.learner, noise, memory, seen, after.state, after.obs)
-    return state, metrics.add_steps(totals, after.reward, after.terminated | after.truncated)
+    episodes = metrics.add_step(state.episodes, after.reward, after.terminated | after.truncated)
+    return OffPolicyState(state.learner, noise, memory, seen, after.state, after.obs, episodes)
 
 
 def _learn(
     state: OffPolicyState,
-    totals: metrics.Totals,
+    updates: metrics.Updates,
     config: OffPolicyConfig,
     env: VectorEnv,
     key: PRNGKeyArray,
@@ -259,4 +263,4 @@ def _learn(
     # Weights are positive. It says that the old priorities are read before they are written: else XLA copies them all.
     after_reading = started & jnp.all(weights >= 0.0)
     memory = replay.set_priorities(state.replay, config, rows, td_error, after_reading)
-    return state._replace(learner=learner, replay=memory), metrics.add_update(totals, of_update, started)
+    return state._replace(learner=learner, replay=memory), metrics.add_update(updates, of_update, started)

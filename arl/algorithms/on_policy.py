@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PRNGKeyArray, PyTree
 
 from arl.algorithms import metrics, normalizer, reset_pools, shuffle
-from arl.algorithms.metrics import Metrics
+from arl.algorithms.metrics import Episodes, Metrics, Updates
 from arl.algorithms.normalizer import Normalizer
 from arl.algorithms.parts import Count, Keys, Part, Programs
 from arl.hyperparameters.on_policy import OnPolicyConfig
@@ -49,7 +49,7 @@ class Rollout(NamedTuple):
 
 
 class Walk(NamedTuple):
-    """What gathering experience goes on from: the envs, the moments of their observations, and the metrics so far.
+    """What gathering experience goes on from: the envs, their episodes, and the moments of their observations.
 
     Attributes:
         obs: the observations that the next actions are chosen from, arrays `(env, ...)`.
@@ -57,16 +57,16 @@ class Walk(NamedTuple):
 
     env_state: Any
     obs: PyTree[Array]
+    episodes: Episodes
     normalizer: Normalizer
-    totals: metrics.Totals
 
 
 class Learner(NamedTuple):
-    """What updates change."""
+    """What updates change, and the means of their metrics."""
 
     params: Any
     opt_state: Any
-    totals: metrics.Totals
+    updates: Updates
 
 
 def train(
@@ -84,7 +84,7 @@ def train(
     """Train for `num_iterations` iterations, from an agent that has seen `env_steps` env steps.
 
     Each iteration takes its keys from `key` and the env steps before it (`keys`), so that it is the same wherever training
-    was cut into calls. Metrics are means over all updates of the call (NaN for no iterations).
+    was cut into calls. Metrics are means over all updates of the call, and over the episodes that ended in it.
 
     Args:
         experience: maps `Walk`, params with a pool of start states, and the env steps to the walk at the end of a rollout,
@@ -101,43 +101,30 @@ def train(
     """
     unit = iteration_steps(config)
 
-    def iteration(
-        pool: Start | None, steps: Count, carry: tuple[State, metrics.Totals]
-    ) -> tuple[State, metrics.Totals]:
-        state, totals = carry
-        walk = Walk(state.env_state, state.obs, state.normalizer, totals)
+    def iteration(pool: Start | None, steps: Count, carry: tuple[State, Updates]) -> tuple[State, Updates]:
+        state, updates = carry
+        walk = Walk(state.env_state, state.obs, state.episodes, state.normalizer)
         walk, samples = programs.call(experience, walk, (state.params, pool), config, env, key, steps)
-        learner = Learner(state.params, state.opt_state, walk.totals)
+        learner = Learner(state.params, state.opt_state, updates)
         learner = programs.call(update, learner, samples, config, env, key, steps, unit)
-        state = state._replace(
-            params=learner.params,
-            opt_state=learner.opt_state,
-            normalizer=walk.normalizer,
-            env_state=walk.env_state,
-            obs=walk.obs,
-        )
-        return state, learner.totals
+        state = state._replace(params=learner.params, opt_state=learner.opt_state, **walk._asdict())
+        return state, learner.updates
 
-    def iterations(pool: Start | None, steps: Count, num: Count, carry: tuple[State, metrics.Totals]) -> Any:
+    def iterations(pool: Start | None, steps: Count, num: Count, carry: tuple[State, Updates]) -> Any:
         return programs.loop(num, lambda i, carry: iteration(pool, steps + i * unit, carry), carry)
 
     start = (state, programs.call(metrics.start(metric_names), (), (), config, env, key))
-    state, totals = reset_pools.over_stretches(
+    state, updates = reset_pools.over_stretches(
         iterations, start, config, env, key, env_steps, num_iterations, unit, programs
     )
-    return state, programs.call(metrics.MEANS, (), totals, config, env, key)
+    episodes, results = programs.call(metrics.END, state.episodes, updates, config, env, key)
+    return state._replace(episodes=episodes), results
 
 
-def start(key: PRNGKeyArray, config: OnPolicyConfig, env: VectorEnv) -> tuple[Any, PyTree[Array], Normalizer]:
-    """Return the start of an agent's episodes: states of the envs, what is observed, and the moments of no observations."""
+def start(key: PRNGKeyArray, config: OnPolicyConfig, env: VectorEnv) -> Walk:
+    """Return the start of an agent's episodes."""
     obs, env_state = env.reset(key, (config.num_envs,))
-    return env_state, obs, normalizer.init(env.obs_spec)
-
-
-def walked(walk: Walk, env_state: Any, obs: PyTree[Array], rollout: "Rollout") -> Walk:
-    """Return the walk at the end of a rollout, which led to `env_state` and `obs`."""
-    seen = normalizer.update(walk.normalizer, flat(rollout.obs))
-    return Walk(env_state, obs, seen, metrics.add_steps(walk.totals, rollout.reward, rollout.done))
+    return Walk(env_state, obs, metrics.no_episodes(config.num_envs), normalizer.init(env.obs_spec))
 
 
 def keys(key: PRNGKeyArray, env_steps: Count) -> tuple[PRNGKeyArray, PRNGKeyArray]:
@@ -147,24 +134,22 @@ def keys(key: PRNGKeyArray, env_steps: Count) -> tuple[PRNGKeyArray, PRNGKeyArra
 
 
 def collect(
+    walk: Walk,
     env: VectorEnv,
-    env_state: Any,
-    obs: PyTree[Array],
     key_reset: PRNGKeyArray,
     key_step: PRNGKeyArray,
     noise: Array,
     choose: Callable[[PyTree[Array], Array], Array],
     config: OnPolicyConfig,
     pool: Start | None,
-) -> tuple[Any, PyTree[Array], Rollout]:
-    """Gather a rollout; return where it ends and what is observed there as well.
+) -> tuple[Walk, Rollout]:
+    """Gather a rollout; return where it ends as well.
 
     All its random numbers are drawn before it starts: they depend on the keys alone.
 
     Args:
+        walk: where it starts.
         env: the env.
-        env_state: where it starts.
-        obs: what is observed there.
         key_reset: for start states.
         key_step: for the env's steps.
         noise: what actions are chosen with, a row per step.
@@ -175,16 +160,19 @@ def collect(
     shape = (config.num_steps, config.num_envs)
     starts, step_keys = env.starts(key_reset, shape, pool), jax.random.split(key_step, shape)
 
-    def step(carry: tuple[Any, Any], drawn: tuple[Array, Any, Array]) -> tuple[tuple[Any, Any], Rollout]:
-        env_state, obs = carry
+    def step(
+        carry: tuple[Any, PyTree[Array], Episodes], drawn: tuple[Array, Any, Array]
+    ) -> tuple[tuple[Any, PyTree[Array], Episodes], Rollout]:
+        env_state, obs, episodes = carry
         noise, starts, keys = drawn
         action = choose(obs, noise)
         after = env.step(keys, env_state, action, env.fresh(pool, starts))
         done = after.terminated | after.truncated
-        return (after.state, after.obs), Rollout(obs, after.next_obs, action, after.reward, after.terminated, done)
+        rollout = Rollout(obs, after.next_obs, action, after.reward, after.terminated, done)
+        return (after.state, after.obs, metrics.add_step(episodes, after.reward, done)), rollout
 
-    (env_state, obs), rollout = jax.lax.scan(step, (env_state, obs), (noise, starts, step_keys))
-    return env_state, obs, rollout
+    carry, rollout = jax.lax.scan(step, (walk.env_state, walk.obs, walk.episodes), (noise, starts, step_keys))
+    return Walk(*carry, normalizer.update(walk.normalizer, flat(rollout.obs))), rollout
 
 
 def flat(rollout: PyTree[Array]) -> PyTree[Array]:

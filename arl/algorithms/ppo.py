@@ -58,9 +58,10 @@ class PPOState(NamedTuple):
 
     params: Params
     opt_state: optax.OptState
-    normalizer: Normalizer
     env_state: Any
     obs: PyTree[Array]
+    episodes: Any
+    normalizer: Normalizer
 
 
 class Samples(NamedTuple):
@@ -105,8 +106,7 @@ def canonical(config: PPOConfig) -> PPOConfig:
 def init(key: Keys, config: PPOConfig, env: VectorEnv, programs: Programs = ONE_PROGRAM) -> PPOState:
     """Return an untrained agent at the start of its episodes."""
     params, opt_state = programs.call(_LEARNER, (), (), config, env, key)
-    env_state, obs, moments = programs.call(_START, (), (), config, env, key)
-    return PPOState(params, opt_state, moments, env_state, obs)
+    return PPOState(params, opt_state, *programs.call(_START, (), (), config, env, key))
 
 
 def _learner(
@@ -122,9 +122,7 @@ def _learner(
     return params, optimizer.init(params)
 
 
-def _start(
-    changed: Any, read: Any, config: PPOConfig, env: VectorEnv, key: PRNGKeyArray
-) -> tuple[Any, PyTree[Array], Normalizer]:
+def _start(changed: Any, read: Any, config: PPOConfig, env: VectorEnv, key: PRNGKeyArray) -> Walk:
     _, _, key_reset = jax.random.split(key, 3)
     return on_policy.start(key_reset, config, env)
 
@@ -161,7 +159,7 @@ def train(
 
 def actor(state: PPOState) -> PPOState:
     """Return what `act` needs of an agent, with None in place of the rest."""
-    return state._replace(opt_state=None, env_state=None, obs=None)
+    return state._replace(opt_state=None, env_state=None, obs=None, episodes=None)
 
 
 def act(
@@ -192,15 +190,14 @@ def _experience(
     """Gather a rollout; return where it ends, and what the loss needs of it."""
     params, pool = read
     key_rollout, _ = on_policy.keys(key, env_steps)
-    env_state, obs, rollout = _collect(walk, params, pool, config, env, key_rollout)
+    after, rollout = _collect(walk, params, pool, config, env, key_rollout)
     samples = _samples(walk.normalizer, params, config, env, rollout)
-    batch = Batch(on_policy.padded(samples), _explained_variance(samples))
-    return on_policy.walked(walk, env_state, obs, rollout), batch
+    return after, Batch(on_policy.padded(samples), _explained_variance(samples))
 
 
 def _collect(
     walk: Walk, params: Params, pool: Start | None, config: PPOConfig, env: VectorEnv, key: PRNGKeyArray
-) -> tuple[Any, PyTree[Array], Rollout]:
+) -> tuple[Walk, Rollout]:
     key_noise, key_reset, key_step = jax.random.split(key, 3)
     distribution = distributions.for_env(env)
 
@@ -209,7 +206,7 @@ def _collect(
         return distribution.sample(_policy(params, config, env, normalized), params.log_std, noise)
 
     noise = distribution.noise(key_noise, (config.num_steps, config.num_envs))
-    return on_policy.collect(env, walk.env_state, walk.obs, key_reset, key_step, noise, choose, config, pool)
+    return on_policy.collect(walk, env, key_reset, key_step, noise, choose, config, pool)
 
 
 def _samples(moments: Normalizer, params: Params, config: PPOConfig, env: VectorEnv, rollout: Rollout) -> Samples:
@@ -276,8 +273,8 @@ def _update(
         clipped = optimizer.clip(grads, norm, config.max_grad_norm)
         params, opt_state = optimizer.descend(learner.params, learner.opt_state, clipped, learning_rate, config)
         params = params._replace(log_std=_within_bounds(params.log_std, config))
-        totals = metrics.add_update(learner.totals, {**of_update, **of_rollout, "grad_norm": norm})
-        return Learner(params, opt_state, totals)
+        updates = metrics.add_update(learner.updates, {**of_update, **of_rollout, "grad_norm": norm})
+        return Learner(params, opt_state, updates)
 
     return on_policy.passes(update, learner, batch.samples, num_samples, key_update, config)
 

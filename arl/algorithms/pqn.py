@@ -42,9 +42,10 @@ class PQNState(NamedTuple):
 
     params: Any
     opt_state: optax.OptState
-    normalizer: Normalizer
     env_state: Any
     obs: PyTree[Array]
+    episodes: Any
+    normalizer: Normalizer
 
 
 class Samples(NamedTuple):
@@ -74,8 +75,7 @@ def canonical(config: PQNConfig) -> PQNConfig:
 def init(key: Keys, config: PQNConfig, env: VectorEnv, programs: Programs = ONE_PROGRAM) -> PQNState:
     """Return an untrained agent at the start of its episodes."""
     params, opt_state = programs.call(_LEARNER, (), (), config, env, key)
-    env_state, obs, moments = programs.call(_START, (), (), config, env, key)
-    return PQNState(params, opt_state, moments, env_state, obs)
+    return PQNState(params, opt_state, *programs.call(_START, (), (), config, env, key))
 
 
 def _learner(
@@ -86,9 +86,7 @@ def _learner(
     return params, optimizer.init(params)
 
 
-def _start(
-    changed: Any, read: Any, config: PQNConfig, env: VectorEnv, key: PRNGKeyArray
-) -> tuple[Any, PyTree[Array], Normalizer]:
+def _start(changed: Any, read: Any, config: PQNConfig, env: VectorEnv, key: PRNGKeyArray) -> Walk:
     _, key_reset = jax.random.split(key)
     return on_policy.start(key_reset, config, env)
 
@@ -116,7 +114,7 @@ def train(
 
 def actor(state: PQNState) -> PQNState:
     """Return what `act` needs of an agent, with None in place of the rest."""
-    return state._replace(opt_state=None, env_state=None, obs=None)
+    return state._replace(opt_state=None, env_state=None, obs=None, episodes=None)
 
 
 def act(
@@ -152,9 +150,8 @@ def _experience(
     """Gather a rollout; return where it ends, and what the loss needs of it."""
     params, pool = read
     key_rollout, _ = on_policy.keys(key, env_steps)
-    env_state, obs, rollout = _collect(walk, params, pool, config, env, key_rollout, _epsilon(config, env_steps))
-    samples = _samples(walk.normalizer, params, config, env, rollout)
-    return on_policy.walked(walk, env_state, obs, rollout), on_policy.padded(samples)
+    after, rollout = _collect(walk, params, pool, config, env, key_rollout, _epsilon(config, env_steps))
+    return after, on_policy.padded(_samples(walk.normalizer, params, config, env, rollout))
 
 
 def _update(
@@ -178,7 +175,7 @@ def _update(
             learner.params, learner.opt_state, clipped, learning_rate, config, rectified=True
         )
         of_update = {**of_update, "exploration_rate": epsilon, "grad_norm": norm}
-        return Learner(params, opt_state, metrics.add_update(learner.totals, of_update))
+        return Learner(params, opt_state, metrics.add_update(learner.updates, of_update))
 
     return on_policy.passes(update, learner, samples, num_samples, key_update, config)
 
@@ -194,14 +191,14 @@ def _collect(
     env: VectorEnv,
     key: PRNGKeyArray,
     epsilon: Float[Array, ""],
-) -> tuple[Any, PyTree[Array], Rollout]:
+) -> tuple[Walk, Rollout]:
     key_noise, key_reset, key_step = jax.random.split(key, 3)
     uniform = jax.random.uniform(key_noise, (config.num_steps, 2, config.num_envs))
 
     def choose(obs: PyTree[Array], uniform: Array) -> Array:
         return q_learning.epsilon_greedy(_q_values(params, walk.normalizer, config, env, obs), uniform, epsilon)
 
-    return on_policy.collect(env, walk.env_state, walk.obs, key_reset, key_step, uniform, choose, config, pool)
+    return on_policy.collect(walk, env, key_reset, key_step, uniform, choose, config, pool)
 
 
 def _samples(moments: Normalizer, params: Any, config: PQNConfig, env: VectorEnv, rollout: Rollout) -> Samples:

@@ -23,7 +23,7 @@ from arl.errors import InputError, first_line
 from envs import vector
 from envs.vector import VectorEnv
 
-_FORMAT = 2
+_FORMAT = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,10 +124,8 @@ def unpacked(data: bytes) -> SavedAgent:
     """
     contents = serialization.msgpack_restore(data)
     description = json.loads(contents["about"])
-    if description["format"] not in (1, _FORMAT):
-        raise InputError(f"an agent's file must have format {_FORMAT}, got {description['format']}")
-    if description["format"] == 1 and description["algorithm"] != "ppo":
-        raise InputError(f"an agent with a replay must have format {_FORMAT}, got 1, of another layout: train it again")
+    if description["format"] != _FORMAT:
+        raise InputError(f"an agent's file must have format {_FORMAT}, got {description['format']}: train it again")
     algorithm = algorithms.get(description["algorithm"])
     agent = SavedAgent(
         description["algorithm"],
