@@ -33,20 +33,35 @@ def test_batch_by_batch_equals_all_at_once(batches):
     seen, everything = moments(batches), np.concatenate(batches).astype(np.float64)
     assert seen.num_seen == len(everything)
     np.testing.assert_allclose(seen.mean, everything.mean(axis=0), rtol=1e-4, atol=1e-3)
-    np.testing.assert_allclose(seen.squares / seen.num_seen, everything.var(axis=0), rtol=1e-4, atol=1e-2)
+    np.testing.assert_allclose(seen.variance, everything.var(axis=0), rtol=1e-4, atol=1e-2)
 
 
 def test_batches_of_unequal_sizes():
     everything = np.random.default_rng(0).normal(3.0, 2.0, (100, 2))
     seen = moments(np.split(everything, [1, 30]))
     np.testing.assert_allclose(seen.mean, everything.mean(axis=0), rtol=1e-5)
-    np.testing.assert_allclose(seen.squares / seen.num_seen, everything.var(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(seen.variance, everything.var(axis=0), rtol=1e-5)
 
 
 def test_variance_survives_a_mean_far_from_zero():
     everything = np.random.default_rng(0).normal(10_000.0, 1.0, (1000, 1))
     seen = moments(np.split(everything, 10))
-    np.testing.assert_allclose(seen.squares / seen.num_seen, everything.var(axis=0), rtol=0.01)
+    np.testing.assert_allclose(seen.variance, everything.var(axis=0), rtol=0.01)
+
+
+def test_the_variance_does_not_drift_however_many_were_seen():
+    many = normalizer.Normalizer(jnp.float32(2**24), jnp.zeros(1), jnp.ones(1))
+    every = 2**10
+
+    @jax.jit
+    def seen(key):
+        def more(i, seen):
+            obs = jax.random.normal(jax.random.fold_in(key, i), (every, 1, 1))
+            return jax.lax.fori_loop(0, every, lambda j, seen: normalizer.update(seen, obs[j]), seen)
+
+        return jax.lax.fori_loop(0, 2**8, more, many)
+
+    assert float(seen(jax.random.key(0)).variance[0]) == pytest.approx(1.0, abs=0.005)
 
 
 def test_normalized_observations_have_mean_0_and_variance_1():

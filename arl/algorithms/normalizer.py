@@ -2,6 +2,9 @@
 
 Observations are pytrees. Real-valued arrays are normalised number by number; integers and truth values, such as tiles or
 pixels, stay as they are.
+
+After 2^20 batches, older observations count for less: the share of a batch does not fall further, below which float32 would
+round away what most batches change.
 """
 
 from typing import Any, NamedTuple, TypeVar
@@ -11,20 +14,21 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PyTree
 
 _CLIP = 10.0
+_MOST_BATCHES = 2**20
 
 Obs = TypeVar("Obs", bound=PyTree[Array])
 
 
 class Normalizer(NamedTuple):
-    """Moments of the observations seen: how many, their mean, and their sum of squared deviations from it.
+    """Moments of the observations seen: how many count, their mean, and their variance.
 
-    `mean` and `squares` have the structure of an observation; in place of an array that is not normalised stands an empty
+    `mean` and `variance` have the structure of an observation; in place of an array that is not normalised stands an empty
     one.
     """
 
     num_seen: Float[Array, ""]
     mean: PyTree[Float[Array, "..."]]
-    squares: PyTree[Float[Array, "..."]]
+    variance: PyTree[Float[Array, "..."]]
 
 
 def init(obs_spec: PyTree[jax.ShapeDtypeStruct]) -> Normalizer:
@@ -36,36 +40,32 @@ def init(obs_spec: PyTree[jax.ShapeDtypeStruct]) -> Normalizer:
 def update(normalizer: Normalizer, obs: PyTree[Array]) -> Normalizer:
     """Return the moments with a batch of observations, arrays `(batch, ...)`, added."""
     num = jax.tree.leaves(obs)[0].shape[0]
-    count = normalizer.num_seen + num
+    count = jnp.minimum(normalizer.num_seen + num, float(_MOST_BATCHES * num))
+    share = num / count
 
-    def merged(obs: Array, mean: Array, squares: Array) -> tuple[Array, Array]:
+    def merged(obs: Array, mean: Array, variance: Array) -> tuple[Array, Array]:
         if not _is_real(obs):
-            return mean, squares
-        batch_mean = jnp.mean(obs, axis=0)
-        delta = batch_mean - mean
-        batch_squares = jnp.sum(jnp.square(obs - batch_mean), axis=0)
-        return (
-            mean + delta * num / count,
-            squares + batch_squares + jnp.square(delta) * normalizer.num_seen * num / count,
-        )
+            return mean, variance
+        delta = jnp.mean(obs, axis=0) - mean
+        around_both = jnp.var(obs, axis=0) + (1.0 - share) * jnp.square(delta)
+        return mean + share * delta, variance + share * (around_both - variance)
 
-    moments = jax.tree.map(merged, obs, normalizer.mean, normalizer.squares)
-    mean, squares = (jax.tree.map(lambda _, pair, i=i: pair[i], obs, moments) for i in range(2))
-    return Normalizer(count, mean, squares)
+    moments = jax.tree.map(merged, obs, normalizer.mean, normalizer.variance)
+    mean, variance = (jax.tree.map(lambda _, pair, i=i: pair[i], obs, moments) for i in range(2))
+    return Normalizer(count, mean, variance)
 
 
 def normalize(normalizer: Normalizer, obs: Obs, active: Bool[Array, ""] | bool) -> Obs:
     """Return real-valued observations `(batch, ...)` at mean 0 and variance 1, clipped to +-10, if `active`."""
     seen = normalizer.num_seen > 0
 
-    def normalized(obs: Any, mean: Array, squares: Array) -> Any:
+    def normalized(obs: Any, mean: Array, variance: Array) -> Any:
         if not _is_real(obs):
             return obs
-        variance = jnp.where(seen, squares / jnp.maximum(normalizer.num_seen, 1.0), 1.0)
-        standard = jnp.clip((obs - mean) / jnp.sqrt(variance + 1e-8), -_CLIP, _CLIP)
+        standard = jnp.clip((obs - mean) / jnp.sqrt(jnp.where(seen, variance, 1.0) + 1e-8), -_CLIP, _CLIP)
         return jnp.where(active, standard, obs)
 
-    return jax.tree.map(normalized, obs, normalizer.mean, normalizer.squares)
+    return jax.tree.map(normalized, obs, normalizer.mean, normalizer.variance)
 
 
 def _is_real(x: Any) -> bool:
