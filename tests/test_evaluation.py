@@ -1,5 +1,7 @@
 """Evaluation: whole episodes of policies whose returns are known."""
 
+from typing import ClassVar
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,6 +9,7 @@ import pytest
 
 from arl.training.evaluation import evaluate
 from envs import vector
+from envs.base import Transition
 
 NUM = 16
 
@@ -50,3 +53,26 @@ def test_episodes_start_differently_and_depend_on_the_key():
     assert len(np.unique(first)) == NUM
     np.testing.assert_array_equal(first, again)
     assert not np.isin(first, other).any()
+
+
+class Luck:
+    """One half of the envs end at once, with a reward that is 1 or NaN; the others get 1 until the limit."""
+
+    params: ClassVar = {}
+    episode_limit, return_range, dear_reset, num_actions, action_low, action_high = 20, None, False, 2, None, None
+
+    def reset(self, key, params):
+        ends = jax.random.bernoulli(key)
+        return jnp.zeros(1), {"ends": ends, "time": jnp.zeros((), jnp.int32)}
+
+    def step(self, key, state, action, params):
+        state = {**state, "time": state["time"] + 1}
+        reward = jnp.where(state["ends"] & jax.random.bernoulli(key), jnp.nan, 1.0)
+        return Transition(jnp.zeros(1), state, reward, state["ends"], state["time"] >= self.episode_limit)
+
+
+def test_what_follows_the_end_of_an_episode_does_not_count_whatever_it_is():
+    returns, lengths = play("test_evaluation:Luck", always(0))
+    assert np.isin(lengths, [1, 20]).all()
+    np.testing.assert_array_equal(returns[lengths == 20], 20.0)
+    assert (returns[lengths == 1] == 1.0).any()

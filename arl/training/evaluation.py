@@ -39,7 +39,7 @@ def evaluate(
         keys = jax.random.split(jax.random.fold_in(key_step, progress.time), num_episodes)
         after = env.step(keys, progress.env_state, policy(progress.obs), (progress.obs, progress.env_state))
         episodes = Episodes(
-            progress.episodes.episode_return + after.reward * progress.running,
+            progress.episodes.episode_return + jnp.where(progress.running, after.reward, 0.0),
             progress.episodes.length + progress.running,
         )
         running = progress.running & ~(after.terminated | after.truncated)
