@@ -1,10 +1,11 @@
-"""What is refused before anything is trained: facts, shapes and limits of an environment that break the contract.
+"""What is refused before anything is trained: facts, shapes, rewards and limits of an environment that break the contract.
 
 `envs.testing.check_env` checks more, by playing.
 """
 
 import math
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -19,17 +20,18 @@ if TYPE_CHECKING:
     from envs.vector import VectorEnv
 
 NUM_TRIES = 4
+_NUM_STEPS = 4  # two that show which leaves are clocks, one up to the step before the limit, one to the limit
 
 
 def check(env: "VectorEnv") -> None:
-    """Refuse an environment whose facts, shapes or limit break the contract of `envs.base.Env`.
+    """Refuse an environment whose facts, shapes, rewards or limit break the contract of `envs.base.Env`.
 
     Raises:
         InputError: one line with the environment's name, the rule and what it gave.
     """
     check_facts(env.env, env.name)
     check_shapes(env)
-    check_limit(env)
+    check_play(env)
 
 
 def check_facts(env: Env, name: str) -> None:
@@ -111,43 +113,91 @@ def _flags(env: "VectorEnv") -> dict[str, Any]:
     return jax.eval_shape(flags, jax.random.key(0))
 
 
-def check_limit(env: "VectorEnv") -> None:
-    """Refuse an environment that reports its time limit as a natural end.
+def check_play(env: "VectorEnv") -> None:
+    """Refuse an environment whose rewards are not finite, or that reports its time limit as a natural end.
 
-    Episodes at their start, but for a clock (the state's leaf `time`) that stands one step before the limit, must not all
-    terminate where those with a clock one step earlier do not.
+    A few episodes are played at random. After two steps, their clocks (scalar leaves of the state that count env steps) are
+    set to two steps before the limit; without a clock, or where that ends them, they are played to the limit. Those that have
+    not ended before must not all terminate in the step that reaches it.
 
     Raises:
         InputError: as `check`.
     """
-    if env.episode_limit >= 2 and has_clock(env) and _terminate_by_clock(env) == [True, False]:
+    play = _played(env, _NUM_STEPS, clocks_at=env.episode_limit - 2)
+    _check_rewards(play.reward[:2], env.name)
+    if not play.has_clock.any() or play.has_ended.all() or env.episode_limit <= _NUM_STEPS:
+        play = _played(env, env.episode_limit)
+        _check_rewards(play.reward, env.name)
+    if env.episode_limit >= 2 and not play.has_ended.all() and play.terminated[-1, ~play.has_ended].all():
         raise InputError(
             f"environment {env.name!r} must leave its time limit of {env.episode_limit} env steps out of terminated "
-            "(of done), got episodes that terminate by their clock alone"
+            "(of done), got episodes that all terminate at it: add limit_in_done=true to its arguments to have them "
+            "truncated there, or give a later limit if that is their natural end"
         )
 
 
-def has_clock(env: "VectorEnv") -> bool:
-    """Return whether the state has a scalar leaf `time`."""
-    _, state = jax.eval_shape(env.reset_one, jax.random.key(0))
-    leaves, _ = jax.tree_util.tree_flatten_with_path(state)
-    return any(base.path_name(path) == "time" and leaf.shape == () for path, leaf in leaves)
+class _Play(NamedTuple):
+    """Random actions in a few episodes, axes `(time, try)`; and of each try, whether its state has a clock."""
+
+    reward: np.ndarray
+    terminated: np.ndarray
+    has_clock: np.ndarray
+
+    @property
+    def has_ended(self) -> np.ndarray:
+        """Whether each episode has terminated before the last step, `(try,)`."""
+        return np.logical_or.reduce(self.terminated[:-1])
 
 
-def _terminate_by_clock(env: "VectorEnv") -> list[bool]:
-    """Return whether all of a few fresh episodes terminate at once, their clocks one and two steps before the limit."""
+def _played(env: "VectorEnv", num_steps: int, clocks_at: int | None = None) -> _Play:
+    """Play a few episodes at random; before the third step, their clocks are set to `clocks_at`."""
+    may_be_clock = _may_be_clocks(jax.eval_shape(env.reset_one, jax.random.key(0))[1])
 
-    def terminated(key: jax.Array, time: jax.Array) -> jax.Array:
-        key_reset, key_action, key_step = jax.random.split(key, 3)
-        _, state = env.reset_one(key_reset)
-        late = jax.tree_util.tree_map_with_path(
-            lambda path, leaf: jnp.full_like(leaf, time) if base.path_name(path) == "time" else leaf, state
+    def of_clocks(change: Callable[..., jax.Array], first: PyTree, *others: PyTree) -> PyTree:
+        """Return the first pytree with the leaves changed that may be clocks."""
+        return jax.tree.map(lambda may_be, *x: change(*x) if may_be else x[0], may_be_clock, first, *others)
+
+    def step(carry: tuple[PyTree, PyTree], drawn: tuple[jax.Array, jax.Array]) -> tuple[Any, Any]:
+        (state, is_clock), (i, key) = carry, drawn
+        key_action, key_step = jax.random.split(key)
+        if clocks_at is not None:
+            state = of_clocks(
+                lambda x, is_one: jnp.where(is_one & (i == 2), jnp.full_like(x, clocks_at), x), state, is_clock
+            )
+        after = env.step_one(key_step, state, random_action(env, key_action))
+        is_clock = of_clocks(lambda is_one, x, new: is_one & (new == x + 1), is_clock, state, after.state)
+        return (after.state, is_clock), (after.reward, after.terminated)
+
+    def play(key: jax.Array) -> Any:
+        key_start, key_steps = jax.random.split(key)
+        start = env.reset_one(key_start)[1], jax.tree.map(jnp.asarray, may_be_clock)
+        (_, is_clock), steps = jax.lax.scan(
+            step, start, (jnp.arange(num_steps), jax.random.split(key_steps, num_steps))
         )
-        return env.step_one(key_step, late, random_action(env, key_action)).terminated
+        return *steps, jnp.any(jnp.array(jax.tree.leaves(is_clock)))
 
-    program = jax.jit(jax.vmap(terminated, in_axes=(0, None)))
-    keys = jax.random.split(jax.random.key(0), NUM_TRIES)
-    return [bool(program(keys, np.int32(env.episode_limit - before)).all()) for before in (1, 2)]
+    program = jax.jit(jax.vmap(play))
+    reward, terminated, has_clock = jax.device_get(program(jax.random.split(jax.random.key(0), NUM_TRIES)))
+    return _Play(reward.T, terminated.T, has_clock)
+
+
+def _may_be_clocks(state: PyTree[jax.ShapeDtypeStruct]) -> PyTree[bool]:
+    """Return which leaves of a state may count env steps: scalar numbers, or the one called `time` if it is one."""
+
+    def is_number(leaf: jax.ShapeDtypeStruct) -> bool:
+        return leaf.shape == () and jnp.issubdtype(leaf.dtype, jnp.number)
+
+    def is_time(path: tuple[Any, ...], leaf: jax.ShapeDtypeStruct) -> bool:
+        return base.path_name(path) == "time" and is_number(leaf)
+
+    named = jax.tree_util.tree_map_with_path(is_time, state)
+    return named if any(jax.tree.leaves(named)) else jax.tree.map(is_number, state)
+
+
+def _check_rewards(reward: np.ndarray, name: str) -> None:
+    wrong = reward[~np.isfinite(reward)]
+    if wrong.size:
+        raise InputError(f"environment {name!r} must give finite rewards, got {float(wrong[0])}")
 
 
 def random_action(env: "VectorEnv", key: jax.Array) -> jax.Array:

@@ -6,8 +6,9 @@ A name is one of
     gymnax/Breakout-MinAtar                          library/env
     my_module:Maze, maze.py:Maze                     a class of the user's
 
-and may end in arguments, as in a URL: `brax/ant?backend=spring&reset_pool=256`. Two arguments are common to all:
-`reset_pool`, the number of start states in a pool, and `return_range`, the scale of scores. All others reach the library.
+and may end in arguments, as in a URL: `brax/ant?backend=spring&reset_pool=256`. Three arguments are common to all:
+`reset_pool`, the number of start states in a pool; `return_range`, the scale of scores; and `limit_in_done`, whether the
+environment reports its time limit as a natural end. All others reach the library.
 
 Importing this module imports no environment library: gymnax alone costs seconds, and `arl --help` must not pay them.
 """
@@ -49,6 +50,7 @@ LIBRARIES: dict[str, Library] = {
         family="classic_control",
         suites={"-MinAtar": "minatar", "-bsuite": "bsuite", "-misc": "misc"},
     ),
+    "classic_control": Library("envs.classic_control:make", family="classic_control"),
     "brax": Library("envs.brax_library:make", family="brax", extra="brax"),
     "xminigrid": Library("envs.xminigrid_library:make", family="minigrid", extra="minigrid"),
     "probes": Library("envs.probes:make", family="probe"),
@@ -62,8 +64,8 @@ class EnvSpec:
 
     Attributes:
         episode_limit: env steps after which an episode is truncated.
-        return_range: worst and best episode return, the scale on which scores are normalised; the worst is also the
-            score of a diverged run. None where it is neither documented nor given.
+        return_range: worst and best episode return, the scale on which scores are normalised; the worst, below which
+            no return may be, is also the score of a diverged run. None where it is neither documented nor given.
         family: group of environments that share a published search space.
         source: where it is made: `library/env`, or `module:Class` of the user's.
         extra: the optional dependency group that installs it, if it is not in the base install.
@@ -98,6 +100,8 @@ def _family(library: str, env: str) -> str:
     return next((family for end, family in row.suites.items() if env.endswith(end)), row.family)
 
 
+# No return is below the worst: it is the score of runs that diverged. Of Pendulum it is the limit times the largest cost of a
+# step, pi^2 + 0.1 max_speed^2 + 0.001 max_torque^2 = 16.274; of MountainCarContinuous the limit times 0.1, rounded down.
 # Ranges of MinAtar: no reward is negative, and the best are the returns of gymnax's own PPO agents (README of gymnax 1.0.1).
 # Of MiniGrid: 0 for an episode that does not reach its goal, else 1 - 0.9 time / limit.
 SPECS: dict[str, EnvSpec] = {
@@ -106,8 +110,8 @@ SPECS: dict[str, EnvSpec] = {
         _row("CartPole-v1", "gymnax/CartPole-v1", 500, 0.0, 500.0),
         _row("Acrobot-v1", "gymnax/Acrobot-v1", 500, -500.0, -60.0),
         _row("MountainCar-v0", "gymnax/MountainCar-v0", 200, -200.0, -90.0),
-        _row("MountainCarContinuous-v0", "gymnax/MountainCarContinuous-v0", 999, -99.9, 99.0),
-        _row("Pendulum-v1", "gymnax/Pendulum-v1", 200, -1800.0, -100.0),
+        _row("MountainCarContinuous-v0", "classic_control/MountainCarContinuous-v0", 999, -100.0, 99.0),
+        _row("Pendulum-v1", "gymnax/Pendulum-v1", 200, -3255.0, -100.0),
         _row("gymnax/Asterix-MinAtar", "gymnax/Asterix-MinAtar", 1000, 0.0, 15.0),
         _row("gymnax/Breakout-MinAtar", "gymnax/Breakout-MinAtar", 1000, 0.0, 28.0),
         _row("gymnax/Freeway-MinAtar", "gymnax/Freeway-MinAtar", 2500, 0.0, 58.0),
@@ -137,6 +141,7 @@ class Request:
         arguments: those for the library.
         reset_pool: the number of start states in a pool; None is the default.
         return_range: the scale of scores; None is the environment's own.
+        limit_in_done: whether episodes that the environment ends at its limit are truncated there.
     """
 
     base: str
@@ -144,6 +149,7 @@ class Request:
     arguments: Mapping[str, Any]
     reset_pool: int | None = None
     return_range: tuple[float, float] | None = None
+    limit_in_done: bool = False
 
     @property
     def library(self) -> Library:
@@ -192,10 +198,13 @@ def parse(name: str) -> Request:
     base, _, query = name.partition("?")
     arguments = _arguments(name, query)
     pool, return_range = arguments.pop("reset_pool", None), arguments.pop("return_range", None)
+    limit_in_done = arguments.pop("limit_in_done", False)
     if pool is not None and (not isinstance(pool, int) or isinstance(pool, bool) or pool < 0):
         raise InputError(f"reset_pool of environment {name!r} must be an integer from 0 up, got {pool!r}")
+    if not isinstance(limit_in_done, bool):
+        raise InputError(f"limit_in_done of environment {name!r} must be true or false, got {limit_in_done!r}")
     scale = None if return_range is None else checked_range(name, return_range)
-    return Request(base, _source(base), arguments, pool, scale)
+    return Request(base, _source(base), arguments, pool, scale, limit_in_done)
 
 
 def spec(name: str, **arguments: Any) -> EnvSpec:
@@ -272,7 +281,8 @@ def _make(name: str) -> "Env":
     request = parse(name)
     library = request.library
     try:
-        return _adapter(library)(request.env, **request.arguments)
+        made = _adapter(library)(request.env, **request.arguments)
+        return _truncated_at_its_limit(made) if request.limit_in_done else made
     except InputError:
         raise
     except ModuleNotFoundError as error:
@@ -280,6 +290,13 @@ def _make(name: str) -> "Env":
         raise InputError(f"environment {name!r} needs the package {error.name!r}: {hint}") from error
     except (Exception, SystemExit) as error:  # a library or a user's class can fail in any way
         raise InputError(f"environment {name!r} can't be made: {type(error).__name__}: {first_line(error)}") from error
+
+
+def _truncated_at_its_limit(env: "Env") -> "Env":
+    from envs.limit_in_done import LimitInDone
+
+    adapted: Any = LimitInDone(env)
+    return adapted
 
 
 def _adapter(library: Library) -> "Callable[..., Env]":

@@ -123,13 +123,6 @@ def _check_ends(play: Play, env: VectorEnv, where: str) -> None:
     )
     missed = int((play.at_limit & ~play.terminated & ~play.truncated).sum())
     _require(not missed, f"{where} must end episodes by its limit of {env.episode_limit}, got {missed} that went on")
-    if not checks.has_clock(env) and play.at_limit.any():
-        only_at_limit = (play.terminated == play.at_limit).all()
-        _require(
-            not only_at_limit,
-            f"{where} must leave its time limit of {env.episode_limit} env steps out of terminated, got episodes that "
-            "all terminate at it (if that is their natural end, give a limit beyond it)",
-        )
 
 
 def _check_loop(env: VectorEnv, where: str) -> None:

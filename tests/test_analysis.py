@@ -160,7 +160,7 @@ def test_minibatches_that_hold_a_whole_rollout_are_alike():
     landscape = catalogue.get("ppo/MountainCarContinuous-v0")
     alike = ["minibatch_size 128, 256, 512 train alike, as 8."]
     assert build_landscape.train_alike(tasks.of_landscape(landscape), landscape.plain_configs) == alike
-    assert landscape.caveats == alike
+    assert landscape.caveats[:1] == alike
 
 
 @pytest.mark.parametrize(

@@ -329,15 +329,29 @@ class Infinite(Walk):
     def step(self, key, state, action, params):
         return super().step(key, state, action, params)._replace(reward=jnp.inf)
 
-class NoClock(Walk):
+class OtherClock(Walk):
+    '''Its episodes end at the goal, or at a limit that is told by a clock of another name.'''
+
     def reset(self, key, params):
         obs, state = super().reset(key, params)
-        return obs, {"place": state["place"], "clock": state["time"]}
+        return obs, {"place": state["place"], "env": {"clock": state["time"]}}
 
     def step(self, key, state, action, params):
-        after = super().step(key, {"place": state["place"], "time": state["clock"]}, 0, params)
-        ended = after.state["time"] >= self.episode_limit
-        return after._replace(state={"place": after.state["place"], "clock": after.state["time"]}, terminated=ended)
+        after = super().step(key, {"place": state["place"], "time": state["env"]["clock"]}, action, params)
+        state = {"place": after.state["place"], "env": {"clock": after.state["time"]}}
+        return after._replace(state=state, terminated=after.terminated | after.truncated)
+
+class NoClock(Walk):
+    '''Its episodes end at the limit, which is told by a countdown.'''
+
+    def reset(self, key, params):
+        obs, state = super().reset(key, params)
+        return obs, {"left": jnp.int32(self.episode_limit)}
+
+    def step(self, key, state, action, params):
+        time = self.episode_limit - state["left"]
+        after = super().step(key, {"place": jnp.int32(0), "time": time}, 0, params)
+        return after._replace(state={"left": state["left"] - 1}, terminated=after.truncated)
 
 class Dull(Walk):
     def draw(self, state, params):
@@ -382,6 +396,9 @@ def test_a_class_and_an_object_can_be_checked(class_name):
         ("Both", "must have num_actions, or action_low and action_high, got both"),
         ("Informed", "must give a truth value as truncated, got {}"),
         ("Bare", "it lacks params, episode_limit, return_range"),
+        ("Infinite", "must give finite rewards, got inf"),
+        ("OtherClock", r"must leave its time limit of 20 env steps out of terminated .*: add limit_in_done=true"),
+        ("NoClock", "must leave its time limit of 20 env steps out of terminated"),
     ],
 )
 def test_a_class_that_breaks_the_contract_is_refused_before_training(class_name, name, rule):
@@ -406,6 +423,35 @@ def test_the_suite_finds_a_broken_promise(class_name, name, promise):
     with pytest.raises(AssertionError, match=promise) as error:
         check_env(class_name(name))
     assert name in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["OtherClock", "NoClock"])
+def test_an_env_with_the_limit_in_done_can_be_truncated_there(class_name, name):
+    check_env(class_name(name), limit_in_done=True)
+    env = vector.make(class_name(name), limit_in_done=True, length=50)
+    assert (env.episode_limit, env.action_size) == (20, 2)
+
+    def step(state, key):
+        after = env.step_one(key, state, jnp.int32(1))
+        return after.state, (after.terminated, after.truncated)
+
+    _, (terminated, truncated) = jax.lax.scan(step, env.reset_one(KEY)[1], jax.random.split(KEY, 20))
+    assert not terminated.any()
+    assert truncated.tolist() == [False] * 19 + [True]
+
+
+def test_an_end_before_the_limit_stays_one(class_name):
+    env = vector.make(class_name("OtherClock"), limit_in_done=True, length=1)
+    _, state = env.reset_one(KEY)
+    ends = [env.step_one(jax.random.key(seed), state, jnp.int32(1)) for seed in range(3)]
+    assert any(after.terminated for after in ends)
+    assert not any(after.truncated for after in ends)
+
+
+@pytest.mark.parametrize("value", ["1", "yes"])
+def test_whether_the_limit_is_in_done_is_true_or_false(class_name, value):
+    with pytest.raises(InputError, match=r"limit_in_done of environment .* must be true or false, got"):
+        vector.make(class_name("OtherClock") + f"?limit_in_done={value}")
 
 
 def test_an_argument_that_a_class_does_not_take_is_refused(class_name):

@@ -73,7 +73,7 @@ def test_arlbench(arlbench):
     assert arlbench.metadata["status"] == {"completed": 24}
     returns = [[[performance(c, s, p) for p in range(4)] for s in (0, 1, 2)] for c in CONFIGS]
     np.testing.assert_allclose(arlbench.returns, returns)
-    assert arlbench.return_range == (-1800.0, -100.0)
+    assert arlbench.return_range == (-3255.0, -100.0)
     configs = arlbench.plain_configs
     assert configs[0] == {
         "batch_size": 512,
@@ -114,7 +114,7 @@ def test_missing_and_nan_rows_are_imported_flagged_and_counted(tmp_path):
         "missing",
     ]
     assert len(landscape.curves()) == 96
-    assert landscape.cube[1, 2].tolist() == [-220.0, -221.0, -1800.0, -1800.0]
+    assert landscape.cube[1, 2].tolist() == [-220.0, -221.0, -3255.0, -3255.0]
     scores = landscape.scores().set_index("config")
     assert scores.score[3] == np.mean([performance(3, seed, 3) for seed in (1, 2)]), "means over the seeds present"
     assert scores.status[[1, 3, 4, 5]].to_list() == ["diverged", "missing", "missing", "completed"]
@@ -135,9 +135,9 @@ def test_after_a_lost_return_a_run_has_diverged(tmp_path):
     frame = arlbench_frame()
     frame.loc[(frame.run_id == 1) & (frame.seed == 2) & (frame.budget == 4_000), "performance"] = math.nan
     landscape, _ = imported("arlbench", [arlbench_file(tmp_path, frame)], tmp_path)
-    assert landscape.cube[1, 2].tolist() == [-220.0, -1800.0, -1800.0, -1800.0]
+    assert landscape.cube[1, 2].tolist() == [-220.0, -3255.0, -3255.0, -3255.0]
     (result,) = hpo.objective("exact", landscape, [2])([Trial(0, landscape.config(1), 8_000)])
-    assert (result.status, result.score) == ("diverged", -1800.0)
+    assert (result.status, result.score) == ("diverged", -3255.0)
 
 
 def test_what_is_missing_is_filled_in_from_the_tables_own_seeds(tmp_path):
@@ -160,7 +160,7 @@ def test_what_diverged_before_its_file_ends_is_diverged(tmp_path):
     frame.loc[run & (frame.budget == 6_000), "performance"] = math.nan
     landscape, _ = imported("arlbench", [arlbench_file(tmp_path, frame[~(run & (frame.budget == 8_000))])], tmp_path)
     assert landscape.runs.set_index(["config", "seed"]).status[1, 2] == "diverged"
-    assert landscape.cube[1, 2].tolist() == [-220.0, -221.0, -1800.0, -1800.0]
+    assert landscape.cube[1, 2].tolist() == [-220.0, -221.0, -3255.0, -3255.0]
 
 
 def test_configs_are_numbered_and_none_is_the_default(tmp_path, monkeypatch):
@@ -210,7 +210,7 @@ def test_objectives_answer_from_imported_landscapes(tmp_path, monkeypatch, arlbe
     monkeypatch.setenv("ARL_LANDSCAPES", str(arlbench.directory.parent))
     store = Store(tmp_path / "store.sqlite")
     record = hpo.sweep(ARLBENCH, "random", trials=4, seeds=2, objective="surrogate", name="a", store=store)
-    assert record.trials.score.between(-1800, -100).all()
+    assert record.trials.score.between(-3255, -100).all()
     for settings, message in [
         ({}, "is imported: objective must be table"),
         ({"fidelity": 100}, "must be its own, 8000"),

@@ -1,5 +1,6 @@
 """Records of earlier versions: `data/store-v1.sqlite` was written by the version before a run's outcome had a column."""
 
+import dataclasses
 import json
 import shutil
 import sqlite3
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from arl.errors import InputError
 from arl.records import migrations
 from arl.records.settings import SweepSettings
 from arl.records.store import Outcome, Store
@@ -71,12 +73,17 @@ def test_old_sweeps_are_shown_exported_and_reported(store, tmp_path, name):
     assert tasks.of_record(record.settings.task, record.space).settings() == record.settings.task
 
 
+def of_range(task, return_range):
+    """Return the task with a return range on record: Pendulum's was narrower."""
+    return dataclasses.replace(task, return_range=return_range)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_old_sweeps_are_of_the_tasks_of_today(store, name):
     record = load_sweep(name, store)
     task = record.settings.task
     if task.preset != "fixed":
-        now = tasks.get(task.name, task.preset, task.fidelity)
+        now = of_range(tasks.get(task.name, task.preset, task.fidelity), task.return_range)
         assert now.settings() == task
         assert now.space.to_serialized_dict() == record.space
 
@@ -99,10 +106,17 @@ def test_old_sweeps_are_resumed_without_training(store, monkeypatch, name, tuner
     monkeypatch.setattr(Training, "evaluate", must_not_train)
     before = load_sweep(name, store)
     settings = before.settings.task
-    task = tasks.get(settings.name, settings.preset, settings.fidelity)
+    task = of_range(tasks.get(settings.name, settings.preset, settings.fidelity), settings.return_range)
     again = sweeps.sweep(task, tuner, name=name, store=store, **asked)
     assert again.records == before.records or repr(again.records) == repr(before.records), "NaN is not NaN"
     assert version(store) == 1
+
+
+def test_a_sweep_under_another_return_range_is_not_resumed(store):
+    settings = load_sweep("sac", store).settings.task
+    task = tasks.get(settings.name, settings.preset, settings.fidelity)
+    with pytest.raises(InputError, match=r"with return_range \[-1800.0, -100.0\], not \[-3255.0, -100.0\]"):
+        sweeps.sweep(task, "random", name="sac", store=store, trials=2, batch=2, score="auc,final")
 
 
 def test_an_old_schedule_is_resumed_without_training(store, monkeypatch, tmp_path):

@@ -244,10 +244,10 @@ def test_a_diverged_run_stays_diverged(counter):
 
 
 class Undefined(Endless):
-    """Its episodes have no finite return."""
+    """Its episodes have no finite return, which the first steps do not tell."""
 
     def reward(self, state, action):
-        return jnp.nan
+        return jnp.where(state.time < 3, 1.0, jnp.nan)
 
 
 def test_a_run_whose_return_is_no_number_has_diverged():

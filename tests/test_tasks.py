@@ -216,7 +216,7 @@ def test_settings_are_plain_and_tell_tasks_apart():
     assert settings.name == "ppo/MountainCarContinuous-v0"
     assert (settings.algorithm, settings.env) == ("ppo", "MountainCarContinuous-v0")
     assert settings.fixed["num_steps"] == 1
-    assert settings.return_range == (-99.9, 99.0)
+    assert settings.return_range == (-100.0, 99.0)
 
 
 @pytest.mark.parametrize(
