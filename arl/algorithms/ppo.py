@@ -158,8 +158,8 @@ def train(
 
 
 def actor(state: PPOState) -> PPOState:
-    """Return what `act` needs of an agent, with None in place of the rest."""
-    return state._replace(opt_state=None, env_state=None, obs=None, episodes=None)
+    """Return what `act` needs of an agent and what learns, with None in place of the rest."""
+    return state._replace(env_state=None, obs=None, episodes=None)
 
 
 def act(

@@ -76,7 +76,10 @@ class Algorithm(Protocol):
         ...
 
     def actor(self, state: AgentState, /) -> AgentState:
-        """Return what `act` needs of an agent, with None in place of the rest; all of it is finite unless it diverged."""
+        """Return what `act` needs of an agent and what learns, optimizers included, with None in place of the rest.
+
+        All of it is finite unless the agent diverged. Where the envs stand is not of it: that may be infinite.
+        """
         ...
 
     def act(
