@@ -110,9 +110,15 @@ def test_temperature_follows_the_entropy(scale, direction):
     config = small(target_entropy_scale=scale, alpha=0.5)
     learner = learner_of("Pendulum-v1", config)
     new, _, _ = updated("Pendulum-v1", config, learner, [[0.3], [-0.3]])
-    np.testing.assert_allclose(new.log_alpha, -0.01 * direction, rtol=1e-4)
+    np.testing.assert_allclose(new.log_alpha, np.log(0.5) - 0.01 * direction, rtol=1e-5)
     np.testing.assert_allclose(sac.temperature(new, config), 0.5 * np.exp(-0.01 * direction), rtol=1e-4)
-    np.testing.assert_allclose(sac.temperature(new, small(alpha=0.5, alpha_auto=False)), 0.5)
+
+
+@pytest.mark.parametrize(("alpha_auto", "temperature"), [(True, 0.5), (False, 0.9)])
+def test_a_change_of_alpha_is_one_of_the_temperature_unless_that_is_adapted(alpha_auto, temperature):
+    learner = learner_of("Pendulum-v1", small(alpha=0.5))
+    changed = small(alpha=0.9, alpha_auto=alpha_auto)
+    np.testing.assert_allclose(sac.temperature(learner, changed), temperature, rtol=1e-6)
 
 
 def test_learning_rates_are_apart():

@@ -36,12 +36,13 @@ __all__ = ["METRICS", "Config", "act", "actor", "canonical", "check", "init", "i
 
 METRICS = ("policy_loss", "q_loss", "td_error", "q_value", "entropy", "alpha", *metrics.COMMON)
 
+_LEAST_ALPHA = 1e-8  # to begin with: its logarithm is finite
 
 Config = pytree(SACConfig)
 
 
 class Learner(NamedTuple):
-    """The networks, Adam's moments, and the log of what the temperature has become relative to `alpha`.
+    """The networks, Adam's moments, and the log of the temperature where `alpha_auto` adapts it.
 
     `critics` are two, along a leading axis.
     """
@@ -90,7 +91,7 @@ def _learner(changed: Any, read: Any, config: SACConfig, env: VectorEnv, key: PR
     actor = _actor(config, env).init(key_actor, obs)
     both = [_critic(config, env).init(key, obs, *action) for key in keys_critic]
     critics = jax.tree.map(lambda *x: jnp.stack(x), *both)
-    log_alpha = jnp.zeros(())
+    log_alpha = jnp.log(jnp.maximum(jnp.asarray(config.alpha, jnp.float32), _LEAST_ALPHA))
     moments = (optimizer.init(tree) for tree in (actor, critics, log_alpha))
     return Learner(actor, critics, critics, log_alpha, *moments)
 
@@ -247,7 +248,7 @@ def _update(
 
 def temperature(learner: Learner, config: SACConfig) -> Float[Array, ""]:
     """Return the weight of the entropy."""
-    return config.alpha * jnp.where(config.alpha_auto, jnp.exp(learner.log_alpha), 1.0)
+    return jnp.where(config.alpha_auto, jnp.exp(learner.log_alpha), config.alpha)
 
 
 def target_entropy(config: SACConfig, env: VectorEnv) -> Float[Array, ""]:

@@ -12,7 +12,8 @@ class OffPolicyConfig(AgentConfig):
     itself is the target.
     `buffer_size`: transitions that the replay holds; `learning_starts`: env steps before the first update.
     `noise_correlation`: from one step to the next, of the random numbers that explore; 0 is the usual white noise.
-    `priority_alpha`, `priority_beta`, `priority_epsilon`: of prioritized replay, see `arl.algorithms.replay`.
+    `priority_alpha`, `priority_beta`, `priority_epsilon`: of prioritized replay, see `arl.algorithms.replay`. The first can't
+    change in mid-run: priorities are stored to its power.
     `schedule_steps`: env steps of a full run.
     `train_freq`: steps of each env in an iteration; `gradient_steps`: updates in an iteration.
     `n_step`: steps over which rewards are summed before the value of what follows is bootstrapped.
@@ -24,7 +25,7 @@ class OffPolicyConfig(AgentConfig):
     learning_starts: int = traced(1_000, low=0)
     noise_correlation: float = traced(0.0, low=0.0, high=0.999)
     use_target_network: bool = traced(True)
-    priority_alpha: float = traced(0.6, low=0.0)
+    priority_alpha: float = traced(0.6, low=0.0, mutable=False)
     priority_beta: float = traced(0.4, low=0.0)
     priority_epsilon: float = traced(1e-6, low=0.0)
     schedule_steps: int = traced(100_000, low=1)

@@ -11,8 +11,9 @@ class SACConfig(OffPolicyConfig):
 
     `learning_rate`: of the actor; those of the critics and of the temperature are multiples of it,
     `critic_learning_rate_scale` and `alpha_learning_rate_scale`.
-    `alpha`: the temperature, to begin with if `alpha_auto`, else throughout. `target_entropy_scale`: in units of minus the
-    number of action components (real-valued), or of 0.98 log(number of actions) (discrete).
+    `alpha`: the temperature; with `alpha_auto` the one to begin with, which has no effect later.
+    `target_entropy_scale`: in units of minus the number of action components (real-valued), or of 0.98 log(number of
+    actions) (discrete).
     `reward_scale`: factor of rewards.
     `noise_correlation`: of the noise in real-valued actions from one step to the next while exploring. Its distribution at
     each step stays the policy's own; more than 0 reaches further (Eberhard et al. 2023, "Pink noise is all you need").
