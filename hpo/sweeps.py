@@ -243,6 +243,7 @@ class Sweep:
         missing = [trial for trial in trials if trial.id not in self.recorded]
         if missing:
             self._check_all_replayed()
+            self._check_precision()
         missing = self._without_shared(missing)
         if missing:
             self._evaluate(missing)
@@ -315,6 +316,17 @@ class Sweep:
         if self.shared is not None:
             self.shared.add(self.name, record)
         self.view.trial(record)
+
+    def _check_precision(self) -> None:
+        """Refuse to go on in another precision than that of the recorded runs.
+
+        Raises:
+            InputError: one of them was trained in another.
+        """
+        now = self.objective.provenance().get("dtype")
+        recorded = {run.provenance.get("dtype") for record in self.recorded.values() for run in record.runs}
+        for before in recorded - {now, None} if now else ():
+            raise InputError(f"sweep {self.name!r} must go on in the precision of its runs, {before}, got {now}")
 
     def _check_all_replayed(self) -> None:
         """Check that the tuner has asked for all recorded trials before any new one, as the recorded tuner did.

@@ -3,6 +3,7 @@
 import jax
 import pytest
 
+from arl.errors import InputError
 from arl.training import backend
 
 PRECISION = "jax_default_matmul_precision"
@@ -44,6 +45,15 @@ def test_products_are_of_float32_unless_the_user_says_otherwise(kind, asked, use
 def test_the_precision_of_products_is_recorded(value, dtype, precision):
     precision(value)
     assert backend.describe()["dtype"] == dtype
+
+
+def test_64_bit_mode_is_refused():
+    jax.config.update("jax_enable_x64", True)
+    try:
+        with pytest.raises(InputError, match="JAX must be in 32-bit mode, got JAX_ENABLE_X64=1"):
+            backend.setup.__wrapped__()
+    finally:
+        jax.config.update("jax_enable_x64", False)
 
 
 @pytest.mark.parametrize(("kind", "num"), [("cpu", 0), ("gpu", 5)])

@@ -18,6 +18,11 @@ def test_every_piece_agrees_with_the_reference(piece):
     assert check.error < 1e-5
 
 
+def test_a_jax_that_is_wrong_shows():
+    """If this fails, the installed jax gives wrong numbers: `arl doctor`."""
+    assert canary.check("products", canary.SIZES[-1]).verdict == "float32"
+
+
 def test_every_piece_is_checked_at_every_size(monkeypatch):
     monkeypatch.setattr(canary, "PIECES", {"same": lambda size: (np.ones(size), np.ones(size))})
     assert list(canary.checks([2, 4])) == [canary.Check("same", 2, 0.0), canary.Check("same", 4, 0.0)]
@@ -75,6 +80,7 @@ def without_ends(reward, value, next_value, terminated, done, gamma, gae_lambda,
 @pytest.mark.parametrize(
     ("piece", "module", "name", "faulty"),
     [
+        ("products", jnp, "sum", jnp.max),
         ("network", layers, "affine", without_bias),
         ("gradient", layers, "affine", without_bias),
         ("gradient", ppo, "policy_loss_of", without_clipping),

@@ -93,6 +93,23 @@ def test_a_sweep_may_be_stopped_again_and_again(sweep, stop, trained):
     assert len(trained) == 14
 
 
+def test_a_sweep_does_not_go_on_in_another_precision(sweep, stop, trained, monkeypatch):
+    def trains_in(dtype):
+        monkeypatch.setattr(tiny, "PROVENANCE", {"jax": "0", "dtype": dtype})
+
+    trains_in("float32")
+    stop(3)
+    trains_in("float32, products in tensorfloat32")
+    with pytest.raises(
+        InputError, match="'a' must go on in the precision of its runs, float32, got float32, products in"
+    ):
+        sweep()
+    trains_in("float32")
+    whole = sweep()
+    trains_in("float32, products in tensorfloat32")
+    assert_same(sweep(), whole)
+
+
 def test_seconds_add_up_over_sessions(sweep, stop, trained):
     before = stop(3).timing
     after = sweep().timing

@@ -21,6 +21,7 @@ from hpo.trial import Trial
 STATICS = {"num_envs": 4, "num_steps": 5, "num_epochs": 1, "minibatch_size": 16, "hidden_size": 32, "num_layers": 1}
 ITERATION = 20
 FIDELITY = 10 * ITERATION
+PROVENANCE = {"jax": "0"}  # of the runs of `Parabola`
 WORST = -9.0  # of ProbeMatching, whose scores are real numbers that hardly ever tie
 
 
@@ -112,7 +113,7 @@ class Parabola(Objective):
         return self.task.mutable
 
     def provenance(self):
-        return {"jax": "0"}
+        return PROVENANCE
 
     def costs(self):
         return {"compile": self.compiled, "train": 2 * self.compiled}
@@ -161,4 +162,4 @@ def run_record(seed, score, status="completed") -> RunRecord:
     """Return the record of a run that starts at return 0 and ends at its score, or at NaN."""
     end = float("nan") if status == "diverged" else score
     points = [PointRecord(5, 0.0, 0.5, 1.0, {"entropy": 0.5}), PointRecord(10, end, 0.25, 2.0, {"entropy": 0.25})]
-    return RunRecord(seed, status, score, 10, 0.125, {"jax": "0"}, points)
+    return RunRecord(seed, status, score, 10, 0.125, PROVENANCE, points)

@@ -10,6 +10,7 @@ import jax
 import platformdirs
 import psutil
 
+from arl.errors import InputError
 from arl.training import program_cache
 
 # Lanes stepped together by one worker. More lanes than this leave a core's cache (measured by
@@ -39,7 +40,12 @@ def setup() -> None:
 
     CPU programs run on the thread that calls them, compiled programs are kept on disk, and matrix products are those of
     float32 on every device: a GPU would shorten their factors to TF32.
+
+    Raises:
+        InputError: JAX is in 64-bit mode.
     """
+    if jax.config.values["jax_enable_x64"]:
+        raise InputError("JAX must be in 32-bit mode, got JAX_ENABLE_X64=1 or jax_enable_x64=True")
     jax.config.update("jax_cpu_enable_async_dispatch", False)
     if jax.config.values["jax_compilation_cache_dir"] is None:
         program_cache.keep_in(cache_directory() / "programs")

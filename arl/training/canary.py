@@ -3,6 +3,7 @@
 A device or a compiler that is at fault rarely fails: it gives other numbers. Each piece runs on the default device at several
 sizes; its error is the largest difference relative to the largest number of the reference.
 
+    products    of one small matrix with many vectors, and sums over each: what jax 0.10.2 gets wrong on CPUs
     network     outputs of an MLP
     gradient    of PPO's loss, with respect to all weights of actor and critic
     gae         advantages of a rollout of many envs
@@ -79,6 +80,17 @@ def error(got: PyTree[Any], reference: PyTree[Any]) -> float:
     return float(np.max([np.max(np.abs(np.asarray(x, float) - y)) / np.max(np.abs(y)) for x, y in pairs]))
 
 
+def products(size: int) -> tuple[Array, Numbers]:
+    """Return squared lengths `(vector,)` of ten times as many vectors, each multiplied by a matrix, and the reference's."""
+    rng = np.random.default_rng(size)
+    matrix, vectors = _normal(rng, 3, 3), _normal(rng, 10 * size, 3)
+
+    def squared_length(vector: Array) -> Array:
+        return jnp.sum((_single(matrix) @ vector) ** 2)
+
+    return jax.jit(jax.vmap(squared_length))(_single(vectors)), np.sum((vectors @ matrix.T) ** 2, axis=1)
+
+
 def network(size: int) -> tuple[Array, Numbers]:
     """Return the outputs `(batch, output)` of an MLP, and the reference's."""
     rng = np.random.default_rng(size)
@@ -124,12 +136,13 @@ def evaluated(size: int) -> tuple[Array, Numbers]:
 
 
 PIECES: dict[str, Callable[[int], tuple[Any, Any]]] = {
+    "products": products,
     "network": network,
     "gradient": gradient,
     "gae": gae,
     "evaluation": evaluated,
 }
-WITH_PRODUCTS = ("network", "gradient")
+WITH_PRODUCTS = ("products", "network", "gradient")
 
 
 class Spring:

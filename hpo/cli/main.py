@@ -448,6 +448,22 @@ def list_(
         printing.print_table(rows)
 
 
+@app.command()
+def doctor(as_json: JsonOption = False) -> None:
+    """Check in less than a minute whether this machine computes what training needs; exit status 1 if it does not.
+
+    Networks, losses, advantages and evaluation run at several sizes beside the same in double precision.
+    """
+    from hpo.cli import doctor as checks
+
+    diagnosis = checks.diagnosis()
+    if as_json:
+        printing.print_json(diagnosis)
+    else:
+        checks.show(diagnosis)
+    raise typer.Exit(int(diagnosis["verdict"] == "wrong"))
+
+
 def _view() -> Any:
     from hpo.cli.live import SweepView
 
