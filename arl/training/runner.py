@@ -485,12 +485,12 @@ class Runner:
         self, changed: Any, agent: Any, config: Any, env: VectorEnv, key: Array, env_steps: Array
     ) -> dict[str, Array]:
         """Return an agent's `Point` after some env steps, without metrics."""
-        key = jax.random.fold_in(key, env_steps)
+        unused = jax.random.key(0)  # the best actions are not random
 
         def policy(obs: PyTree[Array]) -> Array:
-            return self.algorithm.act(agent, config, env, obs, key, explore=False)
+            return self.algorithm.act(agent, config, env, obs, unused, explore=False)
 
-        episodes = evaluation.evaluate(env, policy, key, self.num_episodes)
+        episodes = evaluation.evaluate(env, policy, jax.random.fold_in(key, env_steps), self.num_episodes)
         return {
             "return_mean": jnp.mean(episodes.episode_return),
             "return_std": jnp.std(episodes.episode_return),
