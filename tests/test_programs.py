@@ -110,6 +110,17 @@ def test_another_shape_is_another_program(compiler, compiled):
     assert len(compiled) == 2
 
 
+def test_programs_used_last_are_kept(compiler, compiled, monkeypatch):
+    monkeypatch.setattr("arl.training.programs.MOST_PROGRAMS", 2)
+    for width in (4, 5, 4, 6):  # 6 takes the place of 5
+        call(compiler, width=width)
+    assert len(compiled) == 3
+    call(compiler, width=4)
+    assert len(compiled) == 3
+    call(compiler, width=5)
+    assert len(compiled) == 4
+
+
 def test_other_lanes_are_another_program(compiler, compiled):
     for lanes in ([[Config()] * 3] * 2, [[Config()] * 2] * 2):
         block(compiler, lanes).call(Part(lambda changed, *rest: 1.0), (), (), None, ENV, KEYS)

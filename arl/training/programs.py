@@ -27,6 +27,8 @@ Carry = TypeVar("Carry")
 EnvParams = dict[str, Any]  # by name, arrays with an entry per lane
 _FixedCounts = tuple[int | None, ...]
 
+MOST_PROGRAMS = 256  # that a compiler keeps
+
 
 class Lanes(NamedTuple):
     """The shape of a block: configs of a row, and rows."""
@@ -60,10 +62,10 @@ class _Program:
 
 
 class Compiler:
-    """Compiles parts for lanes of an env, each once, and keeps them.
+    """Compiles parts for lanes of an env, and keeps those programs that were used last.
 
     A part is traced once for all devices. GPUs but the first load its program from the cache on disk, whose keys are the
-    same for all of them.
+    same for all of them; so does a program that is needed again after it had to make room for others.
 
     Args:
         env: the env.
@@ -73,6 +75,8 @@ class Compiler:
     def __init__(self, env: VectorEnv, on_compiled: Callable[[int, float], None]):
         self.env, self.on_compiled = env, on_compiled
         self._programs: dict[Any, list[_Program]] = collections.defaultdict(list)
+        self._last_used: collections.OrderedDict[_Program, Any] = collections.OrderedDict()  # with its key, latest last
+        self._lock = threading.Lock()
         self._locks: dict[Any, threading.Lock] = collections.defaultdict(threading.Lock)
 
     def program(
@@ -96,18 +100,29 @@ class Compiler:
         """
         key = (part, lanes, _described(arguments), fixed_counts)
         with self._locks[key]:
-            alike = (program for program in self._programs[key] if _depends_alike(program, config))
+            alike = (program for program in list(self._programs[key]) if _depends_alike(program, config))
             program = next(alike, None)
             if program is not None and device in program.compiled:
+                self._keep(program, key)
                 return program
             started, is_new = time.perf_counter(), program is None
-            if program is None:
-                program = self._traced(part, config, arguments, fixed_counts, lanes)
-                self._programs[key].append(program)
+            program = program or self._traced(part, config, arguments, fixed_counts, lanes)
+            self._keep(program, key)
             with jax.default_device(device):
                 program.compiled[device] = program.traced.lower().compile()
         self.on_compiled(int(is_new), time.perf_counter() - started)
         return program
+
+    def _keep(self, program: _Program, key: Any) -> None:
+        """Keep a program as the last used one; forget the one that was not used for longest where there are too many."""
+        with self._lock:
+            if program not in self._last_used:
+                self._programs[key].append(program)
+            self._last_used[program] = key
+            self._last_used.move_to_end(program)
+            if len(self._last_used) > MOST_PROGRAMS:
+                oldest, its_key = self._last_used.popitem(last=False)
+                self._programs[its_key].remove(oldest)
 
     def _traced(
         self, part: Part, config: Any, arguments: tuple[Any, ...], fixed_counts: _FixedCounts, lanes: Lanes
