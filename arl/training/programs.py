@@ -27,7 +27,7 @@ Carry = TypeVar("Carry")
 EnvParams = dict[str, Any]  # by name, arrays with an entry per lane
 _FixedCounts = tuple[int | None, ...]
 
-MOST_PROGRAMS = 256  # that a compiler keeps
+MOST_PROGRAMS = 128  # that a compiler keeps; each takes some 10 MB
 
 
 class Lanes(NamedTuple):
