@@ -65,6 +65,7 @@ SMALL = {
         "tau": 0.5,
         "prioritized": True,
         "priority_epsilon": 0.1,
+        "anneal_priority_beta": True,
         "normalize_observations": True,
         "n_step": 2,
         "hidden_size": 8,

@@ -48,14 +48,14 @@ def test_categorical_mode():
 
 def test_normal_log_prob():
     action = np.array([[0.3, -1.0], [1.0, 2.0]], np.float32)
-    log_prob = DiagonalNormal(2).log_prob(jnp.array(MEANS), jnp.array(LOG_STD), jnp.array(action))
+    log_prob = DiagonalNormal(2).log_prob(jnp.array(MEANS), jnp.array(LOG_STD)[:, None], jnp.array(action))
     cov = np.diag(np.exp(2 * LOG_STD))
     expected = [scipy.stats.multivariate_normal.logpdf(action[i], MEANS[:, i], cov) for i in range(2)]
     np.testing.assert_allclose(log_prob, expected, rtol=1e-5)
 
 
 def test_normal_entropy():
-    entropy = DiagonalNormal(2).entropy(jnp.array(MEANS), jnp.array(LOG_STD))
+    entropy = DiagonalNormal(2).entropy(jnp.array(MEANS), jnp.array(LOG_STD)[:, None])
     expected = scipy.stats.multivariate_normal(MEANS[:, 0], np.diag(np.exp(2 * LOG_STD))).entropy()
     np.testing.assert_allclose(entropy, [expected, expected], rtol=1e-5)
 
@@ -63,7 +63,9 @@ def test_normal_entropy():
 def test_normal_samples_are_distributed_so():
     num = 10_000
     noise = DiagonalNormal(2).noise(jax.random.key(0), (num,))
-    sample = DiagonalNormal(2).sample(jnp.repeat(jnp.array(MEANS)[:, :1], num, axis=1), jnp.array(LOG_STD), noise)
+    sample = DiagonalNormal(2).sample(
+        jnp.repeat(jnp.array(MEANS)[:, :1], num, axis=1), jnp.array(LOG_STD)[:, None], noise
+    )
     assert sample.shape == (num, 2)
     for i in range(2):
         assert scipy.stats.kstest(sample[:, i], scipy.stats.norm(MEANS[i, 0], np.exp(LOG_STD[i])).cdf).pvalue > 0.01

@@ -7,12 +7,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.special
 from conftest import SMALL
 
 from arl import config as configs
 from arl.algorithms import dqn, off_policy, optimizer
 from arl.algorithms.off_policy import Progress
 from arl.algorithms.replay import Transitions
+from arl.hyperparameters.agent import NO_LIMIT
 from arl.networks.layers import Dueling, Layer
 from envs import InputError, vector
 
@@ -79,6 +81,27 @@ def test_the_loss_is_the_weighted_square_of_the_error():
     gradient = np.array([-5, 0.5]) / 2  # of the weights and of the biases alike
     np.testing.assert_allclose(metrics["grad_norm"], np.sqrt(2 * (gradient**2).sum()), rtol=1e-6)
     np.testing.assert_allclose(new.params[0].weight[:, 0], [1 + 0.01, 2 - 0.01], rtol=1e-6)
+
+
+@pytest.mark.parametrize("delta", [0.5, 3.0, NO_LIMIT])
+def test_large_errors_count_linearly(delta):
+    error = np.array([-7.0, -0.3, 0.0, 0.1, 2.0], np.float32)
+    loss, slope = jax.vmap(jax.value_and_grad(dqn.huber), (0, None))(error, delta)
+    np.testing.assert_allclose(loss, scipy.special.huber(delta, error), rtol=1e-6)
+    np.testing.assert_array_equal(slope, np.clip(error, -delta, delta))
+
+
+def test_gradients_are_scaled_down_to_their_largest_norm():
+    """Adam divides by the norm of the gradient, but for its epsilon."""
+    params = linear([[1.0], [2.0]])
+    learner = dqn.Learner(params, linear([[10.0], [5.0]]), optimizer.init(params))
+    config = small(adam_eps=1.0, learning_rate=1.0, double_q=False)
+    _, _, metrics = updated(config, learner, progress())
+    clipped = dataclasses.replace(config, max_grad_norm=float(metrics["grad_norm"]) / 10)
+    new, _, same = updated(clipped, learner, progress())
+    gradient = np.array([-5, 0.5]) / 2 / 10
+    np.testing.assert_allclose(new.params[0].weight[:, 0], [1, 2] - gradient / (np.abs(gradient) + 1), rtol=1e-6)
+    assert same["grad_norm"] == metrics["grad_norm"]
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from arl.algorithms import distributions, metrics, on_policy, ppo
+from arl.networks.layers import Layer
 from arl.networks.mlp import MLP
 from envs import InputError, vector
 
@@ -230,6 +231,27 @@ def test_standard_deviations_begin_within_their_bounds(small):
 def test_bounds_of_standard_deviations_that_leave_no_value_are_refused(small):
     with pytest.raises(InputError, match="log_std_min must be at most log_std_max -30, got -20"):
         ppo.check(small(log_std_max=-30.0), vector.make("ProbeMatching"))
+
+
+def test_the_network_may_give_standard_deviations_within_their_bounds(small):
+    env, config = vector.make("ProbeMatching"), small(state_dependent_std=True, log_std_max=1.5)
+    state = ppo.init(jax.random.key(0), config, env)
+    assert state.params.log_std.size == 0
+    params = state.params._replace(actor=[Layer(jnp.array([[1.0], [2.0]]), jnp.zeros(2))])
+    mean, log_std = ppo._policy(params, config, env, jnp.array([[-1.0], [0.5], [1.0]]))
+    np.testing.assert_allclose(mean, [[-1.0, 0.5, 1.0]])
+    np.testing.assert_allclose(log_std, [[-2.0, 1.0, 1.5]])
+
+
+def test_updates_end_once_the_policy_has_gone_too_far(learn, small, same_bits):
+    """The first update begins at the policy of the rollout, the second beyond a limit as low as this."""
+    limited = small(num_epochs=9, minibatch_size=16, target_kl=1e-6)
+    state, got = learn("ProbeMatching", limited, 1)
+    once, expected = learn("ProbeMatching", dataclasses.replace(limited, num_epochs=1), 1)
+    assert state.opt_state.count == 1
+    assert same_bits((state, got), (once, expected))
+    state, _ = learn("ProbeMatching", dataclasses.replace(limited, target_kl=1e3), 1)
+    assert state.opt_state.count == 9
 
 
 def act(state, small, env):

@@ -80,15 +80,23 @@ def updated(env, config, learner, action, due=1):
 
 
 @pytest.mark.parametrize(("env", "action"), [("Pendulum-v1", [[0.3], [-0.3]]), ("Acrobot-v1", [[0.0], [2.0]])])
-def test_terminal_errors_are_those_of_the_scaled_reward(env, action):
-    """At obs 0 a network without biases gives 0 where no action goes in: the errors are the rewards times the scale."""
-    config = small(reward_scale=2.0)
+def test_terminal_errors_are_those_of_the_reward(env, action):
+    """At obs 0 a network without biases gives 0 where no action goes in: the errors are the rewards."""
+    config = small()
     learner = learner_of(env, config)
     if env == "Pendulum-v1":  # the critics see the action: make them blind
         learner = learner._replace(critics=jax.tree.map(jnp.zeros_like, learner.critics))
     _, td_error, metrics = updated(env, config, learner, action)
-    np.testing.assert_allclose(td_error, [2.0, 6.0], rtol=1e-6)
-    np.testing.assert_allclose(metrics["q_loss"], 2 * (4 / 2 + 36 / 2) / 2, rtol=1e-6)
+    np.testing.assert_allclose(td_error, [1.0, 3.0], rtol=1e-6)
+    np.testing.assert_allclose(metrics["q_loss"], 2 * (1 / 2 + 9 / 2) / 2, rtol=1e-6)
+
+
+def test_gradients_of_both_networks_are_scaled_down(same_bits):
+    """Down to nothing, nothing is learned; the temperature is no network."""
+    learner = learner_of("Pendulum-v1", small())
+    new, _, _ = updated("Pendulum-v1", small(max_grad_norm=0.0), learner, [[0.3], [-0.3]])
+    assert same_bits((new.actor, new.critics), (learner.actor, learner.critics))
+    assert new.log_alpha != learner.log_alpha
 
 
 @pytest.mark.parametrize(

@@ -150,12 +150,11 @@ NEVER_TUNED = {
     "schedule_steps",
     "max_buffer_size",
     "network",
+    "network_seed",
     "critic_hidden_size",
     "log_std_min",
     "log_std_max",
-    "adam_beta1",
-    "adam_beta2",
-    "adam_eps",
+    "state_dependent_std",
 }
 
 

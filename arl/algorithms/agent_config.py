@@ -1,6 +1,10 @@
-"""The networks that the hyperparameters of an agent describe."""
+"""The networks that the hyperparameters of an agent describe, and the key of their weights."""
 
 from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import PRNGKeyArray
 
 from arl import networks
 from arl.hyperparameters.agent import AgentConfig
@@ -27,3 +31,8 @@ def network(config: AgentConfig, env: VectorEnv, num_outputs: int, hidden_size: 
         activation=layers.activation(config.activation),
         **settings,
     )
+
+
+def network_key(key: PRNGKeyArray, config: AgentConfig) -> PRNGKeyArray:
+    """Return the key of an agent's untrained networks: the given one, or that of the same number in all configs."""
+    return jnp.where(config.network_seed > 0, jax.random.fold_in(key, config.network_seed), key)

@@ -15,7 +15,11 @@ _LOG_SQRT_2PI = 0.9189385332046727
 
 @runtime_checkable
 class Distribution(Protocol):
-    """What an algorithm needs of an action distribution. `output` is the network's, `log_std` a free parameter."""
+    """What an algorithm needs of an action distribution.
+
+    `output` is the network's; `log_std` are logarithms of standard deviations, `(action, batch)`, or `(action, 1)` if they
+    do not depend on the observation.
+    """
 
     num_log_std: int
 
@@ -56,7 +60,7 @@ class Categorical:
 
 
 class DiagonalNormal:
-    """Over real vectors; the output holds means, the standard deviations do not depend on the observation.
+    """Over real vectors, whose components are independent; the output holds means.
 
     Actions are `(batch, action)`, in the env's own units; the env clips them to its bounds.
     """
@@ -69,21 +73,26 @@ class DiagonalNormal:
         return jax.random.normal(key, (*lead, self.num_log_std, batch))
 
     def sample(
-        self, output: Float[Array, "action batch"], log_std: Array, noise: Array
+        self, output: Float[Array, "action batch"], log_std: Float[Array, "action #batch"], noise: Array
     ) -> Float[Array, "batch action"]:
-        return (output + jnp.exp(log_std)[:, None] * noise).T
+        return (output + jnp.exp(log_std) * noise).T
 
     def mode(self, output: Float[Array, "action batch"]) -> Float[Array, "batch action"]:
         return output.T
 
     def log_prob(
-        self, output: Float[Array, "action batch"], log_std: Array, action: Float[Array, "batch action"]
+        self,
+        output: Float[Array, "action batch"],
+        log_std: Float[Array, "action #batch"],
+        action: Float[Array, "batch action"],
     ) -> Float[Array, " batch"]:
-        scaled = (action.T - output) * jnp.exp(-log_std)[:, None]
-        return jnp.sum(-0.5 * jnp.square(scaled) - log_std[:, None] - _LOG_SQRT_2PI, axis=0)
+        scaled = (action.T - output) * jnp.exp(-log_std)
+        return jnp.sum(-0.5 * jnp.square(scaled) - log_std - _LOG_SQRT_2PI, axis=0)
 
-    def entropy(self, output: Float[Array, "action batch"], log_std: Array) -> Float[Array, " batch"]:
-        return jnp.broadcast_to(jnp.sum(log_std + 0.5 + _LOG_SQRT_2PI), output.shape[1:])
+    def entropy(
+        self, output: Float[Array, "action batch"], log_std: Float[Array, "action #batch"]
+    ) -> Float[Array, " batch"]:
+        return jnp.broadcast_to(jnp.sum(log_std + 0.5 + _LOG_SQRT_2PI, axis=0), output.shape[1:])
 
 
 def for_env(env) -> Distribution:

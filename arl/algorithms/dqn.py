@@ -3,7 +3,9 @@
 With Q the network, Q' the target network and a transition over n steps from o to o' with discounted reward R and
 remaining discount d = gamma^n (0 where the episode terminated), the loss is the weighted mean of
 
-    (Q(o, a) - R - d max_b Q'(o', b))^2 / 2             or with double Q   d Q'(o', argmax_b Q(o', b))
+    H(Q(o, a) - R - d max_b Q'(o', b))                  or with double Q   d Q'(o', argmax_b Q(o', b))
+
+where H(x) = x^2 / 2, but linear beyond `huber_delta`.
 
 Double Q: van Hasselt et al. 2016, arXiv:1509.06461, eq. 4. Dueling: Wang et al. 2016, arXiv:1511.06581, eq. 9.
 Prioritized replay: see `arl.algorithms.replay`.
@@ -74,7 +76,7 @@ def init(key: Keys, config: DQNConfig, env: VectorEnv, programs: Programs = ONE_
 
 
 def _learner(changed: Any, read: Any, config: DQNConfig, env: VectorEnv, key: PRNGKeyArray) -> Learner:
-    key_network, _, _ = jax.random.split(key, 3)
+    key_network, _, _ = jax.random.split(agent_config.network_key(key, config), 3)
     params = _network(config, env).init(key_network, networks.blank(env.obs_spec))
     return Learner(params, params, optimizer.init(params))
 
@@ -160,19 +162,30 @@ def _update(
 
     def loss(params: Any) -> tuple[Float[Array, ""], tuple[Array, Array]]:
         value = q_learning.chosen(_q_values(params, config, env, batch.obs), action)
-        return jnp.mean(weights * 0.5 * jnp.square(value - target)), (value - target, value)
+        return jnp.mean(weights * huber(value - target, config.huber_delta)), (value - target, value)
 
     (q_loss, (td_error, value)), grads = jax.value_and_grad(loss, has_aux=True)(learner.params)
-    params, opt_state = optimizer.descend(learner.params, learner.opt_state, grads, config.learning_rate, config)
+    norm = optimizer.norm(grads)
+    clipped = optimizer.clip(grads, norm, config.max_grad_norm)
+    params, opt_state = optimizer.descend(learner.params, learner.opt_state, clipped, config.learning_rate, config)
     share = jnp.where(config.use_target_network, _target_share(config, progress), 1.0)
     of_update = {
         "q_loss": q_loss,
         "td_error": jnp.mean(jnp.abs(td_error)),
         "q_value": jnp.mean(value),
         "exploration_rate": epsilon(config, progress.env_steps[1]),
-        "grad_norm": optimizer.norm(grads),
+        "grad_norm": norm,
     }
     return Learner(params, optimizer.blend(learner.target, params, share), opt_state), td_error, of_update
+
+
+def huber(error: Float[Array, "*batch"], delta: Array | float) -> Float[Array, "*batch"]:
+    """Return half the square of an error, which goes on linearly beyond +-delta (Huber 1964, doi:10.1214/aoms/1177703732).
+
+    Written so that the slope is exact for any delta: as delta (|x| - delta) + delta^2 / 2 it would drown in a large one.
+    """
+    near = jnp.clip(error, -delta, delta)
+    return near * (error - 0.5 * near)
 
 
 def _target_share(config: DQNConfig, progress: Progress) -> Float[Array, ""]:

@@ -57,15 +57,20 @@ def update(normalizer: Normalizer, obs: PyTree[Array]) -> Normalizer:
 
 def normalize(normalizer: Normalizer, obs: Obs, active: Bool[Array, ""] | bool) -> Obs:
     """Return real-valued observations `(batch, ...)` at mean 0 and variance 1, clipped to +-10, if `active`."""
-    seen = normalizer.num_seen > 0
 
-    def normalized(obs: Any, mean: Array, variance: Array) -> Any:
+    def normalized(obs: Any, mean: Array, deviation: Array) -> Any:
         if not _is_real(obs):
             return obs
-        standard = jnp.clip((obs - mean) / jnp.sqrt(jnp.where(seen, variance, 1.0) + 1e-8), -_CLIP, _CLIP)
+        standard = jnp.clip((obs - mean) / deviation, -_CLIP, _CLIP)
         return jnp.where(active, standard, obs)
 
-    return jax.tree.map(normalized, obs, normalizer.mean, normalizer.variance)
+    return jax.tree.map(normalized, obs, normalizer.mean, deviation(normalizer))
+
+
+def deviation(normalizer: Normalizer) -> PyTree[Float[Array, "..."]]:
+    """Return the standard deviation of what was seen, 1 before anything was."""
+    seen = normalizer.num_seen > 0
+    return jax.tree.map(lambda variance: jnp.sqrt(jnp.where(seen, variance, 1.0) + 1e-8), normalizer.variance)
 
 
 def _is_real(x: Any) -> bool:

@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree
 
-from arl.algorithms import lanes, metrics, normalizer, replay, reset_pools
+from arl.algorithms import lanes, metrics, normalizer, replay, reset_pools, rewards
 from arl.algorithms.metrics import Metrics
 from arl.algorithms.parts import Count, Keys, Part, Programs
 from arl.errors import InputError
@@ -35,6 +35,7 @@ class OffPolicyState(NamedTuple):
         replay: a `replay.Replay`.
         obs: the observations that the next actions are chosen from, arrays `(env, ...)`.
         episodes: a `metrics.Episodes`.
+        returns: a `rewards.Returns`.
     """
 
     learner: Any
@@ -44,6 +45,7 @@ class OffPolicyState(NamedTuple):
     env_state: Any
     obs: PyTree[Array]
     episodes: Any
+    returns: Any
 
 
 class Progress(NamedTuple):
@@ -112,13 +114,13 @@ def correlated(
 def start(key: PRNGKeyArray, noise: Any, config: OffPolicyConfig, env: VectorEnv) -> tuple[Any, ...]:
     """Return all of an untrained agent's state but its learner: an empty replay, at the start of its episodes."""
     obs, env_state = env.reset(key, (config.num_envs,))
-    episodes = metrics.no_episodes(config.num_envs)
-    return noise, replay.init(config, env, obs), normalizer.init(env.obs_spec), env_state, obs, episodes
+    episodes, returns = metrics.no_episodes(config.num_envs), rewards.no_returns(config.num_envs)
+    return noise, replay.init(config, env, obs), normalizer.init(env.obs_spec), env_state, obs, episodes, returns
 
 
 def actor(state: OffPolicyState) -> OffPolicyState:
     """Return what an algorithm's `act` needs of an agent and what learns, with None in place of the rest."""
-    return state._replace(noise=None, replay=None, env_state=None, obs=None, episodes=None)
+    return state._replace(noise=None, replay=None, env_state=None, obs=None, episodes=None, returns=None)
 
 
 def train(
@@ -236,8 +238,10 @@ def _collect(
         state.replay, config, env, columns, after.reward, after.terminated, after.truncated, after.next_obs, after.obs
     )
     seen = normalizer.update(state.normalizer, state.obs)
-    episodes = metrics.add_step(state.episodes, after.reward, after.terminated | after.truncated)
-    return OffPolicyState(state.learner, noise, memory, seen, after.state, after.obs, episodes)
+    done = after.terminated | after.truncated
+    episodes = metrics.add_step(state.episodes, after.reward, done)
+    returns = rewards.add_step(state.returns, after.reward, done, config.gamma)
+    return OffPolicyState(state.learner, noise, memory, seen, after.state, after.obs, episodes, returns)
 
 
 def _learn(
@@ -251,9 +255,10 @@ def _learn(
 ) -> Agent:
     """Make one update, without effect before learning starts."""
     key_sample, key_update = jax.random.split(key)
-    rows, weights = replay.sample(state.replay, config, key_sample)
+    rows, weights = replay.sample(state.replay, config, key_sample, progress.env_steps[0])
     batch = replay.gather(state.replay, config, env, rows)
     batch = batch._replace(
+        reward=rewards.factor(state.returns, config) * batch.reward,
         obs=normalizer.normalize(state.normalizer, batch.obs, config.normalize_observations),
         next_obs=normalizer.normalize(state.normalizer, batch.next_obs, config.normalize_observations),
     )

@@ -7,10 +7,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PRNGKeyArray, PyTree
 
-from arl.algorithms import metrics, normalizer, reset_pools, shuffle
+from arl.algorithms import metrics, normalizer, reset_pools, rewards, shuffle
 from arl.algorithms.metrics import Episodes, Metrics, Updates
 from arl.algorithms.normalizer import Normalizer
 from arl.algorithms.parts import Count, Keys, Part, Programs
+from arl.algorithms.rewards import Returns
 from arl.hyperparameters.on_policy import OnPolicyConfig
 from envs.vector import Start, VectorEnv
 
@@ -49,7 +50,7 @@ class Rollout(NamedTuple):
 
 
 class Walk(NamedTuple):
-    """What gathering experience goes on from: the envs, their episodes, and the moments of their observations.
+    """What gathering experience goes on from: the envs, their episodes, and the moments of observations and returns.
 
     Attributes:
         obs: the observations that the next actions are chosen from, arrays `(env, ...)`.
@@ -59,6 +60,7 @@ class Walk(NamedTuple):
     obs: PyTree[Array]
     episodes: Episodes
     normalizer: Normalizer
+    returns: Returns
 
 
 class Learner(NamedTuple):
@@ -103,7 +105,7 @@ def train(
 
     def iteration(pool: Start | None, steps: Count, carry: tuple[State, Updates]) -> tuple[State, Updates]:
         state, updates = carry
-        walk = Walk(state.env_state, state.obs, state.episodes, state.normalizer)
+        walk = Walk(state.env_state, state.obs, state.episodes, state.normalizer, state.returns)
         walk, samples = programs.call(experience, walk, (state.params, pool), config, env, key, steps)
         learner = Learner(state.params, state.opt_state, updates)
         learner = programs.call(update, learner, samples, config, env, key, steps, unit)
@@ -124,7 +126,8 @@ def train(
 def start(key: PRNGKeyArray, config: OnPolicyConfig, env: VectorEnv) -> Walk:
     """Return the start of an agent's episodes."""
     obs, env_state = env.reset(key, (config.num_envs,))
-    return Walk(env_state, obs, metrics.no_episodes(config.num_envs), normalizer.init(env.obs_spec))
+    episodes, returns = metrics.no_episodes(config.num_envs), rewards.no_returns(config.num_envs)
+    return Walk(env_state, obs, episodes, normalizer.init(env.obs_spec), returns)
 
 
 def keys(key: PRNGKeyArray, env_steps: Count) -> tuple[PRNGKeyArray, PRNGKeyArray]:
@@ -143,7 +146,7 @@ def collect(
     config: OnPolicyConfig,
     pool: Start | None,
 ) -> tuple[Walk, Rollout]:
-    """Gather a rollout; return where it ends as well.
+    """Gather a rollout, whose rewards are scaled; return where it ends as well.
 
     All its random numbers are drawn before it starts: they depend on the keys alone.
 
@@ -172,7 +175,9 @@ def collect(
         return (after.state, after.obs, metrics.add_step(episodes, after.reward, done)), rollout
 
     carry, rollout = jax.lax.scan(step, (walk.env_state, walk.obs, walk.episodes), (noise, starts, step_keys))
-    return Walk(*carry, normalizer.update(walk.normalizer, flat(rollout.obs))), rollout
+    returns = rewards.add_steps(walk.returns, rollout.reward, rollout.done, config.gamma)
+    after = Walk(*carry, normalizer.update(walk.normalizer, flat(rollout.obs)), returns)
+    return after, rollout._replace(reward=rewards.factor(returns, config) * rollout.reward)
 
 
 def flat(rollout: PyTree[Array]) -> PyTree[Array]:

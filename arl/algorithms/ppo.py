@@ -62,6 +62,7 @@ class PPOState(NamedTuple):
     obs: PyTree[Array]
     episodes: Any
     normalizer: Normalizer
+    returns: Any
 
 
 class Samples(NamedTuple):
@@ -90,7 +91,7 @@ def check(config: PPOConfig, env: VectorEnv) -> None:
     """
     if config.log_std_min > config.log_std_max:
         raise InputError(f"log_std_min must be at most log_std_max {config.log_std_max:g}, got {config.log_std_min:g}")
-    networks.check(config.network, env.obs_spec, env.action_size)
+    networks.check(config.network, env.obs_spec, _actor_outputs(config, env))
 
 
 def canonical(config: PPOConfig) -> PPOConfig:
@@ -112,12 +113,12 @@ def init(key: Keys, config: PPOConfig, env: VectorEnv, programs: Programs = ONE_
 def _learner(
     changed: Any, read: Any, config: PPOConfig, env: VectorEnv, key: PRNGKeyArray
 ) -> tuple[Params, optax.OptState]:
-    key_actor, key_critic, _ = jax.random.split(key, 3)
+    key_actor, key_critic, _ = jax.random.split(agent_config.network_key(key, config), 3)
     blank = networks.blank(env.obs_spec)
     params = Params(
         actor=_actor(config, env).init(key_actor, blank),
         critic=_critic(config, env).init(key_critic, blank),
-        log_std=_within_bounds(jnp.zeros(distributions.for_env(env).num_log_std), config),
+        log_std=_within_bounds(jnp.zeros(_num_free_stds(config, env)), config),
     )
     return params, optimizer.init(params)
 
@@ -135,8 +136,21 @@ def _within_bounds(log_std: Float[Array, "*batch"], config: PPOConfig) -> Float[
 
 
 def _actor(config: PPOConfig, env: VectorEnv) -> Network:
-    """Return the network that maps observations to logits, or to means of actions."""
-    return agent_config.network(config, env, env.action_size, last_scale=0.01)
+    """Return the network that maps observations to logits, or to means of actions and log standard deviations, if any."""
+    return agent_config.network(config, env, _actor_outputs(config, env), last_scale=0.01)
+
+
+def _actor_outputs(config: PPOConfig, env: VectorEnv) -> int:
+    return env.action_size * (2 if _stds_are_outputs(config, env) else 1)
+
+
+def _num_free_stds(config: PPOConfig, env: VectorEnv) -> int:
+    """Return how many standard deviations are parameters of their own."""
+    return 0 if _stds_are_outputs(config, env) else distributions.for_env(env).num_log_std
+
+
+def _stds_are_outputs(config: PPOConfig, env: VectorEnv) -> bool:
+    return config.state_dependent_std and not env.discrete
 
 
 def _critic(config: PPOConfig, env: VectorEnv) -> Network:
@@ -159,7 +173,7 @@ def train(
 
 def actor(state: PPOState) -> PPOState:
     """Return what `act` needs of an agent and what learns, with None in place of the rest."""
-    return state._replace(env_state=None, obs=None, episodes=None)
+    return state._replace(env_state=None, obs=None, episodes=None, returns=None)
 
 
 def act(
@@ -173,10 +187,10 @@ def act(
     """Return actions for observations `(env, ...)`: sampled if `explore`, else the most likely ones."""
     distribution = distributions.for_env(env)
     obs = normalizer.normalize(state.normalizer, obs, config.normalize_observations)
-    output = _policy(state.params, config, env, obs)
+    output, log_std = _policy(state.params, config, env, obs)
     if not explore:
         return distribution.mode(output)
-    return distribution.sample(output, state.params.log_std, distribution.noise(key, (output.shape[1],)))
+    return distribution.sample(output, log_std, distribution.noise(key, (output.shape[1],)))
 
 
 def _experience(
@@ -203,7 +217,7 @@ def _collect(
 
     def choose(obs: PyTree[Array], noise: Array) -> Array:
         normalized = normalizer.normalize(walk.normalizer, obs, config.normalize_observations)
-        return distribution.sample(_policy(params, config, env, normalized), params.log_std, noise)
+        return distribution.sample(*_policy(params, config, env, normalized), noise)
 
     noise = distribution.noise(key_noise, (config.num_steps, config.num_envs))
     return on_policy.collect(walk, env, key_reset, key_step, noise, choose, config, pool)
@@ -224,7 +238,7 @@ def _samples(moments: Normalizer, params: Params, config: PPOConfig, env: Vector
         config.gamma,
         config.gae_lambda,
     ).reshape(-1)
-    log_prob = distribution.log_prob(_policy(params, config, env, obs), params.log_std, flat.action)
+    log_prob = distribution.log_prob(*_policy(params, config, env, obs), flat.action)
     return Samples(obs, flat.action, log_prob, value, advantage, target=advantage + value)
 
 
@@ -262,21 +276,29 @@ def _update(
     env_steps: Count,
     num_samples: Count,
 ) -> Learner:
-    """Make `num_epochs` passes over the samples, each in a new random order."""
+    """Make `num_epochs` passes over the samples, each in a new random order.
+
+    Updates after the first divergence beyond `target_kl` are without effect: lanes of a block go on together.
+    """
     _, key_update = on_policy.keys(key, env_steps)
     learning_rate = on_policy.learning_rate(config, env_steps)
     of_rollout = {"explained_variance": batch.explained_variance}
 
-    def update(learner: Learner, minibatch: Samples) -> Learner:
+    def update(carry: tuple[Learner, Bool[Array, ""]], minibatch: Samples) -> tuple[Learner, Bool[Array, ""]]:
+        learner, is_over = carry
         grads, of_update = jax.grad(loss, has_aux=True)(learner.params, config, env, minibatch)
+        is_over = is_over | (of_update["kl"] > 1.5 * config.target_kl)
         norm = optimizer.norm(grads)
         clipped = optimizer.clip(grads, norm, config.max_grad_norm)
-        params, opt_state = optimizer.descend(learner.params, learner.opt_state, clipped, learning_rate, config)
+        params, opt_state = optimizer.descend(
+            learner.params, learner.opt_state, clipped, learning_rate, config, active=~is_over
+        )
         params = params._replace(log_std=_within_bounds(params.log_std, config))
-        updates = metrics.add_update(learner.updates, {**of_update, **of_rollout, "grad_norm": norm})
-        return Learner(params, opt_state, updates)
+        updates = metrics.add_update(learner.updates, {**of_update, **of_rollout, "grad_norm": norm}, ~is_over)
+        return Learner(params, opt_state, updates), is_over
 
-    return on_policy.passes(update, learner, batch.samples, num_samples, key_update, config)
+    begin = learner, jnp.zeros((), bool)
+    return on_policy.passes(update, begin, batch.samples, num_samples, key_update, config)[0]
 
 
 _EXPERIENCE, _UPDATE = Part(_experience), Part(_update, is_hot=True)
@@ -290,14 +312,14 @@ def _explained_variance(samples: Samples) -> Float[Array, ""]:
 def loss(params: Params, config: PPOConfig, env: VectorEnv, samples: Samples) -> tuple[Float[Array, ""], Metrics]:
     """Return the loss on a minibatch, see the head of this module, and the metrics of an update."""
     distribution = distributions.for_env(env)
-    output, value = _policy(params, config, env, samples.obs), _value(params, config, env, samples.obs)
-    log_ratio = distribution.log_prob(output, params.log_std, samples.action) - samples.log_prob
+    policy, value = _policy(params, config, env, samples.obs), _value(params, config, env, samples.obs)
+    log_ratio = distribution.log_prob(*policy, samples.action) - samples.log_prob
     advantage = _standardized(samples.advantage, config.normalize_advantage)
     change = jnp.exp(log_ratio) - 1.0
     of_samples = {
         "policy_loss": policy_loss_of(log_ratio, advantage, config.clip_eps),
         "value_loss": value_loss_of(value, samples.value, samples.target, config.vf_clip_eps),
-        "entropy": distribution.entropy(output, params.log_std),
+        "entropy": distribution.entropy(*policy),
         "value": value,
         "kl": change - log_ratio,
         "clip_fraction": (jnp.abs(change) > config.clip_eps).astype(jnp.float32),
@@ -333,8 +355,15 @@ def _standardized(advantage: Float[Array, " batch"], active: Bool[Array, ""] | b
     return jnp.where(active, standard, advantage)
 
 
-def _policy(params: Params, config: PPOConfig, env: VectorEnv, obs: PyTree[Array]) -> Float[Array, "action batch"]:
-    return _actor(config, env).apply(params.actor, obs).T
+def _policy(
+    params: Params, config: PPOConfig, env: VectorEnv, obs: PyTree[Array]
+) -> tuple[Float[Array, "action batch"], Float[Array, "std #batch"]]:
+    """Return logits or means of actions, and the logarithms of standard deviations, see `distributions.Distribution`."""
+    output = _actor(config, env).apply(params.actor, obs).T
+    if not _stds_are_outputs(config, env):
+        return output, params.log_std[:, None]
+    mean, log_std = jnp.split(output, 2)
+    return mean, _within_bounds(log_std, config)
 
 
 def _value(params: Params, config: PPOConfig, env: VectorEnv, obs: PyTree[Array]) -> Float[Array, " batch"]:

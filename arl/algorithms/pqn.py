@@ -46,6 +46,7 @@ class PQNState(NamedTuple):
     obs: PyTree[Array]
     episodes: Any
     normalizer: Normalizer
+    returns: Any
 
 
 class Samples(NamedTuple):
@@ -81,7 +82,7 @@ def init(key: Keys, config: PQNConfig, env: VectorEnv, programs: Programs = ONE_
 def _learner(
     changed: Any, read: Any, config: PQNConfig, env: VectorEnv, key: PRNGKeyArray
 ) -> tuple[Any, optax.OptState]:
-    key_network, _ = jax.random.split(key)
+    key_network, _ = jax.random.split(agent_config.network_key(key, config))
     params = _network(config, env).init(key_network, networks.blank(env.obs_spec))
     return params, optimizer.init(params)
 
@@ -114,7 +115,7 @@ def train(
 
 def actor(state: PQNState) -> PQNState:
     """Return what `act` needs of an agent and what learns, with None in place of the rest."""
-    return state._replace(env_state=None, obs=None, episodes=None)
+    return state._replace(env_state=None, obs=None, episodes=None, returns=None)
 
 
 def act(
@@ -171,8 +172,8 @@ def _update(
         grads, of_update = jax.grad(_loss, has_aux=True)(learner.params, config, env, minibatch)
         norm = optimizer.norm(grads)
         clipped = optimizer.clip(grads, norm, config.max_grad_norm)
-        params, opt_state = optimizer.descend(
-            learner.params, learner.opt_state, clipped, learning_rate, config, rectified=True
+        params, opt_state = optimizer.descend_rectified(
+            learner.params, learner.opt_state, clipped, learning_rate, config
         )
         of_update = {**of_update, "exploration_rate": epsilon, "grad_norm": norm}
         return Learner(params, opt_state, metrics.add_update(learner.updates, of_update))
@@ -206,7 +207,7 @@ def _samples(moments: Normalizer, params: Any, config: PQNConfig, env: VectorEnv
     flat = on_policy.flat(rollout)
     next_value = jnp.max(_q_values(params, moments, config, env, flat.next_obs), axis=0).reshape(rollout.reward.shape)
     target = lambda_returns(
-        config.reward_scale * rollout.reward,
+        rollout.reward,
         next_value,
         rollout.terminated,
         rollout.done,

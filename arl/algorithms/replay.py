@@ -131,13 +131,19 @@ def add(
     )
 
 
+def priority_beta(config: OffPolicyConfig, env_steps: Int[Array, ""]) -> Float[Array, ""]:
+    """Return the exponent of the weights of prioritized transitions after some env steps."""
+    share = jnp.minimum(env_steps / config.schedule_steps, 1.0) * config.anneal_priority_beta
+    return config.priority_beta + share * (1.0 - config.priority_beta)
+
+
 def sample(
-    replay: Replay, config: OffPolicyConfig, key: PRNGKeyArray
+    replay: Replay, config: OffPolicyConfig, key: PRNGKeyArray, env_steps: Int[Array, ""]
 ) -> tuple[Int[Array, " batch"], Float[Array, " batch"]]:
     """Return rows drawn with replacement, and the weight of each in the loss.
 
     Uniform, of weight 1; or prioritized (Schaul et al. 2016, arXiv:1511.05952): proportional to the priorities, one draw
-    from each of `batch_size` equal parts of their sum, weighted by (N P(i))^-priority_beta over the batch's largest.
+    from each of `batch_size` equal parts of their sum, weighted by (N P(i))^-beta over the batch's largest.
     """
     num_rows = size(replay, config) * config.num_envs
     uniform = jax.random.uniform(key, (config.batch_size,))
@@ -147,7 +153,7 @@ def sample(
     targets = (jnp.arange(config.batch_size) + uniform) / config.batch_size * total
     rows = _within(sum_tree.find(replay.priorities, targets), num_rows)
     probability = sum_tree.get(replay.priorities, rows) / total
-    weights = jnp.maximum(num_rows * probability, 1e-12) ** -config.priority_beta
+    weights = jnp.maximum(num_rows * probability, 1e-12) ** -priority_beta(config, env_steps)
     return rows, weights / jnp.max(weights)
 
 

@@ -85,7 +85,7 @@ def init(key: Keys, config: SACConfig, env: VectorEnv, programs: Programs = ONE_
 
 
 def _learner(changed: Any, read: Any, config: SACConfig, env: VectorEnv, key: PRNGKeyArray) -> Learner:
-    key_actor, *keys_critic, _, _ = jax.random.split(key, 5)
+    key_actor, *keys_critic, _, _ = jax.random.split(agent_config.network_key(key, config), 5)
     obs = networks.blank(env.obs_spec)
     action = [jnp.zeros((1, _critic_action_size(env)))] if _critic_action_size(env) else []
     actor = _actor(config, env).init(key_actor, obs)
@@ -205,7 +205,7 @@ def _update(
     key_critics, key_actor = jax.random.split(key)
     alpha = temperature(learner, config)
     next_q, next_entropy = _evaluated(learner.actor, learner.targets, config, env, batch.next_obs, key_critics)
-    target = config.reward_scale * batch.reward + batch.discount * (next_q + alpha * next_entropy)
+    target = batch.reward + batch.discount * (next_q + alpha * next_entropy)
 
     def critics_loss(critics: Any) -> tuple[Float[Array, ""], tuple[Array, Array]]:
         value = _q_taken(critics, config, env, batch.obs, batch.action)
@@ -214,21 +214,23 @@ def _update(
 
     (q_loss, (td_error, value)), grads_critics = jax.value_and_grad(critics_loss, has_aux=True)(learner.critics)
     learning_rate = config.learning_rate * config.critic_learning_rate_scale
-    critics, opt_critics = optimizer.descend(learner.critics, learner.opt_critics, grads_critics, learning_rate, config)
+    critics_norm = optimizer.norm(grads_critics)
+    clipped = optimizer.clip(grads_critics, critics_norm, config.max_grad_norm)
+    critics, opt_critics = optimizer.descend(learner.critics, learner.opt_critics, clipped, learning_rate, config)
 
     def actor_loss(actor: Any) -> tuple[Float[Array, ""], Float[Array, ""]]:
         q, entropy = _evaluated(actor, critics, config, env, batch.obs, key_actor)
         return -jnp.mean(weights * (q + alpha * entropy)), jnp.mean(entropy)
 
     (policy_loss, entropy), grads_actor = jax.value_and_grad(actor_loss, has_aux=True)(learner.actor)
-    actor, opt_actor = optimizer.descend(learner.actor, learner.opt_actor, grads_actor, config.learning_rate, config)
+    actor_norm = optimizer.norm(grads_actor)
+    clipped = optimizer.clip(grads_actor, actor_norm, config.max_grad_norm)
+    actor, opt_actor = optimizer.descend(learner.actor, learner.opt_actor, clipped, config.learning_rate, config)
 
     learning_rate = config.learning_rate * config.alpha_learning_rate_scale
     grad_alpha = entropy - target_entropy(config, env)
-    log_alpha, opt_alpha = jax.tree.map(
-        lambda new, old: jnp.where(config.alpha_auto, new, old),
-        optimizer.descend(learner.log_alpha, learner.opt_alpha, grad_alpha, learning_rate, config),
-        (learner.log_alpha, learner.opt_alpha),
+    log_alpha, opt_alpha = optimizer.descend(
+        learner.log_alpha, learner.opt_alpha, grad_alpha, learning_rate, config, active=config.alpha_auto
     )
 
     due = progress.num_updates % config.target_update_gradient_steps == 0
@@ -241,7 +243,7 @@ def _update(
         "q_value": jnp.mean(value),
         "entropy": entropy,
         "alpha": alpha,
-        "grad_norm": optimizer.norm((grads_actor, grads_critics)),
+        "grad_norm": jnp.hypot(actor_norm, critics_norm),
     }
     return Learner(actor, critics, targets, log_alpha, opt_actor, opt_critics, opt_alpha), td_error, of_update
 

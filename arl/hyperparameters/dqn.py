@@ -1,6 +1,7 @@
 """Hyperparameters of DQN."""
 
 from arl.config import declared, shared, static, traced
+from arl.hyperparameters.agent import NO_LIMIT
 from arl.hyperparameters.off_policy import OffPolicyConfig
 
 
@@ -15,6 +16,7 @@ class DQNConfig(OffPolicyConfig):
     2021, arXiv:2006.01782).
     `target_update_interval`: in env steps; when an iteration has passed multiples of it, the target network takes over
     `tau` of the network for each of them: after k multiples, 1 - (1 - tau)^k of it.
+    `huber_delta`: larger errors count linearly in the loss (Huber 1964); 1 clips them as Mnih et al. 2015 do.
     `double_q`, `dueling`: see the head of `arl.algorithms.dqn`.
     """
 
@@ -22,6 +24,7 @@ class DQNConfig(OffPolicyConfig):
     final_epsilon: float = traced(0.05, low=0.0, high=1.0)
     exploration_fraction: float = traced(0.1, low=0.0, high=1.0)
     target_update_interval: int = traced(1_000, low=1)
+    huber_delta: float = traced(NO_LIMIT, low=0.0)
     train_freq: int = shared(4, low=1)
     double_q: bool = shared(True, mutable=False)
     dueling: bool = static(False)

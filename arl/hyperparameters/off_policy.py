@@ -14,6 +14,7 @@ class OffPolicyConfig(AgentConfig):
     `noise_correlation`: from one step to the next, of the random numbers that explore; 0 is the usual white noise.
     `priority_alpha`, `priority_beta`, `priority_epsilon`: of prioritized replay, see `arl.algorithms.replay`. The first can't
     change in mid-run: priorities are stored to its power.
+    `anneal_priority_beta`: whether `priority_beta` rises linearly to 1 over `schedule_steps` (Schaul et al. 2016).
     `schedule_steps`: env steps of a full run.
     `train_freq`: steps of each env in an iteration; `gradient_steps`: updates in an iteration.
     `n_step`: steps over which rewards are summed before the value of what follows is bootstrapped.
@@ -28,6 +29,7 @@ class OffPolicyConfig(AgentConfig):
     priority_alpha: float = traced(0.6, low=0.0, mutable=False)
     priority_beta: float = traced(0.4, low=0.0)
     priority_epsilon: float = traced(1e-6, low=0.0)
+    anneal_priority_beta: bool = traced(False)
     schedule_steps: int = traced(100_000, low=1)
     train_freq: int = shared(1, low=1)
     gradient_steps: int = shared(1, low=1)

@@ -9,7 +9,6 @@ class OnPolicyConfig(AgentConfig):
     """Hyperparameters of an agent that learns from rollouts: those of `AgentConfig`, and these.
 
     `anneal_steps`: env steps over which the learning rate falls linearly to zero; 0 keeps it constant.
-    `max_grad_norm`: longer gradients are scaled down to it.
     `num_epochs`: passes over a rollout; `minibatch_size`: transitions of an update, at most the rollout; if it does not
     divide the rollout, each epoch leaves out a random rest.
     `num_steps`: steps of each env in a rollout.

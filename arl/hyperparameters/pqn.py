@@ -9,7 +9,7 @@ from arl.hyperparameters.on_policy import OnPolicyConfig
 class PQNConfig(OnPolicyConfig):
     """Hyperparameters of PQN: those of `OnPolicyConfig`, and these; the defaults learn CartPole in 100,000 env steps.
 
-    `td_lambda`: share of the sampled return in a target, see `arl.algorithms.pqn`; `reward_scale`: factor of rewards.
+    `td_lambda`: share of the sampled return in a target, see `arl.algorithms.pqn`.
     `initial_epsilon`, `final_epsilon`: probabilities of a random action; `exploration_fraction`: the share of
     `schedule_steps`, the env steps of a full run, over which epsilon falls from one to the other.
     """

@@ -14,7 +14,6 @@ class SACConfig(OffPolicyConfig):
     `alpha`: the temperature; with `alpha_auto` the one to begin with, which has no effect later.
     `target_entropy_scale`: in units of minus the number of action components (real-valued), or of 0.98 log(number of
     actions) (discrete).
-    `reward_scale`: factor of rewards.
     `noise_correlation`: of the noise in real-valued actions from one step to the next while exploring. Its distribution at
     each step stays the policy's own; more than 0 reaches further (Eberhard et al. 2023, "Pink noise is all you need").
     `target_update_gradient_steps`: updates from one blend of the target networks to the next.
@@ -27,7 +26,6 @@ class SACConfig(OffPolicyConfig):
     alpha: float = traced(1.0, low=0.0)
     alpha_auto: bool = traced(True)
     target_entropy_scale: float = traced(1.0)
-    reward_scale: float = traced(1.0, low=0.0)
     target_update_gradient_steps: int = traced(1, low=1)
     batch_size: int = static(256, low=1)
     num_envs: int = static(1, low=1)

@@ -20,6 +20,8 @@ MOVED_CLASSES = {
 }
 
 _ADAM: dict[str, Scalar] = {"adam_beta1": 0.9, "adam_beta2": 0.999, "adam_eps": 1e-8}
+_ALL: dict[str, Scalar] = {**_ADAM, "network_seed": 0, "normalize_rewards": False}
+_OFF_POLICY: dict[str, Scalar] = {**_ALL, "max_grad_norm": 1e9, "anneal_priority_beta": False}
 
 # By algorithm: hyperparameters that were added, each with the value of today that trains as the algorithm did before; but
 # that before, `log_std` of PPO had no bounds, and runs in which it left those of today diverged.
@@ -27,14 +29,17 @@ ADDED_HYPERPARAMETERS: dict[str, dict[str, Scalar]] = {
     "ppo": {
         "network": "auto",
         "critic_hidden_size": 0,
+        "reward_scale": 1.0,
         "log_std_min": -20.0,
         "log_std_max": 2.0,
-        **_ADAM,
+        "state_dependent_std": False,
+        "target_kl": 1e9,
+        **_ALL,
         "adam_eps": 1e-5,
     },
-    "dqn": {"network": "auto", **_ADAM},
-    "sac": {"network": "auto", "critic_hidden_size": 0, **_ADAM},
-    "pqn": _ADAM,
+    "dqn": {"network": "auto", "reward_scale": 1.0, "huber_delta": 1e9, **_OFF_POLICY},
+    "sac": {"network": "auto", "critic_hidden_size": 0, **_OFF_POLICY},
+    "pqn": _ALL,
 }
 
 # By algorithm: hyperparameters whose name has changed.
@@ -52,10 +57,15 @@ def settings(recorded: Mapping[str, Any]) -> dict[str, Any]:
     if "tuner" in current:
         current["tuner"] = MOVED_CLASSES.get(current["tuner"], current["tuner"])
     if isinstance(current.get("fixed"), Mapping) and isinstance(name, str) and not _imported(name):
-        current["fixed"] = {**ADDED_HYPERPARAMETERS.get(algorithm or "", {}), **config(algorithm, current["fixed"])}
+        current["fixed"] = _complete(algorithm, config(algorithm, current["fixed"]))
     if isinstance(schedule := current.get("options", {}).get("schedule"), Mapping):
         current["options"] = {**current["options"], "schedule": config(algorithm, schedule)}
     return current
+
+
+def _complete(algorithm: str | None, fixed: Mapping[str, Any]) -> dict[str, Any]:
+    """Return fixed hyperparameters with those that were added since; records of today have `network_seed`."""
+    return dict(fixed) if "network_seed" in fixed else {**ADDED_HYPERPARAMETERS.get(algorithm or "", {}), **fixed}
 
 
 def config(algorithm: str | None, recorded: Mapping[str, Any]) -> dict[str, Any]:

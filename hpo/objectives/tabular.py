@@ -274,10 +274,11 @@ class Surrogate(Tabular):
 
 def difference(landscape: Landscape, task: Task) -> str | None:
     """Return the first setting in which a landscape and its present task differ, as text for an error; None if none does."""
+    if dumps(landscape.metadata["space"]) != dumps(task.space.to_serialized_dict()):
+        return "the space of the task as it is now, got another"
     recorded = landscape.settings.to_json()
     now = TaskSettings.from_json(task.settings().to_json()).to_json()  # as it would be read back
     for name, value in now.items():
         if dumps(recorded[name]) != dumps(value):
             return f"{name} {value!r}, got {recorded[name]!r}"
-    same_space = dumps(landscape.metadata["space"]) == dumps(task.space.to_serialized_dict())
-    return None if same_space else "the space of the task as it is now, got another"
+    return None

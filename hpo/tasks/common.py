@@ -6,6 +6,7 @@ Hyperparameters that only matter together with another are conditional on it: an
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from arl.hyperparameters.agent import NO_LIMIT
 from arl.scalars import Scalar
 
 if TYPE_CHECKING:
@@ -26,6 +27,27 @@ def of_networks(default: Mapping[str, Any]) -> list[Any]:
     ]
 
 
+def of_rewards(default: Mapping[str, Any]) -> list[Any]:
+    """Return the hyperparameters of the scale of rewards, with a task's own defaults."""
+    from ConfigSpace import Categorical, Float
+
+    return [
+        Float("reward_scale", (0.01, 10.0), default=default["reward_scale"], log=True),
+        Categorical("normalize_rewards", [True, False], default=default["normalize_rewards"]),
+    ]
+
+
+def of_adam(default: Mapping[str, Any]) -> list[Any]:
+    """Return the hyperparameters of Adam besides its learning rate, with a task's own defaults."""
+    from ConfigSpace import Float
+
+    return [
+        Float("adam_beta1", (0.5, 0.99), default=default["adam_beta1"]),
+        Float("adam_beta2", (0.9, 0.9999), default=default["adam_beta2"]),
+        Float("adam_eps", (1e-10, 1e-2), default=default["adam_eps"], log=True),
+    ]
+
+
 def of_replay(default: Mapping[str, Any], fidelity: int) -> list[Any]:
     """Return the hyperparameters of learning from a replay; learning starts within the first half of a full run."""
     from ConfigSpace import Categorical, Float, Integer
@@ -43,6 +65,9 @@ def of_replay(default: Mapping[str, Any], fidelity: int) -> list[Any]:
         Categorical("n_step", [1, 2, 3, 5], default=default["n_step"]),
         Categorical("use_target_network", [True, False], default=default["use_target_network"]),
         Float("tau", (0.001, 1.0), default=default["tau"], log=True),
+        Categorical("max_grad_norm", [0.5, 1.0, 10.0, NO_LIMIT], default=default["max_grad_norm"]),
+        *of_rewards(default),
+        *of_adam(default),
     ]
 
 
@@ -68,6 +93,15 @@ def with_priorities(
     )
     for name in priorities:
         require(space, name, "prioritized")
+    return space
+
+
+def with_annealing(space: "ConfigurationSpace", default: Mapping[str, Any]) -> "ConfigurationSpace":
+    """Return the space with the switch of annealing where prioritized replay is on, with a task's own default."""
+    from ConfigSpace import Categorical
+
+    space.add(Categorical("anneal_priority_beta", [True, False], default=default["anneal_priority_beta"]))
+    require(space, "anneal_priority_beta", "prioritized")
     return space
 
 

@@ -7,6 +7,7 @@ seeds (`arl train TASK --seeds 10`).
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from arl.hyperparameters.agent import NO_LIMIT
 from arl.hyperparameters.dqn import DQNConfig
 from arl.scalars import Scalar
 from hpo.tasks import common
@@ -73,7 +74,7 @@ SETTINGS: dict[str, EnvSettings] = {
 }
 
 PUBLISHED: dict[str, Scalar] = {"double_q": False}
-NUM_HYPERPARAMETERS = {"published": 12, "full": 26}
+NUM_HYPERPARAMETERS = {"published": 12, "full": 34}
 
 
 def published_space(family: str) -> "ConfigurationSpace":
@@ -112,6 +113,7 @@ def full_space(default: Mapping[str, Any], fidelity: int) -> "ConfigurationSpace
             Float("noise_correlation", (0.0, 0.99), default=default["noise_correlation"]),
             Categorical("double_q", [True, False], default=default["double_q"]),
             Categorical("dueling", [True, False], default=default["dueling"]),
+            Categorical("huber_delta", [0.1, 1.0, 10.0, NO_LIMIT], default=default["huber_delta"]),
             Integer("target_update_interval", (1, 2000), default=default["target_update_interval"], log=True),
             *common.of_replay(default, fidelity),
             *common.of_networks(default),
@@ -119,4 +121,4 @@ def full_space(default: Mapping[str, Any], fidelity: int) -> "ConfigurationSpace
     )
     common.require(space, "tau", "use_target_network")
     common.require(space, "target_update_interval", "use_target_network")
-    return common.with_priorities(space, epsilon=(1e-7, 1e-3), default=default)
+    return common.with_annealing(common.with_priorities(space, (1e-7, 1e-3), default), default)

@@ -7,6 +7,7 @@ seeds (`arl train TASK --seeds 10`), but for CartPole, which one of ten loses ag
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from arl.hyperparameters.agent import NO_LIMIT
 from arl.hyperparameters.ppo import PPOConfig
 from arl.scalars import Scalar
 from hpo.tasks import common
@@ -96,7 +97,7 @@ SETTINGS: dict[str, EnvSettings] = {
 }
 
 PUBLISHED: dict[str, Scalar] = {}
-NUM_HYPERPARAMETERS = {"published": 9, "full": 18}
+NUM_HYPERPARAMETERS = {"published": 9, "full": 24}
 
 
 def published_space(family: str) -> "ConfigurationSpace":
@@ -141,6 +142,9 @@ def full_space(default: Mapping[str, Any], fidelity: int) -> "ConfigurationSpace
             Categorical("minibatch_size", [16, 32, 64, 128, 256, 512, 1024, 2048], default=default["minibatch_size"]),
             Categorical("num_steps", [5, 32, 64, 80, 128, 256, 512], default=default["num_steps"]),
             Categorical("num_envs", [1, 4, 8, 16, 32], default=default["num_envs"]),
+            Categorical("target_kl", [0.003, 0.01, 0.03, 0.1, NO_LIMIT], default=default["target_kl"]),
+            *common.of_rewards(default),
+            *common.of_adam(default),
             *common.of_networks(default),
         ],
     )

@@ -34,7 +34,7 @@ SETTINGS: dict[str, EnvSettings] = {
 
 PUBLISHED: dict[str, Scalar] = {}
 
-NUM_HYPERPARAMETERS = {"published": 8, "full": 17}
+NUM_HYPERPARAMETERS = {"published": 8, "full": 21}
 
 
 def published_space(family: str) -> "ConfigurationSpace":
@@ -70,12 +70,13 @@ def full_space(default: Mapping[str, Any], fidelity: int) -> "ConfigurationSpace
             Float("initial_epsilon", (0.5, 1.0), default=default["initial_epsilon"]),
             Float("final_epsilon", (0.001, 0.2), default=default["final_epsilon"]),
             Float("exploration_fraction", (0.005, 0.5), default=default["exploration_fraction"]),
-            Float("reward_scale", (0.01, 10.0), default=default["reward_scale"], log=True),
             Float("max_grad_norm", (0.1, 10.0), default=default["max_grad_norm"], log=True),
             Integer("num_epochs", (1, 8), default=default["num_epochs"]),
             Categorical("minibatch_size", [32, 64, 128, 256, 512, 1024], default=default["minibatch_size"]),
             Categorical("num_steps", [1, 4, 16, 32, 64, 128], default=default["num_steps"]),
             Categorical("num_envs", [4, 8, 16, 32, 64], default=default["num_envs"]),
+            *common.of_rewards(default),
+            *common.of_adam(default),
             *common.of_networks(default),
         ],
     )

@@ -3,8 +3,8 @@
 Each task has two space presets:
 
 - `published`: the hyperparameters that the reference dataset tunes, with its ranges; all others fixed to its settings.
-- `full`: every hyperparameter but the choice of a network and a width of its own for the critic, with defaults that solve
-  the task.
+- `full`: every hyperparameter but the choice of a network, a width of its own for the critic, and where PPO's standard
+  deviations come from and within which bounds, with defaults that solve the task.
 """
 
 import importlib
@@ -152,11 +152,8 @@ task = get  # as `hpo.task` for users
 
 
 def of_landscape(landscape: "Landscape") -> Task:
-    """Return the task of a landscape; of an imported one, as its files say."""
-    settings = landscape.settings
-    if landscape.source is None:
-        return get(settings.name, settings.preset, settings.fidelity)
-    return of_record(settings, landscape.metadata["space"])
+    """Return the task of a landscape, as its files say."""
+    return of_record(landscape.settings, landscape.metadata["space"])
 
 
 def of_record(settings: "TaskSettings", space: Mapping[str, Any]) -> Task:

@@ -43,7 +43,7 @@ SETTINGS: dict[str, EnvSettings] = {
 }
 
 PUBLISHED: dict[str, Scalar] = {"hidden_size": 256, "activation": "tanh"}
-NUM_HYPERPARAMETERS = {"published": 11, "full": 27}
+NUM_HYPERPARAMETERS = {"published": 11, "full": 33}
 
 
 def published_space(family: str) -> "ConfigurationSpace":
@@ -81,7 +81,6 @@ def full_space(default: Mapping[str, Any], fidelity: int) -> "ConfigurationSpace
             Float("alpha", (1e-3, 1.0), default=default["alpha"], log=True),
             Categorical("alpha_auto", [True, False], default=default["alpha_auto"]),
             Float("target_entropy_scale", (0.1, 4.0), default=default["target_entropy_scale"], log=True),
-            Float("reward_scale", scale, default=default["reward_scale"], log=True),
             Float("noise_correlation", (0.0, 0.99), default=default["noise_correlation"]),
             Integer(
                 "target_update_gradient_steps", (1, 100), default=default["target_update_gradient_steps"], log=True
@@ -94,4 +93,4 @@ def full_space(default: Mapping[str, Any], fidelity: int) -> "ConfigurationSpace
     common.require(space, "target_update_gradient_steps", "use_target_network")
     common.require(space, "alpha_learning_rate_scale", "alpha_auto")
     common.require(space, "target_entropy_scale", "alpha_auto")
-    return common.with_priorities(space, epsilon=(1e-9, 1e-3), default=default)
+    return common.with_annealing(common.with_priorities(space, (1e-9, 1e-3), default), default)
