@@ -69,6 +69,8 @@ def _check_types(trial: Trial) -> None:
     for name, value in trial.config.items():
         if type(value) not in (bool, int, float, str):
             raise InputError(f"{name} must be a plain Python scalar (hpo.plain makes it one), got {value!r}")
+    if type(trial.network_seed) is not int or not 0 <= trial.network_seed < 2**31:
+        raise InputError(f"network_seed must be an int in [0, 2**31 - 1], got {trial.network_seed!r}")
     is_list = isinstance(trial.seeds, Sequence) and all(type(seed) is int for seed in trial.seeds)
     if trial.seeds is not None and not is_list:
         raise InputError(f"seeds must be a list of int or None, got {trial.seeds!r}")

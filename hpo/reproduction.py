@@ -200,10 +200,14 @@ def _train(
     backend.setup()
     runner = Runner(task.algorithm, task.env, 1, 1, task.num_episodes, lanes=lanes)
     objective = Training(task, [seed], 1, runner)
-    trials = [Trial(link.trial, link.config, link.fidelity, link.parent) for link in lineage(record, records)]
+    trials = [_asked(link) for link in lineage(record, records)]
     objective.remember(trials)
     (trained,) = objective.evaluate(trials[-1:])
     return trained.runs[0]
+
+
+def _asked(record: TrialRecord) -> Trial:
+    return Trial(record.trial, record.config, record.fidelity, record.parent, network_seed=record.network_seed)
 
 
 def _equal(a: PointRecord, b: PointRecord) -> bool:

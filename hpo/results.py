@@ -1,5 +1,6 @@
 """Conversion of a trial's runs to its record, for the store, and of the record to a result, for the tuner."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -13,7 +14,12 @@ def trial_record(trial: Trial, runs: Sequence[RunRecord]) -> TrialRecord:
     status = next((bad for bad in (FAILED, DIVERGED) if any(run.status == bad for run in runs)), COMPLETED)
     score = float(np.mean([run.score for run in runs]))
     seeds = tuple(run.seed for run in runs)
-    return TrialRecord(trial.id, dict(trial.config), trial.fidelity, trial.parent, seeds, status, score, runs)
+    begun = [_with_network_seed(run, trial.network_seed) for run in runs]
+    return TrialRecord(trial.id, dict(trial.config), trial.fidelity, trial.parent, seeds, status, score, begun)
+
+
+def _with_network_seed(run: RunRecord, network_seed: int) -> RunRecord:
+    return dataclasses.replace(run, outcome=dataclasses.replace(run.outcome, network_seed=network_seed))
 
 
 def result(trial: Trial, record: TrialRecord, scores: Mapping[str, float] | None = None) -> Result:

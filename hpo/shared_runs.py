@@ -12,7 +12,7 @@ from hpo.trial import Trial
 class SharedRuns:
     """Runs of one task, to be taken over instead of trained again.
 
-    A run is the same to the last bit whichever sweep trains it, if config, fidelity, seed, width of lanes, device and
+    A run is the same to the last bit whichever sweep trains it, if config, fidelity, seeds, width of lanes, device and
     versions are. Runs with a parent are not shared, because ids differ from sweep to sweep, nor are failed ones, which cost
     nothing. A run that is taken over names the sweep that trained it in its outcome, under `shared`.
     """
@@ -26,17 +26,17 @@ class SharedRuns:
             return
         for run in record.runs:
             outcome = dataclasses.replace(run.outcome, shared=run.outcome.shared or sweep)
-            key = _key(record.config, record.fidelity, run.seed, run.provenance)
+            key = _key(record.config, record.network_seed, record.fidelity, run.seed, run.provenance)
             self.runs.setdefault(key, dataclasses.replace(run, outcome=outcome))
 
     def find(self, trial: Trial, seeds: Sequence[int], provenance: Mapping[str, Any]) -> list[RunRecord] | None:
         """Return the trial's runs with this provenance if all of them are available, else None."""
         if trial.parent is not None:
             return None
-        keys = [_key(trial.config, trial.fidelity, seed, provenance) for seed in seeds]
+        keys = [_key(trial.config, trial.network_seed, trial.fidelity, seed, provenance) for seed in seeds]
         return [self.runs[key] for key in keys] if all(key in self.runs for key in keys) else None
 
 
-def _key(config: Mapping[str, Any], fidelity: int, seed: int, provenance: Mapping[str, Any]) -> str:
+def _key(config: Mapping[str, Any], network_seed: int, fidelity: int, seed: int, provenance: Mapping[str, Any]) -> str:
     made_with = {name: provenance.get(name) for name in (*SAME, "width", "rows")}
-    return dumps([dict(config), fidelity, seed, made_with])
+    return dumps([dict(config), network_seed, fidelity, seed, made_with])

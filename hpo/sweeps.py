@@ -349,6 +349,7 @@ class Sweep:
             "fidelity": record.fidelity,
             "parent": record.parent,
             "seeds": list(record.seeds),
+            "network_seed": record.network_seed,
         }
         if dumps(now) != dumps(then):
             raise TunerError(

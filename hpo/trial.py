@@ -30,6 +30,7 @@ class Trial:
         parent: the trial whose agent to go on from; None trains from scratch. The same config at a lower fidelity is a
             promotion, another trial is an exploit.
         seeds: which tuning seeds to run; None is all of the sweep.
+        network_seed: without a parent, 0 or the number of other untrained networks than those that each seed gives.
     """
 
     id: int
@@ -37,6 +38,7 @@ class Trial:
     fidelity: int
     parent: int | None = None
     seeds: tuple[int, ...] | None = None
+    network_seed: int = 0
 
 
 def copied(trial: Trial) -> Trial:
@@ -53,6 +55,7 @@ def as_dict(trial: Trial) -> dict[str, Any]:
         "fidelity": trial.fidelity,
         "parent": trial.parent,
         "seeds": seeds,
+        "network_seed": trial.network_seed,
     }
 
 

@@ -58,6 +58,7 @@ def test_it_is_told_all_of_a_result_in_plain_json(tmp_path):
     assert '"name":"rate"' in hello
     assert tell == (
         '{"type":"tell","results":[{"id":0,"config":{"x":0.5,"rate":0.01},"fidelity":900,"parent":null,"seeds":null,'
+        '"network_seed":0,'
         '"score":null,"seed_scores":{"0":null},"curve":[[900,null]],"metrics":{},'
         '"cost":{"env_steps":900,"seconds":0.1},"status":"failed"}]}'
     )
@@ -86,7 +87,7 @@ def test_a_bad_start_is_one_line(body, message):
     ("reply", "message"),
     [
         ({}, "must answer ask with a list of trials, got '{}'"),
-        ({"trials": [3]}, "must give trials as objects of config, fidelity, id, parent, seeds, got '3'"),
+        ({"trials": [3]}, "must give trials as objects of config, fidelity, id, network_seed, parent, seeds, got '3'"),
         ({"trials": [{"id": 3}]}, "must give trials as objects"),
         ({"trials": [{"config": {}, "budget": 3}]}, "must give trials as objects"),
     ],

@@ -87,6 +87,20 @@ def test_trials_do_not_depend_on_their_neighbours(shared, straight):
     assert [curve(same, seed) for seed in SEEDS] == [curve(straight, seed) for seed in SEEDS]
 
 
+def test_trials_may_start_from_networks_of_their_own(shared, straight, same_bits):
+    """The networks depend on the seed and the number alone, and all else that is random on the seed alone."""
+    still = {"learning_rate": 0.0}
+    numbers = {110: 0, 111: 1, 112: 2, 113: 1}
+    trials = [Trial(i, still, ITERATION, network_seed=number) for i, number in numbers.items()]
+    records = evaluate(shared, *trials, Trial(114, CONFIG, FIDELITY, network_seed=0))
+    assert [record.network_seed for record in records] == [0, 1, 2, 1, 0]
+    agents = {i: shared.agents_of(i)[0].state.params for i in numbers}
+    assert same_bits(agents[111], agents[113])
+    assert len({agents[i].actor[0].weight.tobytes() for i in (110, 111, 112)}) == 3
+    assert curve(records[-1], 0) == curve(straight, 0)
+    assert curve(records[1], 0) == curve(records[3], 0) != curve(records[0], 0)
+
+
 def test_a_promoted_trial_equals_a_straight_one(shared, straight):
     evaluate(shared, Trial(20, CONFIG, 2 * ITERATION))
     (promoted,) = evaluate(shared, Trial(21, CONFIG, FIDELITY, parent=20))

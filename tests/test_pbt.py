@@ -92,6 +92,13 @@ class TestEveryPopulation:
         assert starts == [0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18]
         assert len({str(played.trials[i].config) for i in starts}) == 11
 
+    def test_every_member_starts_from_networks_of_its_own_if_asked_to(self, name):
+        for own, first in ((True, [0, 1, 2, 6, 7, 8]), (False, [0] * 6)):
+            played = game(name, budget=6.0, population=3, num_intervals=2, own_networks=own)
+            starts = [trial for trial in played.trials.values() if trial.parent is None]
+            assert [trial.network_seed for trial in starts] == first
+            assert {trial.network_seed for trial in played.trials.values() if trial.parent is not None} == {0}
+
     def test_what_may_not_change_is_copied_with_the_agent(self, name):
         space = mixed()
         mutable = {"rate", "share"}

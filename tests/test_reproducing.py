@@ -8,6 +8,7 @@ import tiny
 from arl.errors import InputError
 from arl.records.store import Store
 from hpo import reproduction, sweeps
+from hpo.objectives.training import Training
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +26,17 @@ def test_a_run_is_the_same_bit_for_bit(store, trial):
     assert reproduced.lines()[-1] == "the same, bit for bit"
     if trial is None:
         assert reproduced.trial == 6, "the one of the highest fidelity"
+
+
+@pytest.mark.parametrize("trial", [1, 4])
+def test_members_of_a_population_keep_the_networks_that_they_started_from(store, monkeypatch, trial):
+    """Trial 1 starts from networks of its own, trial 4 goes on from it, or from another member that did."""
+    asked = {"name": "pbt", "store": store, "budget": 3.0, "seeds": 1, "options": {"num_intervals": 2, "quantile": 0.4}}
+    record = sweeps.sweep(tiny.task(), "pbt", **asked)
+    assert [record.records[i].network_seed for i in range(6)] == [0, 1, 2, 0, 0, 0]
+    assert reproduction.reproduce("pbt", trial, store=store).lines()[-1] == "the same, bit for bit"
+    monkeypatch.setattr(Training, "_train", None)  # nothing is trained again
+    assert repr(sweeps.sweep(tiny.task(), "pbt", **asked).records) == repr(record.records)
 
 
 def test_returns_are_set_beside_each_other_whatever_the_score(store):

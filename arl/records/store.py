@@ -108,6 +108,7 @@ class Outcome:
         config: the number of the landscape's config that the answer rests on.
         filled: whether points that the landscape lacks were filled in from other seeds.
         shared: the sweep that trained it, if the run was taken over from there.
+        network_seed: the number of its untrained networks; 0 are those that its seed gives.
     """
 
     error: str | None = None
@@ -115,6 +116,7 @@ class Outcome:
     config: int | None = None
     filled: bool = False
     shared: str | None = None
+    network_seed: int = 0
 
 
 TRAINED = Outcome()
@@ -157,6 +159,11 @@ class TrialRecord:
     def __post_init__(self):
         object.__setattr__(self, "seeds", tuple(self.seeds))
         object.__setattr__(self, "runs", tuple(sorted(self.runs, key=lambda run: run.seed)))
+
+    @property
+    def network_seed(self) -> int:
+        """The number of the untrained networks that it began with; 0 are those that each seed gives."""
+        return next((run.outcome.network_seed for run in self.runs), 0)
 
     @property
     def error(self) -> str | None:

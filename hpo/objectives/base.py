@@ -5,6 +5,7 @@ A user's objective is a class that derives from `Objective` and defines `evaluat
 tells whether it keeps the contract.
 """
 
+import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ClassVar, Protocol
 
@@ -168,4 +169,4 @@ class Objective(Protocol):
         strays = [seed for seed in trial.seeds or () if seed not in self.seeds]
         if strays:
             raise InputError(f"seeds must be among {self.seeds}, got {strays[0]}")
-        return Trial(trial.id, config, trial.fidelity, trial.parent, trial.seeds)
+        return dataclasses.replace(trial, config=config)

@@ -152,9 +152,14 @@ class Training(Objective):
     def _run(self, trial: Trial, seed: int) -> Run:
         params = self.task.env_params(trial.config)
         if trial.parent is None:
-            return Run(self.task.full(trial.config), seed, self.task.points(trial.fidelity), env_params=params)
+            return Run(self._from_scratch(trial), seed, self.task.points(trial.fidelity), env_params=params)
         points = self.task.points(trial.fidelity, self.trials[trial.parent].fidelity)
         return Run(self.task.full(trial.config), seed, points, self.agents[trial.parent, seed], params)
+
+    def _from_scratch(self, trial: Trial) -> Any:
+        """Return the complete config of a trial without a parent, and the number of its networks if the algorithm has one."""
+        numbered = trial.network_seed > 0 and "network_seed" in configs.kinds(self.algorithm.Config)
+        return self.task.full({**trial.config, **({"network_seed": trial.network_seed} if numbered else {})})
 
     def _failure(self, trial: Trial) -> str | None:
         """Return why a trial can't be trained, in one line, or None if it can."""

@@ -80,6 +80,7 @@ class PB2(pbt.PBT):
             (Parker-Holder, Nguyen & Roberts 2020).
         resample: how likely a choice is drawn anew instead of perturbed.
         scores: names of the sweep's scores; gains are those of the first one.
+        own_networks: whether each member of a population starts from untrained networks of its own; else all from the same.
     """
 
     def __init__(
@@ -95,6 +96,7 @@ class PB2(pbt.PBT):
         quantile: float = 0.25,
         resample: float = 0.25,
         scores: Sequence[str] = (),
+        own_networks: bool = True,
     ):
         self.score = scores[0] if scores else "final"
         self.returns: dict[int, float] = {}
@@ -103,7 +105,17 @@ class PB2(pbt.PBT):
         self.gains: list[float] = []
         self.model: Model | None = None
         super().__init__(
-            space, fidelity, budget, seed, mutable, min_interval, population, num_intervals, quantile, resample
+            space,
+            fidelity,
+            budget,
+            seed,
+            mutable,
+            min_interval,
+            population,
+            num_intervals,
+            quantile,
+            resample,
+            own_networks,
         )
         self.numbers = [name for name in self.changeable if spaces.choices(space[name]) is None]
         self.choices = [name for name in self.changeable if name not in self.numbers]

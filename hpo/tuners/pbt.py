@@ -37,6 +37,7 @@ class PBT:
         quantile: the share of the population that is replaced, and the share that it is replaced from; by default a fifth
             (Jaderberg et al. 2017, section 4.1.1).
         resample: how likely a hyperparameter is drawn anew instead of perturbed.
+        own_networks: whether each member of a population starts from untrained networks of its own; else all from the same.
     """
 
     any_batch = True
@@ -54,7 +55,9 @@ class PBT:
         num_intervals: int = 10,
         quantile: float = 0.2,
         resample: float = 0.25,
+        own_networks: bool = True,
     ):
+        self.own_networks = own_networks
         self.space, self.fidelity, self.seed, self.quantile, self.resample = space, fidelity, seed, quantile, resample
         self.remaining_steps = brackets.affordable_steps(budget, fidelity)
         self._check(min_interval, population, num_intervals)
@@ -91,8 +94,12 @@ class PBT:
         """Open a population of random configs, of as many as the remaining budget pays full runs for."""
         self.interval = 0
         size = min(self.population, self.remaining_steps // self.fidelity)
-        ids = range(self.next_id, self.next_id + size)
-        self._open([Trial(i, spaces.sample(self.space, [self.seed, i]), self.ends[0]) for i in ids])
+        self._open([self._member(i) for i in range(self.next_id, self.next_id + size)])
+
+    def _member(self, trial_id: int) -> Trial:
+        """Return a member of a new population, whose id numbers its networks."""
+        config = spaces.sample(self.space, [self.seed, trial_id])
+        return Trial(trial_id, config, self.ends[0], network_seed=trial_id if self.own_networks else 0)
 
     def _open(self, trials: list[Trial]) -> None:
         start = self.ends[self.interval - 1] if self.interval > 0 else 0
