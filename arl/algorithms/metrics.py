@@ -30,15 +30,13 @@ class Episodes(NamedTuple):
     """The episodes that some envs are in, and those that have ended since the segment began.
 
     Attributes:
-        returns, lengths: of each env's episode so far.
-        mean_return, mean_length: over the episodes that have ended; 0 if there is none.
+        so_far: return and length of each env's episode so far.
+        means: of return and length over the episodes that have ended; 0 if there is none.
         num_ended: how many these are.
     """
 
-    returns: Float[Array, " env"]
-    lengths: Int[Array, " env"]
-    mean_return: Float[Array, ""]
-    mean_length: Float[Array, ""]
+    so_far: Float[Array, "two env"]
+    means: Float[Array, " two"]
     num_ended: Int[Array, ""]
 
 
@@ -50,8 +48,7 @@ def no_updates(names: tuple[str, ...]) -> Updates:
 
 def no_episodes(num_envs: int) -> Episodes:
     """Return the episodes of envs that are at the start of their first."""
-    zero, none = jnp.zeros(()), jnp.zeros((), jnp.int32)
-    return Episodes(jnp.zeros(num_envs), jnp.zeros(num_envs, jnp.int32), zero, zero, none)
+    return Episodes(jnp.zeros((2, num_envs)), jnp.zeros(2), jnp.zeros((), jnp.int32))
 
 
 def add_update(updates: Updates, metrics: Metrics, active: Bool[Array, ""] | bool = True) -> Updates:
@@ -65,36 +62,28 @@ def add_update(updates: Updates, metrics: Metrics, active: Bool[Array, ""] | boo
 
 def add_step(episodes: Episodes, reward: Float[Array, " env"], done: Bool[Array, " env"]) -> Episodes:
     """Return the episodes after one more step of every env."""
-    returns, lengths = episodes.returns + reward, episodes.lengths + 1
+    so_far = episodes.so_far + jnp.stack([reward, jnp.ones_like(reward)])
     num = jnp.sum(done, dtype=jnp.int32)
     num_ended = episodes.num_ended + num
-
-    def mean(before: Array, of_env: Array) -> Array:
-        change = jnp.sum(jnp.where(done, of_env, 0.0)) - num * before
-        return before + change / jnp.maximum(num_ended, 1)
-
-    return Episodes(
-        returns=jnp.where(done, 0.0, returns),
-        lengths=jnp.where(done, 0, lengths),
-        mean_return=mean(episodes.mean_return, returns),
-        mean_length=mean(episodes.mean_length, lengths.astype(jnp.float32)),
-        num_ended=num_ended,
-    )
+    change = jnp.sum(jnp.where(done, so_far, 0.0), axis=1) - num * episodes.means
+    means = episodes.means + change / jnp.maximum(num_ended, 1)
+    return Episodes(jnp.where(done, 0.0, so_far), means, num_ended)
 
 
 def results(updates: Updates, episodes: Episodes) -> Metrics:
     """Return the metrics of a segment: NaN over no updates, or no episode that has ended."""
     means = {name: _or_nan(mean, updates.num) for name, mean in updates.means.items()}
     variance = means["grad_norm_variance"] - jnp.square(means["grad_norm"])
+    episode_return, episode_length = _or_nan(episodes.means, episodes.num_ended)
     return {
         **means,
         "grad_norm_variance": jnp.maximum(variance, 0.0),
-        "episode_length": _or_nan(episodes.mean_length, episodes.num_ended),
-        "episode_return": _or_nan(episodes.mean_return, episodes.num_ended),
+        "episode_length": episode_length,
+        "episode_return": episode_return,
     }
 
 
-def _or_nan(mean: Float[Array, ""], num: Int[Array, ""]) -> Float[Array, ""]:
+def _or_nan(mean: Float[Array, "*mean"], num: Int[Array, ""]) -> Float[Array, "*mean"]:
     return jnp.where(num > 0, mean, jnp.nan)
 
 
@@ -106,7 +95,7 @@ def start(names: tuple[str, ...]) -> Part:
 
 def _end(episodes: Episodes, updates: Updates, config: Any, env: Any, key: Any) -> tuple[Episodes, Metrics]:
     """End a segment: return its metrics, and the episodes without those that have ended."""
-    none_ended = no_episodes(episodes.returns.size)._replace(returns=episodes.returns, lengths=episodes.lengths)
+    none_ended = no_episodes(episodes.so_far.shape[1])._replace(so_far=episodes.so_far)
     return none_ended, results(updates, episodes)
 
 
