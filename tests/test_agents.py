@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from flax import serialization
 
+from arl.algorithms import ppo
 from arl.training import saved_agents
 from arl.training.saved_agents import SavedAgent
-from envs import InputError
+from envs import InputError, vector
+from envs.probes import Endless
 
 ENV = "ProbeObserved"
 
@@ -50,6 +52,31 @@ def test_a_loaded_agent_acts(path, config, state):
     np.testing.assert_array_equal(best, loaded.algorithm.act(state, config, loaded.env, obs, jax.random.key(9), False))
     assert set(np.unique(sampled)) == {0, 1}
     assert 0 < np.mean(sampled != best) < 0.5
+
+
+class Keyed(Endless):
+    """Its state holds a key."""
+
+    def reset_env(self, key, params):
+        obs, state = super().reset_env(key, params)
+        return obs, (state, key)
+
+    def step_env(self, key, state, action, params):
+        obs, after, *others = super().step_env(key, state[0], action, params)
+        return obs, (after, key), *others
+
+    def is_truncated(self, state, params):
+        return super().is_truncated(state[0], params)
+
+
+def test_keys_of_an_envs_state_are_saved(tmp_path, config):
+    env = vector.make("test_agents:Keyed")
+    state = jax.jit(lambda key: ppo.init(key, config, env))(jax.random.key(0))
+    path = saved_agents.save(tmp_path / "keyed.agent", SavedAgent("ppo", env.name, config, {}, 0, 0, state))
+    loaded = saved_agents.load(path).state
+    keys, loaded_keys = (jax.random.key_data(agent.env_state[1]) for agent in (state, loaded))
+    np.testing.assert_array_equal(loaded_keys, keys)
+    assert loaded.env_state[1].dtype == state.env_state[1].dtype
 
 
 @pytest.mark.parametrize("shape", [(1,), (5, 2), ()])

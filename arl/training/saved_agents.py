@@ -136,7 +136,8 @@ def unpacked(data: bytes) -> SavedAgent:
         description["env_steps"],
         state=None,
     )
-    blank = jax.eval_shape(lambda key: algorithm.init(key, agent.config, agent.env), jax.random.key(0))
+    env = agent.env  # it is tried when it is made, which can't be traced
+    blank = jax.eval_shape(lambda key: algorithm.init(key, agent.config, env), jax.random.key(0))
     return dataclasses.replace(agent, state=_restored(blank, contents["state"]))
 
 
