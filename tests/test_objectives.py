@@ -150,6 +150,13 @@ def test_agents_that_were_dropped_are_trained_again_to_the_same(forgetful, strai
     assert promoted.score == straight.score
 
 
+@pytest.mark.parametrize(("keep_finished", "kept"), [(False, {0}), (True, {0, 1})])
+def test_agents_of_the_full_fidelity_are_not_kept(shared, keep_finished, kept):
+    keeping = training(runner=shared.runner, keep_finished=keep_finished)
+    evaluate(keeping, Trial(0, CONFIG, ITERATION), Trial(1, OTHER, FIDELITY))
+    assert {trial for trial, _ in keeping.agents} == kept
+
+
 def test_agents_are_dropped_by_the_memory_of_their_blocks():
     keeping = training()
     evaluate(keeping, Trial(0, CONFIG, ITERATION), Trial(1, OTHER, ITERATION))

@@ -59,7 +59,7 @@ def train(
     fixed = _fixed(full, schedule)
     plan = _plan(fixed, schedule, seeds)
     chosen = default_name(plan, changes) if name is None else name
-    objective = Training(fixed, plan.settings.seeds, plan.settings.batch)
+    objective = Training(fixed, plan.settings.seeds, plan.settings.batch, keep_finished=True)
     sweep = sweeps.make(plan, plan.settings.tuner, objective, chosen, Store(store), view or sweeps.View())
     record = sweep.run()
     agents = _save_agents(sweep, objective, out / "agents" / chosen)

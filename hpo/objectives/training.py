@@ -22,13 +22,14 @@ from hpo.trial import Trial, TunerError
 class Training(Objective):
     """Trains each trial under its seeds, as lanes of few compiled programs.
 
-    Agents stay in memory while there is room, for trials that go on from them; one that was dropped, or whose process
-    ended, is trained again from its lineage, which gives the same agent.
+    Agents stay in memory while there is room, for trials that go on from them: not those of the full fidelity, which none
+    does. One that was dropped, or whose process ended, is trained again from its lineage, which gives the same agent.
 
     Args:
         batch: how many trials are asked for at a time; lanes are as many as these need.
         runner: that of another objective of the same task, seeds and batch, whose programs need not be compiled again.
         agent_memory: bytes of agents that are kept on each device; by default a share of its memory.
+        keep_finished: keep agents of the full fidelity as well, for `agents_of`.
     """
 
     shares_runs: ClassVar[bool] = True
@@ -40,6 +41,7 @@ class Training(Objective):
         batch: int = 1,
         runner: Runner | None = None,
         agent_memory: int | None = None,
+        keep_finished: bool = False,
     ):
         super().__init__(task, seeds, batch)
         self.check_task(task)
@@ -47,6 +49,7 @@ class Training(Objective):
         self.algorithm = task.algorithm
         self.runner = runner or self._runner(batch)
         self.agent_memory = backend.agent_bytes() if agent_memory is None else agent_memory
+        self.keep_finished = keep_finished
         self.trials: dict[int, Trial] = {}
         self.agents: dict[tuple[int, int], Agent] = {}  # by trial and seed
         self.needed: set[int] = set()
@@ -146,7 +149,8 @@ class Training(Objective):
         pairs = [(trial, seed) for trial in trials for seed in self.seeds_of(trial)]
         for block in self.runner.train([self._run(trial, seed) for trial, seed in pairs], on_segment):
             of_block = [(*pairs[i], curve) for i, curve in block]
-            self._keep({(trial.id, seed): curve.agent for trial, seed, curve in of_block if isinstance(curve, Curve)})
+            trained = [(trial, seed, curve.agent) for trial, seed, curve in of_block if isinstance(curve, Curve)]
+            self._keep({(trial.id, seed): agent for trial, seed, agent in trained if self._may_be_needed(trial)})
             yield from of_block
 
     def _run(self, trial: Trial, seed: int) -> Run:
@@ -198,6 +202,9 @@ class Training(Objective):
             for _, _, curve in self._train(lost, on_segment):
                 if isinstance(curve, InputError):  # it was trained where there was more memory
                     raise curve
+
+    def _may_be_needed(self, trial: Trial) -> bool:
+        return self.keep_finished or trial.id in self.needed or trial.fidelity < self.task.fidelity
 
     def _keep(self, agents: Mapping[tuple[int, int], Agent]) -> None:
         """Keep the agents of a block; while those of its device take too much memory, drop the oldest.
