@@ -52,6 +52,7 @@ class Plan:
             budget=self.planned_full_runs,
             scores=self.settings.scores,
             mutable=objective.mutable,
+            seeds=self.settings.seeds,
             min_fidelity=max(objective.min_fidelity, self.task.fidelity // RUNGS_SPAN),
             min_interval=objective.min_fidelity,
         )

@@ -139,6 +139,8 @@ def reproduce(
     if chosen not in runs:
         raise InputError(f"seed must be one of {', '.join(map(str, runs))} of trial {number}, got {chosen}")
     run = runs[chosen]
+    if run.outcome.merged is not None:
+        return reproduce(name, run.outcome.merged, chosen, store, tolerance)
     if not run.points:
         raise InputError(f"trial {number} of {name!r} must have been trained, got status {run.status!r}")
     if source.lanes is None and "width" not in run.provenance:

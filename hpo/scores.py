@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 
 from arl.errors import InputError, unknown
-from arl.records.lineage import lineage
 from arl.records.ranking import curve
 from arl.records.settings import DEFAULT_SCORE, TaskSettings
 from arl.records.store import RunRecord, TrialRecord
@@ -142,11 +141,25 @@ def _of_run(name: str, run: RunRecord, record: TrialRecord, settings: TaskSettin
     worst = measure.worst if measure.worst is not None else settings.return_range[0]
     if run.status != "completed":
         return worst
-    seconds = sum(part.seconds for trial in lineage(record, finished) for part in trial.runs if part.seed == run.seed)
+    seconds = _seconds(record, run, finished)
     size = num_parameters(settings, record.config) if name == "parameters" else 0
     steps, returns = zip(*curve(record, run.seed, finished), strict=True)
     value = measure.of_run(History(np.array(steps), np.array(returns), seconds, size))
     return float(value) if math.isfinite(value) else worst
+
+
+def _seconds(record: TrialRecord, run: RunRecord, finished: Records) -> float:
+    """Return how long the agent of a run was trained, by its ancestors, too, or by the trial whose run was taken over."""
+    if run.outcome.merged is not None:
+        source = finished[run.outcome.merged]
+        return _seconds(source, _run_of(source, run.seed), finished)
+    parent = None if record.parent is None else finished[record.parent]
+    before = _seconds(parent, _run_of(parent, run.seed), finished) if parent else 0.0
+    return before + run.seconds
+
+
+def _run_of(record: TrialRecord, seed: int) -> RunRecord:
+    return next(run for run in record.runs if run.seed == seed)
 
 
 def num_parameters(settings: TaskSettings, config: Mapping[str, Any]) -> int:

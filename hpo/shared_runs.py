@@ -24,7 +24,7 @@ class SharedRuns:
         """Add the runs of a finished trial; the first sweep that trained a run keeps the credit."""
         if record.parent is not None or record.status == FAILED:
             return
-        for run in record.runs:
+        for run in (run for run in record.runs if run.outcome.merged is None):
             outcome = dataclasses.replace(run.outcome, shared=run.outcome.shared or sweep)
             key = _key(record.config, record.network_seed, record.fidelity, run.seed, run.provenance)
             self.runs.setdefault(key, dataclasses.replace(run, outcome=outcome))

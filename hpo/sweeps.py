@@ -15,15 +15,16 @@ from pathlib import Path
 from typing import Any
 
 from arl.errors import InputError
-from arl.records.lineage import full_runs
+from arl.records.lineage import Ledger
 from arl.records.settings import DEFAULT_OBJECTIVE, DEFAULT_SCORE, SweepSettings
-from arl.records.store import Store, TrialRecord, dumps
+from arl.records.store import RunRecord, Store, TrialRecord, dumps
 from arl.records.sweep import SweepRecord
 from arl.training import provenance
-from hpo import contract, objectives, plans, scores, tuners
+from hpo import contract, merged_runs, objectives, plans, scores, tuners
+from hpo.merged_runs import MergedRuns
 from hpo.objectives import Objective, ObjectiveLike, Progress
 from hpo.plans import Plan
-from hpo.results import result, trial_record
+from hpo.results import result
 from hpo.shared_runs import SharedRuns
 from hpo.tasks import Task
 from hpo.trial import Result, Trial, Tuner, TunerError, as_dict, copied
@@ -168,6 +169,8 @@ class Sweep:
         self.finished: dict[int, TrialRecord] = {}
         self.asked: dict[int, Trial] = {}
         self.spent = 0.0
+        self.ledger = Ledger(self.asked, plan.task.fidelity, plan.settings.seeds)
+        self.merged = MergedRuns(self.finished)
         self.costs_before = objective.costs()
         self.seconds: dict[str, float] = collections.defaultdict(float)
         self.started = time.perf_counter()
@@ -205,7 +208,8 @@ class Sweep:
 
     def _ask(self) -> list[Trial]:
         settings = self.plan.settings
-        room = settings.batch if settings.trials is None else min(settings.batch, settings.trials - len(self.asked))
+        batch = settings.batch * (len(settings.seeds) if tuners.races(self.tuner) else 1)
+        room = batch if settings.trials is None else min(batch, settings.trials - len(self.asked))
         if room <= 0 or (settings.budget is not None and self.spent >= settings.budget):
             return []
         trials = contract.check_trials(self._call("ask", room), room, self.plan, self.asked, self.finished)
@@ -225,11 +229,10 @@ class Sweep:
         affordable, budget = [], self.plan.settings.budget
         for trial in trials:
             self.asked[trial.id] = trial
-            cost = full_runs(trial, self.asked, self.plan.task.fidelity, len(self.plan.settings.seeds))
-            if budget is not None and self.spent + cost > budget + 1e-9:
+            if budget is not None and self.spent + self.ledger.cost(trial) > budget + 1e-9:
                 del self.asked[trial.id]
                 break
-            self.spent += cost
+            self.spent += self.ledger.charge(trial)
             affordable.append(trial)
         return affordable
 
@@ -244,17 +247,51 @@ class Sweep:
         if missing:
             self._check_all_replayed()
             self._check_precision()
-        missing = self._without_shared(missing)
-        if missing:
-            self._evaluate(missing)
+        while missing:
+            self._complete(merged_runs.independent(missing, self.asked, self.objective.seeds))
+            missing = [trial for trial in missing if trial.id not in self.finished]
         return [result(copied(trial), self.finished[trial.id], self._scores(trial)) for trial in trials]
 
-    def _evaluate(self, trials: list[Trial]) -> None:
-        """Record the objective's answers: all at once if they take no time, else each as soon as it arrives."""
+    def _complete(self, trials: list[Trial]) -> None:
+        """Record trials: runs that were trained before are taken over, the others are the objective's."""
+        runs = {trial.id: self._trained_before(trial) for trial in trials}
+        missing = list[Trial]()
+        for trial in trials:
+            seeds = self.objective.seeds_of(trial)
+            remaining = tuple(seed for seed in seeds if seed not in {run.seed for run in runs[trial.id]})
+            if not remaining:
+                self._record([merged_runs.completed(trial, seeds, runs[trial.id])])
+            else:
+                missing.append(dataclasses.replace(trial, seeds=remaining) if runs[trial.id] else trial)
+        if missing:
+            self._evaluate(missing, runs)
+        self.objective.remember([trial for trial in trials if runs[trial.id]])
+
+    def _trained_before(self, trial: Trial) -> list[RunRecord]:
+        """Return the trial's runs that this sweep has trained, and the others if another sweep has trained them all."""
+        seeds = self.objective.seeds_of(trial)
+        runs = self.merged.find(trial, seeds, self.asked)
+        others = [seed for seed in seeds if seed not in {run.seed for run in runs}]
+        shared = self.shared.find(trial, others, self.objective.provenance()) if self.shared is not None else None
+        return [*runs, *(shared or [])]
+
+    def _evaluate(self, trials: list[Trial], runs: Mapping[int, Sequence[RunRecord]]) -> None:
+        """Record the objective's answers: all at once if they take no time, else each as soon as it arrives.
+
+        `runs`: by trial, those that it takes over.
+        """
         self.store.check_writable()
-        records = contract.checked_records(self._answers(trials), trials, self.objective, self.plan.settings.objective)
+        answers = contract.checked_records(self._answers(trials), trials, self.objective, self.plan.settings.objective)
+        records = (self._with_runs(record, runs[record.trial]) for record in answers)
         for group in [list(records)] if self.objective.instant else ([record] for record in records):
             self._record(group)
+
+    def _with_runs(self, record: TrialRecord, runs: Sequence[RunRecord]) -> TrialRecord:
+        """Return the record of the whole trial, whose other runs are taken over."""
+        if not runs:
+            return record
+        trial = self.asked[record.trial]
+        return merged_runs.completed(trial, self.objective.seeds_of(trial), [*record.runs, *runs])
 
     def _answers(self, trials: list[Trial]) -> Iterator[TrialRecord]:
         """Yield the objective's records; what a user's objective raises becomes one line."""
@@ -274,20 +311,6 @@ class Sweep:
         names = self.plan.settings.scores
         wanted = names if len(names) > 1 else ()
         return scores.several(self.finished[trial.id], wanted, self.plan.settings.task, self.finished)
-
-    def _without_shared(self, trials: list[Trial]) -> list[Trial]:
-        """Take over the trials that another sweep has trained; return those that remain."""
-        if self.shared is None:
-            return trials
-        remaining = []
-        for trial in trials:
-            runs = self.shared.find(trial, self.objective.seeds_of(trial), self.objective.provenance())
-            if runs is None:
-                remaining.append(trial)
-                continue
-            self._record([trial_record(trial, runs)])
-            self.objective.remember([trial])
-        return remaining
 
     def _record(self, records: Sequence[TrialRecord]) -> None:
         """Score and record trials; the first ones also record the sweep, so that one that fails at once leaves nothing."""
@@ -313,6 +336,7 @@ class Sweep:
 
     def _finish(self, record: TrialRecord) -> None:
         self.finished[record.trial] = record
+        self.merged.add(record)
         if self.shared is not None:
             self.shared.add(self.name, record)
         self.view.trial(record)

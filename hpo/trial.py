@@ -29,7 +29,8 @@ class Trial:
         fidelity: env steps trained in total when the result is due.
         parent: the trial whose agent to go on from; None trains from scratch. The same config at a lower fidelity is a
             promotion, another trial is an exploit.
-        seeds: which tuning seeds to run; None is all of the sweep.
+        seeds: which tuning seeds to run; None is all of the sweep. Runs that an earlier trial trained in the same way are
+            taken over, and only the others are paid for.
         network_seed: without a parent, 0 or the number of other untrained networks than those that each seed gives.
     """
 
@@ -64,7 +65,7 @@ class Cost:
     """What a trial consumed.
 
     Attributes:
-        env_steps: summed over its seeds, without those of its parent.
+        env_steps: summed over its seeds, without those of its parent and of runs that an earlier trial trained.
         seconds: wall-clock seconds of its lanes.
     """
 
@@ -119,6 +120,7 @@ class TunerContext:
             where that is more.
         min_interval: the fewest env steps in which every config of the space has one iteration.
         scores: names of the sweep's scores, the first one to maximise.
+        seeds: the tuning seeds of the sweep.
     """
 
     space: "ConfigurationSpace"
@@ -129,6 +131,7 @@ class TunerContext:
     min_fidelity: int = 1
     min_interval: int = 1
     scores: Sequence[str] = ()
+    seeds: Sequence[int] = (0,)
 
     def keywords(self) -> dict[str, Any]:
         """Return all fields as keyword arguments."""

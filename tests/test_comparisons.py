@@ -499,11 +499,11 @@ def record_of(*trials, seeds=(0,)):
 
 def test_incumbents_are_of_the_highest_fidelity_and_the_most_seeds():
     made = [
-        tiny.trial_record(4, 9.0, (0,), fidelity=5),
+        tiny.trial_record(4, 9.0, (0,), fidelity=5, config={"learning_rate": 4.0}),
         tiny.trial_record(1, 3.0, (0, 1), fidelity=5),
-        tiny.trial_record(2, 8.0, (0, 1), status="diverged", fidelity=10),
-        tiny.trial_record(3, 1.0, (0, 1), fidelity=10),
-        tiny.trial_record(5, 1.0, (0, 1), fidelity=10),
+        tiny.trial_record(2, 8.0, (0, 1), status="diverged", fidelity=10, config={"learning_rate": 2.0}),
+        tiny.trial_record(3, 1.0, (0, 1), fidelity=10, config={"learning_rate": 3.0}),
+        tiny.trial_record(5, 1.0, (0, 1), fidelity=10, config={"learning_rate": 5.0}),
         tiny.trial_record(6, 2.0, (0, 1), fidelity=10, parent=1),
     ]
     course = incumbents.incumbents(record_of(*made, seeds=(0, 1)), [4, 1, 2, 3, 5, 6])

@@ -171,7 +171,7 @@ def test_agents_that_are_needed_are_taken_out_of_their_blocks(straight, monkeypa
     keeping = Training(tiny.task(), SEEDS, batch=4)
     evaluate(keeping, *(Trial(i, config, ITERATION) for i, config in enumerate((CONFIG, OTHER, OTHER, OTHER))))
     whole = keeping.agents[0, 0].block_bytes
-    keeping.needed, keeping.agent_memory = {0}, 1
+    keeping.needed, keeping.agent_memory = {(0, seed) for seed in SEEDS}, 1
     keeping._keep({(0, 0): keeping.agents[0, 0]})
     assert {trial for trial, _ in keeping.agents} == {0}
     assert keeping.agents[0, 0].block_bytes < whole

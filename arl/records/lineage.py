@@ -1,4 +1,4 @@
-"""Lineages: the trials that trained an agent, one after the other."""
+"""Lineages: the trials that trained an agent, one after the other, and what trials cost."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -6,6 +6,7 @@ from typing import Any, Protocol, TypeVar
 
 # How an agent is trained: (env steps in total, config as JSON), one link after the other.
 Chain = tuple[tuple[int, str], ...]
+Origin = tuple[int, Chain]  # the number of its untrained networks, and how it is trained
 
 
 class Asked(Protocol):
@@ -19,6 +20,8 @@ class Asked(Protocol):
     def parent(self) -> int | None: ...
     @property
     def seeds(self) -> Sequence[int] | None: ...
+    @property
+    def network_seed(self) -> int: ...
 
 
 AnyTrial = TypeVar("AnyTrial", bound=Asked)
@@ -44,14 +47,40 @@ def chain(trial: AnyTrial, trials: Mapping[int, AnyTrial]) -> Chain:
     return links
 
 
-def full_runs(trial: AnyTrial, trials: Mapping[int, AnyTrial], fidelity: int, num_seeds: int) -> float:
-    """Return what a trial costs in equivalent full runs; going on from a parent costs the difference.
+def origin(trial: AnyTrial, trials: Mapping[int, AnyTrial]) -> Origin:
+    """Return what the agent of a trial comes from besides its seed; `trials`: by id."""
+    return lineage(trial, trials)[0].network_seed, chain(trial, trials)
+
+
+class Ledger:
+    """What trials cost in equivalent full runs, in the order in which they are charged.
+
+    A trial that goes on from a parent costs the difference in env steps. It costs nothing under seeds under which its agent
+    has been paid for, so that a config is trained under further seeds for the price of these. A trial without a new seed
+    costs what it did the first time, so that a tuner that repeats itself comes to an end.
 
     Args:
-        trials: its parent among them, by id.
+        trials: by id, among them those that are charged and their parents; a mapping that may grow.
         fidelity: env steps of a full run.
-        num_seeds: how many seeds a full run has.
+        seeds: those of a full run.
     """
-    start = 0 if trial.parent is None else trials[trial.parent].fidelity
-    num = num_seeds if trial.seeds is None else len(trial.seeds)
-    return (trial.fidelity - start) / fidelity * num / num_seeds
+
+    def __init__(self, trials: Mapping[int, Asked], fidelity: int, seeds: Sequence[int]):
+        self.trials, self.fidelity, self.seeds = trials, fidelity, seeds
+        self.paid: set[tuple[Origin, int]] = set()
+
+    def cost(self, trial: Asked) -> float:
+        """Return what a trial costs now."""
+        start = 0 if trial.parent is None else self.trials[trial.parent].fidelity
+        runs = self._runs(trial)
+        return (trial.fidelity - start) / self.fidelity * len(runs - self.paid or runs) / len(self.seeds)
+
+    def charge(self, trial: Asked) -> float:
+        """Return what a trial costs; from now on its runs are paid for."""
+        cost = self.cost(trial)
+        self.paid |= self._runs(trial)
+        return cost
+
+    def _runs(self, trial: Asked) -> set[tuple[Origin, int]]:
+        agent = origin(trial, self.trials)
+        return {(agent, seed) for seed in (self.seeds if trial.seeds is None else trial.seeds)}

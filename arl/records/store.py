@@ -109,6 +109,7 @@ class Outcome:
         filled: whether points that the landscape lacks were filled in from other seeds.
         shared: the sweep that trained it, if the run was taken over from there.
         network_seed: the number of its untrained networks; 0 are those that its seed gives.
+        merged: the trial of the same sweep that trained it, if the run was taken over from there.
     """
 
     error: str | None = None
@@ -117,6 +118,7 @@ class Outcome:
     filled: bool = False
     shared: str | None = None
     network_seed: int = 0
+    merged: int | None = None
 
 
 TRAINED = Outcome()

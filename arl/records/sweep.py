@@ -126,7 +126,7 @@ class SweepRecord:
 
     @cached_property
     def runs(self) -> pd.DataFrame:
-        """A row per run (a trial under one seed)."""
+        """A row per run (a trial under one seed); `merged` is the trial that trained it, if an earlier one did."""
         rows = [
             {
                 "trial": record.trial,
@@ -135,12 +135,13 @@ class SweepRecord:
                 "score": run.score,
                 "env_steps": run.env_steps,
                 "seconds": run.seconds,
+                "merged": run.outcome.merged,
                 **self._config_row(record),
             }
             for record in self.records.values()
             for run in record.runs
         ]
-        return self._frame(rows, ["trial", "seed", "status", "score", "env_steps", "seconds"])
+        return self._frame(rows, ["trial", "seed", "status", "score", "env_steps", "seconds", "merged"])
 
     @cached_property
     def curves(self) -> pd.DataFrame:
@@ -231,7 +232,7 @@ class SweepRecord:
 
     def _frame(self, rows: list[dict[str, Any]], columns: list[str]) -> pd.DataFrame:
         frame = pd.DataFrame(rows, columns=[*columns, *self.hyperparameters])
-        return frame.astype({"parent": "Int64"}) if "parent" in columns else frame
+        return frame.astype({name: "Int64" for name in ("parent", "merged") if name in columns})
 
 
 def distinct(values: Iterable[Any]) -> Any:

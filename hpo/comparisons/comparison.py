@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from arl import statistics
-from arl.records.lineage import Chain, chain, full_runs
+from arl.records.lineage import Chain, Ledger, chain
 from arl.records.settings import ComparisonSettings
 from arl.records.store import TrialRecord
 from arl.records.sweep import SweepRecord
@@ -65,8 +65,8 @@ class Swept:
     def spent(self) -> float:
         """Equivalent full runs that it spent."""
         records, settings = self.record.records, self.record.settings
-        fidelity, num_seeds = settings.task.fidelity, len(settings.seeds)
-        return sum(full_runs(records[i], records, fidelity, num_seeds) for i in self.order)
+        ledger = Ledger(records, settings.task.fidelity, settings.seeds)
+        return sum(ledger.charge(records[i]) for i in self.order)
 
 
 @dataclass(frozen=True)
@@ -167,7 +167,7 @@ class Comparison:
         """A row per run: of every sweep (`phase` is `tuning`), and of the incumbents (`test`)."""
         rows = [row for swept in self.swept for row in _run_rows(swept.record, "tuning", swept.tuner, swept.repeat)]
         rows += [row for record in self.tests.values() if record for row in _run_rows(record, "test", None, None)]
-        return pd.DataFrame(rows).astype({"repeat": "Int64", "parent": "Int64"})
+        return pd.DataFrame(rows).astype({"repeat": "Int64", "parent": "Int64", "merged": "Int64"})
 
     @cached_property
     def costs(self) -> pd.DataFrame:
@@ -362,6 +362,7 @@ def _run_rows(record: SweepRecord, phase: str, tuner: str | None, repeat: int | 
             "env_steps": run.env_steps,
             "seconds": run.seconds,
             "shared": run.outcome.shared,
+            "merged": run.outcome.merged,
             "config": json.dumps(dict(trial.config)),
         }
         for trial in record.records.values()

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from arl.records import ranking
-from arl.records.lineage import Chain, chain, full_runs
+from arl.records.lineage import Chain, Ledger, chain
 from arl.records.store import COMPLETED
 from arl.records.sweep import SweepRecord
 
@@ -33,9 +33,9 @@ def incumbents(record: SweepRecord, order: Sequence[int]) -> list[Incumbent]:
     """
     trajectory: list[Incumbent] = []
     spent, best = 0.0, None
-    fidelity, num_seeds = record.settings.task.fidelity, len(record.settings.seeds)
+    ledger = Ledger(record.records, record.settings.task.fidelity, record.settings.seeds)
     for trial in (record.records[i] for i in order):
-        spent += full_runs(trial, record.records, fidelity, num_seeds)
+        spent += ledger.charge(trial)
         if trial.status == COMPLETED and (best is None or ranking.rank(trial, record.records) > best):
             best = ranking.rank(trial, record.records)
             trajectory.append(Incumbent(spent, trial.trial, trial.score, chain(trial, record.records)))

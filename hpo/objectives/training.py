@@ -1,5 +1,6 @@
 """The objective that trains: trials are lanes of few compiled programs."""
 
+import dataclasses
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
@@ -52,7 +53,7 @@ class Training(Objective):
         self.keep_finished = keep_finished
         self.trials: dict[int, Trial] = {}
         self.agents: dict[tuple[int, int], Agent] = {}  # by trial and seed
-        self.needed: set[int] = set()
+        self.needed: set[tuple[int, int]] = set()  # agents that the trials at hand go on from
 
     @classmethod
     def check_task(cls, task: Task) -> None:
@@ -116,8 +117,10 @@ class Training(Objective):
             TunerError: a config that changes what must stay as it is in the parent's agent.
         """
         self.remember(trials)
-        self.needed = {trial.parent for trial in trials if trial.parent is not None}
-        self._revive(list(self.needed), on_segment)
+        self.needed = {
+            (trial.parent, seed) for trial in trials if trial.parent is not None for seed in self.seeds_of(trial)
+        }
+        self._revive(sorted(self.needed), on_segment)
         failures = {trial.id: reason for trial in trials if (reason := self._failure(trial)) is not None}
         trainable = [trial for trial in trials if trial.id not in failures]
         self._check_changes(trainable)
@@ -142,7 +145,7 @@ class Training(Objective):
 
     def agents_of(self, trial_id: int) -> dict[int, Agent]:
         """Return the agents of a trial by seed."""
-        self._revive([trial_id], ignore)
+        self._revive([(trial_id, seed) for seed in self.seeds_of(self.trials[trial_id])], ignore)
         return {seed: self.agents[trial_id, seed] for seed in self.seeds_of(self.trials[trial_id])}
 
     def _train(self, trials: Sequence[Trial], on_segment: OnSegment) -> Iterator[tuple[Trial, int, Curve | InputError]]:
@@ -188,18 +191,22 @@ class Training(Objective):
         fixed = (name for name in before if name not in configs.mutable(self.algorithm.Config))
         return next(((name, before[name], now[name]) for name in fixed if before[name] != now[name]), None)
 
-    def _revive(self, parents: Sequence[int], on_segment: OnSegment) -> None:
-        """Train those parents again whose agents are no longer kept, or on a device that failed, the eldest first."""
+    def _revive(self, parents: Sequence[tuple[int, int]], on_segment: OnSegment) -> None:
+        """Train those parents again whose agents are no longer kept, or on a device that failed, the eldest first.
+
+        `parents`: trials and seeds.
+        """
         self.needed.update(parents)
         self.agents = {key: agent for key, agent in self.agents.items() if agent.device not in self.runner.lost}
-        lost = [
-            self.trials[i]
-            for i in dict.fromkeys(parents)
-            if any((i, seed) not in self.agents for seed in self.seeds_of(self.trials[i]))
-        ]
+        lost: dict[int, list[int]] = {}
+        for trial_id, seed in dict.fromkeys(parents):
+            if (trial_id, seed) not in self.agents:
+                lost.setdefault(trial_id, []).append(seed)
         if lost:
-            self._revive([trial.parent for trial in lost if trial.parent is not None], on_segment)
-            for _, _, curve in self._train(lost, on_segment):
+            trials = [dataclasses.replace(self.trials[i], seeds=tuple(seeds)) for i, seeds in lost.items()]
+            parents = [(trial.parent, seed) for trial in trials if trial.parent is not None for seed in lost[trial.id]]
+            self._revive(parents, on_segment)
+            for _, _, curve in self._train(trials, on_segment):
                 if isinstance(curve, InputError):  # it was trained where there was more memory
                     raise curve
 
@@ -212,7 +219,7 @@ class Training(Objective):
         Agents that a trial at hand goes on from stay. Agents of one block share its memory: it is free when the last of them
         is dropped, or when those that stay are taken out of it.
         """
-        droppable = [key for key in self.agents if key[0] not in self.needed and key not in agents]
+        droppable = [key for key in self.agents if key not in self.needed and key not in agents]
         self.agents.update(agents)
         for device in {agent.device for agent in agents.values()}:
             self._make_room(device, [key for key in droppable if self.agents[key].device == device])

@@ -23,6 +23,7 @@ __all__ = [
     "make",
     "names",
     "path",
+    "races",
     "registered",
     "takes_any_batch",
 ]
@@ -101,6 +102,11 @@ def takes_any_batch(tuner: str | type) -> bool:
 def has_fidelities(tuner: str | type) -> bool:
     """Return whether the tuner's class says that its trials are of several fidelities (`has_fidelities = True`)."""
     return bool(getattr(_load(tuner), "has_fidelities", False))
+
+
+def races(tuner: Tuner) -> bool:
+    """Return whether the tuner's class says that its trials begin under few of the seeds (`races_seeds = True`)."""
+    return bool(getattr(tuner, "races_seeds", False))
 
 
 def _load(tuner: str | type) -> Any:
