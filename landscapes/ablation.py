@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from arl.errors import InputError
-from landscapes import scoring, surrogate
+from landscapes import forest, scoring, surrogate
 from landscapes.dataset import Landscape
 
 Predict = Callable[[Sequence[Mapping[str, Any]]], np.ndarray]
@@ -63,11 +63,11 @@ def predictor(landscape: Landscape, scores: np.ndarray) -> Predict:
     `scores`: of the landscape's configs, `(config,)`, which the forest is fitted to.
     """
     model = surrogate.of_landscape(landscape)
-    forest = surrogate.regressor().fit(model.encoded, scores)
+    fitted = forest.regressor().fit(model.encoded, scores)
 
     def predict(configs: Sequence[Mapping[str, Any]]) -> np.ndarray:
         encoded = model.encode(configs)
-        return np.stack([tree.predict(encoded) for tree in forest.estimators_], axis=1)
+        return np.stack([tree.predict(encoded) for tree in fitted.estimators_], axis=1)
 
     return predict
 

@@ -11,6 +11,7 @@ import jinja2
 
 from arl import files, text
 from landscapes import columns, croissant, surrogate
+from landscapes.accuracy import Accuracy
 from landscapes.dataset import Landscape
 
 TEMPLATE = Path(__file__).parent / "templates" / "card.md"
@@ -59,12 +60,30 @@ def card(landscape: Landscape) -> str:
     )
 
 
-def _accuracy(landscape: Landscape) -> dict[str, dict[str, float]] | None:
-    """Return how well unseen configs are predicted, by the surrogate and by the nearest config; None if it can't be told."""
+def _accuracy(landscape: Landscape) -> list[dict[str, str]] | None:
+    """Return how well unseen configs are predicted, a row per score and way to predict it; None if it can't be told."""
     model = surrogate.of_landscape(landscape)
-    if not model.can_be_assessed:
+    predicted = model.accuracy()
+    if predicted is None:
         return None
-    return {"surrogate": model.accuracy(), "nearest": model.accuracy_of_nearest()}
+    nearest = model.accuracy_of_nearest()
+    return [
+        {"score": score, "objective": objective, **_figures(accuracy[score])}
+        for score in surrogate.ASSESSED
+        for objective, accuracy in (("surrogate", predicted), ("table", nearest))
+    ]
+
+
+def _figures(accuracy: Accuracy) -> dict[str, str]:
+    """Return the figures as text, a dash where there is none."""
+    texts = {
+        "r2": f"{accuracy.r2:.2f}",
+        "spearman": f"{accuracy.spearman:.2f}",
+        "spearman_top": f"{accuracy.spearman_top:.2f}",
+        "bias_top": f"{accuracy.bias_top:+.3g}",
+        "error": f"{accuracy.mean_absolute_error:.3g}",
+    }
+    return {name: "-" if text == "nan" else text for name, text in texts.items()}
 
 
 def _rows(landscape: Landscape) -> Iterator[tuple[str, Any]]:

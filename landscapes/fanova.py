@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from landscapes.surrogate import regressor
+from landscapes.forest import regressor
 
 
 def variance_shares(

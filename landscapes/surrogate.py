@@ -1,31 +1,40 @@
-"""Predictions of scores for any config of a landscape's space, from the configs that the landscape holds.
+"""Learning curves of any config of a landscape's space, from the configs that the landscape holds.
 
-Two ways: a regression forest over the mean curves, and the nearest recorded config. Both see configs as `spaces.encode`
-gives them, so that distances and splits mean the same on linear and logarithmic scales.
+Two ways: a Gaussian process over the mean curves with noise like that of the seeds, and the nearest recorded config. Both see
+configs as `spaces.encode` gives them, so that distances mean the same on linear and logarithmic scales.
 """
 
+import hashlib
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
-from arl import spaces, statistics
-from landscapes import dataset
+from arl import scores, spaces
+from landscapes import accuracy, dataset, scoring
+from landscapes.accuracy import Accuracy
+from landscapes.curve_model import CurveModel
 from landscapes.dataset import Landscape
 
-if TYPE_CHECKING:
-    from sklearn.ensemble import RandomForestRegressor
+VERSION = "Gaussian process 1"  # another one where predictions or noise change
+NUM_NEIGHBOURS = 10  # whose runs the noise of a config is drawn from
+ASSESSED = ("final", "auc")  # scores that are told how well they are predicted
 
-MIN_CONFIGS = 20  # fewer do not tell how well a surrogate predicts
-NUM_FOLDS = 5
+
+class Model(Protocol):
+    """What predicts the mean curves of configs."""
+
+    def predict(self, encoded: np.ndarray) -> np.ndarray:
+        """Return curves `(config, point)` of configs `(config, column)`."""
+        ...
 
 
 class Surrogate:
-    """A model of a landscape: mean curves of configs that it does not hold, and the noise of its seeds."""
+    """A model of a landscape: mean curves of configs that it does not hold, and noise like that of its seeds."""
 
     def __init__(self, landscape: Landscape):
         self.landscape = landscape
@@ -42,15 +51,15 @@ class Surrogate:
         return self.landscape.cube.mean(axis=1)
 
     @cached_property
-    def noise(self) -> np.ndarray:
+    def deviations(self) -> np.ndarray:
         """Deviations from each config's mean, `(config, seed, point)`, with the seeds' own variance; 0 for a single seed."""
         num_seeds = self.landscape.cube.shape[1]
         return (self.landscape.cube - self.means[:, None]) * math.sqrt(num_seeds / max(num_seeds - 1, 1))
 
     @cached_property
-    def forest(self) -> "RandomForestRegressor":
-        """The regression forest, fitted to all mean curves."""
-        return regressor().fit(self.encoded, self.means)
+    def model(self) -> CurveModel:
+        """The Gaussian process, fitted to all mean curves."""
+        return CurveModel(self.encoded, self.means)
 
     @cached_property
     def _numbers(self) -> dict[str, int]:
@@ -68,34 +77,50 @@ class Surrogate:
         """Return the numbers of all recorded configs, the nearest to an encoded one first."""
         return np.argsort(self._distances(encoded), kind="stable")
 
-    @property
-    def can_be_assessed(self) -> bool:
-        """Whether there are enough configs to tell how well others are predicted."""
-        return len(self.landscape.plain_configs) >= MIN_CONFIGS
+    def predict(self, configs: Sequence[Mapping[str, Any]]) -> np.ndarray:
+        """Return the mean curves of any configs, `(config, point)`, without noise."""
+        return self.model.predict(self.encode(configs))
 
-    def accuracy(self) -> dict[str, float]:
-        """Return how well the forest predicts configs that it has not seen, by cross-validation over 5 folds.
+    def neighbours(self, config: Mapping[str, Any]) -> np.ndarray:
+        """Return the numbers of the recorded configs that are most similar to any config, `(neighbour,)`."""
+        (similarity,) = self.model.similarity(self.encode([config]))
+        return np.argsort(-similarity, kind="stable")[:NUM_NEIGHBOURS]
 
-        `spearman` is the rank correlation with the mean scores at the full run, `mean_absolute_error` is in returns.
+    def curves(self, config: Mapping[str, Any], seeds: Sequence[int]) -> np.ndarray:
+        """Return the curves of any config under any seeds, `(seed, point)`: the prediction with noise.
+
+        The noise depends on config and seed alone. It is the deviation of a run of one of the config's neighbours, drawn for
+        this config and seed, without what the neighbours' deviations under that recorded seed have in common; and of what
+        they have in common, a mixture over the recorded seeds that is drawn for the seed. So it spreads as far as the
+        neighbours' runs do, and configs near each other share as much of it under a seed as the neighbours do.
         """
-        return self._agreement(self._cross_validated(self.means)[:, -1], self.means[:, -1])
+        (mean,), neighbours = self.predict([config]), self.neighbours(config)
+        deviations = self._deviations_near(mean, neighbours)
+        common = deviations.mean(axis=0)
+        mixtures = np.stack([self._mixture(seed) for seed in seeds])
+        draws = [self._draw(config, seed, len(neighbours)) for seed in seeds]
+        alone = np.stack([deviations[neighbour, run] - common[run] for neighbour, run in draws])
+        return np.clip(mean + alone + mixtures @ common, *self.landscape.return_range)
 
-    def accuracy_of_nearest(self) -> dict[str, float]:
-        """Return how well the score of the nearest other config stands for a config's own, in the terms of `accuracy`."""
-        return self._agreement(self.means[[self.by_distance(row)[1] for row in self.encoded], -1], self.means[:, -1])
+    def accuracy(self) -> dict[str, Accuracy] | None:
+        """Return how well the model predicts configs that it has not seen, by score, in cross-validation over 5 folds.
 
-    def accuracy_words(self, scores: np.ndarray) -> str:
-        """Return how well a forest predicts given scores of the configs, `(config,)`, in a few words.
-
-        Empty where there are too few configs to tell.
+        None where there are too few configs to tell.
         """
-        if not self.can_be_assessed:
-            return ""
-        accuracy = self._agreement(self._cross_validated(scores), scores)
-        return (
-            f"surrogate: rank correlation {accuracy['spearman']:.2f}, error {accuracy['mean_absolute_error']:.3g} "
-            "on unseen configs"
-        )
+        if len(self.encoded) < accuracy.MIN_CONFIGS:
+            return None
+        return self.agreement(cross_validated(CurveModel, self.encoded, self.means))
+
+    def accuracy_of_nearest(self) -> dict[str, Accuracy]:
+        """Return how well the curve of the nearest other config stands for a config's own, by score."""
+        return self.agreement(self.means[[self.by_distance(row)[1] for row in self.encoded]])
+
+    def agreement(self, predicted: np.ndarray) -> dict[str, Accuracy]:
+        """Return how well curves `(config, point)` predict the scores of the recorded configs, by score."""
+        return {
+            score: accuracy.measure(self._scores(predicted, score), scoring.of_runs(self.landscape, score))
+            for score in ASSESSED
+        }
 
     def encode(self, configs: Sequence[Mapping[str, Any]]) -> np.ndarray:
         """Return configs as `spaces.encode` gives them, `(config, column)`."""
@@ -104,18 +129,42 @@ class Surrogate:
     def _distances(self, encoded: np.ndarray) -> np.ndarray:
         return np.abs(self.encoded - encoded).sum(axis=1)
 
-    def _cross_validated(self, targets: np.ndarray) -> np.ndarray:
-        """Return what a forest predicts for each config that was fitted to four fifths of the others."""
-        from sklearn.model_selection import KFold, cross_val_predict
+    def _deviations_near(self, mean: np.ndarray, neighbours: np.ndarray) -> np.ndarray:
+        """Return the deviations of recorded configs `(neighbour, seed, point)` as they are about a mean curve `(point,)`.
 
-        folds = KFold(NUM_FOLDS, shuffle=True, random_state=0)  # the configs of a grid are sorted
-        return cross_val_predict(regressor(), self.encoded, targets, cv=folds)
+        Nearer to a bound of the return range than the recorded mean is, they are smaller in proportion: runs of a config
+        that is always at the ceiling do not deviate, and noise that was cut off there would lower the mean.
+        """
+        low, high = self.landscape.return_range
+        recorded = self.means[neighbours]
+        room = np.minimum(_ratio(high - mean, high - recorded), _ratio(mean - low, recorded - low))
+        return self.deviations[neighbours] * np.clip(room, 0.0, 1.0)[:, None]
 
-    def _agreement(self, predicted: np.ndarray, scores: np.ndarray) -> dict[str, float]:
-        return {
-            "spearman": float(statistics.spearman(predicted, scores)),
-            "mean_absolute_error": float(np.abs(predicted - scores).mean()),
-        }
+    def _mixture(self, seed: int) -> np.ndarray:
+        """Return the weights of the recorded seeds in what neighbours have in common under a seed, `(recorded seed,)`."""
+        num_seeds = len(self.landscape.seeds)
+        draw = np.random.default_rng(_hash(self.landscape.name, seed))
+        return draw.normal(scale=1 / math.sqrt(num_seeds), size=num_seeds)
+
+    def _draw(self, config: Mapping[str, Any], seed: int, num_neighbours: int) -> tuple[int, int]:
+        """Return a neighbour of a config and one of its recorded seeds, by place, drawn for the config and a seed."""
+        num_seeds = len(self.landscape.seeds)
+        return divmod(_hash(self.landscape.name, _key(config), seed) % (num_neighbours * num_seeds), num_seeds)
+
+    def _scores(self, curves: np.ndarray, score: str) -> np.ndarray:
+        """Return the scores `(config,)` of mean curves."""
+        histories = [scores.History(np.array(self.landscape.steps), curve, math.nan, 0) for curve in curves]
+        return np.array([scores.SCORES[score].of_run(history) for history in histories])
+
+
+def cross_validated(
+    model: Callable[[np.ndarray, np.ndarray], Model], encoded: np.ndarray, curves: np.ndarray
+) -> np.ndarray:
+    """Return the curves that models predict for the configs of each fold, fitted to the configs of the others."""
+    predicted = np.empty_like(curves)
+    for rest, fold in accuracy.folds().split(encoded):
+        predicted[fold] = model(encoded[rest], curves[rest]).predict(encoded[fold])
+    return predicted
 
 
 def of_landscape(landscape: Landscape) -> Surrogate:
@@ -129,11 +178,14 @@ def _of_files(directory: Path, files: str) -> Surrogate:
     return Surrogate(dataset.read(directory))
 
 
-def regressor() -> "RandomForestRegressor":
-    """Return an unfitted random forest, for one score per config or for all points of a curve at once."""
-    from sklearn.ensemble import RandomForestRegressor
+def _ratio(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Return a / b, 1 where b is 0."""
+    return np.divide(a, b, out=np.ones_like(b), where=b != 0)
 
-    return RandomForestRegressor(n_estimators=100, min_samples_leaf=2, max_features=0.7, random_state=0)
+
+def _hash(*parts: Any) -> int:
+    """Return a number that depends on all parts, the same in every process."""
+    return int.from_bytes(hashlib.sha256(json.dumps(parts).encode()).digest()[:8])
 
 
 def _key(config: Mapping[str, Any]) -> str:

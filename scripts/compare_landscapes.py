@@ -21,7 +21,7 @@ from sklearn.model_selection import cross_val_predict
 import landscapes
 from arl import spaces
 from hpo import tasks
-from landscapes import catalogue, surrogate
+from landscapes import catalogue, forest, surrogate
 
 
 def compare(task: str, path: Path, pictures: Path | None) -> dict[str, object]:
@@ -31,8 +31,8 @@ def compare(task: str, path: Path, pictures: Path | None) -> dict[str, object]:
     theirs, few = scores.mean(axis=1), scores.iloc[:, : len(ours.seeds)].mean(axis=1)
     configs = read_configs(path, space)
     encoded = np.array([spaces.encode(space, configs[i]) for i in theirs.index])
-    unseen = cross_val_predict(surrogate.regressor(), encoded, theirs.to_numpy(), cv=10)
-    predicted = surrogate.regressor().fit(encoded, theirs.to_numpy()).predict(surrogate.of_landscape(ours).encoded)
+    unseen = cross_val_predict(forest.regressor(), encoded, theirs.to_numpy(), cv=10)
+    predicted = forest.regressor().fit(encoded, theirs.to_numpy()).predict(surrogate.of_landscape(ours).encoded)
     table = pd.DataFrame({"ours": ours.scores().score.to_numpy(), "theirs": predicted})
     if pictures:
         scored = ours.scores().set_index("config")

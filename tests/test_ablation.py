@@ -47,7 +47,7 @@ def test_there_is_no_way_to_go_from_a_default_that_is_best():
     assert path.measured.to_list() == [0.0]
 
 
-def test_the_surrogate_says_what_lies_between():
+def test_the_forest_says_what_lies_between():
     made = landscape_of(lambda config: 100.0 * (config["initial_epsilon"] < 0.75), num_seeds=4)
     path = ablation.path(made)
     assert path.hyperparameters[path.gain.idxmax()] == "initial_epsilon"

@@ -1,6 +1,7 @@
 """What a landscape says of itself, to people and to other programs."""
 
 import json
+import math
 import re
 import shutil
 import subprocess
@@ -12,7 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 from test_dataset import records, written  # noqa: F401
 
-from landscapes import cards, columns, croissant, dataset, surrogate
+from landscapes import accuracy, cards, columns, croissant, dataset, surrogate
+from landscapes.accuracy import Accuracy
 
 
 @pytest.fixture
@@ -21,12 +23,10 @@ def landscape(tmp_path, records):  # noqa: F811
 
 
 def test_the_card(landscape, monkeypatch):
-    accuracy = {"spearman": 0.87654, "mean_absolute_error": 12.34}
-    monkeypatch.setattr(surrogate, "MIN_CONFIGS", 12)
-    monkeypatch.setattr(surrogate.Surrogate, "accuracy", lambda self: accuracy)
-    monkeypatch.setattr(
-        surrogate.Surrogate, "accuracy_of_nearest", lambda self: {"spearman": 0.3, "mean_absolute_error": 99}
-    )
+    figures = Accuracy(0.71234, 0.87654, 0.41234, -5.678, 12.34)
+    nearest = Accuracy(0.1, 0.3, math.nan, 0.25, 99.0)
+    monkeypatch.setattr(surrogate.Surrogate, "accuracy", lambda self: {"final": figures, "auc": figures})
+    monkeypatch.setattr(surrogate.Surrogate, "accuracy_of_nearest", lambda self: {"final": nearest, "auc": nearest})
     cards.write(landscape)
     card = (landscape.directory / "README.md").read_text()
     assert card.startswith("---\nlicense: cc-by-4.0\n")
@@ -35,9 +35,10 @@ def test_the_card(landscape, monkeypatch):
         "- 12 configs of the planned 256 and the default.\n- 3 of the planned 10 seeds.\n",
         "- 1 of 36 runs is `diverged`",
         "- 1 of 36 runs is `failed`",
-        "returns are between 0 and\n500:",
-        "surrogate`) | 0.877 | 12.3 |",
-        "table`) | 0.300 | 99 |",
+        "in returns between 0 and 500.",
+        "| `final` | `surrogate` | 0.71 | 0.88 | 0.41 | -5.68 | 12.3 |",
+        "| `auc` | `table` | 0.10 | 0.30 | - | +0.25 | 99 |",
+        "chosen under half of the seeds and measured under the others",
         "| `learning_rate` | double | hyperparameter in [1e-06, 0.1] (log) |",
         "; null unless use_target_network is True |",
         "| `q_loss` | float | loss of the action values, mean over the training since the evaluation before |",
@@ -52,9 +53,9 @@ def test_the_card(landscape, monkeypatch):
 def test_how_well_a_surrogate_predicts_it(landscape, monkeypatch):
     cards.write(landscape)
     assert "Not measured: there are too few configs." in (landscape.directory / "README.md").read_text()
-    monkeypatch.setattr(surrogate, "MIN_CONFIGS", 12)
+    monkeypatch.setattr(accuracy, "MIN_CONFIGS", 12)
     cards.write(landscape)
-    assert re.search(r"cross-validated .* \| -?\d\.\d{3} \|", (landscape.directory / "README.md").read_text())
+    assert re.search(r"\| `auc` \| `surrogate` \| -?\d\.\d\d \|", (landscape.directory / "README.md").read_text())
 
 
 def test_cards_are_the_same_when_made_again_and_not_under_checksum(landscape):

@@ -324,16 +324,20 @@ def test_between_what_was_trained_and_what_was_asked_for_it_is_the_same_agent(la
     assert rows[:, 1].tolist() == [1, 1, 1, pytest.approx(1.5)]
 
 
-def test_a_surrogates_seeds_do_not_oppose_each_other(landscape):
-    """Deviations from a mean over few seeds are each other's opposites; tuning under one would choose against another."""
-    trials = [Trial(i, spaces.sample(TASK.space, [5, i]), TASK.fidelity) for i in range(60)]
-    objective = table(landscape, "surrogate")
-    scores = np.array([list(got.seed_scores.values()) for got in objective(trials)])
-    model = objective.surrogate
-    predicted = model.forest.predict(model.encode([trial.config for trial in trials]))[:, -1]
-    noise = scores - predicted[:, None]
-    assert (np.abs(noise.sum(axis=1)) > 1e-6).any(), "each seed's comes from another config"
-    assert objective.surrogate.noise.sum(axis=1) == pytest.approx(0.0, abs=1e-4), "where a config's own cancel out"
+def test_a_surrogate_answers_any_seed(landscape):
+    trials = [Trial(i, spaces.sample(TASK.space, [5, i]), TASK.fidelity) for i in range(4)]
+    few, many = (tabular.Surrogate.on(landscape, seeds)(trials) for seeds in ([1000], [7, 1000, 0]))
+    for one, three in zip(few, many, strict=True):
+        assert one.seed_scores[1000] == three.seed_scores[1000]
+        assert set(three.seed_scores) == {7, 1000, 0}
+    assert tabular.Surrogate.seeds_on(landscape) is None
+
+
+def test_a_surrogate_of_one_recorded_seed_answers_no_other(landscape, tmp_path, records):
+    single = dataset.write(tmp_path / "single", {**landscape.metadata, "seeds": [0]}, collect.tables(records[:1]))
+    assert tabular.Surrogate.seeds_on(single) == [0]
+    with pytest.raises(InputError, match=r"seeds must be among those of landscape dqn/CartPole-v1, \[0\], got 1"):
+        tabular.Surrogate.on(single, [0, 1])
 
 
 def test_a_sweep_is_of_one_version_of_a_landscape(installed, landscape, tmp_path, monkeypatch):

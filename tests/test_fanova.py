@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from landscapes import fanova, surrogate
+from landscapes import fanova, forest
 
 GRID = np.array(list(itertools.product(range(4), range(3), range(5))), float)
 
@@ -13,7 +13,7 @@ GRID = np.array(list(itertools.product(range(4), range(3), range(5))), float)
 def test_shares_of_a_tree_are_those_of_its_predictions_on_the_whole_grid():
     y = np.random.default_rng(0).normal(size=len(GRID))
     main, pairs = fanova.variance_shares(GRID, y, [4, 3, 5], pairs=True)
-    for tree, *got in zip(surrogate.regressor().fit(GRID, y).estimators_, main, pairs, strict=True):
+    for tree, *got in zip(forest.regressor().fit(GRID, y).estimators_, main, pairs, strict=True):
         table = tree.predict(GRID).reshape(4, 3, 5)
         alone = [table.mean(axis=axes).var() for axes in ((1, 2), (0, 2), (0, 1))]
         both = [table.mean(axis=axis).var() for axis in (2, 1, 0)]

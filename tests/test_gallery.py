@@ -10,18 +10,18 @@ from test_analysis import TASK, by_learning_rate, landscape_of
 from arl.errors import InputError
 from hpo.reports import gallery
 from hpo.reports.gallery import OF_LANDSCAPE, OF_TASKS
-from landscapes import ablation, surrogate
+from landscapes import ablation, forest
 
 
 @pytest.fixture(autouse=True)
 def no_forest(monkeypatch):
-    """The surrogate knows the answers: nothing is fitted."""
+    """The forests know the answers: nothing is fitted."""
 
     def predict(configs):
         return np.array([[by_learning_rate(config)] * 3 for config in configs])
 
     monkeypatch.setattr(ablation, "predictor", lambda landscape, scores: predict)
-    monkeypatch.setattr(surrogate.Surrogate, "accuracy_words", lambda self, scores: "exact")
+    monkeypatch.setattr(forest, "accuracy_words", lambda landscape, scores: "exact")
 
 
 def texts(path):

@@ -40,7 +40,7 @@ def test_importance_and_interactions(tmp_path):
 def test_ablation(tmp_path):
     path = json.loads(run("ablation", "dqn/CartPole-v1", "-o", tmp_path / "a.svg", "--json"))
     assert path[0]["hyperparameters"] == "default"
-    assert "surrogate: rank correlation" in (tmp_path / "a.svg").read_text()
+    assert "forest: rank correlation" in (tmp_path / "a.svg").read_text()
 
 
 def test_tasks(tmp_path):

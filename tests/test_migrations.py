@@ -148,8 +148,16 @@ def test_an_old_schedule_is_resumed_without_training(store, monkeypatch, tmp_pat
     assert repr(again.record.records) == repr(load_sweep("scheduled", store).records)
 
 
-def test_an_old_sweep_on_a_landscape_goes_on_and_brings_the_store_up_to_date(store):
+def test_a_sweep_on_another_surrogate_does_not_go_on(store):
+    settings = {"trials": 4, "seeds": 2, "objective": "surrogate", "name": "surrogate", "store": store}
+    with pytest.raises(InputError, match=r"taken by a sweep with objective_version .*, not '.*, Gaussian process 1'"):
+        sweeps.sweep("ppo/CartPole-v1", "random", **settings)
+    assert version(store) == 1
+
+
+def test_an_old_sweep_on_a_landscape_goes_on_and_brings_the_store_up_to_date(store, monkeypatch):
     before = load_sweep("surrogate", store)
+    monkeypatch.setattr(tabular.Surrogate, "version", before.settings.objective_version)
     longer = sweeps.sweep(
         "ppo/CartPole-v1", "random", trials=4, seeds=2, objective="surrogate", name="surrogate", store=store
     )

@@ -145,8 +145,8 @@ def importance(
 def ablation(
     name: NameArgument, score: ScoreOption = DEFAULT_SCORE, out: PictureOption = None, as_json: JsonOption = False
 ) -> None:
-    """Print which of the changes from the default config to the best account for the gain, as a surrogate predicts."""
-    from landscapes import ablation, catalogue, scoring, surrogate
+    """Print which of the changes from the default config to the best account for the gain, as a forest predicts."""
+    from landscapes import ablation, catalogue, forest, scoring
 
     landscape = catalogue.get(name)
     if out is not None:
@@ -154,11 +154,11 @@ def ablation(
 
         theme.check_picture(out)
     path = ablation.path(landscape, score)
-    accuracy = surrogate.of_landscape(landscape).accuracy_words(scoring.of_configs(landscape, score))
+    accuracy = forest.accuracy_words(landscape, scoring.of_configs(landscape, score))
     _print_frame(path, as_json)
     _print_caveats([landscape], as_json)
     if not as_json:
-        print(accuracy or "the surrogate's accuracy is unknown: there are too few configs")
+        print(accuracy or "the forest's accuracy is unknown: there are too few configs")
         if len(path) == 1:
             print("the default config is among the best: no path leads from it")
     if out is not None:

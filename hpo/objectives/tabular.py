@@ -1,8 +1,8 @@
 """Objectives that train nothing: results from a landscape, exact, from the nearest config, or from a surrogate.
 
-Which of these a run comes from is in its outcome. All answer with the landscape's own seeds, so that a sweep on a landscape
-sees the noise that a sweep on training sees. Between evaluation points a curve is interpolated linearly; trials below the
-first one can't be answered.
+Which of these a run comes from is in its outcome. A table answers under the landscape's own seeds, a surrogate under any,
+with noise like theirs, so that a sweep on a landscape sees the noise that a sweep on training sees. Between evaluation points
+a curve is interpolated linearly; trials below the first one can't be answered.
 """
 
 import math
@@ -51,16 +51,16 @@ class Tabular(Objective):
     def __init__(self, task: Task, seeds: Sequence[int], batch: int = 1, landscape: Landscape | None = None):
         super().__init__(task, seeds, batch)
         given = catalogue.get(task.landscape) if landscape is None else landscape
-        missing = [seed for seed in seeds if seed not in given.seeds]
+        answered = self.seeds_on(given)
+        missing = [seed for seed in seeds if answered is not None and seed not in answered]
         if missing:
-            raise InputError(f"seeds must be among those of landscape {given.name}, {given.seeds}, got {missing[0]}")
+            raise InputError(f"seeds must be among those of landscape {given.name}, {answered}, got {missing[0]}")
         if other := difference(given, task):
             raise InputError(f"landscape {given.name} must have {other}")
         self.surrogate = surrogate.of_landscape(given)
         self.landscape = self.surrogate.landscape
         self.trials: dict[int, Trial] = {}
         self._steps, self._metrics = task.points(task.fidelity), self.landscape.metrics
-        self._rows = [given.seeds.index(seed) for seed in seeds]
 
     @classmethod
     def on(cls, subject: Any, seeds: Sequence[int] | None = None, batch: int = 1) -> "Tabular":
@@ -72,8 +72,13 @@ class Tabular(Objective):
 
     @classmethod
     def available_seeds(cls, task: Task) -> list[int] | None:
-        """Return the seeds of the task's landscape."""
-        return catalogue.get(task.landscape).seeds
+        """Return the seeds under which the task's landscape answers, or None if any seed will do."""
+        return cls.seeds_on(catalogue.get(task.landscape))
+
+    @classmethod
+    def seeds_on(cls, landscape: Landscape) -> list[int] | None:
+        """Return the seeds under which a landscape answers: those that it holds. None stands for any."""
+        return landscape.seeds
 
     @property
     def version(self) -> str | None:
@@ -140,7 +145,8 @@ class Tabular(Objective):
         if answer.source == "surrogate":
             return False
         num_used = 1 + sum(steps < env_steps for steps in self._steps)
-        return bool(self.landscape.missing[answer.number, self._rows[row], :num_used].any())
+        recorded = self.landscape.seeds.index(self.seeds[row])
+        return bool(self.landscape.missing[answer.number, recorded, :num_used].any())
 
     @cached_property
     def _means(self) -> np.ndarray:
@@ -254,22 +260,28 @@ class Table(Tabular):
 
 
 class Surrogate(Tabular):
-    """Answers any config with a regression forest's mean curve and the seed noise of the nearest configs."""
+    """Answers any config under any seed with a predicted mean curve and noise like that of the recorded runs."""
 
     label: ClassVar[str] = "surrogate"
     sources: ClassVar[frozenset[str]] = frozenset({"surrogate"})
 
+    @classmethod
+    def seeds_on(cls, landscape: Landscape) -> list[int] | None:
+        """Return None, for any seed; of a single recorded seed, that one, since it does not tell how far seeds differ."""
+        return None if len(landscape.seeds) > 1 else landscape.seeds
+
+    @property
+    def version(self) -> str:
+        """The version of the landscape's files, and of what predicts from them."""
+        return f"{self.landscape.version}, {surrogate.VERSION}"
+
     def answers(self, configs: Sequence[Mapping[str, Any]]) -> Iterator[Answer]:
         """Yield predictions; deviations, lengths and metrics are NaN."""
-        encoded = np.array([spaces.encode(self.task.space, config) for config in configs])
-        num_seeds = len(self.landscape.seeds)
-        for row, predicted in zip(encoded, self.surrogate.forest.predict(encoded), strict=True):
-            # Each seed's noise comes from another config: deviations from one mean would be each other's opposites.
-            near = np.resize(self.surrogate.by_distance(row), num_seeds)
-            noise = self.surrogate.noise[near, np.arange(num_seeds)]
-            returns = np.clip(predicted + noise[self._rows], *self.task.return_range)
+        for config in configs:
+            returns = self.surrogate.curves(config, self.seeds)
             steps, unknown = np.broadcast_to(self.landscape.steps, returns.shape), np.full_like(returns, np.nan)
-            yield Answer("surrogate", int(near[0]), np.stack([steps, returns, unknown, unknown], axis=-1))
+            values = np.stack([steps, returns, unknown, unknown], axis=-1)
+            yield Answer("surrogate", int(self.surrogate.neighbours(config)[0]), values)
 
 
 def difference(landscape: Landscape, task: Task) -> str | None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from hpo.reports import landscape_figures, theme
-from landscapes import ablation, analysis, scoring, surrogate, task_similarity
+from landscapes import ablation, analysis, forest, scoring, task_similarity
 from landscapes.dataset import Landscape
 
 OF_LANDSCAPE = (
@@ -63,7 +63,7 @@ def _of_landscape(landscape: Landscape, files: Mapping[str, Path], pairs: pd.Dat
         yield landscape_figures.landscape(landscape, first, second, files["landscape-2"])
         yield landscape_figures.interactions(landscape, pairs, files["interactions"], score=score)
     if landscape.has_default and len(steps := ablation.path(landscape, score)) > 1:  # the default may be the best
-        accuracy = surrogate.of_landscape(landscape).accuracy_words(scoring.of_configs(landscape, score))
+        accuracy = forest.accuracy_words(landscape, scoring.of_configs(landscape, score))
         yield landscape_figures.ablation(landscape, steps, files["ablation"], accuracy, score)
     correlation = analysis.fidelity_correlation(landscape, score)
     yield landscape_figures.fidelity_correlation(landscape, correlation, files["fidelity-correlation"], score)

@@ -176,11 +176,11 @@ def ablation(data: Landscape, steps: pd.DataFrame, path: Path, note: str = "", s
     labels = [_changes(*row) for row in zip(steps.hyperparameters, steps.change, strict=True)]
     rows, y, height = _rows(labels)
     title, grid = _score_title(score), alt.Axis(grid=True)
-    surrogate, measured = "surrogate, std of trees", "measured, std of seeds"
-    key = _legend({surrogate: theme.series(0), measured: theme.series(1)})
+    predicted, measured = "predicted, std of trees", "measured, std of seeds"
+    key = _legend({predicted: theme.series(0), measured: theme.series(1)})
     layers: list[alt.Chart] = []
     for name, value, std, shape in (
-        (surrogate, steps.score, steps.score_std, "circle"),
+        (predicted, steps.score, steps.score_std, "circle"),
         (measured, steps.measured, steps.measured_std, "diamond"),
     ):
         table = pd.DataFrame(
@@ -188,7 +188,7 @@ def ablation(data: Landscape, steps: pd.DataFrame, path: Path, note: str = "", s
         )
         base = key(alt.Chart(theme.data(table.dropna(subset="value"))).encode(y=y), name)
         x = alt.X("value:Q", title=title, axis=grid, scale=alt.Scale(padding=8))
-        if name == surrogate:
+        if name == predicted:
             layers.append(base.mark_line(strokeWidth=1.2).encode(x=x, order="row:Q"))
         layers.append(base.mark_rule().encode(x=alt.X("low:Q", title=title, axis=grid), x2="high:Q"))
         layers.append(base.mark_point(shape=shape, size=60).encode(x=x))
