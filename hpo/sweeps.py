@@ -213,7 +213,7 @@ class Sweep:
         if room <= 0 or (settings.budget is not None and self.spent >= settings.budget):
             return []
         trials = contract.check_trials(self._call("ask", room), room, self.plan, self.asked, self.finished)
-        return self._affordable(trials)
+        return self._affordable(self.objective.admit(trials))
 
     def _call(self, method: str, argument: Any) -> Any:
         """Call the tuner's `ask` or `tell`; whatever it raises becomes a TunerError with the file and line it comes from."""

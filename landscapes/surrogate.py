@@ -63,11 +63,11 @@ class Surrogate:
 
     @cached_property
     def _numbers(self) -> dict[str, int]:
-        return {_key(config): number for number, config in enumerate(self.landscape.plain_configs)}
+        return {key(config): number for number, config in enumerate(self.landscape.plain_configs)}
 
     def number_of(self, config: Mapping[str, Any]) -> int | None:
         """Return the number of a config, None if the landscape does not hold it."""
-        return self._numbers.get(_key(config))
+        return self._numbers.get(key(config))
 
     def nearest(self, encoded: np.ndarray) -> int:
         """Return the number of the recorded config that is nearest to an encoded one, by the sum of differences."""
@@ -149,7 +149,7 @@ class Surrogate:
     def _draw(self, config: Mapping[str, Any], seed: int, num_neighbours: int) -> tuple[int, int]:
         """Return a neighbour of a config and one of its recorded seeds, by place, drawn for the config and a seed."""
         num_seeds = len(self.landscape.seeds)
-        return divmod(_hash(self.landscape.name, _key(config), seed) % (num_neighbours * num_seeds), num_seeds)
+        return divmod(_hash(self.landscape.name, key(config), seed) % (num_neighbours * num_seeds), num_seeds)
 
     def _scores(self, curves: np.ndarray, score: str) -> np.ndarray:
         """Return the scores `(config,)` of mean curves."""
@@ -188,6 +188,6 @@ def _hash(*parts: Any) -> int:
     return int.from_bytes(hashlib.sha256(json.dumps(parts).encode()).digest()[:8])
 
 
-def _key(config: Mapping[str, Any]) -> str:
+def key(config: Mapping[str, Any]) -> str:
     """Return a config as a key, in JSON: it tells `True` from 1 and 1 from 1.0, which a dict takes for one key."""
     return json.dumps(dict(config), sort_keys=True)

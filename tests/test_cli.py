@@ -532,7 +532,7 @@ def test_a_list_of_sweeps_has_their_settings(home):
         "default": 10,
     }
     objectives = json.loads(arl(home, "list", "objectives", "--json").out)
-    assert [row["objective"] for row in objectives] == ["training", "table", "exact", "surrogate"]
+    assert [row["objective"] for row in objectives] == ["training", "table", "exact", "pool", "surrogate"]
     spaces = json.loads(arl(home, "list", "spaces", "--json").out)
     wanted = {"task": "ppo/CartPole-v1", "space": "published", "hyperparameter": "learning_rate"}
     assert {**wanted, "values": "in [1e-06, 0.1] (log)", "default": 3e-4} in spaces

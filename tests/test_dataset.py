@@ -377,6 +377,38 @@ def test_the_nearest_of_a_recorded_config_is_itself(landscape):
     assert [got.seed_scores for got in exact] == [got.seed_scores for got in nearest]
 
 
+def test_a_pool_gives_each_recorded_config_once(installed, landscape, tmp_path):
+    settings = {"objective": "pool", "name": "pool", "store": tmp_path / "store.sqlite"}
+    hpo.sweep("dqn/CartPole-v1", "random", trials=5, **settings)
+    record = hpo.sweep("dqn/CartPole-v1", "random", trials=20, **settings)
+    numbers = [run.outcome.config for trial in record.records.values() for run in trial.runs]
+    assert sorted(numbers) == list(range(NUM_CONFIGS)), "then there are no more"
+    for number, trial in zip(numbers, record.records.values(), strict=True):
+        assert trial.config == landscape.config(number)
+    assert record.answers == f"nothing was trained, landscape {landscape.version} answered: {NUM_CONFIGS} recorded"
+
+
+def test_what_is_asked_of_a_pool_becomes_the_nearest_that_is_free(landscape):
+    pool, model = table(landscape, "pool"), table(landscape).surrogate
+    other = spaces.sample(TASK.space, [77])
+    first, second = model.by_distance(spaces.encode(TASK.space, other))[:2]
+    half = [Trial(0, other, 25_000), Trial(1, other, 50_000, parent=0), Trial(2, landscape.config(first), 50_000)]
+    near = Trial(3, {**other, "learning_rate": other["learning_rate"] * 1.0001}, 50_000)
+    got = [result.trial.config for result in pool([*half, near])]
+    assert got == [landscape.config(number) for number in (first, first, first, second)]
+    rest = [Trial(4 + i, spaces.sample(TASK.space, [i]), 50_000) for i in range(NUM_CONFIGS)]
+    assert len(pool(rest)) == NUM_CONFIGS - 2, "none is free for the others"
+
+
+def test_incumbents_of_a_pool_are_tested_as_they_were_recorded(installed, tmp_path):
+    settings = {"objective": "pool", "repeats": 2, "budget": 4, "seeds": [0], "test_seeds": [2], "baselines": False}
+    comparison = hpo.compare(["random", "tpe"], ["dqn/CartPole-v1"], store=tmp_path / "store.sqlite", **settings)
+    incumbents = comparison.incumbents
+    assert set(incumbents.tuner) == {"random", "tpe"}
+    gaps = incumbents.test_score - incumbents.tuning_score
+    assert gaps.to_list() == pytest.approx([2.0] * len(incumbents)), "the same configs under seed 2 instead of 0"
+
+
 class Mutating:
     """Goes on from an agent with another config, as population-based tuners do."""
 

@@ -97,7 +97,7 @@ def test_objectives_keep_their_contract(objective):
     check_objective(objective, tiny.task(), configs=CONFIGS)
 
 
-@pytest.mark.parametrize("objective", ["table", "exact", "surrogate"])
+@pytest.mark.parametrize("objective", ["table", "exact", "pool", "surrogate"])
 def test_those_of_landscapes_keep_it_too(objective):
     landscape = catalogue.get("ppo/CartPole-v1")
     check_objective(objective, "ppo/CartPole-v1", configs=landscape.plain_configs[:3])

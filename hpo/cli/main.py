@@ -50,8 +50,8 @@ FidelityOption = Annotated[int | None, typer.Option(help="Env steps of a full ru
 ObjectiveOption = Annotated[
     str,
     typer.Option(
-        help="How trials are scored: by training; from a landscape (table, exact or surrogate); or by a class of yours, "
-        "file.py:Class or module:Class (see arl list objectives)."
+        help="How trials are scored: by training; from a landscape (table, exact, pool or surrogate); or by a class of "
+        "yours, file.py:Class or module:Class (see arl list objectives)."
     ),
 ]
 ScoreOption = Annotated[

@@ -127,6 +127,13 @@ class Objective(Protocol):
         """
         ...
 
+    def admit(self, trials: Sequence[Trial]) -> list[Trial]:
+        """Return the trials that are evaluated and recorded in the place of those that a tuner asks for, in their order.
+
+        They are the same, unless an objective has certain configs only; fewer, if it has no more of these.
+        """
+        return list(trials)
+
     def remember(self, trials: Sequence[Trial]) -> None:
         """Take note of trials that are already on record, so that others can go on from them."""
 
@@ -152,12 +159,13 @@ class Objective(Protocol):
         return type(self)(self.task, self.seeds if seeds is None else seeds, self.batch)
 
     def __call__(self, trials: Sequence[Trial]) -> list[Result]:
-        """Return results in the order of the trials. A config may also be a row of a DataFrame, NaN where inactive.
+        """Return results in the order of the trials that are admitted. A config may also be a row of a DataFrame, NaN where
+        inactive.
 
         Raises:
             InputError: a config that is not in the space, or a fidelity, parent or seeds that can't be answered.
         """
-        checked = [self._checked(trial) for trial in trials]
+        checked = self.admit([self._checked(trial) for trial in trials])
         records = {record.trial: record for record in self.evaluate(checked)}
         return [result(trial, records[trial.id]) for trial in checked]
 

@@ -12,11 +12,13 @@ OBJECTIVES: dict[str, str] = {
     "training": "hpo.objectives.training:Training",
     "table": "hpo.objectives.tabular:Table",
     "exact": "hpo.objectives.tabular:Exact",
+    "pool": "hpo.objectives.tabular:Pool",
     "surrogate": "hpo.objectives.tabular:Surrogate",
 }
 
 _METHODS = (
     "check",
+    "admit",
     "evaluate",
     "remember",
     "seeds_of",

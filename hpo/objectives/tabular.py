@@ -5,6 +5,7 @@ with noise like theirs, so that a sweep on a landscape sees the noise that a swe
 a curve is interpolated linearly; trials below the first one can't be answered.
 """
 
+import dataclasses
 import math
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
@@ -241,6 +242,45 @@ class Exact(Tabular):
                     f"{self.landscape.name}; --objective table or surrogate answers others"
                 )
             yield answer
+
+
+class Pool(Exact):
+    """Answers each config of a landscape once: what a tuner asks for becomes the nearest one that was not taken before.
+
+    A config that the landscape holds stays as it is, and one that is asked for again becomes the same as before.
+    """
+
+    label: ClassVar[str] = "pool"
+
+    def __init__(self, task: Task, seeds: Sequence[int], batch: int = 1, landscape: Landscape | None = None):
+        super().__init__(task, seeds, batch, landscape)
+        self._taken: dict[str, int] = {}
+
+    def admit(self, trials: Sequence[Trial]) -> list[Trial]:
+        """Return the trials with recorded configs, up to the first for which none is free."""
+        admitted = []
+        for trial in trials:
+            number = self._take(trial.config)
+            if number is None:
+                break
+            admitted.append(dataclasses.replace(trial, config=self.landscape.config(number)))
+        return admitted
+
+    def _take(self, config: Mapping[str, Any]) -> int | None:
+        """Return the number of the recorded config that a config becomes, from now on; None if all are taken."""
+        key = surrogate.key(config)
+        if key not in self._taken:
+            recorded = self.surrogate.number_of(config)
+            number = self._nearest_free(config) if recorded is None else recorded
+            if number is None:
+                return None
+            self._taken[key] = number
+        return self._taken[key]
+
+    def _nearest_free(self, config: Mapping[str, Any]) -> int | None:
+        order = self.surrogate.by_distance(spaces.encode(self.task.space, config)).tolist()
+        taken = set(self._taken.values())
+        return next((number for number in order if number not in taken), None)
 
 
 class Table(Tabular):

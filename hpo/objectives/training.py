@@ -63,7 +63,9 @@ class Training(Objective):
             InputError: the task is imported.
         """
         if task.imported:
-            raise InputError(f"task {task.name} is imported: objective must be table, exact or surrogate, got training")
+            raise InputError(
+                f"task {task.name} is imported: objective must be table, exact, pool or surrogate, got training"
+            )
 
     @property
     def min_fidelity(self) -> int:
