@@ -32,6 +32,8 @@ _PRECISION = "jax_default_matmul_precision"
 # XLA's older code generator takes 0.6 times as long as its new one, which vectorises better what has several lanes, or large
 # arrays: evaluation in four lanes took 4 times as long, a rollout twice.
 QUICK_COMPILER_OPTIONS: dict[str, dict[str, Any]] = {"cpu": {"xla_cpu_use_fusion_emitters": False}}
+if jax.__version_info__ >= (0, 11):  # whose XLA has the new one only, and refuses the option
+    QUICK_COMPILER_OPTIONS = {}
 
 
 @functools.cache
