@@ -15,7 +15,7 @@ NUM = 16
 
 
 def play(env, policy, num_episodes=NUM, seed=0):
-    made = vector.make(env)
+    made = vector.make(env) if isinstance(env, str) else env
     episodes = jax.jit(lambda key: evaluate(made, policy, key, num_episodes))(jax.random.key(seed))
     return np.asarray(episodes.episode_return), np.asarray(episodes.length)
 
@@ -72,7 +72,7 @@ class Luck:
 
 
 def test_what_follows_the_end_of_an_episode_does_not_count_whatever_it_is():
-    returns, lengths = play("test_evaluation:Luck", always(0))
+    returns, lengths = play(vector.VectorEnv(Luck(), Luck.params), always(0))
     assert np.isin(lengths, [1, 20]).all()
     np.testing.assert_array_equal(returns[lengths == 20], 20.0)
     assert (returns[lengths == 1] == 1.0).any()
