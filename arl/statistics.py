@@ -13,11 +13,12 @@ import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 LEVEL = 0.95
+POWER = 0.8
 NUM_RESAMPLES = 2000
 FEWEST = 3
 
@@ -97,6 +98,60 @@ def improvement_interval(scores: np.ndarray, others: np.ndarray, num: int = NUM_
     return interval(improvement(resampled(scores, num, rng), resampled(others, num, rng)))
 
 
+class Difference(NamedTuple):
+    """The difference of two scores, its interval, its standard error, and the least difference that is detected.
+
+    `detectable`: a true difference of this size is found, at the level of the interval, in 80 % of such comparisons.
+    """
+
+    value: float
+    low: float
+    high: float
+    error: float
+    detectable: float
+
+
+def difference(scores: np.ndarray, others: np.ndarray) -> Difference:
+    """Return by how much `mean_iqm` of `(task, repeat)` scores differs from that of others, paired by repeats.
+
+    Yuen's test of dependent trimmed means on each task (Wilcox 2012, section 5.9.5): the squared error is the sum of squares
+    of the differences of winsorised scores over h (h - 1), h the number of repeats that the mean keeps. All but the value is
+    NaN of one repeat.
+    """
+    from scipy.stats import t
+
+    num_tasks, num_repeats = scores.shape
+    value = float(mean_iqm(scores) - mean_iqm(others))
+    num_kept = num_repeats - 2 * (num_repeats // 4)
+    if num_kept < 2:
+        return Difference(value, *[math.nan] * 4)
+    differences = winsorized(scores) - winsorized(others)
+    squares = ((differences - differences.mean(axis=1, keepdims=True)) ** 2).sum(axis=1)
+    error = math.sqrt(squares.sum() / (num_kept * (num_kept - 1))) / num_tasks
+    freedom = num_tasks * (num_kept - 1)
+    margin = float(t.ppf((1 + LEVEL) / 2, freedom)) * error
+    return Difference(value, value - margin, value + margin, error, detectable(error, freedom))
+
+
+def winsorized(scores: np.ndarray) -> np.ndarray:
+    """Return scores in which those that `iqm` cuts, along the last axis, are the nearest ones that it keeps."""
+    ordered = np.sort(scores, axis=-1)
+    cut = scores.shape[-1] // 4
+    return np.clip(scores, ordered[..., cut, None], ordered[..., -1 - cut, None])
+
+
+def detectable(error: float, freedom: float, power: float = POWER) -> float:
+    """Return the difference that a two-sided t-test finds with some power: (t of the level + t of the power) x error."""
+    from scipy.stats import t
+
+    return float(t.ppf((1 + LEVEL) / 2, freedom) + t.ppf(power, freedom)) * error
+
+
+def num_needed(error: float, num: int, size: float) -> int:
+    """Return how many repeats detect a difference of a size, where `num` of them give a standard error."""
+    return math.ceil(num * (detectable(error, math.inf) / size) ** 2)
+
+
 def ranks(scores: np.ndarray) -> np.ndarray:
     """Return the ranks of tuners within each task, of `(task, tuner)`: 1 is the highest score, ties share their mean rank."""
     from scipy.stats import rankdata
@@ -110,8 +165,8 @@ class RankTest:
 
     Attributes:
         reason: why there is no test; None if there is one.
-        statistic, p: Friedman's, of the hypothesis that all tuners are alike.
-        pairs: p of each pair of tuners, corrected for their number.
+        statistic, p: Iman and Davenport's F, of the hypothesis that all tuners are alike.
+        pairs: p of each pair of tuners, corrected for their number; None where that hypothesis is not rejected.
     """
 
     mean_ranks: tuple[float, ...]
@@ -122,31 +177,68 @@ class RankTest:
 
 
 def rank_test(scores: np.ndarray) -> RankTest:
-    """Return Friedman's test of `(task, tuner)` scores, and of each pair of tuners after it. Repeats are averaged before."""
-    num_tasks, num_tuners = scores.shape
+    """Return the test of `(task, tuner)` scores, and of each pair of tuners if it rejects that all are alike.
+
+    Repeats are averaged before.
+    """
     by_task = ranks(scores)
     means = tuple(by_task.mean(axis=0).tolist())
-    for what, num in (("tasks", num_tasks), ("tuners", num_tuners)):
+    for what, num in zip(("tasks", "tuners"), scores.shape, strict=True):
         if num < FEWEST:
             return RankTest(means, f"rank tests need at least {FEWEST} {what}, got {num}")
     if (by_task == by_task[0, 0]).all():
         return RankTest(means, "rank tests need tuners that differ, got ties on every task")
     from scipy.stats import friedmanchisquare
 
-    statistic, p = friedmanchisquare(*scores.T)
-    return RankTest(means, None, float(statistic), float(p), pairwise(means, num_tasks))
+    statistic, p = iman_davenport(float(friedmanchisquare(*scores.T).statistic), *scores.shape)
+    return RankTest(means, None, statistic, p, pairwise(scores) if p <= 1 - LEVEL else None)
 
 
-def pairwise(mean_ranks: Sequence[float], num_tasks: int) -> dict[tuple[int, int], float]:
-    """Return p of each pair of mean ranks: z = (R_i - R_j) / sqrt(k (k + 1) / 6N), two-sided, Holm's correction.
+def iman_davenport(chi2: float, num_tasks: int, num_tuners: int) -> tuple[float, float]:
+    """Return F = (N - 1) chi2 / (N (k - 1) - chi2) and its p, of Friedman's chi-squared for k tuners on N tasks.
 
-    Demšar 2006, section 3.2.2; of k tuners on N tasks.
+    Iman and Davenport 1980; Friedman's own test is too conservative (Demšar 2006, section 3.2.2).
     """
-    num_tuners = len(mean_ranks)
-    error = math.sqrt(num_tuners * (num_tuners + 1) / (6 * num_tasks))
-    pairs = list(itertools.combinations(range(num_tuners), 2))
-    z = [abs(mean_ranks[i] - mean_ranks[j]) / error for i, j in pairs]
-    return dict(zip(pairs, holm([math.erfc(value / math.sqrt(2)) for value in z]), strict=True))
+    from scipy.stats import f
+
+    freedom = num_tuners - 1
+    rest = num_tasks * freedom - chi2  # 0 where all tasks rank the tuners alike
+    statistic = (num_tasks - 1) * chi2 / rest if rest > 1e-9 else math.inf
+    return statistic, float(f.sf(statistic, freedom, freedom * (num_tasks - 1)))
+
+
+def pairwise(scores: np.ndarray) -> dict[tuple[int, int], float]:
+    """Return p of each pair of tuners of `(task, tuner)` scores: Wilcoxon's signed-rank test, Holm's correction.
+
+    It rests on the two tuners' own scores, where a test of mean ranks depends on which others are compared (Benavoli et al.
+    2016, "Should we really use post-hoc tests based on mean-ranks?").
+    """
+    pairs = list(itertools.combinations(range(scores.shape[1]), 2))
+    return dict(zip(pairs, holm([signed_rank(scores[:, i] - scores[:, j]) for i, j in pairs]), strict=True))
+
+
+def signed_rank(differences: np.ndarray) -> float:
+    """Return the two-sided p of Wilcoxon's signed-rank test; differences of 0 count half for each side.
+
+    Exact; with ties among more than 13 differences, from random signs.
+    """
+    from scipy.stats import PermutationMethod, wilcoxon
+
+    if not differences.any():
+        return 1.0
+    sizes = np.abs(differences)
+    has_ties = not sizes.all() or len(np.unique(sizes)) < len(sizes)
+    method = PermutationMethod(n_resamples=9999, rng=0) if has_ties else "exact"
+    return float(wilcoxon(differences, zero_method="zsplit", method=method).pvalue)
+
+
+def fewest_tasks(num_tuners: int) -> int:
+    """Return on how many tasks at least two of some tuners can be told apart by `pairwise`: one may win on all of them.
+
+    The least p of N differences is 2 / 2^N, and Holm's correction multiplies it by the number of pairs.
+    """
+    num_pairs = math.comb(num_tuners, 2)
+    return math.ceil(1 + math.log2(num_pairs / (1 - LEVEL)))
 
 
 def holm(p: Sequence[float]) -> list[float]:
@@ -157,12 +249,14 @@ def holm(p: Sequence[float]) -> list[float]:
     return corrected[np.argsort(order, kind="stable")].tolist()
 
 
-def groups(mean_ranks: Sequence[float], pairs: dict[tuple[int, int], float]) -> list[list[int]]:
-    """Return the neighbours in rank of which no pair differs: the longest bars of a critical-difference diagram.
+def groups(mean_ranks: Sequence[float], pairs: dict[tuple[int, int], float] | None) -> list[list[int]]:
+    """Return the neighbours in rank that the test can't tell apart: the longest bars of a critical-difference diagram.
 
-    Demšar 2006, figure 1.
+    Demšar 2006, figure 1. Without pairs, the test can't tell any apart.
     """
     order = sorted(range(len(mean_ranks)), key=lambda i: mean_ranks[i])
+    if pairs is None:
+        return [order]
     bars: list[list[int]] = []
     for first in range(len(order)):
         last = first

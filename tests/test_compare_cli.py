@@ -35,7 +35,7 @@ def test_it_prints_a_table_and_leaves_report_and_data(compared):
     header, row, *rest = [line for line in done.out.splitlines() if line.strip() and "──" not in line]
     assert header.split()[:4] == ["tuner", "score", "95", "%"]
     assert row.split()[0] == HALVING
-    assert "rank tests need at least 3 tasks, got 1" in rest
+    assert "no test of ranks: rank tests need at least 3 tasks, got 1" in rest
     assert rest[-1] == "report: results/mine/report.html    data: results/mine/*.parquet"
     assert done.err.startswith("sweep 1/2 mine-ppo-ProbeMatching-")
     assert "4 incumbents under test seeds, mine-ppo-ProbeMatching-test-1000-1001" in done.err

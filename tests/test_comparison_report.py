@@ -12,6 +12,7 @@ from tiny import Halving
 
 import hpo
 from arl import statistics
+from hpo.comparisons import words
 from hpo.reports import comparison_report, pages, theme
 
 
@@ -73,7 +74,15 @@ def test_numbers_of_the_page_are_those_of_the_summary(make):
     for row in comparison.summary.to_dict("records"):
         low, score, high = (f"{row[key]:.3f}".replace("-", pages.MINUS) for key in ("low", "score", "high"))
         assert f"{row['tuner']} {score} {low} to {high}" in re.sub(r"\s+", " ", visible)
-    assert f"chi-squared {comparison.ranks.statistic:.2f}" in visible
+    assert f"over 3 tasks: F {comparison.ranks.statistic:.2f}" in visible
+    assert "Not ranked, as they have another budget or do not tune: random-2x, default." in visible
+    assert words.resolution(comparison)[1:] in visible
+    assert "With so few repeats, intervals of scores are narrower than 95 % asks for" in visible
+    assert {row["tuner"] for row in drawing_of(comparison_report.render(comparison))["tables"]["ranks"]} == {
+        "sobol",
+        "Halving",
+        "random",
+    }
 
 
 def test_curves_are_steps_over_the_budget(make):

@@ -20,7 +20,7 @@ from arl.records.sweep import SweepRecord
 from hpo import plans, scores, sweeps, testing
 from hpo.cli import commands
 from hpo.comparisons import compare as comparing
-from hpo.comparisons import incumbents
+from hpo.comparisons import incumbents, words
 from hpo.comparisons.comparison import NUM_POINTS
 from hpo.objectives.training import Training
 from hpo.trial import Trial
@@ -444,16 +444,40 @@ def test_summary_is_the_statistics_of_the_final_scores(tmp_path, trained):
 
 def test_one_repeat_gives_no_intervals(tmp_path, trained):
     summary = compare(tmp_path / "store.sqlite", repeats=1).summary
-    assert summary[["low", "high", "gap_low", "improvement_low"]].isna().all(axis=None)
+    assert summary[["low", "high", "gap_low", "improvement_low", "difference_low", "detectable"]].isna().all(axis=None)
     assert summary.score.notna().all()
 
 
 def test_the_same_scores_in_another_order_are_a_tie(tmp_path, trained, monkeypatch):
-    comparison = compare(tmp_path / "store.sqlite")
+    comparison = compare(tmp_path / "store.sqlite", baselines=False)
     final = np.array([[[0.1, 0.3, 0.6, 0.7, 0.2]], [[0.1, 0.7, 0.3, 0.6, 0.2]]])
     assert final[0].mean() != final[1].mean(), "by the last bit"
     comparison.__dict__["final"] = final
     assert comparison.ranks.mean_ranks == (1.5, 1.5)
+
+
+def test_pairs_and_the_reference_have_differences_and_what_is_detectable(tmp_path, trained):
+    comparison = compare(tmp_path / "store.sqlite", repeats=5)
+    pairs = comparison.pairs
+    assert len(pairs) == math.comb(len(LABELS), 2)
+    first, second = (comparison.final[comparison.tuners.index(name)] for name in pairs.loc[0, ["tuner", "other"]])
+    assert pairs.difference[0] == pytest.approx(statistics.mean_iqm(first) - statistics.mean_iqm(second))
+    assert (pairs.difference >= 0).all(), "the better one first"
+    summary = comparison.summary.set_index("tuner")
+    to_random = summary.difference.drop("random")
+    assert to_random.to_dict() == pytest.approx((summary.score - summary.score["random"]).drop("random").to_dict())
+    assert math.isnan(summary.difference["random"])
+    words_of = words.resolution(comparison)
+    assert words_of.startswith("with 5 task-repeats, four of five such comparisons find a difference of ")
+    error = pairs.error.median()
+    assert words_of.endswith(f"one of 0.02 takes {math.ceil(5 * ((1.959964 + 0.841621) * error / 0.02) ** 2):,}")
+
+
+def test_partly_trained_incumbents_are_counted(straight):
+    """The population's incumbents reach the full fidelity with its last trial only."""
+    summary = straight[0].summary.set_index("tuner")
+    assert summary.partial["random"] == summary.partial["sobol"] == 0.0
+    assert summary.partial["Exploit"] >= 0.5
 
 
 def test_three_tasks_have_a_rank_test(tmp_path, trained):
@@ -463,7 +487,11 @@ def test_three_tasks_have_a_rank_test(tmp_path, trained):
     comparison = compare(tmp_path / "store.sqlite", tasks=tasks)
     assert comparison.tasks == [task.name for task in tasks]
     assert comparison.ranks.reason is None
-    assert len(comparison.ranks.pairs) == 10
+    assert comparison.ranked == ["sobol", "Halving", "random"], "baselines of another budget are not ranked"
+    assert len(comparison.ranks.mean_ranks) == 3
+    assert comparison.summary.set_index("tuner")["rank"].isna().to_dict() == {
+        label: label in ("random-2x", "default") for label in LABELS
+    }
     assert comparison.anytime.task.isna().sum() == len(LABELS) * NUM_POINTS
 
 

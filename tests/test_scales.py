@@ -66,5 +66,5 @@ def test_scores_are_normalised_and_no_failure_counts_below_minus_one():
 
 
 def test_the_landscapes_that_ship_are_of_the_present_tasks():
-    scale = scales.of_task(tiny.tasks.get("ppo/Pendulum-v1"), "final", "training", [], [])
+    scale = scales.of_task(tiny.tasks.get("ppo/CartPole-v1"), "final", "training", [], [])
     assert scale.source == "median and best config of the landscape"

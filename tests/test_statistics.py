@@ -1,5 +1,7 @@
 """Statistics of comparisons, against values worked out by hand, from the papers, or by scipy."""
 
+import itertools
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -97,35 +99,150 @@ def test_ranks_agree_with_scipy():
     assert statistics.ranks(np.array([[0.2, 0.9, 0.9, 0.1]])).tolist() == [[3.0, 1.5, 1.5, 4.0]]
 
 
-def test_friedman_agrees_with_scipy():
-    scores = np.random.default_rng(2).normal(size=(5, 4)) + np.arange(4)
-    test, other = statistics.rank_test(scores), stats.friedmanchisquare(*scores.T)
-    assert (test.statistic, test.p) == pytest.approx((other.statistic, other.pvalue))
-    assert test.mean_ranks == pytest.approx(tuple(statistics.ranks(scores).mean(axis=0)))
+# Demšar 2006, table 6: ranks of C4.5, and of C4.5 with m, with cf, and with both tuned, on 14 data sets.
+RANKS_OF_C45 = np.array(
+    [
+        [4, 3, 2, 1],
+        [1, 2, 3, 4],
+        [4, 1, 2, 3],
+        [4, 1, 3, 2],
+        [4, 2, 3, 1],
+        [1, 2.5, 4, 2.5],
+        [3, 2, 4, 1],
+        [2.5, 2.5, 4, 1],
+        [4, 3, 2, 1],
+        [2.5, 2.5, 2.5, 2.5],
+        [4, 2.5, 1, 2.5],
+        [3, 2, 4, 1],
+        [4, 1, 2, 3],
+        [3, 1, 4, 2],
+    ]
+)
+# Table 2: by how much tuning m raises the area under the ROC curve.
+GAINS_OF_M = [0.005, -0.008, 0.017, 0.033, 0.006, -0.005, 0.007, 0.0, 0.063, 0.0, 0.022, 0.047, 0.009, 0.021]
 
 
-def test_pairs_of_the_papers_example():
-    """Demšar 2006, section 3.2.2: four variants of C4.5 on 14 data sets; p of the first against the others."""
-    ranks = (3.143, 2.000, 2.893, 1.964)
-    plain = {3: 0.016, 1: 0.019, 2: 0.607}
-    pairs = statistics.pairwise(ranks, 14)
-    assert pairs[0, 3] == pytest.approx(6 * plain[3], abs=3e-3)
-    assert pairs[0, 1] == pytest.approx(5 * plain[1], abs=3e-3)
-    assert pairs[0, 2] == 1.0
+def test_the_rank_test_of_the_papers_example():
+    """Demšar 2006, section 3.2.2: F(3, 39) is 3.69 for a chi-squared of 9.28, beyond the critical 2.85."""
+    statistic, p = statistics.iman_davenport(9.28, 14, 4)
+    assert statistic == pytest.approx(3.69, abs=0.005)
+    assert p == pytest.approx(stats.f.sf(3.69, 3, 39), abs=1e-4)
+    test = statistics.rank_test(-RANKS_OF_C45)
+    assert test.mean_ranks == pytest.approx((3.143, 2.000, 2.893, 1.964), abs=5e-4)
+    without_ties = 1 - (3 * (2**3 - 2) + (4**3 - 4)) / (14 * (4**3 - 4))  # the paper leaves them uncorrected
+    assert test.statistic == pytest.approx(statistics.iman_davenport(9.28 / without_ties, 14, 4)[0], abs=0.01)
 
 
-def test_pairs_agree_with_scikit_posthocs():
-    """`scikit_posthocs.posthoc_siegel_friedman(scores, p_adjust="holm")` of version 0.17.1 on these scores."""
-    scores = np.random.default_rng(2).normal(size=(5, 4)) + np.arange(4)
-    expected = {
-        (0, 1): 0.9248654529,
-        (0, 2): 0.1374316806,
-        (0, 3): 0.0858352706,
-        (1, 2): 0.4249340709,
-        (1, 3): 0.3456429319,
-        (2, 3): 0.9248654529,
-    }
-    assert statistics.rank_test(scores).pairs == pytest.approx(expected, abs=1e-9)
+def test_the_rank_test_is_the_analysis_of_variance_of_ranks():
+    """F of tuners in the two-way layout of ranks, tasks as blocks, ties and all."""
+    ranks = RANKS_OF_C45
+    rows, columns = ranks.shape
+    between = rows * ((ranks.mean(axis=0) - ranks.mean()) ** 2).sum()
+    within = ((ranks - ranks.mean(axis=0)) ** 2).sum()
+    expected = (between / (columns - 1)) / (within / ((rows - 1) * (columns - 1)))
+    assert statistics.rank_test(-ranks).statistic == pytest.approx(expected)
+
+
+def test_tuners_in_the_same_order_on_every_task_differ_without_bound():
+    test = statistics.rank_test(np.arange(4.0) + np.zeros((5, 1)))
+    assert (test.statistic, test.p) == (np.inf, 0.0)
+    assert test.mean_ranks == (4.0, 3.0, 2.0, 1.0)
+    assert set(test.pairs) == {(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)}
+
+
+def test_no_pair_is_tested_where_all_together_are_not_told_apart():
+    scores = np.random.default_rng(0).normal(size=(12, 4))
+    test = statistics.rank_test(scores)
+    assert test.p > 0.05
+    assert test.pairs is None
+    assert len(statistics.groups(test.mean_ranks, test.pairs)) == 1
+
+
+def test_the_signed_rank_test_of_the_papers_example():
+    """Demšar 2006, section 3.1.3: the smaller sum of ranks is 12, of differences of 0 half of them each."""
+    gains = np.array(GAINS_OF_M)
+    ranks = stats.rankdata(np.abs(gains))
+    assert ranks[gains < 0].sum() + ranks[gains == 0].sum() / 2 == 12
+    signs = np.array(list(itertools.product([-1, 1], repeat=12)))
+    sums = np.abs(signs @ ranks[gains != 0])
+    exact = np.mean(sums >= abs((np.sign(gains) * ranks).sum()))
+    assert statistics.signed_rank(gains) == pytest.approx(exact, abs=2e-3)
+
+
+def test_the_signed_rank_test_by_hand():
+    assert statistics.signed_rank(np.array([0.1, 0.2, 0.3, 0.4, 0.5])) == 2 / 2**5
+    assert statistics.signed_rank(np.array([-0.1, 0.2, 0.3, 0.4, 0.5])) == 2 * 2 / 2**5
+    assert statistics.signed_rank(np.zeros(5)) == 1.0
+
+
+def test_pairs_are_tested_by_their_own_scores_and_corrected():
+    rng = np.random.default_rng(1)
+    scores = rng.normal(size=(12, 3)) + np.array([0.0, 0.0, 3.0])
+    pairs = statistics.pairwise(scores)
+    alone = {(i, j): statistics.signed_rank(scores[:, i] - scores[:, j]) for i, j in pairs}
+    assert alone == pytest.approx(
+        {(i, j): stats.wilcoxon(scores[:, i], scores[:, j], method="exact").pvalue for i, j in pairs}
+    )
+    assert list(pairs.values()) == statistics.holm(list(alone.values()))
+    assert pairs[0, 2] < 0.05 < pairs[0, 1]
+
+
+@pytest.mark.parametrize(("num_tuners", "fewest"), [(2, 6), (3, 7), (4, 8), (10, 11), (12, 12)])
+def test_the_fewest_tasks_on_which_two_tuners_can_be_told_apart(num_tuners, fewest):
+    least, num_pairs = [2 / 2**num for num in (fewest - 1, fewest)], num_tuners * (num_tuners - 1) / 2
+    assert least[1] * num_pairs <= 0.05 < least[0] * num_pairs
+    assert statistics.fewest_tasks(num_tuners) == fewest
+
+
+def test_differences_by_hand():
+    """Three repeats, of which the mean keeps all: t with 2 degrees of freedom of the differences 1, 2 and 6."""
+    scores, others = np.array([[3.0, 5.0, 7.0]]), np.array([[2.0, 3.0, 1.0]])
+    found = statistics.difference(scores, others)
+    assert (found.value, found.error) == (3.0, pytest.approx(np.sqrt(7 / 3)))
+    assert found.high - found.value == pytest.approx(4.302653 * np.sqrt(7 / 3))
+    assert (found.low + found.high) / 2 == pytest.approx(found.value)
+    two = statistics.difference(np.vstack([scores, scores]), np.vstack([others, others]))
+    assert (two.value, two.error) == (3.0, pytest.approx(np.sqrt(7 / 3) / np.sqrt(2)))
+
+
+def test_differences_are_those_of_yuens_test():
+    """Of independent samples, the squared errors of both sides add up to that of scipy's test of trimmed means."""
+    first, second = np.random.default_rng(0).normal(size=(2, 1, 20)) + np.array([0.5, 0.0])[:, None, None]
+    yuen = stats.ttest_ind(first[0], second[0], equal_var=False, trim=0.25)
+    alone = [statistics.difference(side, np.zeros_like(side)) for side in (first, second)]
+    value = alone[0].value - alone[1].value
+    assert value / np.hypot(*(side.error for side in alone)) == pytest.approx(yuen.statistic)
+    together = statistics.difference(first, second)
+    assert together.value == pytest.approx(value)
+    assert statistics.difference(first + 1, first) == pytest.approx((1, 1, 1, 0, 0), abs=1e-12), "paired"
+
+
+def test_one_repeat_shows_no_difference():
+    found = statistics.difference(SCORES[:, :1], SCORES[:, 1:2])
+    assert found.value == pytest.approx((0.1 + 0.5) / 2 - (0.9 + 0.5) / 2)
+    assert np.isnan(found[1:]).all()
+
+
+def test_the_detectable_difference_is_that_of_published_sample_sizes():
+    """R's `power.t.test(power = .90, delta = 1)` needs 22.02 in each of two groups of deviation 1."""
+    num = 22.02110
+    error, freedom = np.sqrt(2 / num), 2 * (num - 1)
+    assert statistics.detectable(error, freedom, power=0.9) == pytest.approx(1.0, rel=2e-3)
+    assert statistics.detectable(1.0, np.inf) == pytest.approx(1.959964 + 0.841621, rel=1e-6)
+
+
+def test_how_many_repeats_a_small_difference_takes():
+    """Scores of deviation .07, as on CartPole: 193 repeats of both tuners for .02, whatever the number at hand."""
+    for num in (15, 60):
+        assert statistics.num_needed(0.07 * np.sqrt(2 / num), num, 0.02) == 193
+
+
+def test_detectable_differences_are_detected_in_four_of_five_comparisons():
+    rng = np.random.default_rng(0)
+    least = statistics.detectable(np.sqrt(2 / 12), 11)
+    scores = rng.normal(size=(4000, 12)) * np.sqrt(2) + least
+    t = scores.mean(axis=1) / (scores.std(axis=1, ddof=1) / np.sqrt(12))
+    assert np.mean(np.abs(t) > stats.t.ppf(0.975, 11)) == pytest.approx(0.8, abs=0.03)
 
 
 def test_holm_by_hand():
@@ -149,7 +266,7 @@ def test_a_test_that_would_say_nothing_gives_the_reason(shape, reason):
     assert test.mean_ranks == ((shape[1] + 1) / 2,) * shape[1]
 
 
-def test_groups_join_neighbours_that_do_not_differ():
+def test_groups_join_neighbours_that_are_not_told_apart():
     far = {(0, 1): 0.9, (0, 2): 0.01, (0, 3): 0.001, (1, 2): 0.2, (1, 3): 0.01, (2, 3): 0.4}
     assert statistics.groups([1.0, 2.0, 3.0, 4.0], far) == [[0, 1], [1, 2], [2, 3]]
     assert statistics.groups([4.0, 3.0, 2.0, 1.0], dict.fromkeys(far, 0.5)) == [[3, 2, 1, 0]]

@@ -2,8 +2,10 @@
 
 import contextlib
 import json
+import math
 import sys
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -117,7 +119,13 @@ def comparison_summary(comparison: "Comparison", files: list[Path], command: lis
         "tuners": json.loads(comparison.summary.to_json(orient="records")),
         "by_task": json.loads(comparison.by_task.to_json(orient="records")),
         "costs": json.loads(comparison.costs.to_json(orient="records")),
-        "rank_test": {"reason": ranks.reason, "friedman": ranks.statistic, "p": ranks.p},
+        "pairs": json.loads(comparison.pairs.to_json(orient="records")),
+        "rank_test": {
+            "tuners": comparison.ranked,
+            "reason": ranks.reason,
+            "iman_davenport": ranks.statistic,
+            "p": ranks.p,
+        },
         "command": command,
         "files": [str(path) for path in files],
     }
@@ -125,14 +133,17 @@ def comparison_summary(comparison: "Comparison", files: list[Path], command: lis
 
 def print_comparison(comparison: "Comparison", files: list[Path]) -> None:
     """Print a row per tuner, and what the scores are."""
+    from hpo.comparisons import words
+
     costs = comparison.costs.set_index("tuner")
     rows = [
         {
             "tuner": row["tuner"],
             "score": row["score"],
             "95 %": _range(row["low"], row["high"]),
-            "rank": row["rank"],
+            **_to_reference(row),
             "beats random": row["improvement"],
+            "rank": None if row["rank"] != row["rank"] else row["rank"],
             "gap": row["gap"],
             "full runs": float(costs.full_runs[row["tuner"]]),
             "env steps": f"{costs.env_steps[row['tuner']]:,.0f}",
@@ -147,13 +158,21 @@ def print_comparison(comparison: "Comparison", files: list[Path]) -> None:
     what = f"test {'returns' if name == 'final' else name}, 0 the median random config and 1 the best on record"
     over = f"{plural(settings.repeats, 'repeat')}, mean over {plural(len(comparison.tasks), 'task')}"
     print(f"score: interquartile mean of {what}, over {over}; costs: means of a sweep")
-    ranks = comparison.ranks
-    print(ranks.reason or f"Friedman: chi2 {ranks.statistic:.2f}, p {ranks.p:.3g}")
+    print(f"{words.resolution(comparison)}\n{words.ranks(comparison)}")
     print(f"report: {files[0]}    data: {files[0].parent}/*.parquet")
 
 
+def _to_reference(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the cells of the difference to random search, and of the least difference that is detected; empty without."""
+    if row["difference"] is None or math.isnan(row["difference"]):
+        return {"minus random": None, "detectable": None}
+    value, low, high = (row[name] for name in ("difference", "difference_low", "difference_high"))
+    interval = f" ({_range(low, high)})" if _range(low, high) else ""
+    return {"minus random": f"{value:+.3f}{interval}", "detectable": None if math.isnan(low) else row["detectable"]}
+
+
 def _range(low: float, high: float) -> str:
-    return "" if low != low else f"{low:.3f} to {high:.3f}"
+    return "" if math.isnan(low) else f"{low:.3f} to {high:.3f}"
 
 
 def _print_failures(record: "SweepRecord") -> None:

@@ -1,6 +1,7 @@
 """Results of a comparison of tuners: its records as pandas DataFrames, and their statistics."""
 
 import functools
+import itertools
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from hpo.comparisons.scales import Scale
 
 NUM_POINTS = 32
 REFERENCE = "random"
+UNTUNED = "default"
 
 Test = tuple[str, tuple[int, ...]]  # task, and the seeds under which its incumbents are tested
 
@@ -225,19 +227,38 @@ class Comparison:
         return pd.DataFrame(rows)
 
     @cached_property
-    def ranks(self) -> RankTest:
-        """Ranks of the tuners by their final scores; repeats are averaged first, so that each task gives one ranking.
+    def ranked(self) -> list[str]:
+        """The tuners that are ranked: those that tune, with the comparison's budget."""
+        full = {swept.tuner for swept in self.swept if swept.budget == self.settings.budget}
+        return [tuner for tuner in self.tuners if tuner in full and tuner != UNTUNED]
 
-        Means of equal scores count as ties, although summing in another order may change their last bits.
+    @cached_property
+    def ranks(self) -> RankTest:
+        """The test of the ranked tuners by their interquartile means over repeats, so that each task gives one ranking."""
+        final = self.final[[self.tuners.index(tuner) for tuner in self.ranked]]
+        return statistics.rank_test(statistics.iqm(final).T)
+
+    @cached_property
+    def pairs(self) -> pd.DataFrame:
+        """A row per pair of tuners: the difference of their final scores, its interval, and the least detectable one.
+
+        `p`: of the rank test of this pair, NaN where there is none.
         """
-        return statistics.rank_test(np.round(self.final.mean(axis=2).T, 12))
+        rows = [
+            {"tuner": tuner, "other": other, **self._difference(tuner, other), "p": self._rank_p(tuner, other)}
+            for tuner, other in itertools.combinations(self.summary.tuner, 2)
+        ]
+        columns = ["tuner", "other", "difference", "low", "high", "error", "detectable", "p"]
+        return pd.DataFrame(rows, columns=columns)
 
     @cached_property
     def summary(self) -> pd.DataFrame:
         """A row per tuner, best first: what it reached with the whole budget.
 
         `score`: mean over tasks of the interquartile mean of normalised test scores; `area`: mean score over all budget
-        points; `improvement`: probability to beat random search of the same budget; `gap`: tuning minus test score.
+        points; `partial`: share of these at which the incumbent was not fully trained; `rank`: mean rank, of ranked tuners;
+        `difference`: score minus that of random search with the same budget; `detectable`: the least such difference that is
+        found in 80 % of such comparisons; `improvement`: probability to beat random search; `gap`: tuning minus test score.
         `low` and `high`: 95 % intervals over repeats.
         """
         rows = [self._summary_row(i, tuner) for i, tuner in enumerate(self.tuners)]
@@ -267,14 +288,15 @@ class Comparison:
         final, gaps = self.final[i], self.gaps[i]
         low, high = statistics.bootstrap(final)
         gap_low, gap_high = statistics.bootstrap(gaps, statistics.pooled_mean)
-        area = float(self.scores[i].mean())
         return {
             "tuner": tuner,
             "score": float(statistics.mean_iqm(final)),
             "low": low,
             "high": high,
-            "area": area,
-            "rank": self.ranks.mean_ranks[i],
+            "area": float(self.scores[i].mean()),
+            "partial": float(self._array("partial")[i].mean()),
+            "rank": dict(zip(self.ranked, self.ranks.mean_ranks, strict=True)).get(tuner),
+            **self._reference(tuner),
             **self._improvement(final),
             "gap": float(gaps.mean()),
             "gap_low": gap_low,
@@ -288,6 +310,25 @@ class Comparison:
         others = self.final[self.tuners.index(REFERENCE)]
         low, high = statistics.improvement_interval(final, others)
         return dict(zip(names, (float(statistics.improvement(final, others)), low, high), strict=True))
+
+    def _reference(self, tuner: str) -> dict[str, float | None]:
+        """Return how much a tuner's score differs from that of random search; None of random search itself or without it."""
+        names = {name: f"difference_{name}" for name in ("low", "high")}
+        if tuner == REFERENCE or REFERENCE not in self.tuners:
+            return dict.fromkeys(("difference", *names.values(), "detectable"))
+        found = self._difference(tuner, REFERENCE)
+        return {names.get(name, name): value for name, value in found.items() if name != "error"}
+
+    def _difference(self, tuner: str, other: str) -> dict[str, float]:
+        scores, others = (self.final[self.tuners.index(name)] for name in (tuner, other))
+        value, *rest = statistics.difference(scores, others)
+        return {"difference": value, **dict(zip(("low", "high", "error", "detectable"), rest, strict=True))}
+
+    def _rank_p(self, tuner: str, other: str) -> float:
+        if self.ranks.pairs is None or not {tuner, other} <= set(self.ranked):
+            return np.nan
+        first, second = sorted(self.ranked.index(name) for name in (tuner, other))
+        return self.ranks.pairs[first, second]
 
     def _array(self, column: str) -> np.ndarray:
         shape = (len(self.tuners), len(self.tasks), self.settings.repeats, NUM_POINTS)
@@ -304,6 +345,7 @@ class Comparison:
             "trial": incumbent.trial if incumbent else None,
             "tuning_score": tuning,
             "test_score": test,
+            "partial": incumbent is not None and incumbent.fidelity < swept.record.settings.task.fidelity,
             "tuning": scale.normalized(tuning),
             "score": scale.normalized(test),
         }

@@ -8,7 +8,7 @@ from typing import Any
 from arl.errors import InputError, unknown
 from arl.records.settings import DEFAULT_OBJECTIVE, DEFAULT_SCORE, ComparisonSettings, SweepSettings
 from hpo import objectives, plans, scores, tasks, tuners
-from hpo.comparisons.comparison import REFERENCE
+from hpo.comparisons.comparison import REFERENCE, UNTUNED
 from hpo.objectives import Objective
 from hpo.tasks import Task
 
@@ -200,7 +200,7 @@ def _entries(
 
 def _baselines() -> list[Entry]:
     """Return the baselines: random search, random search with twice the budget, and the task's default config."""
-    return [Entry(REFERENCE, "random", {}), Entry(f"{REFERENCE}-2x", "random", {}, 2), Entry("default", "default", {})]
+    return [Entry(REFERENCE, "random", {}), Entry(f"{REFERENCE}-2x", "random", {}, 2), Entry(UNTUNED, "default", {})]
 
 
 def _split(available: list[int] | None, seeds: Seeds, test_seeds: Seeds, repeat: int) -> Split:

@@ -58,7 +58,7 @@ def figures(comparison: Comparison) -> dict[str, Figure]:
     if REFERENCE in comparison.tuners:
         bounds, title = ("improvement_low", "improvement_high"), f"P(beats {REFERENCE})"
         charts["improvement"] = _intervals(comparison, "improvement", bounds, title, 0.5, domain=(0.0, 1.0))
-    if comparison.ranks.pairs is not None:
+    if comparison.ranks.reason is None:
         charts["ranks"] = _critical_differences(comparison)
     return charts
 
@@ -78,9 +78,9 @@ def group(comparison: Comparison, tuner: str) -> str:
     return f"tuner-{comparison.tuners.index(tuner)}"
 
 
-def height(comparison: Comparison) -> int:
+def height(num_tuners: int) -> int:
     """Return the height in px of a figure with a row per tuner."""
-    return FRAME_HEIGHT + ROW_HEIGHT * len(comparison.tuners)
+    return FRAME_HEIGHT + ROW_HEIGHT * num_tuners
 
 
 def _place(comparison: Comparison, tuner: str) -> int:
@@ -158,25 +158,25 @@ def _intervals(
 
 
 def _ranks(comparison: Comparison) -> pd.DataFrame:
-    return pd.DataFrame({"tuner": comparison.tuners, "rank": comparison.ranks.mean_ranks})
+    return pd.DataFrame({"tuner": comparison.ranked, "rank": comparison.ranks.mean_ranks})
 
 
 def _bars(comparison: Comparison) -> pd.DataFrame:
-    """Return a row per bar that joins tuners whose ranks do not differ: its ends, and its place beyond the worst rank."""
-    ranks = comparison.ranks
-    groups = statistics.groups(ranks.mean_ranks, ranks.pairs) if ranks.pairs is not None else []
-    place = [len(comparison.tuners) + 0.4 + 0.25 * number for number in range(len(groups))]
+    """Return a row per bar that joins tuners the test can't tell apart: its ends, and its place beyond the worst rank."""
+    ranks, names = comparison.ranks, comparison.ranked
+    groups = statistics.groups(ranks.mean_ranks, ranks.pairs) if ranks.reason is None else []
+    place = [len(names) + 0.4 + 0.25 * number for number in range(len(groups))]
     rows = [
-        {"first": comparison.tuners[members[0]], "last": comparison.tuners[members[-1]], "x": x}
+        {"first": names[members[0]], "last": names[members[-1]], "x": x}
         for members, x in zip(groups, place, strict=True)
     ]
     return pd.DataFrame(rows, columns=["first", "last", "x"])
 
 
 def _critical_differences(comparison: Comparison) -> Figure:
-    """Draw a critical-difference diagram that stands upright: tuners by mean rank, a bar along those that do not differ."""
-    order = sorted(range(len(comparison.tuners)), key=lambda i: comparison.ranks.mean_ranks[i])
-    names, num_bars = [comparison.tuners[i] for i in order], len(_bars(comparison))
+    """Draw a critical-difference diagram that stands upright: tuners by mean rank, bars along those not told apart."""
+    order = sorted(range(len(comparison.ranked)), key=lambda i: comparison.ranks.mean_ranks[i])
+    names, num_bars = [comparison.ranked[i] for i in order], len(_bars(comparison))
     scale = alt.Scale(domain=[0.7, len(names) + 0.6 + 0.25 * num_bars], nice=False)
     axis = alt.Axis(grid=True, values=list(range(1, len(names) + 1)))
     title, y = "mean rank over tasks", _tuner_axis(names)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from arl.text import count, duration, grouped, plural
+from hpo.comparisons import words
 from hpo.comparisons.comparison import NUM_POINTS, REFERENCE, Comparison
 from hpo.reports import comparison_figures, pages
 
@@ -45,12 +46,17 @@ def render(comparison: Comparison, command: Sequence[str] = ()) -> str:
         keys=_keys(comparison),
         has_intervals=settings.repeats > 1,
         seeds_rotate=comparison.seeds_rotate,
+        too_narrow=settings.repeats < (5 if len(comparison.tasks) > 1 else 10),  # see docs/compare.md
         has_reference=REFERENCE in comparison.tuners,
         has_double=f"{REFERENCE}-2x" in comparison.tuners,
         rank_reason=comparison.ranks.reason,
-        rank_words=_rank_words(comparison),
+        rank_words=words.ranks(comparison),
+        rank_pairs=comparison.ranks.pairs is not None,
+        unranked=[tuner for tuner in comparison.tuners if tuner not in comparison.ranked],
+        resolution=words.resolution(comparison),
         pairs=_pairs(comparison),
-        height=comparison_figures.height(comparison),
+        height=comparison_figures.height(len(comparison.tuners)),
+        rank_height=comparison_figures.height(len(comparison.ranked)),
         summary=_summary(comparison),
         by_task=_by_task(comparison),
         costs=_costs(comparison),
@@ -174,29 +180,19 @@ def _keys(comparison: Comparison) -> list[dict[str, str]]:
     ]
 
 
-def _rank_words(comparison: Comparison) -> str:
-    ranks = comparison.ranks
-    if ranks.reason:
-        return f"No test of ranks: {ranks.reason}."
-    words = f"Friedman's test over {len(comparison.tasks)} tasks: chi-squared {ranks.statistic:.2f}, p {_p(ranks.p or 0.0)}."
-    few = len(comparison.tasks) < NUM_REPEATS_ADVISED
-    return words + (" With so few tasks it has little power; the intervals say more." if few else "")
-
-
-def _pairs(comparison: Comparison) -> dict[str, Any] | None:
-    """Return the table of p values of all pairs of tuners, in the order of the summary; None if pairs were not tested."""
-    pairs, names = comparison.ranks.pairs, list(comparison.summary.tuner)
-    if pairs is None:
-        return None
-    index = {name: comparison.tuners.index(name) for name in names}
+def _pairs(comparison: Comparison) -> dict[str, Any]:
+    """Return the table of all pairs of tuners, the larger difference first."""
     rows = [
-        [_p(pairs[min(index[a], index[b]), max(index[a], index[b])]) if a != b else "" for b in names] for a in names
+        [
+            f"{row['tuner']} minus {row['other']}",
+            _signed(row["difference"]),
+            _interval(row["low"], row["high"]),
+            pages.MISSING if pages.missing(row["detectable"]) else f"{row['detectable']:.3f}",
+            "" if pages.missing(row["p"]) else words.p_value(row["p"]),
+        ]
+        for row in comparison.pairs.sort_values("difference", ascending=False, kind="stable").to_dict("records")
     ]
-    return _table(["tuner", *names], [[name, *row] for name, row in zip(names, rows, strict=True)])
-
-
-def _p(p: float) -> str:
-    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+    return _table(["pair", "difference", "95 % interval", "detectable", "p of ranks"], rows)
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[str]], texts: int = 1) -> dict[str, Any]:
@@ -205,16 +201,20 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[str]], texts: int = 1
 
 
 def _summary(comparison: Comparison) -> dict[str, Any]:
-    columns = ["tuner", "score", "95 % interval", "area", "mean rank", f"P(beats {REFERENCE})", "gap"]
+    columns = ["tuner", "score", "95 % interval", f"minus {REFERENCE}", "detectable", f"P(beats {REFERENCE})"]
+    columns += ["mean rank", "gap", "area", "partly trained"]
     rows = [
         [
             row["tuner"],
             _signed(row["score"]),
             _interval(row["low"], row["high"]),
-            _signed(row["area"]),
-            f"{row['rank']:.2f}",
+            _with_interval(row["difference"], row["difference_low"], row["difference_high"]),
+            pages.MISSING if pages.missing(row["detectable"]) else f"{row['detectable']:.3f}",
             _with_interval(row["improvement"], row["improvement_low"], row["improvement_high"]),
+            pages.MISSING if pages.missing(row["rank"]) else f"{row['rank']:.2f}",
             _with_interval(row["gap"], row["gap_low"], row["gap_high"]),
+            _signed(row["area"]),
+            f"{100 * row['partial']:.0f} %",
         ]
         for row in comparison.summary.to_dict("records")
     ]
