@@ -1,5 +1,7 @@
 """What training asks of JAX on each kind of device."""
 
+import contextlib
+
 import jax
 import pytest
 
@@ -54,6 +56,19 @@ def test_64_bit_mode_is_refused():
             backend.setup.__wrapped__()
     finally:
         jax.config.update("jax_enable_x64", False)
+
+
+@pytest.mark.parametrize(
+    ("version", "kind", "is_refused"), [("0.10.2", "cpu", True), ("0.10.2", "gpu", False), ("0.10.1", "cpu", False)]
+)
+def test_a_jax_that_gives_wrong_numbers_is_refused(version, kind, is_refused, monkeypatch):
+    monkeypatch.setattr(jax, "__version__", version)
+    monkeypatch.setattr(jax, "default_backend", lambda: kind)
+    refused = pytest.raises(
+        InputError, match=r"^jax must not be 0\.10\.2, which gives wrong numbers on CPUs: pip install"
+    )
+    with refused if is_refused else contextlib.nullcontext():
+        backend.check_jax()
 
 
 @pytest.mark.parametrize(("kind", "num"), [("cpu", 0), ("gpu", 5)])

@@ -36,6 +36,22 @@ if jax.__version_info__ >= (0, 11):  # whose XLA has the new one only, and refus
     QUICK_COMPILER_OPTIONS = {}
 
 
+WRONG_JAX = ("0.10.2",)  # on CPUs: reductions over batched products of small matrices
+
+
+def check_jax() -> None:
+    """Refuse a version of JAX that gives wrong numbers on the device at hand.
+
+    Raises:
+        InputError: it is one of those in `WRONG_JAX`, on a CPU.
+    """
+    if jax.__version__ in WRONG_JAX and jax.default_backend() == "cpu":
+        raise InputError(
+            f"jax must not be {jax.__version__}, which gives wrong numbers on CPUs: "
+            "pip install -c requirements.lock jax jaxlib"
+        )
+
+
 @functools.cache
 def setup() -> None:
     """Make JAX ready for training, but for what the user has set.

@@ -184,6 +184,9 @@ class Runner:
         num_episodes: over which an agent is evaluated.
         lanes: width and rows of all blocks, to get the numbers of an earlier run.
 
+    Raises:
+        InputError: a version of JAX that gives wrong numbers.
+
     Attributes:
         lanes: those of blocks that fit in memory; an agent says in which it was trained.
         memory: bytes that the programs of a worker may use.
@@ -199,6 +202,7 @@ class Runner:
         num_episodes: int = 128,
         lanes: tuple[int, int] | None = None,
     ):
+        backend.check_jax()
         self.algorithm, self.env, self.num_episodes = algorithm, env, num_episodes
         self.workers, self.num_compilers = backend.workers(), backend.num_compilers()
         self.memory = backend.training_bytes()
