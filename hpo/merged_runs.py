@@ -46,12 +46,19 @@ class MergedRuns:
 
     def _points(self, trial: Trial, seed: int, record: TrialRecord) -> list[PointRecord]:
         """Return the evaluations of the agent that a record ends with, from where the trial's parent ends."""
-        runs = [run for ancestor in lineage(record, self.finished) for run in ancestor.runs if run.seed == seed]
-        points = [point for run in runs for point in run.points]
+        line = lineage(record, self.finished)
         if trial.parent is None:
-            return points
-        start = curve(self.finished[trial.parent], seed, self.finished)[-1][0]
-        return [point for point in points if point.env_steps > start] or points[-1:]
+            return _points(line, seed)
+        parent = self.finished[trial.parent]
+        origins = [origin(ancestor, self.finished) for ancestor in line]
+        if (of_parent := origin(parent, self.finished)) in origins:
+            return _points(line[origins.index(of_parent) + 1 :], seed)
+        start = curve(parent, seed, self.finished)[-1][0]
+        return [point for point in _points(line, seed) if point.env_steps > start]
+
+
+def _points(line: Sequence[TrialRecord], seed: int) -> list[PointRecord]:
+    return [point for record in line for run in record.runs if run.seed == seed for point in run.points]
 
 
 def completed(trial: Trial, seeds: Sequence[int], runs: Sequence[RunRecord]) -> TrialRecord:

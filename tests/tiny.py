@@ -14,7 +14,7 @@ from ConfigSpace import ConfigurationSpace, Float
 from arl import spaces
 from arl.records.settings import SweepSettings
 from arl.records.store import PointRecord, RunRecord, TrialRecord
-from hpo import tasks
+from hpo import results, tasks
 from hpo.objectives import Objective
 from hpo.trial import Trial
 
@@ -122,9 +122,8 @@ class Parabola(Objective):
         self.compiled = 1.0
         for trial in reversed(trials):
             self.trained.append(trial.id)
-            asked = {"config": dict(trial.config), "fidelity": trial.fidelity, "parent": trial.parent}
             runs = [run_record(seed, parabola(trial.config) - seed % 1000) for seed in self.seeds_of(trial)]
-            yield trial_record(trial.id, seeds=self.seeds_of(trial), runs=runs, **asked)
+            yield results.trial_record(trial, runs)
 
 
 def counting(trained):

@@ -155,7 +155,7 @@ class Training(Objective):
         for block in self.runner.train([self._run(trial, seed) for trial, seed in pairs], on_segment):
             of_block = [(*pairs[i], curve) for i, curve in block]
             trained = [(trial, seed, curve.agent) for trial, seed, curve in of_block if isinstance(curve, Curve)]
-            self._keep({(trial.id, seed): agent for trial, seed, agent in trained if self._may_be_needed(trial)})
+            self._keep({(trial.id, seed): agent for trial, seed, agent in trained if self._may_be_needed(trial, seed)})
             yield from of_block
 
     def _run(self, trial: Trial, seed: int) -> Run:
@@ -212,8 +212,8 @@ class Training(Objective):
                 if isinstance(curve, InputError):  # it was trained where there was more memory
                     raise curve
 
-    def _may_be_needed(self, trial: Trial) -> bool:
-        return self.keep_finished or trial.id in self.needed or trial.fidelity < self.task.fidelity
+    def _may_be_needed(self, trial: Trial, seed: int) -> bool:
+        return self.keep_finished or (trial.id, seed) in self.needed or trial.fidelity < self.task.fidelity
 
     def _keep(self, agents: Mapping[tuple[int, int], Agent]) -> None:
         """Keep the agents of a block; while those of its device take too much memory, drop the oldest.

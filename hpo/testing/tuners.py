@@ -28,6 +28,7 @@ from hpo.trial import Cost, Result, Trial, Tuner, TunerContext, as_dict
 FIDELITY = 900
 BUDGET = 12.0
 BATCHES = (4, 2, 5, 3)
+SEEDS = (0, 1, 2, 3)
 
 Objective = Callable[[Trial], Result]
 
@@ -138,7 +139,8 @@ SPACES: dict[str, Callable[[], ConfigurationSpace]] = {
 
 def result(trial: Trial, score: float, status: str = "completed") -> Result:
     """Return a result with a curve of one point."""
-    return Result(trial, score, {0: score}, [(trial.fidelity, score)], {}, Cost(trial.fidelity, 0.1), status)
+    by_seed = dict.fromkeys(trial.seeds or SEEDS, score)
+    return Result(trial, score, by_seed, [(trial.fidelity, score)], {}, Cost(trial.fidelity, 0.1), status)
 
 
 def hashed(trial: Trial) -> Result:
@@ -171,7 +173,13 @@ TROUBLES: dict[str, Objective] = {
 def make(tuner: str | type, options: Mapping[str, Any], space: ConfigurationSpace, seed: int = 0) -> Tuner:
     """Return the tuner as a sweep makes it."""
     context = TunerContext(
-        space=space, fidelity=FIDELITY, seed=seed, budget=BUDGET, mutable=frozenset(space), scores=("final",)
+        space=space,
+        fidelity=FIDELITY,
+        seed=seed,
+        budget=BUDGET,
+        mutable=frozenset(space),
+        scores=("final",),
+        seeds=SEEDS,
     )
     return tuners.make(tuner, context, options)
 
@@ -233,11 +241,14 @@ def _check_config(trial: Trial, space: ConfigurationSpace, where: str) -> None:
 def _check_fidelity(trial: Trial, asked: Mapping[int, Trial], where: str) -> None:
     _require(type(trial.fidelity) is int, f"{where}: fidelity must be an int, got {trial.fidelity!r}")
     _require(1 <= trial.fidelity <= FIDELITY, f"{where}: fidelity must be in [1, {FIDELITY}], got {trial.fidelity}")
-    _require(trial.seeds is None or set(trial.seeds) <= {0}, f"{where}: seeds must be tuning seeds, got {trial.seeds}")
+    seeds = set(SEEDS if trial.seeds is None else trial.seeds)
+    _require(seeds and seeds <= set(SEEDS), f"{where}: seeds must be tuning seeds, got {trial.seeds}")
     if trial.parent is not None:
         _require(trial.parent in asked, f"{where}: parent must be a finished trial, got {trial.parent!r}")
         below = asked[trial.parent].fidelity
         _require(below < trial.fidelity, f"{where}: fidelity must exceed its parent's {below}, got {trial.fidelity}")
+        of_parent = set(asked[trial.parent].seeds or SEEDS)
+        _require(seeds <= of_parent, f"{where}: seeds must be among its parent's {of_parent}, got {trial.seeds}")
 
 
 def _check_survives(tuner: str | type, options: Mapping[str, Any], name: str, objective: Objective) -> None:
