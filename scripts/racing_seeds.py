@@ -3,7 +3,7 @@
 Draws sets of recorded configs, chooses the best of each by a schedule, and scores it under seeds that the schedule has not
 seen: mean final return on the scale of the env, 0 the worst and 1 the best, or of what the file has. A schedule is a list of
 stages, such as 20x1:4x4: twenty configs under one seed, and the best four of them under four, so under three more. Equal
-scores are ranked by the area under the learning curve, then by the worst seed, as everywhere; `first` takes the first.
+scores are ranked by the area under the learning curve, then by the worst seed (`curve`), or the `first` is taken.
 
 Which seeds are seen changes with every draw. `low` and `high` are 95 % of bootstrap resamples over the configs of the file,
 so they tell how far the numbers hold for other configs of the same space.
@@ -91,22 +91,22 @@ def measure(curves: Curves, schedules: Sequence[Schedule], num_seeds: int, ties:
     return scored
 
 
-def table(curves: Curves, schedules: Sequence[Schedule], num_seeds: int) -> pd.DataFrame:
+def table(curves: Curves, schedules: Sequence[Schedule], num_seeds: int, ties: str) -> pd.DataFrame:
     """Return a row per schedule: its test score, and by how much it is better than the first one, with intervals."""
-    by_curve, by_order = (measure(curves, schedules, num_seeds, ties) for ties in ("curve", "first"))
-    means, rows = by_curve.mean(axis=1), []
+    means = measure(curves, schedules, num_seeds, ties).mean(axis=1)
+    gains = means - means[:, :1]
+    rows = []
     for i, stages in enumerate(schedules):
-        low, high = statistics.interval(means[:, i])
-        gain_low, gain_high = statistics.interval(means[:, i] - means[:, 0])
+        (low, high), (gain_low, gain_high) = statistics.interval(means[:, i]), statistics.interval(gains[:, i])
         rows.append(
             {
+                "ties": ties,
                 "schedule": ", ".join(f"{configs}x{seeds}" for configs, seeds in stages),
                 "runs": cost(stages),
-                "first": by_order[:, :, i].mean(),
                 "score": means[:, i].mean(),
                 "low": low,
                 "high": high,
-                "gain": (means[:, i] - means[:, 0]).mean(),
+                "gain": gains[:, i].mean(),
                 "gain_low": gain_low,
                 "gain_high": gain_high,
             }
@@ -125,7 +125,8 @@ def main() -> None:
     schedules = [schedule(text) for text in args.schedules.split(",")]
     for name in args.landscapes:
         print(Path(name).stem if name.endswith((".parquet", ".csv")) else name)
-        print(table(read(name), schedules, args.seeds).round(3).to_string(index=False), flush=True)
+        tables = [table(read(name), schedules, args.seeds, ties) for ties in ("first", "curve")]
+        print(pd.concat(tables).round(3).to_string(index=False), flush=True)
 
 
 if __name__ == "__main__":
