@@ -470,7 +470,8 @@ def test_pairs_and_the_reference_have_differences_and_what_is_detectable(tmp_pat
     words_of = words.resolution(comparison)
     assert words_of.startswith("with 5 task-repeats, four of five such comparisons find a difference of ")
     error = pairs.error.median()
-    assert words_of.endswith(f"one of 0.02 takes {math.ceil(5 * ((1.959964 + 0.841621) * error / 0.02) ** 2):,}")
+    needed = math.ceil(5 * ((1.959964 + 0.841621) * error / 0.02) ** 2)
+    assert words_of.endswith(f"to find one of 0.02 takes {needed:,} task-repeats")
 
 
 def test_partly_trained_incumbents_are_counted(straight):

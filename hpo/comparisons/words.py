@@ -31,7 +31,7 @@ def resolution(comparison: Comparison) -> str:
     needed = statistics.num_needed(error, num, SMALL)
     return (
         f"with {plural(num, 'task-repeat')}, four of five such comparisons find a difference of {least:.3f} (median pair of "
-        f"tuners); one of {SMALL} takes {needed:,}"
+        f"tuners); to find one of {SMALL} takes {needed:,} task-repeats"
     )
 
 

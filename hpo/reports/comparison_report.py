@@ -212,7 +212,7 @@ def _summary(comparison: Comparison) -> dict[str, Any]:
             pages.MISSING if pages.missing(row["detectable"]) else f"{row['detectable']:.3f}",
             _with_interval(row["improvement"], row["improvement_low"], row["improvement_high"]),
             pages.MISSING if pages.missing(row["rank"]) else f"{row['rank']:.2f}",
-            _with_interval(row["gap"], row["gap_low"], row["gap_high"]),
+            _signed(row["gap"]),
             _signed(row["area"]),
             f"{100 * row['partial']:.0f} %",
         ]
