@@ -49,7 +49,9 @@ def correlation(landscapes: Sequence[Landscape], score: str = "final") -> pd.Dat
     return scores(landscapes, score).corr(method="spearman")
 
 
-def subsets(landscapes: Sequence[Landscape], largest: int | None = None, score: str = "final") -> pd.DataFrame:
+def subsets(
+    landscapes: Sequence[Landscape], largest: int | None = None, score: str = "final", ranks: bool = False
+) -> pd.DataFrame:
     """Return how well subsets of the tasks predict the mean over all: a row per subset, smaller ones first, then the better.
 
     As ARLBench (Becktepe, Dierkes et al. 2024, section 5) after Atari-5 (Aitchison et al. 2023): linear regression of the
@@ -60,11 +62,14 @@ def subsets(landscapes: Sequence[Landscape], largest: int | None = None, score: 
     Args:
         largest: the most tasks of a subset; by default one less than all.
         score: a score of returns.
+        ranks: whether a config's rank in a task stands for its score there, so that all tasks count alike: by scores, those
+            count most in which they differ most.
 
     Raises:
         InputError: as of `scores`, or fewer configs than folds.
     """
     table = scores(landscapes, score)
+    table = table.rank(pct=True) if ranks else table
     if len(table) < FOLDS:
         raise InputError(f"subsets need at least {FOLDS} configs, got {len(table)}")
     mean, resamples = table.mean(axis=1).to_numpy(), _resamples(len(table))

@@ -45,9 +45,9 @@ def test_ablation(tmp_path):
 
 def test_tasks(tmp_path):
     told = json.loads(run("tasks", "dqn", "-o", tmp_path, "--json"))
-    matrix, subsets = told.values()
+    matrix, subsets, by_ranks = told.values()
     assert matrix[0]["dqn/Acrobot-v1"] == pytest.approx(-1.0)
-    assert [row["size"] for row in subsets] == [1, 1]
+    assert [row["size"] for row in subsets] == [row["size"] for row in by_ranks] == [1, 1]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["task-correlation.png", "task-subsets.png"]
     assert json.loads(run("tasks", "dqn/CartPole-v1", "dqn/Acrobot-v1", "--json")).keys() == told.keys()
 

@@ -57,6 +57,21 @@ def test_a_task_that_is_the_mean_of_all_stands_for_them(four):
     assert task_similarity.subsets(four, largest=1).equals(table[:4])
 
 
+def test_by_ranks_a_task_of_small_spread_counts_as_much_as_others(four):
+    """Two tasks agree and a third is their opposite, with fifty times their spread: only by ranks the two decide."""
+    wide = task_of("dqn/wide", lambda config: -500 * config["initial_epsilon"])
+    narrow = [
+        task_of(f"dqn/narrow{i}", lambda config, i=i: 10 * config["initial_epsilon"] + i * config["final_epsilon"] / 10)
+        for i in range(2)
+    ]
+    by_score, by_rank = (
+        task_similarity.subsets([wide, *narrow], largest=1, ranks=ranks).set_index("tasks").correlation
+        for ranks in (False, True)
+    )
+    assert by_score.idxmax() == "dqn/wide"
+    assert by_rank.idxmax() in ("dqn/narrow0", "dqn/narrow1")
+
+
 def test_tasks_without_common_configs_are_refused(four):
     with pytest.raises(InputError, match=r"at least 2, got \['dqn/mean'\]"):
         task_similarity.scores(four[3:])

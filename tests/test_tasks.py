@@ -1,11 +1,14 @@
 """Tasks: the published settings are those of the reference dataset, and evaluation points are where they should be."""
 
+import copy
+import dataclasses
 import math
 
 import hypothesis
 import hypothesis.strategies as st
 import pytest
 import tiny
+from ConfigSpace import ConfigurationSpace
 from ConfigSpace.hyperparameters import CategoricalHyperparameter
 
 from arl import algorithms, config, spaces
@@ -90,6 +93,28 @@ def test_published_off_policy_space(name, ranges, sizes):
     assert spaces.choices(space["batch_size"]) == sizes
     default = spaces.default(space)
     assert (default["prioritized"], default["use_target_network"]) == (False, True)
+
+
+def test_what_a_space_of_ones_own_leaves_out_keeps_the_tasks_value():
+    """The default of PPO is a minibatch of 64, that of the task 128."""
+    task = tasks.get("ppo/CartPole-v1")
+    own = dataclasses.replace(task, space=ConfigurationSpace(name="mine", space=[task.space["learning_rate"]]))
+    assert own.full({"learning_rate": 1e-3}).minibatch_size == 128
+    assert own.full({"learning_rate": 1e-3}) == task.full({**spaces.default(task.space), "learning_rate": 1e-3})
+    assert (own.preset, own.settings().preset, task.preset) == ("own", "own", "published")
+
+
+def test_a_copy_of_a_presets_space_is_the_preset():
+    task = tasks.get("ppo/CartPole-v1")
+    copied = dataclasses.replace(task, space=copy.deepcopy(task.space))
+    assert (copied.preset, copied.fixed) == ("published", task.fixed)
+
+
+def test_a_value_that_is_fixed_in_a_space_of_ones_own_stays():
+    task = tasks.get("ppo/CartPole-v1")
+    space = ConfigurationSpace(space=[task.space["learning_rate"]])
+    own = dataclasses.replace(task, space=space, fixed={**task.fixed, "minibatch_size": 256})
+    assert own.full({"learning_rate": 1e-3}).minibatch_size == 256
 
 
 @pytest.mark.parametrize("name", PUBLISHED_OFF_POLICY)

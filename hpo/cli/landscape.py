@@ -217,6 +217,9 @@ def tasks(
         "rank correlation of the mean over all tasks with its prediction from some": task_similarity.subsets(
             chosen, score=score
         ),
+        "the same of mean ranks, in which all tasks count alike": task_similarity.subsets(
+            chosen, score=score, ranks=True
+        ),
     }
     pictures: Iterable[Path] = []
     if out is not None:

@@ -15,15 +15,13 @@ import envs
 from arl.errors import InputError, first_line, unknown
 from arl.scalars import Scalar
 from hpo.tasks.settings import EnvSettings
-from hpo.tasks.task import Task
+from hpo.tasks.task import PRESETS, Task
 
 if TYPE_CHECKING:
     from ConfigSpace import ConfigurationSpace
 
     from arl.records.settings import TaskSettings
     from landscapes.dataset import Landscape
-
-PRESETS = ("published", "full")
 
 MODULES: dict[str, str] = {
     "ppo": "hpo.tasks.ppo",
@@ -220,7 +218,18 @@ def _task(name: str, algorithm: str, env: str, preset: str, fidelity: int | None
         space = tasks.full_space(values, steps)
     values = {**values, **{key: value for key, value in _sizes(space, steps).items() if key in values}}
     fixed = {key: value for key, value in values.items() if key not in space}
-    return Task(name, algorithm, env, preset, steps, fixed, space, return_range=spec.return_range, usual_fidelity=usual)
+    return Task(
+        name,
+        algorithm,
+        env,
+        preset,
+        steps,
+        fixed,
+        space,
+        return_range=spec.return_range,
+        usual_fidelity=usual,
+        preset_space=space,
+    )
 
 
 def _sizes(space: "ConfigurationSpace", fidelity: int) -> dict[str, Scalar]:

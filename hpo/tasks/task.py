@@ -5,7 +5,7 @@ import functools
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from arl.scalars import Scalar
+from arl.scalars import Scalar, plain
 
 if TYPE_CHECKING:
     from ConfigSpace import ConfigurationSpace
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from arl.algorithms import Algorithm
     from arl.records.settings import TaskSettings
     from envs.vector import VectorEnv
+
+PRESETS = ("published", "full")
+OWN = "own"  # instead of the preset's name, of a task whose space is another
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,7 +27,7 @@ class Task:
     Attributes:
         name: `algorithm/env`, or an imported landscape's name.
         algorithm_name, env_name: as the registries know them.
-        preset: the name of the space: `published`, `full`, or another's.
+        preset: the name of the space: `published`, `full`, or `own` if another one has been put in its place.
         fidelity: env steps of a full run.
         fixed: hyperparameters and env params that are not tuned, and their values.
         space: what is tuned.
@@ -32,6 +35,7 @@ class Task:
         num_points: evaluations of a full run.
         num_episodes: episodes of an evaluation.
         usual_fidelity: the fidelity that the task's landscape has unless it is named with another.
+        preset_space: the space that the preset stands for; its defaults are those of hyperparameters that `space` leaves out.
     """
 
     name: str
@@ -45,6 +49,16 @@ class Task:
     num_points: int = 10
     num_episodes: int = 128
     usual_fidelity: int | None = None
+    preset_space: "ConfigurationSpace | None" = None
+
+    def __post_init__(self):
+        preset = self.preset_space
+        if preset is None or self.space is preset or self.space == preset:
+            return
+        left_out = {name: preset[name].default_value for name in preset if name not in self.space}
+        object.__setattr__(self, "fixed", {**plain(left_out), **self.fixed})
+        if self.preset in PRESETS:
+            object.__setattr__(self, "preset", OWN)
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what is copied and pickled: the fields, without the algorithm and the env that were looked up."""
