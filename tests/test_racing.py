@@ -9,8 +9,10 @@ from tiny import FIDELITY, Listed, outcome, parabola
 
 import hpo
 from arl.errors import InputError
+from arl.records.lineage import lineage
 from hpo import tuners
 from hpo.trial import Cost, Result, Trial, TunerContext
+from hpo.tuners.given import Given
 from hpo.tuners.racing import doubled
 
 # Scores of six configs under three seeds: the first is lucky under seed 0, the third under the others.
@@ -176,3 +178,16 @@ def test_seeds_that_a_landscape_has_not_are_refused(tmp_path, name):
     with pytest.raises(InputError, match=r"seeds must be among those of landscape ppo/CartPole-v1, .*, got 999"):
         hpo.sweep("ppo/CartPole-v1", name, budget=2.0, seeds=(0, 999), objective="table", store=store)
     assert not store.exists()
+
+
+@pytest.mark.slow
+def test_a_trained_schedule_is_confirmed_as_it_came_about(tmp_path):
+    """The runs of the race under all seeds are those of the winner's chain of configs, trained link by link."""
+    settings = {"budget": 4.0, "seeds": 2, "batch": 1, "store": tmp_path / "store.sqlite"}
+    race = hpo.sweep(tiny.task(), "racing", name="race", options={"tuner": "pbt", "num_intervals": 2}, **settings)
+    links = lineage(race.records[race.incumbent["trial"]], race.records)
+    chain = [Trial(i, t.config, t.fidelity, i - 1 if i else None, None, t.network_seed) for i, t in enumerate(links)]
+    given = type("Alone", (Given,), {"__init__": lambda self: Given.__init__(self, chain)})
+    alone = hpo.sweep(tiny.task(), given, name="alone", **settings)
+    assert [record.score for record in links] == [record.score for record in alone.records.values()]
+    assert race.runs.merged.notna().any()
