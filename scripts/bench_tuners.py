@@ -40,7 +40,7 @@ def score(config: Mapping[str, Scalar]) -> float:
 def seconds_per_ask(name: str, num_trials: int, batch: int) -> list[tuple[float, int]]:
     """Return CPU seconds and number of trials of every ask, with the tell before it."""
     budget = num_trials / NUM_INTERVALS.get(name, 1)
-    context = TunerContext(space=space(), fidelity=100_000, budget=budget)
+    context = TunerContext(space=space(), fidelity=100_000, budget=budget, seeds=(0, 1))
     tuner, results, asks, num_asked = tuners.make(name, context, {}), [], [], 0
     while num_asked < num_trials:
         started = time.process_time()

@@ -6,6 +6,7 @@ budget on further seeds. A trial that adds seeds to a config is paid for by the 
 above those of fewer, so that a config becomes the incumbent once it has been confirmed.
 """
 
+import collections
 import itertools
 import json
 import math
@@ -64,6 +65,7 @@ class Race:
         self.given: dict[int, Trial] = {}  # the tuner's trials as it asked for them, by their ids in the race
         self.ids: dict[int, int] = {}  # ids in the race by those of the tuner
         self.by_origin: dict[tuple[Origin, int], int] = {}  # trials by origin and number of seeds
+        self.standings = collections.defaultdict[int, dict[Origin, Standing]](dict)  # by number of seeds
 
     @property
     def num_open(self) -> int:
@@ -87,6 +89,10 @@ class Race:
     def tell(self, results: Sequence[Result]) -> None:
         """Take results, and tell the tuner of its trials."""
         self.results |= {result.trial.id: result for result in results}
+        for result in results:
+            if brackets.worth(result) > -math.inf:
+                agent, num_seeds = origin(result.trial, self.trials), len(result.trial.seeds or ())
+                self.standings[num_seeds].setdefault(agent, self._standing(result))
         given = [replace(result, trial=self.given[i]) for result in results if (i := result.trial.id) in self.given]
         if given:
             self.tuner.tell(given)
@@ -105,27 +111,17 @@ class Race:
                 return None
         return None
 
-    def standing(self, agent: Origin, num_seeds: int) -> Standing | None:
-        """Return the key of an agent under so many seeds; None if it was not trained under them, diverged or failed."""
-        result = self.results.get(self.by_origin.get((agent, num_seeds), -1))
-        if result is None or brackets.worth(result) == -math.inf:
-            return None
+    def best(self, num_seeds: int) -> dict[Origin, Standing]:
+        """Return the agents that completed under so many seeds and their keys, the best first, then in the order of asking."""
+        completed = self.standings[num_seeds]
+        return dict(sorted(completed.items(), key=lambda item: item[1], reverse=True))
+
+    def _standing(self, result: Result) -> Standing:
         curve = [point for trial in lineage(result.trial, self.trials) for point in self.results[trial.id].curve]
         steps, returns = np.reshape(curve, (-1, 2)).T
         size = area(steps, returns)
         worst = min(result.seed_scores.values(), default=result.score)
         return Standing(result.trial.fidelity, result.score, size if math.isfinite(size) else -math.inf, worst)
-
-    def is_above(self, agent: Origin, num_seeds: int, bar: Standing) -> bool:
-        """Return whether an agent under so many seeds ranks above a key; the worst of few seeds is not compared."""
-        key = self.standing(agent, num_seeds)
-        return key is not None and key[:-1] > bar[:-1]
-
-    def best(self, num_seeds: int) -> list[Origin]:
-        """Return the agents that completed under so many seeds, the best first, equals in the order of asking."""
-        standings = {agent: self.standing(agent, num) for agent, num in self.by_origin if num == num_seeds}
-        completed = {agent: key for agent, key in standings.items() if key is not None}
-        return sorted(completed, key=lambda agent: completed[agent], reverse=True)
 
     def _link(self, agent: Origin, num_seeds: int) -> Trial:
         network_seed, chain = agent
@@ -208,10 +204,10 @@ class Racing(Racer):
     def _best_of_search(self) -> list[Origin]:
         """Return as many of the best agents as the rest of the budget trains under the seeds after the first."""
         race, best = self.race, self.race.best(1)
-        highest = max((fidelity_of(agent) for agent in best), default=race.fidelity)
+        highest = max((key.fidelity for key in best.values()), default=race.fidelity)
         runs_each = highest / race.fidelity * (len(race.seeds) - 1)
         num = brackets.whole((race.num_runs - race.spent) / runs_each)
-        return [agent for agent in best if fidelity_of(agent) == highest][:num]
+        return [agent for agent, key in best.items() if key.fidelity == highest][:num]
 
 
 class Intensify(Racer):
@@ -235,23 +231,22 @@ class Intensify(Racer):
 
     def _challengers(self) -> list[tuple[Origin, int]]:
         """Return the agents that may get more seeds, and how many: those with the most seeds first, then the best."""
-        race, numbers = self.race, doubled(len(self.race.seeds))
-        ranked = {num: [agent for agent in race.best(num) if fidelity_of(agent) == race.fidelity] for num in numbers}
+        numbers = doubled(len(self.race.seeds))
+        ranked = {num: self._at_full_fidelity(num) for num in numbers}
         most = max((num for num in numbers if ranked[num]), default=1)
-        incumbent = race.standing(ranked[most][0], most) if ranked[most] else None
+        bar = next(iter(ranked[most].values()), None)
         chosen = list[tuple[Origin, int]]()
         for num, more in reversed(list(itertools.pairwise(numbers))):
             if num == most:
-                chosen += [(agent, more) for agent in ranked[num][:1]]
-            elif incumbent is not None:
-                chosen += [(agent, more) for agent in ranked[num] if race.is_above(agent, num, incumbent)]
+                chosen += [(agent, more) for agent in itertools.islice(ranked[num], 1)]
+            elif bar is not None:
+                better = [agent for agent, key in ranked[num].items() if key[:-1] > bar[:-1]]  # whatever the worst seed
+                chosen += [(agent, more) for agent in better]
         return chosen
 
-
-def fidelity_of(agent: Origin) -> int:
-    """Return up to how many env steps an agent is trained."""
-    _, chain = agent
-    return chain[-1][0]
+    def _at_full_fidelity(self, num_seeds: int) -> dict[Origin, Standing]:
+        race = self.race
+        return {agent: key for agent, key in race.best(num_seeds).items() if key.fidelity == race.fidelity}
 
 
 def doubled(num_seeds: int) -> list[int]:
