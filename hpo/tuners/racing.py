@@ -112,7 +112,7 @@ class Race:
         return None
 
     def best(self, num_seeds: int) -> dict[Origin, Standing]:
-        """Return the agents that completed under so many seeds and their keys, the best first, then in the order of asking."""
+        """Return the agents that completed under so many seeds and their keys, the best first, equals in order of asking."""
         completed = self.standings[num_seeds]
         return dict(sorted(completed.items(), key=lambda item: item[1], reverse=True))
 
