@@ -63,8 +63,11 @@ def best(scores: np.ndarray, share: float) -> np.ndarray:
 
 
 def score_of_best(scores: np.ndarray) -> float:
-    """Return what the best config scores, of scores `(config, seed)`: chosen and measured under seeds as for `bias_top`."""
-    return float(np.mean([measured[chosen_by.argmax()] for chosen_by, measured in _halves(scores)]))
+    """Return what the best config scores, of scores `(config, seed)`: chosen and measured under seeds as for `bias_top`.
+
+    Of several that are the best, the mean.
+    """
+    return float(np.mean([measured[chosen_by == chosen_by.max()].mean() for chosen_by, measured in _halves(scores)]))
 
 
 def _halves(scores: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:

@@ -95,11 +95,10 @@ class Surrogate:
         neighbours' runs do, and configs near each other share as much of it under a seed as the neighbours do.
         """
         (mean,), neighbours = self.predict([config]), self.neighbours(config)
-        deviations = self._deviations_near(mean, neighbours)
-        common = deviations.mean(axis=0)
+        common, rest = _parts(self._deviations_near(mean, neighbours))
         mixtures = np.stack([self._mixture(seed) for seed in seeds])
         draws = [self._draw(config, seed, len(neighbours)) for seed in seeds]
-        alone = np.stack([deviations[neighbour, run] - common[run] for neighbour, run in draws])
+        alone = np.stack([rest[draw] for draw in draws])
         return np.clip(mean + alone + mixtures @ common, *self.landscape.return_range)
 
     def accuracy(self) -> dict[str, Accuracy] | None:
@@ -132,13 +131,14 @@ class Surrogate:
     def _deviations_near(self, mean: np.ndarray, neighbours: np.ndarray) -> np.ndarray:
         """Return the deviations of recorded configs `(neighbour, seed, point)` as they are about a mean curve `(point,)`.
 
-        Nearer to a bound of the return range than the recorded mean is, they are smaller in proportion: runs of a config
-        that is always at the ceiling do not deviate, and noise that was cut off there would lower the mean.
+        Those of a config are smaller at a point where they would leave the return range, all in the same proportion: cut off
+        at the ceiling alone, they would lower the mean.
         """
         low, high = self.landscape.return_range
-        recorded = self.means[neighbours]
-        room = np.minimum(_ratio(high - mean, high - recorded), _ratio(mean - low, recorded - low))
-        return self.deviations[neighbours] * np.clip(room, 0.0, 1.0)[:, None]
+        deviations = self.deviations[neighbours]
+        above, below = deviations.max(axis=1), -deviations.min(axis=1)
+        room = np.minimum(_ratio(high - mean, above), _ratio(mean - low, below))
+        return deviations * np.clip(room, 0.0, 1.0)[:, None]
 
     def _mixture(self, seed: int) -> np.ndarray:
         """Return the weights of the recorded seeds in what neighbours have in common under a seed, `(recorded seed,)`."""
@@ -176,6 +176,19 @@ def of_landscape(landscape: Landscape) -> Surrogate:
 @lru_cache(maxsize=32)
 def _of_files(directory: Path, files: str) -> Surrogate:
     return Surrogate(dataset.read(directory))
+
+
+def _parts(deviations: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return what neighbours have in common, `(seed, point)`, and the rest, `(neighbour, seed, point)`.
+
+    Of k neighbours' deviations `(neighbour, seed, point)`, whose variances are 1 and covariances c on average, the mean has
+    the variance c + (1 - c) / k. Both parts are scaled to the variances c and 1 - c.
+    """
+    num, mean = len(deviations), deviations.mean(axis=0)
+    variance, of_mean = np.square(deviations).mean(), np.square(mean).mean()
+    covariance = max(0.0, (num * of_mean - variance) / max(num - 1, 1))
+    common = mean * math.sqrt(covariance / of_mean) if of_mean else mean
+    return common, (deviations - mean) * math.sqrt(num / max(num - 1, 1))
 
 
 def _ratio(a: np.ndarray, b: np.ndarray) -> np.ndarray:

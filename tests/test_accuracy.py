@@ -47,3 +47,9 @@ def test_scores_that_are_all_the_same_have_neither_variance_nor_ranks():
     got = accuracy.measure(np.zeros(20), np.zeros((20, 2)))
     assert np.isnan([got.r2, got.spearman, got.spearman_top]).all()
     assert (got.bias_top, got.mean_absolute_error) == (0.0, 0.0)
+
+
+def test_the_score_of_the_best_is_measured_under_seeds_that_did_not_choose_it():
+    scores = np.array([[5.0, 1.0], [5.0, 3.0], [0.0, 4.0]])
+    assert accuracy.score_of_best(scores) == np.mean([(1 + 3) / 2, 0])
+    assert accuracy.score_of_best(scores[:, :1]) == 5.0

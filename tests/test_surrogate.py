@@ -133,29 +133,30 @@ def test_the_noise_is_that_of_the_place():
 def test_the_noise_of_neighbours_is_independent_where_that_of_runs_is():
     model = flat(num_seeds=10)
     here, near = (noise_of(model, configs, range(30)) for configs in (CONFIGS, [moved(config) for config in CONFIGS]))
-    assert abs(np.corrcoef(here.ravel(), near.ravel())[0, 1]) < 0.25
+    assert abs(np.corrcoef(here.ravel(), near.ravel())[0, 1]) < 0.08
 
 
 def test_the_noise_of_neighbours_is_correlated_as_that_of_runs_is():
-    """Half of each run's variance is the luck of its seed."""
+    """A part of each run's deviation is the luck of its seed, the same for all configs."""
     landscape = flat_landscape(num_seeds=10)
     luck = 10 * np.random.default_rng(1).normal(size=(1, 10, 1))
     landscape.metadata["cube"] = landscape.cube + luck - luck.mean()
     model = Surrogate(landscape)
     here, near = (noise_of(model, configs, range(60)) for configs in (CONFIGS, [moved(config) for config in CONFIGS]))
-    assert np.corrcoef(here.ravel(), near.ravel())[0, 1] == pytest.approx(0.5, abs=0.2)
+    shared = luck.var(ddof=1) / (luck.var(ddof=1) + 10.0**2)
+    assert shared > 0.25
+    assert np.corrcoef(here.ravel(), near.ravel())[0, 1] == pytest.approx(shared, abs=0.1)
 
 
-def test_there_is_little_noise_near_a_bound_and_the_mean_stays():
-    ceiling = TASK.return_range[1]
-    landscape = flat_landscape(noise=50.0, score=ceiling - 100)
-    landscape.metadata["cube"] = np.minimum(landscape.cube, ceiling)
-    model = Surrogate(landscape)
-    mean = np.full(TASK.num_points, ceiling - 10.0)
-    deviations = model._deviations_near(mean, np.arange(10))
-    assert (mean + deviations).max() <= ceiling + 10
-    assert deviations.mean() == pytest.approx(0.0, abs=1e-9)
-    assert deviations.std() < 0.2 * model.deviations[:10].std()
+def test_noise_stays_within_the_return_range_and_keeps_the_mean():
+    high = TASK.return_range[1]
+    model = flat()
+    for distance in (1.0, 100.0):
+        mean = np.full(TASK.num_points, high - distance)
+        deviations = model._deviations_near(mean, np.arange(10))
+        assert (mean + deviations).max() <= high + 1e-9
+        assert deviations.mean(axis=1) == pytest.approx(np.zeros((10, TASK.num_points)), abs=1e-9)
+    assert (deviations == model.deviations[:10]).all(), "far from the bound they are those on record"
 
 
 def test_the_noise_of_a_single_seed_is_none():
