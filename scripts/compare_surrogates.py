@@ -10,7 +10,6 @@ scores under seeds that did not choose it. Biases and peaks are in percent of th
 """
 
 import argparse
-import copy
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -203,17 +202,17 @@ def drawn_of_unseen(surrogate: Surrogate) -> tuple[np.ndarray, np.ndarray]:
     configs = surrogate.landscape.plain_configs
     drawn, predicted = np.empty((len(configs), NUM_DRAWN)), np.empty(len(configs))
     for rest, fold in accuracy.folds().split(configs):
-        part = Surrogate(part_of(surrogate.landscape, rest))
+        part = part_of(surrogate, rest)
         unseen = [configs[i] for i in fold]
         drawn[fold] = [part.curves(config, range(NUM_DRAWN))[:, -1] for config in unseen]
         predicted[fold] = part.predict(unseen)[:, -1]
     return drawn, predicted
 
 
-def part_of(landscape: Landscape, numbers: np.ndarray) -> Landscape:
-    """Return a landscape that holds some of the configs only."""
-    part = copy.copy(landscape)
-    part.__dict__.update(plain_configs=[landscape.plain_configs[i] for i in numbers], cube=landscape.cube[numbers])
+def part_of(surrogate: Surrogate, numbers: np.ndarray) -> Surrogate:
+    """Return the surrogate that follows from some of the configs only."""
+    part = Surrogate(surrogate.landscape)
+    part.__dict__.update({name: getattr(surrogate, name)[numbers] for name in ("encoded", "means", "deviations")})
     return part
 
 
