@@ -3,10 +3,15 @@
 What there is stands in `__init__.pyi`; it is imported at first use.
 """
 
+import os
+
 import lazy_loader
 
 from arl import hidden_packages
 
 hidden_packages.check()
+
+# XLA of jax 0.10.1 logs an error whenever it loads a program from the cache, which works. What is one raises an exception.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

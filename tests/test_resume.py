@@ -185,7 +185,7 @@ class OtherIds(Listed):
     first = 0
 
     def __init__(self, space, fidelity):
-        super().__init__([Trial(OtherIds.first + i, tiny.config(space, 1e-3), fidelity) for i in range(3)])
+        super().__init__([Trial(OtherIds.first + i, tiny.config(space, 1e-3 * (i + 1)), fidelity) for i in range(3)])
 
 
 def test_a_tuner_that_forgets_its_trials_is_reported(sweep, stop, trained, monkeypatch):
