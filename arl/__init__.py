@@ -12,6 +12,8 @@ from arl import hidden_packages
 hidden_packages.check()
 
 # XLA of jax 0.10.1 logs an error whenever it loads a program from the cache, which works. What is one raises an exception.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+_LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
+if os.environ.get(_LOG_LEVEL, "1") == "1":  # which is JAX's default, and inherited from a process that has imported it
+    os.environ[_LOG_LEVEL] = "3"
 
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
