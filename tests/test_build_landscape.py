@@ -48,7 +48,7 @@ def test_a_killed_build_ends_with_the_same_files(build):
         build("killed", view=Killed)
     resumed = build("killed")
     assert resumed.metadata == whole.metadata
-    assert resumed.name == f"ppo/ProbeMatching@full@{tiny.FIDELITY}"
+    assert resumed.name == f"ppo/ProbeMatching@own@{tiny.FIDELITY}"
     assert resumed.metadata["files"]
 
 

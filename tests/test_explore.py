@@ -175,9 +175,9 @@ def test_numbers_are_those_of_the_files(file, landscape):
 
 def test_a_point_without_differences_has_no_importance(tmp_path, monkeypatch):
     landscape = write(tmp_path)
-    cube = landscape.cube.copy()
-    cube[:, :, 0] = 5.0
-    monkeypatch.setitem(vars(landscape), "cube", cube)
+    returns = landscape.returns.copy()
+    returns[:, :, 0] = 5.0
+    monkeypatch.setitem(vars(landscape), "returns", returns)
     shares = explorer.importance(landscape)
     assert all(values[0] is None and values[-1] is not None for values in shares.values())
 

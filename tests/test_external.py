@@ -59,7 +59,7 @@ def test_it_is_told_all_of_a_result_in_plain_json(tmp_path):
     assert tell == (
         '{"type":"tell","results":[{"id":0,"config":{"x":0.5,"rate":0.01},"fidelity":900,"parent":null,"seeds":null,'
         '"network_seed":0,'
-        '"score":null,"seed_scores":{"0":null},"curve":[[900,null]],"metrics":{},'
+        '"score":null,"seed_scores":{"0":null,"1":null,"2":null,"3":null},"curve":[[900,null]],"metrics":{},'
         '"cost":{"env_steps":900,"seconds":0.1},"status":"failed"}]}'
     )
 

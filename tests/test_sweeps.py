@@ -509,7 +509,7 @@ def test_progress_is_shown(sweep, trained, terminal):
     console = Console(file=io.StringIO(), force_terminal=terminal, color_system=None, width=200)
     sweep(Sizes, trials=3, seeds=2, view=SweepView(console))
     shown = console.file.getvalue()
-    assert "sweep a: ppo/ProbeMatching (full space)" in shown
+    assert "sweep a: ppo/ProbeMatching (own space)" in shown
     assert "3 trials x 2 seeds" in shown
     assert "3/3 trials" in shown
     assert "incumbent -1.1 (trial 2)" in shown

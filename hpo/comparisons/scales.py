@@ -4,17 +4,17 @@ So every task counts alike, however narrow the part of its returns in which conf
 """
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from arl.errors import InputError
 from arl.records.store import TrialRecord
-from hpo import objectives
-from hpo.objectives import ObjectiveLike
-from hpo.objectives.tabular import difference
 from hpo.tasks import Task
 from landscapes import catalogue, scoring
+
+if TYPE_CHECKING:
+    from hpo.objectives import ObjectiveLike
 
 LOWEST = -1.0  # of normalised scores: no single failure outweighs what is won elsewhere
 NARROWEST = 0.01  # part of the return range: a narrower scale would magnify noise
@@ -35,7 +35,7 @@ class Scale(NamedTuple):
 
 
 def of_task(
-    task: Task, score: str, objective: ObjectiveLike, random: Sequence[Records], tested: Sequence[Records]
+    task: Task, score: str, objective: "ObjectiveLike", random: Sequence[Records], tested: Sequence[Records]
 ) -> Scale:
     """Return the scale of a task: that of its landscape, else of the comparison, else the return range of its env.
 
@@ -45,6 +45,8 @@ def of_task(
         random: the trials of random search's sweeps.
         tested: the incumbents' trials under test seeds.
     """
+    from hpo import objectives  # reports do without
+
     narrowest = NARROWEST * (task.return_range[1] - task.return_range[0])
     of_landscape = _of_landscape(task, score) if objectives.path(objective) in objectives.OBJECTIVES else None
     for scale in (of_landscape, _of_comparison(task.fidelity, random, tested)):
@@ -55,6 +57,8 @@ def of_task(
 
 def _of_landscape(task: Task, score: str) -> Scale | None:
     """Return the median and the best score of the configs of the task's landscape; None without one of this very task."""
+    from hpo.objectives.tabular import difference
+
     landscape = catalogue.available().get(task.landscape)
     if landscape is None or difference(landscape, task):
         return None
