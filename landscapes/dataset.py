@@ -231,11 +231,6 @@ class Landscape:
         return [name for name in self._curves if name not in (*_CURVE_KEYS, *_CURVE_VALUES)]
 
     @cached_property
-    def env_steps(self) -> np.ndarray:
-        """Env steps trained before each evaluation `(config, seed, point)`, NaN where a run lacks one."""
-        return self._curves.env_steps.to_numpy(np.float64, na_value=np.nan).reshape(self.returns.shape)
-
-    @cached_property
     def values(self) -> np.ndarray:
         """Env steps, mean and deviation of returns, mean length, then metrics: `(config, seed, point, column)`."""
         by_run = self._curves[[*_CURVE_VALUES, *self.metrics]].to_numpy(np.float64, na_value=np.nan)

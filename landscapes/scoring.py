@@ -51,5 +51,5 @@ def _measure(landscape: Landscape, score: str) -> Score:
 
 def _env_steps(landscape: Landscape) -> np.ndarray:
     """Return the env steps of all evaluations `(config, seed, point)`; the landscape's where a run lacks one."""
-    reached = landscape.env_steps
+    reached = landscape.values[..., 0]
     return np.where(np.isnan(reached), landscape.steps, reached)

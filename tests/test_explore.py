@@ -57,6 +57,7 @@ def write(directory, name="ppo/CartPole-v1", extra=None):
     curves = index.to_frame(index=False)
     curves["env_steps"] = 1000 * (curves["point"] + 1)
     curves["return_mean"] = returns.reshape(-1).astype(np.float32)
+    curves["return_std"] = curves["episode_length_mean"] = curves["return_mean"]
     runs = curves[curves["point"] == POINTS - 1][["config", "seed"]].reset_index(drop=True)
     runs["status"] = np.where(np.isnan(returns[:, :, -1].reshape(-1)), "diverged", "completed")
     settings = {
