@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from arl import spaces
-from arl.errors import InputError
+from arl.errors import InputError, unknown
 from arl.records.store import TRAINED, Store, TrialRecord
 from arl.scalars import Scalar
 from hpo import plans, sweeps, tasks
@@ -60,6 +60,8 @@ def build(
     for name, value in {"configs": configs, "seeds": seeds}.items():
         if value < 1:
             raise InputError(f"{name} must be at least 1, got {value}")
+    if space not in tasks.PRESETS:
+        raise unknown("space of a landscape", space, tasks.PRESETS)
     chosen = tasks.get(task, space, fidelity)
     store = store if isinstance(store, Store) else Store(store)
     label = catalogue.directory_name(chosen.landscape)

@@ -7,7 +7,7 @@ import math
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from arl.errors import InputError
 from arl.records import user_files
@@ -16,6 +16,9 @@ from arl.records.store import dumps
 from hpo import objectives, scores, tasks, tuners
 from hpo.objectives import Objective, ObjectiveLike
 from hpo.trial import TunerContext
+
+if TYPE_CHECKING:
+    from hpo.tasks.registry import SpaceLike
 
 FIRST_TEST_SEED = 1000
 MAX_BATCH = 64
@@ -66,8 +69,9 @@ def plan(
     budget: float | None = None,
     seeds: int | Sequence[int] | None = None,
     tuner_seed: int = 0,
-    space: str = "published",
+    space: "SpaceLike" = "published",
     fidelity: int | None = None,
+    fix: Mapping[str, Any] | None = None,
     batch: int | None = None,
     options: Mapping[str, Any] | None = None,
     score: str | Sequence[str] = DEFAULT_SCORE,
@@ -83,7 +87,9 @@ def plan(
         seeds: how many tuning seeds, or the seeds themselves, all below 1000, where test seeds begin; by default one, or
             those of an objective that is given ready-made.
         tuner_seed: the seed of the tuner.
-        space, fidelity: of a task that is given by name: its space preset, and env steps of a full run if not the task's.
+        space, fidelity: of a task that is given by name: its space (see `tasks.get`), and env steps of a full run if not the
+            task's.
+        fix: hyperparameters that are not tuned but have these values.
         batch: how many trials are asked for at a time; by default an eighth of the budget, or all (at most 64) where the
             tuner's class says `any_batch = True`.
         options: of the tuner.
@@ -98,7 +104,9 @@ def plan(
         raise InputError(
             f"fidelity must be given with a task's name; a Task has its own, {task.fidelity}, got {fidelity}"
         )
-    task = tasks.get(task, space, fidelity) if isinstance(task, str) else task
+    if isinstance(task, tasks.Task) and not isinstance(space, str):
+        raise InputError(f"space must be given with a task's name; a Task has its own, got a {type(space).__name__}")
+    task = tasks.get(task, space, fidelity, fix) if isinstance(task, str) else tasks.with_fixed(task, fix)
     kind = objectives.get(objective)
     kind.check_task(task)
     if trials is None and budget is None:

@@ -12,7 +12,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from arl.errors import InputError
 from arl.records.lineage import Ledger
@@ -28,6 +28,9 @@ from hpo.results import result
 from hpo.shared_runs import SharedRuns
 from hpo.tasks import Task
 from hpo.trial import Result, Trial, Tuner, TunerError, as_dict, copied
+
+if TYPE_CHECKING:
+    from hpo.tasks.registry import SpaceLike
 
 
 class View:
@@ -54,8 +57,9 @@ def sweep(
     budget: float | None = None,
     seeds: int | Sequence[int] | None = None,
     tuner_seed: int = 0,
-    space: str = "published",
+    space: "SpaceLike" = "published",
     fidelity: int | None = None,
+    fix: Mapping[str, Any] | None = None,
     batch: int | None = None,
     options: Mapping[str, Any] | None = None,
     score: str | Sequence[str] = DEFAULT_SCORE,
@@ -67,7 +71,8 @@ def sweep(
     """Run a sweep, or finish one that was begun.
 
     Args:
-        task, tuner, trials, budget, seeds, tuner_seed, space, fidelity, batch, options, score, objective: see `plans.plan`.
+        task, tuner, trials, budget, seeds, tuner_seed, space, fidelity, fix, batch, options, score, objective: see
+            `plans.plan`.
         name: by default of the task, the tuner and its seed; the same call with the same name goes on with the sweep.
         store: a file, URL or Store; by default `$ARL_STORE`, else `results/store.sqlite`.
         view: what shows its progress; nothing by default.
@@ -88,6 +93,7 @@ def sweep(
         tuner_seed=tuner_seed,
         space=space,
         fidelity=fidelity,
+        fix=fix,
         batch=batch,
         options=options,
         score=score,

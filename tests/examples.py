@@ -9,13 +9,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
-FILE = re.compile(r"# (\w+\.py)\n")
+FILE = re.compile(r"# (\w+\.(?:py|yaml))\n")
 
 
 def run(document: str, folder: Path) -> None:
     """Run the code blocks of a document of `docs/` in a folder, which is the working directory.
 
-    A block that begins with `# NAME.py` is that file, one in Python goes on from those before, any other one is of commands.
+    A block that begins with `# NAME.py` or `# NAME.yaml` is that file, one in Python goes on from those before, any other
+    one is of commands.
     """
     names = {"__name__": "example"}
     page = (ROOT / "docs" / document).read_text()

@@ -32,6 +32,7 @@ class TaskSettings:
         num_points, num_episodes: evaluations of a full run, and episodes of each.
         fixed: hyperparameters that are not tuned.
         return_range: worst and best episode return.
+        changes: hyperparameters that the user has set or fixed to other values than the task's; `fixed` has all of them.
     """
 
     name: str
@@ -43,10 +44,13 @@ class TaskSettings:
     num_episodes: int
     fixed: Mapping[str, Scalar]
     return_range: tuple[float, float]
+    changes: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return the settings as a JSON object."""
         values = msgspec.to_builtins(self)
+        if not self.changes:
+            del values["changes"]
         return {"task": values.pop("name"), **values, "return_range": list(self.return_range)}
 
     @classmethod
@@ -74,7 +78,6 @@ class SweepSettings:
         objective_version: the version of what answers, if it has one, such as a landscape's files.
         planned_trials: `trials` as the sweep was begun, if it was prolonged: its tuner was made for these.
         user_files: checksums of the user's own files that the sweep rests on, by their names.
-        changes: hyperparameters of a training that were set to other values than the task's; its `fixed` has all of them.
     """
 
     task: TaskSettings
@@ -90,11 +93,10 @@ class SweepSettings:
     objective_version: str | None = None
     planned_trials: int | None = None
     user_files: Mapping[str, str] = field(default_factory=dict)
-    changes: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return the settings as one flat JSON object, the task's among them; what is not set is left out."""
-        optional = ("objective_version", "planned_trials", *NOT_COMPARED)
+        optional = ("objective_version", "planned_trials", "user_files")
         values = {
             item.name: getattr(self, item.name)
             for item in fields(self)

@@ -15,8 +15,9 @@ def checksums(sources: Iterable[str | type]) -> dict[str, str]:
     A file has the name by which it was given, a module that of its file below the folder it is imported from.
 
     Args:
-        sources: `file.py:Class`, `module:Class`, or a class. Registered names and modules of this package are left out, and
-            so are classes that a script or a notebook defines: it also holds the call that goes on with the sweep.
+        sources: `file.py:Class`, `module:Class`, a YAML or JSON file, or a class. Registered names and modules of this
+            package are left out, and so are classes that a script or a notebook defines: it also holds the call that goes on
+            with the sweep.
     """
     files = (file for source in sources if (file := _file(source)) is not None)
     return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files}
@@ -24,8 +25,9 @@ def checksums(sources: Iterable[str | type]) -> dict[str, str]:
 
 def _file(source: str | type) -> tuple[str, Path] | None:
     """Return the name and the path of the file that a source stands in; None if it is not one of the user's."""
-    location = source.__module__ if isinstance(source, type) else source.rpartition(":")[0]
-    if location.endswith(".py"):
+    is_data = isinstance(source, str) and source.endswith((".yaml", ".yml", ".json"))
+    location = source.__module__ if isinstance(source, type) else source if is_data else source.rpartition(":")[0]
+    if is_data or location.endswith(".py"):
         return (location, Path(location)) if Path(location).is_file() else None
     if location in ("", "__main__") or location.partition(".")[0] in PACKAGES:
         return None

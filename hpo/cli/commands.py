@@ -4,10 +4,11 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from arl.records.settings import DEFAULT_OBJECTIVE, DEFAULT_SCORE, ComparisonSettings
+from arl.records.settings import DEFAULT_OBJECTIVE, DEFAULT_SCORE, ComparisonSettings, TaskSettings
 from arl.records.sweep import SweepRecord
 from arl.text import seed_list
 from hpo.comparisons.comparison import REFERENCE
+from hpo.tasks import OWN, WITHOUT
 
 DOUBLE = f"{REFERENCE}-2x"  # the baseline that can't be given as a tuner
 
@@ -24,10 +25,11 @@ def of_sweep(record: SweepRecord) -> list[str]:
         "batch": settings.batch,
         "fidelity": settings.task.fidelity,
         "objective": settings.objective,
-        "space": settings.task.preset,
+        "space": _space(settings.task.preset, record.space),
         "seeds": seed_list(settings.seeds),
     }
     words = ["arl", "sweep", record.task, "--name", record.name, "--tuner", settings.tuner, *_flags(options)]
+    words += _assignments("--fix", _fixed(settings.task))
     return [*words, *_assignments("--option", settings.options), *_scores(settings.scores)]
 
 
@@ -38,8 +40,12 @@ def _train(record: SweepRecord) -> list[str]:
     return [*words, "--seeds", seed_list(settings.seeds), *_assignments("--set", values)]
 
 
-def of_comparison(name: str, settings: ComparisonSettings) -> list[str]:
-    """Return the words of the command that repeats a comparison."""
+def of_comparison(name: str, settings: ComparisonSettings, space: Mapping[str, Any] | None = None) -> list[str]:
+    """Return the words of the command that repeats a comparison.
+
+    `space`: in ConfigSpace's JSON form, where it was not given by name.
+    """
+    task = next(iter(settings.tasks.values()))
     tuners = {label: settings.classes.get(label, label) for label in settings.tuners if label != DOUBLE}
     fidelities = [str(task.fidelity) for task in settings.tasks.values()]
     options = {
@@ -50,17 +56,27 @@ def of_comparison(name: str, settings: ComparisonSettings) -> list[str]:
         "budget": f"{settings.budget:g}",
         "seeds": _seeds(settings.seeds),
         "test-seeds": _seeds(settings.test_seeds),
-        "space": next(iter(settings.tasks.values())).preset,
+        "space": _space(task.preset, space),
         "batch": settings.batch,
         "fidelity": ",".join(fidelities if len(set(fidelities)) > 1 else fidelities[:1]),
     }
-    words = ["arl", "compare", *_flags(options)]
+    words = ["arl", "compare", *_flags(options), *_assignments("--fix", _fixed(task))]
     words += [] if DOUBLE in settings.tuners else ["--no-baselines"]
     words += [] if settings.objective == DEFAULT_OBJECTIVE else ["--objective", settings.objective]
     words += _scores(settings.scores)
     for label, path in tuners.items():
         words += _assignments("--option", {f"{path}.{key}": value for key, value in settings.tuners[label].items()})
     return words
+
+
+def _space(preset: str, space: Mapping[str, Any] | None) -> str:
+    """Return the name of a space, or the space itself if it was not given by name."""
+    return json.dumps(space, separators=(",", ":")) if preset == OWN else preset.partition(WITHOUT)[0]
+
+
+def _fixed(task: TaskSettings) -> Mapping[str, Any]:
+    """Return what the user has fixed; all that is fixed where the space does not say what it stands for."""
+    return task.fixed if task.preset == OWN else task.changes
 
 
 def _seeds(by_repeat: Sequence[tuple[int, ...]]) -> str:

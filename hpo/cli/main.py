@@ -45,7 +45,17 @@ StoreOption = Annotated[
 SeedsOption = Annotated[
     str, typer.Option(help="Number of tuning seeds (0, 1, ...), or the seeds themselves, comma-separated.")
 ]
-SpaceOption = Annotated[str, typer.Option(help="Space preset: published or full.")]
+SpaceOption = Annotated[
+    str,
+    typer.Option(
+        help="Space: published or full; or your own, a YAML or JSON file in ConfigSpace's form, file.py:NAME or module:NAME. "
+        "Hyperparameters that it omits have the defaults of full."
+    ),
+]
+FixOption = Annotated[
+    list[str] | None,
+    typer.Option("--fix", help="Hyperparameter that is not tuned but has this value, name=value; repeatable."),
+]
 FidelityOption = Annotated[int | None, typer.Option(help="Env steps of a full run.", show_default="the task's")]
 ObjectiveOption = Annotated[
     str,
@@ -129,6 +139,7 @@ def sweep(
         ),
     ] = None,
     space: SpaceOption = "published",
+    fix: FixOption = None,
     fidelity: FidelityOption = None,
     tuner_seed: Annotated[int, typer.Option(help="Seed of the tuner.")] = 0,
     batch: Annotated[
@@ -158,6 +169,7 @@ def sweep(
             seeds=parsing.seeds(seeds),
             tuner_seed=tuner_seed,
             space=space,
+            fix=parsing.assignments(fix or [], "fix"),
             fidelity=fidelity,
             batch=batch,
             options=parsing.assignments(option or [], "option"),
@@ -197,6 +209,7 @@ def compare(
         ),
     ] = None,
     space: SpaceOption = "published",
+    fix: FixOption = None,
     fidelity: Annotated[
         str | None,
         typer.Option(
@@ -238,6 +251,7 @@ def compare(
             repeats=repeats,
             budget=budget,
             space=space,
+            fix=parsing.assignments(fix or [], "fix"),
             batch=batch,
             seeds=None if seeds is None else parsing.seeds(seeds),
             test_seeds=None if test_seeds is None else parsing.seeds(test_seeds),
@@ -250,7 +264,7 @@ def compare(
             store=store,
             view=None if as_json else _comparison_view(),
         )
-    command = commands.of_comparison(comparison.name, comparison.settings)
+    command = commands.of_comparison(comparison.name, comparison.settings, comparison.swept[0].record.space)
     written = [write_report(comparison, directory / "report.html", command), *comparison.export(directory)]
     if as_json:
         printing.print_json(printing.comparison_summary(comparison, written, command))

@@ -61,7 +61,7 @@ def summary(record: "SweepRecord") -> dict[str, Any]:
         "sweep": record.name,
         "task": record.task,
         "tuner": record.settings.tuner,
-        **({"set": dict(record.settings.changes)} if record.settings.changes else {}),
+        **({"set": dict(record.settings.task.changes)} if record.settings.task.changes else {}),
         "seeds": list(record.settings.seeds),
         "trials": len(trials),
         **{status: int((trials.status == status).sum()) for status in ("diverged", "failed")},
@@ -91,7 +91,7 @@ def print_sweep(record: "SweepRecord", top: int, as_json: bool) -> None:
     )
     for remark in record.remarks:
         print(remark)
-    if changes := record.settings.changes:
+    if changes := record.settings.task.changes:
         print("set: " + ", ".join(f"{name} {shortened(json.dumps(value), 40)}" for name, value in changes.items()))
     if record.answers:
         print(record.answers)

@@ -67,12 +67,10 @@ def train(
 
 
 def _plan(task: tasks.Task, schedule: Schedule, seeds: int | Sequence[int]) -> plans.Plan:
-    """Return the plan of the sweep that trains a schedule, or a single config, and that records what was set."""
+    """Return the plan of the sweep that trains a schedule, or a single config."""
     if schedule.varying:
-        plan = _plan_of_stretches(task, schedule, seeds)
-    else:
-        plan = plans.plan(task, "default", trials=1, seeds=seeds)
-    return dataclasses.replace(plan, settings=dataclasses.replace(plan.settings, changes=schedule.values))
+        return _plan_of_stretches(task, schedule, seeds)
+    return plans.plan(task, "default", trials=1, seeds=seeds)
 
 
 def _plan_of_stretches(task: tasks.Task, schedule: Schedule, seeds: int | Sequence[int]) -> plans.Plan:
@@ -115,7 +113,10 @@ def _fixed(task: tasks.Task, schedule: Schedule) -> tasks.Task:
     params = {config.ENV_PREFIX + name: value for name, value in task.env_params(schedule.config(0)).items()}
     complete = {**config.values(full), **params}
     fixed = {name: value for name, value in complete.items() if name not in schedule.varying}
-    return dataclasses.replace(task, fixed=fixed, space=ConfigurationSpace(name="fixed", space=lists), preset="fixed")
+    space = ConfigurationSpace(name="fixed", space=lists)
+    return dataclasses.replace(
+        task, fixed=fixed, space=space, preset="fixed", preset_space=None, changes=dict(schedule.values)
+    )
 
 
 def _checked(schedule: Schedule, task: tasks.Task) -> Schedule:

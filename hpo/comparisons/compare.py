@@ -8,7 +8,7 @@ import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from arl.errors import InputError
 from arl.records.lineage import Chain, chain
@@ -25,6 +25,9 @@ from hpo.shared_runs import SharedRuns
 from hpo.tasks import Task
 from hpo.trial import Trial, TunerError
 from hpo.tuners.given import Given
+
+if TYPE_CHECKING:
+    from hpo.tasks.registry import SpaceLike
 
 
 class View:
@@ -50,8 +53,9 @@ def compare(
     budget: float = 32.0,
     seeds: Seeds = None,
     test_seeds: Seeds = None,
-    space: str = "published",
+    space: "SpaceLike" = "published",
     fidelity: int | Sequence[int] | None = None,
+    fix: Mapping[str, Any] | None = None,
     batch: int | None = None,
     options: Mapping[str, Mapping[str, Any]] | None = None,
     baselines: bool = True,
@@ -64,8 +68,8 @@ def compare(
     """Compare tuners on tasks, or finish a comparison that was begun.
 
     Args:
-        tuners, on, repeats, budget, seeds, test_seeds, space, fidelity, batch, options, baselines, objective, score, name:
-            see `design`.
+        tuners, on, repeats, budget, seeds, test_seeds, space, fidelity, fix, batch, options, baselines, objective, score,
+            name: see `design`.
         store: a file, URL or Store; by default `$ARL_STORE`, else `results/store.sqlite`.
         view: what shows its progress; nothing by default.
 
@@ -85,6 +89,7 @@ def compare(
         test_seeds=test_seeds,
         space=space,
         fidelity=fidelity,
+        fix=fix,
         batch=batch,
         options=options,
         baselines=baselines,

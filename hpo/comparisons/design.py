@@ -3,7 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from arl.errors import InputError, unknown
 from arl.records.settings import DEFAULT_OBJECTIVE, DEFAULT_SCORE, ComparisonSettings, SweepSettings
@@ -11,6 +11,9 @@ from hpo import objectives, plans, scores, tasks, tuners
 from hpo.comparisons.comparison import REFERENCE, UNTUNED
 from hpo.objectives import Objective
 from hpo.tasks import Task
+
+if TYPE_CHECKING:
+    from hpo.tasks.registry import SpaceLike
 
 NUM_SEEDS, NUM_TEST_SEEDS = 3, 5
 MOST_TEST_SEEDS = 1000
@@ -112,8 +115,9 @@ def design(
     budget: float = 32.0,
     seeds: Seeds = None,
     test_seeds: Seeds = None,
-    space: str = "published",
+    space: "SpaceLike" = "published",
     fidelity: int | Sequence[int] | None = None,
+    fix: Mapping[str, Any] | None = None,
     batch: int | None = None,
     options: Mapping[str, Mapping[str, Any]] | None = None,
     baselines: bool = True,
@@ -132,6 +136,7 @@ def design(
             tuning and 5 test seeds. Where an objective has certain seeds only, as a landscape has, half of them, up to 3, are
             tuning seeds, and up to 5 others test seeds; from one repeat to the next the roles move on by one seed.
         space, fidelity: of tasks that are given by name; the fidelity of all tasks, or one per task.
+        fix: hyperparameters that no tuner tunes but that have these values.
         batch: how many trials are asked for at a time.
         options: of tuners, by label.
         baselines: whether random search, random search with twice the budget, and the default config are added.
@@ -155,7 +160,7 @@ def design(
     if len(fidelities) != len(on):
         raise InputError(f"fidelity must be one number, or one per task ({len(on)}), got {len(fidelities)}")
     chosen = tuple(
-        tasks.get(task, space, steps) if isinstance(task, str) else task
+        tasks.get(task, space, steps, fix) if isinstance(task, str) else tasks.with_fixed(task, fix)
         for task, steps in zip(on, fidelities, strict=True)
     )
     _check_distinct("tasks", [task.name for task in chosen])

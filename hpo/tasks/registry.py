@@ -7,21 +7,25 @@ Each task has two space presets:
   deviations come from and within which bounds, with defaults that solve the task.
 """
 
+import dataclasses
 import importlib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import envs
 from arl.errors import InputError, first_line, unknown
 from arl.scalars import Scalar
 from hpo.tasks.settings import EnvSettings
-from hpo.tasks.task import PRESETS, Task
+from hpo.tasks.task import OWN, PRESETS, WITHOUT, Task
 
 if TYPE_CHECKING:
     from ConfigSpace import ConfigurationSpace
 
     from arl.records.settings import TaskSettings
     from landscapes.dataset import Landscape
+
+    SpaceLike = str | ConfigurationSpace
 
 MODULES: dict[str, str] = {
     "ppo": "hpo.tasks.ppo",
@@ -117,36 +121,78 @@ def summaries() -> list[Summary]:
     ]
 
 
-def get(name: str, preset: str = "published", fidelity: int | None = None) -> Task:
+def get(
+    name: str,
+    space: "SpaceLike" = "published",
+    fidelity: int | None = None,
+    fix: Mapping[str, Any] | None = None,
+) -> Task:
     """Return the task `algorithm/env`; the env may be the user's own (`ppo/module:Class`, `ppo/file.py:Class`).
 
     The task of an imported landscape has that landscape's name, such as `arlbench:ppo/CartPole-v1`.
 
     Args:
         name: the task's name.
-        preset: the name of its space.
+        space: `published` or `full`; or a space of the user's: a `ConfigurationSpace`, or where one is, a YAML or JSON file,
+            `file.py:NAME` or `module:NAME`. What it omits has the defaults of `full`.
         fidelity: env steps of a full run; the task's by default.
+        fix: hyperparameters, or params of the env, that are not tuned but have these values.
 
     Raises:
-        InputError: unknown task, algorithm, env or preset, or a fidelity below 1 or from 2**31 up.
+        InputError: unknown task, algorithm, env, space or hyperparameter, a space or a value that is not the algorithm's, or
+            a fidelity below 1 or from 2**31 up.
     """
     algorithm, _, env = name.partition("/")
     if ":" in algorithm:
-        return _of_imported(name, preset, fidelity)
+        return with_fixed(_of_imported(name, space, fidelity), fix)
     if algorithm not in MODULES or not env:
         raise unknown("task", name, names())
     if env not in of_algorithm(algorithm).SETTINGS and not envs.is_name(env):
         raise unknown("task", name, names())
-    if preset not in PRESETS:
-        raise unknown("space", preset, PRESETS)
+    is_preset = isinstance(space, str) and not _is_source(space)
+    if is_preset and space not in PRESETS:
+        raise unknown("space", str(space), PRESETS)
     if fidelity is not None and fidelity < 1:
         raise InputError(f"fidelity must be at least 1 env step, got {fidelity}")
     if fidelity is not None and fidelity >= 2**31:
         raise InputError(f"fidelity must be below 2**31 env steps, got {fidelity}")
-    return _task(name, algorithm, env, preset, fidelity)
+    task = _task(name, algorithm, env, str(space) if is_preset else "full", fidelity)
+    if not is_preset:
+        from hpo.tasks import own_spaces
+
+        task = own_spaces.with_space(task, space)
+    return with_fixed(task, fix)
 
 
 task = get  # as `hpo.task` for users
+
+
+def with_fixed(task: Task, values: Mapping[str, Any] | None) -> Task:
+    """Return the task with hyperparameters, or params of the env, at these values instead of in its space.
+
+    Raises:
+        InputError: an unknown hyperparameter, a value outside its domain, one that the space forbids, or nothing left to
+            tune.
+    """
+    if not values:
+        return task
+    from hpo.tasks import reduced_spaces
+
+    if task.imported:
+        raise InputError(f"fix must be of a task that can be trained, got imported task {task.name}")
+    checked = {name: task.checked(name, value) for name, value in values.items()}
+    space = reduced_spaces.without(task.space, checked)
+    if len(space) == 0:
+        raise InputError(f"fix must leave a hyperparameter to tune, got {', '.join(values)}")
+    named = "" if task.preset == OWN else ", ".join(name for name in checked if name in task.space)
+    return dataclasses.replace(
+        task,
+        space=space,
+        preset_space=space,
+        fixed={**task.fixed, **checked},
+        changes={**task.changes, **checked},
+        preset=f"{task.preset}{WITHOUT}{named}" if named else task.preset,
+    )
 
 
 def of_landscape(landscape: "Landscape") -> Task:
@@ -170,31 +216,39 @@ def of_record(settings: "TaskSettings", space: Mapping[str, Any]) -> Task:
         num_points=settings.num_points,
         num_episodes=settings.num_episodes,
         usual_fidelity=_usual_fidelity(settings.algorithm, settings.env, settings.preset),
+        changes=settings.changes,
     )
 
 
 def sources(task: Task) -> list[str]:
     """Return where a task's parts are defined that may be the user's, `file.py:NAME` or `module:NAME`; names without any.
 
-    These are the env, the networks, and the algorithm's module of tasks.
+    These are the env, the space, the networks, and the algorithm's module of tasks.
     """
     from arl import spaces
 
     networks = spaces.choices(task.space["network"]) if "network" in task.space else [task.fixed.get("network")]
     module = MODULES.get(task.algorithm_name, "")
-    return [task.env_name.partition("?")[0], f"{module}:SETTINGS", *map(str, networks or [])]
+    return [task.env_name.partition("?")[0], task.space_name, f"{module}:SETTINGS", *map(str, networks or [])]
+
+
+def _is_source(space: str) -> bool:
+    """Return whether a text says where a space is: a file's name, `module:NAME`, or the space itself as JSON."""
+    return space.startswith("{") or ":" in space or Path(space).suffix in (".yaml", ".yml", ".json", ".py")
 
 
 def _usual_fidelity(algorithm: str, env: str, preset: str) -> int | None:
     if algorithm not in MODULES:
         return None
-    return of_algorithm(algorithm).SETTINGS.get(env, EnvSettings()).fidelity(preset)
+    return of_algorithm(algorithm).SETTINGS.get(env, EnvSettings()).fidelity(preset.partition(WITHOUT)[0])
 
 
-def _of_imported(name: str, preset: str, fidelity: int | None) -> Task:
+def _of_imported(name: str, space: "SpaceLike", fidelity: int | None) -> Task:
     from landscapes import catalogue, dataset
 
-    task = of_landscape(catalogue.get(dataset.label(name, preset)))
+    if not isinstance(space, str):
+        raise InputError(f"space of imported task {name} must be its own, got a {type(space).__name__}")
+    task = of_landscape(catalogue.get(dataset.label(name, space)))
     if fidelity not in (None, task.fidelity):
         raise InputError(f"fidelity of imported task {name} must be its own, {task.fidelity}, got {fidelity}")
     return task

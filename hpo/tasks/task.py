@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from envs.vector import VectorEnv
 
 PRESETS = ("published", "full")
-OWN = "own"  # instead of the preset's name, of a task whose space is another
+OWN = "own"  # instead of the preset's name, of a task whose space is another and has no name of its own
+WITHOUT = " without "  # follows the name of a space in which hyperparameters are fixed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +28,8 @@ class Task:
     Attributes:
         name: `algorithm/env`, or an imported landscape's name.
         algorithm_name, env_name: as the registries know them.
-        preset: the name of the space: `published`, `full`, or `own` if another one has been put in its place.
+        preset: the name of the space: `published`, `full` or the file of one of the user's, each perhaps with ` without ` and
+            the hyperparameters of it that are fixed; `own` if another one has been put in its place.
         fidelity: env steps of a full run.
         fixed: hyperparameters and env params that are not tuned, and their values.
         space: what is tuned.
@@ -36,6 +38,7 @@ class Task:
         num_episodes: episodes of an evaluation.
         usual_fidelity: the fidelity that the task's landscape has unless it is named with another.
         preset_space: the space that the preset stands for; its defaults are those of hyperparameters that `space` leaves out.
+        changes: hyperparameters that the user has set or fixed; `fixed` has all that are not tuned.
     """
 
     name: str
@@ -50,6 +53,7 @@ class Task:
     num_episodes: int = 128
     usual_fidelity: int | None = None
     preset_space: "ConfigurationSpace | None" = None
+    changes: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self):
         preset = self.preset_space
@@ -57,12 +61,16 @@ class Task:
             return
         left_out = {name: preset[name].default_value for name in preset if name not in self.space}
         object.__setattr__(self, "fixed", {**plain(left_out), **self.fixed})
-        if self.preset in PRESETS:
-            object.__setattr__(self, "preset", OWN)
+        object.__setattr__(self, "preset", OWN)
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what is copied and pickled: the fields, without the algorithm and the env that were looked up."""
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+
+    @property
+    def space_name(self) -> str:
+        """The name of the space before hyperparameters of it were fixed."""
+        return self.preset.partition(WITHOUT)[0]
 
     @property
     def imported(self) -> bool:
@@ -175,4 +183,5 @@ class Task:
             num_episodes=self.num_episodes,
             fixed=dict(self.fixed),
             return_range=(float(worst), float(best)),
+            changes=dict(self.changes),
         )

@@ -1,5 +1,6 @@
 """Grid search: every combination of a few values per hyperparameter."""
 
+import contextlib
 import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,6 +9,7 @@ from ConfigSpace import ConfigurationSpace
 from ConfigSpace.hyperparameters import Hyperparameter
 
 from arl import spaces
+from arl.errors import InputError
 from arl.scalars import Scalar
 from hpo.trial import Result, Trial
 from hpo.tuners import options
@@ -42,9 +44,11 @@ class Grid:
 
 
 def _configs(space: ConfigurationSpace, points: int) -> Iterator[dict[str, Scalar]]:
-    """Return the configs of the grid, the last hyperparameter varying fastest."""
+    """Yield the configs of the grid that the space does not forbid, the last hyperparameter varying fastest."""
     axes = _axes(space, points)
-    return (spaces.repair(space, config) for config in _combinations(space, axes, list(axes), {}))
+    for config in _combinations(space, axes, list(axes), {}):
+        with contextlib.suppress(InputError):
+            yield spaces.repair(space, config)
 
 
 def _combinations(
