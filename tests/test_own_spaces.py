@@ -142,6 +142,20 @@ def test_a_published_space_with_a_fixed_value():
     assert (task.preset, task.space_name) == ("published without learning_rate", "published")
 
 
+def test_what_another_space_tunes_is_no_longer_fixed():
+    task = tasks.get("ppo/CartPole-v1", fix={"gamma": 0.9, "num_envs": 16})
+    replaced = dataclasses.replace(task, space=ConfigurationSpace({"gamma": (0.9, 0.99), "gae_lambda": (0.8, 1.0)}))
+    assert not {"gamma", "gae_lambda"} & set(replaced.fixed)
+    assert (replaced.preset, dict(replaced.changes)) == ("own", {"num_envs": 16})
+
+
+def test_a_task_may_have_the_space_of_another_preset():
+    published, full = tasks.get("ppo/CartPole-v1"), tasks.get("ppo/CartPole-v1", "full")
+    replaced = dataclasses.replace(published, preset="full", space=full.space, preset_space=full.space)
+    assert (replaced.preset, replaced.space) == ("full", full.space)
+    assert not set(replaced.fixed) & set(full.space)
+
+
 def test_the_command_on_record_fixes_the_same(home):
     words = [
         "sweep",

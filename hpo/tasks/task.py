@@ -57,11 +57,15 @@ class Task:
 
     def __post_init__(self):
         preset = self.preset_space
-        if preset is None or self.space is preset or self.space == preset:
-            return
-        left_out = {name: preset[name].default_value for name in preset if name not in self.space}
-        object.__setattr__(self, "fixed", {**plain(left_out), **self.fixed})
-        object.__setattr__(self, "preset", OWN)
+        if not (preset is None or self.space is preset or self.space == preset):
+            left_out = {name: preset[name].default_value for name in preset if name not in self.space}
+            object.__setattr__(self, "fixed", {**plain(left_out), **self.fixed})
+            object.__setattr__(self, "changes", self._without_tuned(self.changes))
+            object.__setattr__(self, "preset", OWN)
+        object.__setattr__(self, "fixed", self._without_tuned(self.fixed))
+
+    def _without_tuned(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in values.items() if name not in self.space}
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what is copied and pickled: the fields, without the algorithm and the env that were looked up."""
