@@ -126,7 +126,7 @@ def _check_values(task: Task, hyperparameter: Any) -> None:
 
 def _can_hold(condition: Any) -> bool:
     """Return whether some values of its parents satisfy a condition."""
-    leaves = condition.get_descendant_literal_conditions() if isinstance(condition, Conjunction) else [condition]
+    leaves = condition.dlcs if isinstance(condition, Conjunction) else [condition]
     compared: dict[str, set[Any]] = {}
     for leaf in leaves:
         compared.setdefault(leaf.parent.name, set()).update(getattr(leaf, "values", [leaf.value]))

@@ -229,7 +229,8 @@ def sources(task: Task) -> list[str]:
 
     networks = spaces.choices(task.space["network"]) if "network" in task.space else [task.fixed.get("network")]
     module = MODULES.get(task.algorithm_name, "")
-    return [task.env_name.partition("?")[0], task.space_name, f"{module}:SETTINGS", *map(str, networks or [])]
+    space = [task.space_name] if _is_source(task.space_name) else []
+    return [task.env_name.partition("?")[0], *space, f"{module}:SETTINGS", *map(str, networks or [])]
 
 
 def _is_source(space: str) -> bool:
