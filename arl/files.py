@@ -9,6 +9,9 @@ from typing import Any
 
 from arl.errors import InputError
 
+YAML_SUFFIXES = (".yaml", ".yml")
+DATA_SUFFIXES = (*YAML_SUFFIXES, ".json")  # of files of the user's that hold data, such as a space
+
 
 def check_directory(directory: Path, name: str) -> None:
     """Refuse a directory that can't be made or written to, before there is anything to write.

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from arl.files import DATA_SUFFIXES
 from arl.hidden_packages import PACKAGES
 
 
@@ -25,7 +26,7 @@ def checksums(sources: Iterable[str | type]) -> dict[str, str]:
 
 def _file(source: str | type) -> tuple[str, Path] | None:
     """Return the name and the path of the file that a source stands in; None if it is not one of the user's."""
-    is_data = isinstance(source, str) and source.endswith((".yaml", ".yml", ".json"))
+    is_data = isinstance(source, str) and source.endswith(DATA_SUFFIXES)
     location = source.__module__ if isinstance(source, type) else source if is_data else source.rpartition(":")[0]
     if is_data or location.endswith(".py"):
         return (location, Path(location)) if Path(location).is_file() else None

@@ -15,11 +15,10 @@ from ConfigSpace.hyperparameters import FloatHyperparameter, IntegerHyperparamet
 
 from arl import spaces
 from arl.errors import InputError, load_object, unknown
+from arl.files import DATA_SUFFIXES, YAML_SUFFIXES
 from arl.scalars import plain_value
 from hpo.tasks.task import OWN, Task
 
-_YAML = (".yaml", ".yml")
-_FILES = (*_YAML, ".json")
 _KEYS = ("name", "hyperparameters", "conditions", "forbiddens", "python_module_version", "format_version")
 _EXPONENT = re.compile(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+")  # YAML 1.1 takes 1e-4 for text
 
@@ -52,7 +51,7 @@ def read(source: str) -> ConfigurationSpace:
     """
     if source.startswith("{"):
         return _decoded(source, "given as JSON")
-    if Path(source).suffix not in _FILES:
+    if Path(source).suffix not in DATA_SUFFIXES:
         space = load_object(source, "space")
         if not isinstance(space, ConfigurationSpace):
             raise InputError(f"space {source!r} must be a ConfigurationSpace, got {type(space).__name__}")
@@ -62,7 +61,7 @@ def read(source: str) -> ConfigurationSpace:
     except (OSError, UnicodeDecodeError) as error:
         cause = getattr(error, "strerror", None) or "no UTF-8"
         raise InputError(f"space {source!r} can't be read: {cause}") from error
-    return _decoded(text, repr(source), is_yaml=Path(source).suffix in _YAML)
+    return _decoded(text, repr(source), is_yaml=Path(source).suffix in YAML_SUFFIXES)
 
 
 def _decoded(text: str, source: str, is_yaml: bool = False) -> ConfigurationSpace:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import envs
 from arl.errors import InputError, first_line, unknown
+from arl.files import DATA_SUFFIXES
 from arl.scalars import Scalar
 from hpo.tasks.settings import EnvSettings
 from hpo.tasks.task import OWN, PRESETS, WITHOUT, Task
@@ -235,7 +236,7 @@ def sources(task: Task) -> list[str]:
 
 def _is_source(space: str) -> bool:
     """Return whether a text says where a space is: a file's name, `module:NAME`, or the space itself as JSON."""
-    return space.startswith("{") or ":" in space or Path(space).suffix in (".yaml", ".yml", ".json", ".py")
+    return space.startswith("{") or ":" in space or Path(space).suffix in (*DATA_SUFFIXES, ".py")
 
 
 def _usual_fidelity(algorithm: str, env: str, preset: str) -> int | None:
