@@ -1,6 +1,8 @@
 """Programs of parts: what they depend on is recorded, and they do for all lanes what the parts do for one."""
 
+import concurrent.futures
 import dataclasses
+import time
 
 import jax
 import jax.numpy as jnp
@@ -186,6 +188,25 @@ def test_a_single_lane_is_one_as_well(is_hot):
     programs = block(compiler, [[config]])
     result = programs.call(Part(grow, is_hot=is_hot), level, 0 * level, None, ENV, KEYS[:1], 0)
     np.testing.assert_allclose(result, np.reshape(grow(1.0, 0.0, config, ENV, KEYS[0], 0), (1, 1)), rtol=1e-5)
+
+
+def test_blocks_decompose_matrices_one_after_the_other(compiler):
+    inside, most = [], []
+
+    def decompose(*arguments):
+        inside.append(1)
+        time.sleep(0.01)
+        most.append(len(inside))
+        inside.pop()
+        return np.zeros(())
+
+    blocks = [block(compiler, [[Config()]]) for _ in range(4)]
+    part = Part(grow, row_by_row=True)
+    for programs in blocks:
+        programs._compiled[part, ()] = decompose
+    with concurrent.futures.ThreadPoolExecutor(len(blocks)) as threads:
+        list(threads.map(lambda programs: programs.call(part, (), (), None, ENV, KEYS), blocks))
+    assert most == [1] * len(blocks)
 
 
 def test_what_is_looked_at_is_recorded():

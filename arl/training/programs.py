@@ -29,6 +29,10 @@ _FixedCounts = tuple[int | None, ...]
 
 MOST_PROGRAMS = 128  # that a compiler keeps; each takes some 10 MB
 
+# Held by a part that is computed row by row: with jax 0.10.1, two threads that decompose matrices in one program at once may
+# wait for ever (6 of 48 sweeps on two cores; none of 60 with the lock).
+_ONE_AT_A_TIME = threading.Lock()
+
 
 class Lanes(NamedTuple):
     """The shape of a block: configs of a row, and rows."""
@@ -202,7 +206,10 @@ class BlockPrograms(_Block):
             started = time.perf_counter()
             compiled = self._compiled[part, fixed] = self._program(part, arguments, fixed).compiled[self.device]
             self.compile_seconds += time.perf_counter() - started
-        return compiled(*arguments)
+        if not part.row_by_row:
+            return compiled(*arguments)
+        with _ONE_AT_A_TIME:
+            return jax.block_until_ready(compiled(*arguments))
 
     def loop(self, num: Count, body: Callable[[Any, Carry], Carry], carry: Carry) -> Carry:
         """Return `body(num - 1, ... body(1, body(0, carry)))`."""
