@@ -3,12 +3,16 @@
 import difflib
 import importlib
 import importlib.util
+import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from arl.hidden_packages import PACKAGES
+
+_MOST_LISTED = 24  # names in one line
+_MOST_NEAR = 5
 
 
 class InputError(ValueError):
@@ -16,15 +20,33 @@ class InputError(ValueError):
 
 
 def unknown(kind: str, name: str, names: Iterable[str], where: str = "") -> InputError:
-    """Return the error for a name that is not in a registry, with the nearest known name first.
+    """Return the error for a name that is not in a registry, with the nearest known name first; of many, the nearest alone.
 
     `where`: whose names they are, such as `of environment 'ant'`.
     """
     names = list(names)
-    near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.4)
+    near = _nearest(str(name), names)
     hint = f"did you mean {near[0]!r}? " if near else ""
     subject = " ".join(filter(None, (kind, repr(name), where)))
-    return InputError(f"unknown {subject}: {hint}known are {', '.join(names) or 'none'}")
+    return InputError(f"unknown {subject}: {hint}{_listed(names, near)}")
+
+
+def _nearest(name: str, names: Sequence[str]) -> list[str]:
+    """Return the names that may be meant: those whose words have these initials, such as `lr`, then those spelt alike."""
+    initials = [other for other in names if len(name) > 1 and _initials(other) == name.lower()]
+    alike = difflib.get_close_matches(name, names, n=_MOST_NEAR, cutoff=0.65)
+    return list(dict.fromkeys([*initials, *alike]))
+
+
+def _initials(name: str) -> str:
+    return "".join(word[0].lower() for word in re.findall(r"[A-Za-z0-9]+", name))
+
+
+def _listed(names: Sequence[str], near: Sequence[str]) -> str:
+    """Return the names in words; of more than a line takes, those that are near."""
+    if len(names) <= _MOST_LISTED:
+        return f"known are {', '.join(names) or 'none'}"
+    return f"{len(names)} are known, such as {', '.join(near or names[:_MOST_NEAR])}"
 
 
 def load_object(path: str, kind: str) -> Any:

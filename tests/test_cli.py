@@ -92,8 +92,9 @@ def test_a_sweep_prints_its_best_trials_and_leaves_its_store(swept):
     assert header.split()[:4] == ["trial", "fidelity", "score", "score_std"]
     assert "learning_rate" in header
     assert best.split()[:3] == ["6", str(FIDELITY), f"{record.incumbent['score']:.4g}"]
-    assert rest[-2].startswith("7 trials (0 diverged), 720 env steps")
-    assert rest[-1] == "more: arl show first    report: arl report first"
+    assert rest[-3].startswith("7 trials (0 diverged), 720 env steps")
+    assert rest[-2] == "more: arl show first    report: arl report first"
+    assert rest[-1] == "train the incumbent under new seeds: arl train --from first --seeds 10"
     assert done.err.splitlines()[0].startswith("sweep first: ppo/ProbeMatching (full space)")
     assert "7/7 trials" in done.err.splitlines()[-1]
 
@@ -267,7 +268,7 @@ def test_what_was_set_is_shown(trained):
         "set: num_envs 4, num_steps 5, num_epochs 1, minibatch_size 16, hidden_size 32, num_layers 1, "
         in trained[1].out
     )
-    assert arl(trained[0], "show", "mine").out.splitlines()[-2].endswith("num_layers 1, learning_rate 0.003")
+    assert arl(trained[0], "show", "mine").out.splitlines()[-4].endswith("num_layers 1, learning_rate 0.003")
     assert json.loads(arl(trained[0], "show", "mine", "--json").out)["set"] == {**tiny.STATICS, "learning_rate": 3e-3}
 
 
@@ -352,7 +353,7 @@ def test_a_command_that_is_printed_quotes_the_name(tmp_path):
 
 def test_a_long_default_name_is_cut(monkeypatch):
     plan = plans.plan("ppo/CartPole-v1", "default", trials=1)
-    names = [train_command.default_name(plan, {"gamma": 0.9, "x" * 300: value}) for value in (1, 2)]
+    names = [train_command.default_name(plan, "ppo-CartPole-v1", {"gamma": 0.9, "x" * 300: value}) for value in (1, 2)]
     assert all(name.startswith("train-ppo-CartPole-v1-gamma=0.9-xxx") for name in names)
     assert [len(name) for name in names] == [230, 230]
     assert names[0] != names[1]
@@ -409,7 +410,9 @@ def test_agents_of_another_config_are_not_taken_for_its_own(trained, tmp_path):
 )
 def test_names_of_trained_configs(seeds, fidelity, end):
     plan = plans.plan(tasks.get("ppo/CartPole-v1", "full", fidelity), "default", trials=1, seeds=seeds)
-    assert train_command.default_name(plan, {"gamma": 0.9}) == f"train-ppo-CartPole-v1-gamma=0.9-{end}"
+    assert (
+        train_command.default_name(plan, "ppo-CartPole-v1", {"gamma": 0.9}) == f"train-ppo-CartPole-v1-gamma=0.9-{end}"
+    )
 
 
 def test_a_config_that_diverges_is_recorded(tmp_path):

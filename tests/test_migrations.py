@@ -129,7 +129,8 @@ def test_an_old_schedule_is_resumed_without_training(store, monkeypatch, tmp_pat
     monkeypatch.setattr(Training, "evaluate", must_not_train)
     monkeypatch.setattr(Training, "agents_of", lambda self, trial: {})
     changes = {"learning_rate": [1e-3, 3e-4]}
-    again = train_command.train("ppo/ProbeMatching", changes, 1, 2048, "scheduled", str(store.path), tmp_path, None)
+    source = train_command.from_task("ppo/ProbeMatching", "full", 2048, changes)
+    again = train_command.train(source, 1, "scheduled", store, tmp_path, None)
     assert repr(again.record.records) == repr(load_sweep("scheduled", store).records)
 
 

@@ -577,7 +577,9 @@ def test_it_is_drawn_by_a_browser(monkeypatch, browser, tmp_path, width, dark):
     nasty = "<img src=x onerror=alert(1)>"
     record = make_record((10.0, None, 30.0, 20.0), hyperparameters=[*HYPERPARAMETERS, nasty])
     record.trials[nasty] = nasty
-    browser.open(sweep_report.write_report(record, tmp_path / "report.html"), width=width, dark=dark)
+    training = ["arl", "train", "--from", "it's", "--seeds", "10"]
+    report = sweep_report.write_report(record, tmp_path / "report.html", training=training)
+    browser.open(report, width=width, dark=dark)
     browser.wait("views.size === document.querySelectorAll('.plot').length")
     assert browser.errors == []
     assert browser.js("document.documentElement.scrollWidth <= innerWidth")
@@ -590,6 +592,11 @@ def test_it_is_drawn_by_a_browser(monkeypatch, browser, tmp_path, width, dark):
     browser.key("Enter", 13, "\r")
     assert browser.js("document.activeElement.getAttribute('aria-pressed')") == "false"
     browser.wait("views.get(document.getElementById('curves')).signal('hidden').length === 1")
+    browser.js("document.querySelector('.copy').click()")
+    browser.wait("document.querySelector('.copy').textContent === 'copied'")
+    assert browser.js("getSelection().toString().trim()") == "arl train --from 'it''s' --seeds 10".replace(
+        "''", "'\"'\"'"
+    )
     browser.js("document.querySelector('[data-figure=\"incumbent-env-steps\"]').click()")
     browser.wait("document.getElementById('incumbent').textContent.includes('env steps, all trials and seeds')")
     assert browser.errors == []

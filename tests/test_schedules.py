@@ -45,6 +45,24 @@ def test_a_chain_of_trials_trains_the_schedule_and_gives_it_back():
         hpo.schedule_of(trials, 3)
 
 
+@pytest.mark.parametrize(
+    "values",
+    [{"learning_rate": 0.1}, {"learning_rate": RATES, "gamma": 0.9}, {"a": [1, 1, 2], "b": [True, False, True]}],
+)
+@pytest.mark.parametrize("fidelity", [99, 100_000])
+def test_stretches_give_their_schedule_back(values, fidelity):
+    schedule = schedules.of_stretches(Schedule(values).stretches(fidelity))
+    assert schedule.values == values
+
+
+def test_stretches_that_no_lists_give_are_refused():
+    uneven = [Stretch(0, 7, {"a": 1}), Stretch(7, 100_003, {"a": 2})]
+    with pytest.raises(InputError, match=r"must end where one of at most 1000 equal intervals does, got \[7, 100003\]"):
+        schedules.of_stretches(uneven)
+    with pytest.raises(InputError, match="configs of a schedule must have the same hyperparameters"):
+        schedules.of_stretches([Stretch(0, 5, {"a": 1}), Stretch(5, 10, {"a": 1, "b": 2})])
+
+
 @pytest.mark.parametrize("values", [{"a": [1, 2], "b": [1, 2, 3]}, {"a": []}])
 def test_lists_of_other_lengths_are_refused(values):
     with pytest.raises(InputError, match="lists of a schedule must have an entry per interval, got a with"):

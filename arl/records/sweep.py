@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from arl.errors import InputError
+from arl.errors import InputError, unknown
 from arl.records import ranking
 from arl.records.settings import SweepSettings
 from arl.records.store import COMPLETED, Store, TrialRecord
@@ -163,6 +163,16 @@ class SweepRecord:
         ]
         columns = ["trial", "seed", "point", "env_steps", "return_mean", "return_std", "episode_length_mean"]
         return pd.DataFrame(rows) if rows else pd.DataFrame(columns=columns)
+
+    def trial(self, number: int) -> TrialRecord:
+        """Return a finished trial.
+
+        Raises:
+            InputError: no such trial.
+        """
+        if number not in self.records:
+            raise unknown("trial", str(number), map(str, self.records), f"of sweep {self.name!r}")
+        return self.records[number]
 
     @cached_property
     def ranked(self) -> list[TrialRecord]:

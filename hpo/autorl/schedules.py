@@ -4,6 +4,7 @@ A `Schedule` is a config whose values may be lists, an entry per interval; its s
 trials, each with the one before as its parent, trains them.
 """
 
+import bisect
 import dataclasses
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,6 +17,8 @@ from arl.records.store import TrialRecord
 from arl.records.sweep import SweepRecord
 from hpo.trial import Scalar, Trial
 from hpo.tuners.given import Given
+
+MOST_INTERVALS = 1000  # of a schedule that is written as lists
 
 
 class Stretch(NamedTuple):
@@ -89,7 +92,32 @@ class Schedule:
 
     def stretches(self, fidelity: int) -> list[Stretch]:
         """Return the stretches of a full run of `fidelity` env steps; neighbouring intervals with equal configs are one."""
-        return _merged((fidelity * (i + 1) // self.num_intervals, self.config(i)) for i in range(self.num_intervals))
+        return _merged((end, self.config(i)) for i, end in enumerate(_ends(fidelity, self.num_intervals)))
+
+
+def of_stretches(stretches: Sequence[Stretch]) -> Schedule:
+    """Return the schedule of the fewest equal intervals that has these stretches; of one stretch its config.
+
+    Raises:
+        InputError: hyperparameters that are not in all configs, or stretches that end within every interval.
+    """
+    configs = [stretch.config for stretch in stretches]
+    if any(config.keys() != configs[0].keys() for config in configs):
+        raise InputError(
+            "configs of a schedule must have the same hyperparameters, got some that are not always active"
+        )
+    ends, fidelity = [stretch.end for stretch in stretches], stretches[-1].end
+    num = next((num for num in range(len(ends), MOST_INTERVALS + 1) if set(ends) <= set(_ends(fidelity, num))), None)
+    if num is None:
+        raise InputError(f"stretches must end where one of at most {MOST_INTERVALS} equal intervals does, got {ends}")
+    intervals = [configs[bisect.bisect_left(ends, end)] for end in _ends(fidelity, num)]
+    values = {name: [config[name] for config in intervals] for name in configs[0]}
+    return Schedule({name: each if len(set(each)) > 1 else each[0] for name, each in values.items()})
+
+
+def _ends(fidelity: int, num_intervals: int) -> list[int]:
+    """Return the env steps at which equal intervals end."""
+    return [fidelity * (i + 1) // num_intervals for i in range(num_intervals)]
 
 
 def chain(stretches: Sequence[Stretch], first_id: int = 0) -> list[Trial]:

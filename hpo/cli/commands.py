@@ -33,6 +33,20 @@ def of_sweep(record: SweepRecord) -> list[str]:
     return [*words, *_assignments("--option", settings.options), *_scores(settings.scores)]
 
 
+def training_of(record: SweepRecord, trial: int | None = None) -> list[str] | None:
+    """Return the words of the command that trains a trial's config under new seeds; without a number the incumbent's.
+
+    None where there is no incumbent, or agents can't be trained: the task is that of an imported landscape.
+    """
+    if _is_imported(record.task) or (trial is None and record.incumbent is None):
+        return None
+    return ["arl", "train", "--from", record.name if trial is None else f"{record.name}:{trial}", "--seeds", "10"]
+
+
+def _is_imported(task: str) -> bool:
+    return ":" in task.partition("/")[0]
+
+
 def _train(record: SweepRecord) -> list[str]:
     settings = record.settings
     words = ["arl", "train", record.task, "--name", record.name, "--fidelity", str(settings.task.fidelity)]

@@ -183,6 +183,7 @@ def sweep(
     if not as_json:
         quoted = shlex.quote(record.name)
         print(f"more: arl show {quoted}    report: arl report {quoted}")
+        printing.print_training(record)
 
 
 @app.command()
@@ -276,13 +277,24 @@ def compare(
 
 @app.command()
 def train(
-    task: TaskArgument,
+    task: Annotated[
+        str | None, typer.Argument(help="algorithm/env, as for arl sweep; not needed with --from.", show_default=False)
+    ] = None,
+    from_: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="SWEEP[:TRIAL]",
+            help="Train the complete config of a sweep's incumbent, or of one of its trials, to the same env steps; "
+            "--seeds as a number then counts seeds that the sweep has not used.",
+        ),
+    ] = None,
     assign: Annotated[
         list[str] | None,
         typer.Option(
             "--set",
-            help="Value of a hyperparameter, name=value; a list has a value per interval; repeatable. The others keep the "
-            "task's defaults (see arl list algorithms). --set network=NAME sets the network (see arl list networks; or "
+            help="Value of a hyperparameter, name=value; a list has a value per interval; repeatable. The others have the "
+            "defaults of the space, or the values of --from. --set network=NAME sets the network (see arl list networks; or "
             "file.py:Class, module:Class), --set env.NAME=value a param of the env, e.g. env.length=0.7.",
         ),
     ] = None,
@@ -294,20 +306,35 @@ def train(
         str | None,
         typer.Option(help="Name under which the training is recorded.", show_default="from task and settings"),
     ] = None,
+    space: Annotated[
+        str | None,
+        typer.Option(
+            help="Space whose defaults and fixed values the config has, as for arl sweep.", show_default="full"
+        ),
+    ] = None,
     fidelity: FidelityOption = None,
     out: Annotated[Path, typer.Option(help="Directory for the picture and the agents.")] = Path("results"),
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Train one config under some seeds: its learning curve in the terminal and as a picture, its agents saved."""
+    from arl.records.store import Store
     from hpo.autorl import schedules
     from hpo.cli import train as train_command
 
     changes = {**(schedules.read(schedule) if schedule else {}), **parsing.assignments(assign or [], "hyperparameter")}
+    opened = Store(store)
+    if from_ is not None and space is not None:
+        raise InputError(f"space must not be given with --from, which has all values, got {space!r}")
+    if from_ is None and task is None:
+        raise InputError("task must be given unless --from is, got neither")
     with printing.one_document(as_json):
-        trained = train_command.train(
-            task, changes, parsing.seeds(seeds), fidelity, name, store, out, None if as_json else _view()
-        )
+        if from_ is not None:
+            source = train_command.from_sweep(from_, task, fidelity, changes, opened)
+        else:
+            source = train_command.from_task(str(task), space or "full", fidelity, changes)
+        view = None if as_json else _view()
+        trained = train_command.train(source, parsing.seeds(seeds), name, opened, out, view)
     if as_json:
         return printing.print_json(
             {
@@ -349,6 +376,7 @@ def show(
     if not as_json:
         report, command = _report_path(name), f"arl report {shlex.quote(name)}"
         print(f"report: {report}" if report.exists() else f"report: not written yet; write it with  {command}")
+        printing.print_training(record)
     return None
 
 
@@ -395,7 +423,8 @@ def report(
     record = load_sweep(name, store)
     if not record.records:
         raise InputError(f"sweep {name!r} must have a finished trial before it can be reported, got none")
-    print(write_report(record, out or _report_path(name), commands.of_sweep(record)))
+    command, training = commands.of_sweep(record), commands.training_of(record)
+    print(write_report(record, out or _report_path(name), command, training))
 
 
 @app.command()

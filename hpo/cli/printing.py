@@ -3,6 +3,7 @@
 import contextlib
 import json
 import math
+import shlex
 import sys
 from collections import Counter
 from collections.abc import Mapping
@@ -91,12 +92,27 @@ def print_sweep(record: "SweepRecord", top: int, as_json: bool) -> None:
     )
     for remark in record.remarks:
         print(remark)
-    if changes := record.settings.task.changes:
-        print("set: " + ", ".join(f"{name} {shortened(json.dumps(value), 40)}" for name, value in changes.items()))
+    task = record.settings.task
+    _print_values("set", task.changes)
+    if task.preset == "fixed":
+        _print_values("default", {name: value for name, value in task.fixed.items() if name not in task.changes})
     if record.answers:
         print(record.answers)
     _print_failures(record)
     return None
+
+
+def print_training(record: "SweepRecord") -> None:
+    """Print the command that trains the incumbent's config under new seeds, if there is one."""
+    from hpo.cli import commands
+
+    if words := commands.training_of(record):
+        print(f"train the incumbent under new seeds: {shlex.join(words)}")
+
+
+def _print_values(what: str, values: Mapping[str, Any]) -> None:
+    if values:
+        print(f"{what}: " + ", ".join(f"{name} {shortened(json.dumps(value), 40)}" for name, value in values.items()))
 
 
 def print_front(record: "SweepRecord", front: str, bounds: list[str], as_json: bool) -> None:

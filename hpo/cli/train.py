@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import itertools
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,8 +12,9 @@ from ConfigSpace import Categorical, ConfigurationSpace
 
 from arl import config, files, spaces
 from arl.errors import InputError
-from arl.records.store import Store
-from arl.records.sweep import SweepRecord
+from arl.records.lineage import lineage
+from arl.records.store import Store, TrialRecord
+from arl.records.sweep import SweepRecord, load_sweep
 from arl.text import seed_list
 from arl.training import saved_agents
 from arl.training.saved_agents import SavedAgent
@@ -27,6 +29,32 @@ _LONGEST_LIST = 40
 
 
 @dataclasses.dataclass(frozen=True)
+class Source:
+    """What a training starts from.
+
+    Attributes:
+        task: the task, whose fixed hyperparameters and default config hold what `values` leaves out.
+        values: hyperparameters by name, a list for one that changes in mid-run.
+        label: what the names of its trainings begin with.
+        changes: those of `values` that stand in such a name.
+        used_seeds: seeds that `seeds` as a number leaves out.
+    """
+
+    task: tasks.Task
+    values: Mapping[str, Any]
+    label: str
+    changes: Mapping[str, Any]
+    used_seeds: tuple[int, ...] = ()
+
+    def seeds(self, wanted: int | Sequence[int]) -> int | Sequence[int]:
+        """Return the seeds to train under: those that are given, or as many as are asked for, the first unused ones."""
+        if not isinstance(wanted, int) or not self.used_seeds:
+            return wanted
+        unused = (seed for seed in range(plans.FIRST_TEST_SEED + 1) if seed not in self.used_seeds)
+        return list(itertools.islice(unused, max(wanted, 0)))
+
+
+@dataclasses.dataclass(frozen=True)
 class Trained:
     """The record of a training, and the paths of its picture and of its agents, one per seed."""
 
@@ -35,32 +63,89 @@ class Trained:
     agents: list[Path]
 
 
+def from_task(name: str, space: str, fidelity: int | None, changes: Mapping[str, Any]) -> Source:
+    """Return a task's default config in one of its spaces, with changes.
+
+    Raises:
+        InputError: see `tasks.get`.
+    """
+    label = "-".join(name.split("/"))
+    return Source(tasks.get(name, space, fidelity), changes, label if space == "full" else f"{label}-{space}", changes)
+
+
+def from_sweep(
+    location: str, task: str | None, fidelity: int | None, changes: Mapping[str, Any], store: Store
+) -> Source:
+    """Return the complete config of a recorded trial, with changes; of a trial that has ancestors their schedule.
+
+    Args:
+        location: `SWEEP` for its incumbent, or `SWEEP:TRIAL`.
+        task: refused unless it is that of the sweep, or None.
+        fidelity: env steps to train for; by default those of the trial.
+
+    Raises:
+        InputError: no such sweep or trial, a sweep without an incumbent, or of another task.
+    """
+    record, trial = _recorded(location, store)
+    settings = record.settings.task
+    if task not in (None, settings.name):
+        raise InputError(f"task must be that of sweep {record.name!r}, {settings.name}, got {task}")
+    if fidelity is not None:
+        tasks.check_fidelity(fidelity)
+    steps = trial.fidelity if fidelity is None else fidelity
+    recorded = tasks.of_record(settings, record.space)
+    chosen = dataclasses.replace(recorded, space=ConfigurationSpace(name="fixed"), fidelity=steps)
+    values = {**settings.fixed, **_schedule(record, trial), **changes}
+    return Source(chosen, values, f"{record.name}-{trial.trial}", changes, record.settings.seeds)
+
+
+def _recorded(location: str, store: Store) -> tuple[SweepRecord, TrialRecord]:
+    """Return the record of a sweep, and its trial that `SWEEP:TRIAL` names, or its incumbent."""
+    name, colon, number = location.rpartition(":")
+    if not (colon and number.isdecimal()) or location in store:
+        record = load_sweep(location, store)
+        if record.incumbent is None:
+            raise InputError(f"sweep {location!r} must have a completed trial to train its incumbent, got none")
+        return record, record.records[record.incumbent["trial"]]
+    record = load_sweep(name, store)
+    return record, record.trial(int(number))
+
+
+def _schedule(record: SweepRecord, trial: TrialRecord) -> dict[str, Any]:
+    """Return the values that a trial's agent was trained with, lists of those that changed in mid-run.
+
+    Raises:
+        InputError: they changed at env steps that no equal intervals end at.
+    """
+    stretches = schedules.schedule_of(record, trial.trial)
+    network_seed = lineage(trial, record.records)[0].network_seed
+    networks = {"network_seed": network_seed} if network_seed else {}
+    return {**schedules.of_stretches(stretches).values, **networks}
+
+
 def train(
-    task: str,
-    changes: Mapping[str, Any],
+    source: Source,
     seeds: int | Sequence[int],
-    fidelity: int | None,
     name: str | None,
-    store: str | None,
+    store: Store,
     out: Path,
     view: sweeps.View | None,
 ) -> Trained:
-    """Train the task's default config with `changes` under all seeds at once, and record it as a sweep of one trial.
+    """Train a config under all seeds at once, and record it as a sweep of one trial.
 
-    Changes that are lists make it a schedule: a trial per stretch, each going on from the one before.
+    Values that are lists make it a schedule: a trial per stretch, each going on from the one before.
 
     Raises:
         InputError: unknown names, values outside a hyperparameter's domain, a list for one that can't change while an agent
             is trained, intervals shorter than an iteration, or no directory to write to.
     """
     files.check_directory(out, "out")
-    full = tasks.get(task, "full", fidelity)
-    schedule = _checked(Schedule(changes), full)
-    fixed = _fixed(full, schedule)
-    plan = _plan(fixed, schedule, seeds)
-    chosen = default_name(plan, changes) if name is None else name
+    schedule = _checked(Schedule(source.values), source.task)
+    fixed = complete(source.task, schedule)
+    plan = _plan(fixed, schedule, source.seeds(seeds))
+    chosen = default_name(plan, source.label, source.changes) if name is None else name
     objective = Training(fixed, plan.settings.seeds, plan.settings.batch, keep_finished=True)
-    sweep = sweeps.make(plan, plan.settings.tuner, objective, chosen, Store(store), view or sweeps.View())
+    sweep = sweeps.make(plan, plan.settings.tuner, objective, chosen, store, view or sweeps.View())
     record = sweep.run()
     agents = _save_agents(sweep, objective, out / "agents" / chosen)
     return Trained(record, save_curve(record, out / f"{chosen}.png"), agents)
@@ -80,7 +165,7 @@ def _plan_of_stretches(task: tasks.Task, schedule: Schedule, seeds: int | Sequen
     return plans.plan(task, CHAIN, trials=num_trials, seeds=seeds, options=options)
 
 
-def default_name(plan: plans.Plan, changes: Mapping[str, Any]) -> str:
+def default_name(plan: plans.Plan, label: str, changes: Mapping[str, Any]) -> str:
     """Return a name such as `train-ppo-CartPole-v1-learning_rate=0.001-seeds=10`, which tells apart all trainings of a task.
 
     Seeds are written as on the command line, as their number or the seeds themselves. The fidelity follows if it is not
@@ -92,7 +177,7 @@ def default_name(plan: plans.Plan, changes: Mapping[str, Any]) -> str:
     named = {key: _short(value) for key, value in changes.items()} | {"seeds": listed}
     if task.fidelity != task.usual_fidelity:
         named["fidelity"] = str(task.fidelity)
-    parts = ("train", *task.name.split("/"), *(f"{key}={value}" for key, value in named.items()))
+    parts = ("train", label, *(f"{key}={value}" for key, value in named.items()))
     return plans.fitting("-".join(parts).replace("/", "."))
 
 
@@ -106,7 +191,7 @@ def _short(value: Any) -> str:
     )
 
 
-def _fixed(task: tasks.Task, schedule: Schedule) -> tasks.Task:
+def complete(task: tasks.Task, schedule: Schedule) -> tasks.Task:
     """Return the task with all hyperparameters fixed except those that the schedule varies, whose choices are its lists."""
     full = task.full({**spaces.default(task.space), **schedule.config(0)})
     lists = [Categorical(name, list(dict.fromkeys(values))) for name, values in schedule.varying.items()]

@@ -65,7 +65,7 @@ def render(comparison: Comparison, command: Sequence[str] = ()) -> str:
         settings=pages.definitions({key: value for key, value in settings.to_json().items() if key != "tasks"}),
         provenance=pages.definitions(comparison.provenance),
         checklist=checklist(comparison),
-        command=list(command),
+        command=pages.quoted(command),
     )
 
 

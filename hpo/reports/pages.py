@@ -6,6 +6,7 @@ it; in figures Vega draws it as text, and its tooltips escape it.
 
 import functools
 import math
+import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypedDict
@@ -72,6 +73,11 @@ def render(
 def write(page: str, path: Path) -> Path:
     """Write a page to `path`, folders included, and return `path`."""
     return files.write_text(Path(path), page)
+
+
+def quoted(command: Sequence[str]) -> list[str]:
+    """Return the words of a command as a shell takes them."""
+    return [shlex.quote(word) for word in command]
 
 
 def definitions(mapping: Mapping[str, Any]) -> Terms:

@@ -21,13 +21,20 @@ CPU = "tuner_cpu"  # of the tuner's time, which is a part already
 Score = Callable[[float], str]
 
 
-def write_report(record: SweepRecord, path: Path, command: Sequence[str] = ()) -> Path:
-    """Write the report of a sweep to `path`, folders included, and return `path`; `command`: repeats it."""
-    return pages.write(render(record, command), path)
+def write_report(
+    record: SweepRecord, path: Path, command: Sequence[str] = (), training: Sequence[str] | None = None
+) -> Path:
+    """Write the report of a sweep to `path`, folders included, and return `path`; see `render`."""
+    return pages.write(render(record, command, training), path)
 
 
-def render(record: SweepRecord, command: Sequence[str] = ()) -> str:
-    """Return the report as HTML. A sweep of one trial, one seed, or diverged trials only gives every section it can."""
+def render(record: SweepRecord, command: Sequence[str] = (), training: Sequence[str] | None = None) -> str:
+    """Return the report as HTML. A sweep of one trial, one seed, or diverged trials only gives every section it can.
+
+    Args:
+        command: words of the command that repeats the sweep.
+        training: words of the command that trains its incumbent; None where there is none.
+    """
     trials = record.trials
     is_schedule = sweep_figures.is_schedule(trials)
     top = _top_trials(record)
@@ -58,7 +65,8 @@ def render(record: SweepRecord, command: Sequence[str] = ()) -> str:
         timing=_timing(record.timing),
         settings=pages.definitions(record.settings.to_json()),
         provenance=pages.definitions(record.made_with),
-        command=list(command),
+        command=pages.quoted(command),
+        training=pages.quoted(training or ()),
     )
 
 

@@ -1,6 +1,16 @@
 """Tasks: an algorithm on an env with its space, which sweeps, landscapes and comparisons refer to by name."""
 
-from hpo.tasks.registry import PRESETS, get, names, of_landscape, of_record, sources, summaries, with_fixed
+from hpo.tasks.registry import (
+    PRESETS,
+    check_fidelity,
+    get,
+    names,
+    of_landscape,
+    of_record,
+    sources,
+    summaries,
+    with_fixed,
+)
 from hpo.tasks.task import OWN, WITHOUT, Task
 
 __all__ = [
@@ -8,6 +18,7 @@ __all__ = [
     "PRESETS",
     "WITHOUT",
     "Task",
+    "check_fidelity",
     "get",
     "names",
     "of_landscape",

@@ -153,16 +153,26 @@ def get(
     is_preset = isinstance(space, str) and not _is_source(space)
     if is_preset and space not in PRESETS:
         raise unknown("space", str(space), PRESETS)
-    if fidelity is not None and fidelity < 1:
-        raise InputError(f"fidelity must be at least 1 env step, got {fidelity}")
-    if fidelity is not None and fidelity >= 2**31:
-        raise InputError(f"fidelity must be below 2**31 env steps, got {fidelity}")
+    if fidelity is not None:
+        check_fidelity(fidelity)
     task = _task(name, algorithm, env, str(space) if is_preset else "full", fidelity)
     if not is_preset:
         from hpo.tasks import own_spaces
 
         task = own_spaces.with_space(task, space)
     return with_fixed(task, fix)
+
+
+def check_fidelity(fidelity: int) -> None:
+    """Refuse a number of env steps that can't be trained.
+
+    Raises:
+        InputError: it is below 1, or from 2**31 up.
+    """
+    if fidelity < 1:
+        raise InputError(f"fidelity must be at least 1 env step, got {fidelity}")
+    if fidelity >= 2**31:
+        raise InputError(f"fidelity must be below 2**31 env steps, got {fidelity}")
 
 
 task = get  # as `hpo.task` for users

@@ -132,17 +132,6 @@ function click({ target }) {
   if (config && button) at("configs").querySelector(`[data-config="${config}"] button`)?.focus();
 }
 
-async function copy() {
-  getSelection().selectAllChildren(at("command"));
-  try {
-    await navigator.clipboard.writeText(command().join(" "));
-  } catch {
-    document.execCommand("copy");
-  }
-  at("copy").textContent = "copied";
-  setTimeout(() => at("copy").replaceChildren("copy"), 1500);
-}
-
 function listen() {
   document.addEventListener("change", (event) => event.target.id !== "point" && change(event));
   document.addEventListener("click", click);
@@ -152,7 +141,6 @@ function listen() {
   body.addEventListener("mouseover", ({ target }) => hover(Number(target.closest("tr").dataset.config)));
   body.addEventListener("mouseleave", () => hover(null));
   addEventListener("pointerup", takeBox);
-  at("copy").addEventListener("click", copy);
   addEventListener("hashchange", readAddress);
   darkGround.addEventListener("change", show);
 }

@@ -73,9 +73,23 @@ function sortTable(table, column, order) {
   );
 }
 
+// Copies the command beside a button; on pages that may not use the clipboard, by selecting it.
+async function copy(button) {
+  const command = button.parentElement.querySelector(".command");
+  getSelection().selectAllChildren(command);
+  try {
+    await navigator.clipboard.writeText(command.textContent.trim());
+  } catch {
+    document.execCommand("copy");
+  }
+  button.textContent = "copied";
+  setTimeout(() => button.replaceChildren("copy"), 1500);
+}
+
 document.addEventListener("click", ({ target }) => {
   const button = target.closest("button");
   const heading = button?.closest("th");
+  if (button?.matches(".copy")) copy(button);
   if (button?.dataset.figure) switchFigure(button);
   if (button?.dataset.group) toggleGroup(button);
   if (heading)
