@@ -56,6 +56,7 @@ def test_it_is_told_all_of_a_result_in_plain_json(tmp_path):
     hello, tell = file.read_text().splitlines()
     assert '"fidelity":900,"seed":3,"budget":8.0' in hello
     assert '"name":"rate"' in hello
+    assert '"mutable":null,"min_fidelity":1,"min_interval":1,"scores":[],"seeds":[0]' in hello
     assert tell == (
         '{"type":"tell","results":[{"id":0,"config":{"x":0.5,"rate":0.01},"fidelity":900,"parent":null,"seeds":null,'
         '"network_seed":0,'

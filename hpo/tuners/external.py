@@ -2,7 +2,7 @@
 
 One line goes in, one line comes out:
 
-    {"type": "hello", "protocol": 1, "space": ..., "fidelity": 99840, "seed": 0, "budget": 32.0}    ->  {}
+    {"type": "hello", "protocol": 1, "space": ..., "fidelity": 99840, "seed": 0, "budget": 32.0, ...}    ->  {}
     {"type": "ask", "n": 4}    ->  {"trials": [{"config": {"learning_rate": 0.001}}, ...]}
     {"type": "tell", "results": [{"id": 0, "score": 93.5, ...}, ...]}    ->  {}
 
@@ -21,7 +21,7 @@ import signal
 import subprocess
 import threading
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from ConfigSpace import ConfigurationSpace
@@ -37,7 +37,8 @@ class External:
     """A tuner process.
 
     Args:
-        budget: full runs.
+        space, fidelity, seed, budget, mutable, min_fidelity, min_interval, scores, seeds: see `TunerContext`; the process is
+            told all of them.
         command: the program and its arguments, as a list or as a shell would split it.
         timeout: seconds within which each reply must come.
 
@@ -51,6 +52,11 @@ class External:
         fidelity: int,
         seed: int = 0,
         budget: float = 100.0,
+        mutable: Collection[str] | None = None,
+        min_fidelity: int = 1,
+        min_interval: int = 1,
+        scores: Sequence[str] = (),
+        seeds: Sequence[int] = (0,),
         command: str | Sequence[str] = "",
         timeout: float = 60.0,
     ):
@@ -62,7 +68,17 @@ class External:
         self.fidelity, self.timeout, self.num_asked = fidelity, timeout, 0
         self.process = _start(self.command)
         self.close = weakref.finalize(self, _end, self.process)
-        context = {"space": space.to_serialized_dict(), "fidelity": fidelity, "seed": seed, "budget": budget}
+        context = {
+            "space": space.to_serialized_dict(),
+            "fidelity": fidelity,
+            "seed": seed,
+            "budget": budget,
+            "mutable": None if mutable is None else sorted(mutable),
+            "min_fidelity": min_fidelity,
+            "min_interval": min_interval,
+            "scores": list(scores),
+            "seeds": list(seeds),
+        }
         self._call({"type": "hello", "protocol": PROTOCOL, **context})
 
     def ask(self, n: int) -> list[Trial]:
