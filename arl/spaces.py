@@ -21,6 +21,7 @@ from ConfigSpace.hyperparameters import (
     OrdinalHyperparameter,
 )
 
+from arl import text
 from arl.errors import InputError, unknown
 from arl.scalars import Scalar, plain, plain_value
 
@@ -190,7 +191,7 @@ def describe(hyperparameter: Hyperparameter) -> str:
         scale = " (log)" if hyperparameter.log else ""
         return f"in [{hyperparameter.lower:g}, {hyperparameter.upper:g}]{scale}"
     values = choices(hyperparameter) or []
-    return f"one of {', '.join(map(str, values))}" if len(values) > 1 else str(values[0])
+    return f"one of {', '.join(map(text.scalar, values))}" if len(values) > 1 else text.scalar(values[0])
 
 
 def to_optuna(hyperparameter: Hyperparameter) -> "BaseDistribution":

@@ -21,6 +21,14 @@ def short_power(text: str) -> str:
     return re.sub(r"e([+-])0*(?=\d)", r"e\1", text).replace("e+", "e")
 
 
+def scalar(value: object) -> str:
+    """Return a hyperparameter's value without loss: a float as briefly as it can be, 1e9 for 1000000000.0."""
+    if not isinstance(value, float):
+        return str(value)
+    brief = f"{value:g}"
+    return short_power(brief if float(brief) == value else repr(value))
+
+
 def count(value: float) -> str:
     """Return a count such as 12.3 M: three significant digits with an SI prefix."""
     for size, prefix in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):

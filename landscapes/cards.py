@@ -95,7 +95,7 @@ def _rows(landscape: Landscape) -> Iterator[tuple[str, Any]]:
     yield "return range", f"{settings.return_range[0]:g} to {settings.return_range[1]:g}"
     yield (
         "fixed hyperparameters",
-        ", ".join(f"{key} {value}" for key, value in settings.fixed.items()) or "not recorded",
+        ", ".join(f"{key} {text.scalar(value)}" for key, value in settings.fixed.items()) or "not recorded",
     )
     yield "seeds", ", ".join(map(str, landscape.seeds))
     for key, value in landscape.provenance.items():

@@ -43,6 +43,7 @@ def test_the_card(landscape, monkeypatch):
         "; null unless use_target_network is True |",
         "| `q_loss` | float | loss of the action values, mean over the training since the evaluation before |",
         "| device | cpu |",
+        ", huber_delta 1e9, ",
     ):
         assert text in card
     for name in columns.ROWS:
