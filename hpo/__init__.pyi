@@ -11,6 +11,7 @@ from .errors import InputError as InputError
 from .errors import TunerError as TunerError
 from .objectives import Objective as Objective
 from .objectives import objective as objective
+from .progress import View as View
 from .records import Store as Store
 from .records import SweepRecord as SweepRecord
 from .records import load_sweep as load_sweep

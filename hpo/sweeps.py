@@ -20,10 +20,11 @@ from arl.records.settings import DEFAULT_OBJECTIVE, DEFAULT_SCORE, SweepSettings
 from arl.records.store import RunRecord, Store, TrialRecord, dumps
 from arl.records.sweep import SweepRecord
 from arl.training import provenance
-from hpo import contract, merged_runs, objectives, plans, scores, tuners
+from hpo import contract, merged_runs, objectives, plans, progress, scores, tuners
 from hpo.merged_runs import MergedRuns
-from hpo.objectives import Objective, ObjectiveLike, Progress
+from hpo.objectives import Objective, ObjectiveLike
 from hpo.plans import Plan
+from hpo.progress import View
 from hpo.results import result
 from hpo.shared_runs import SharedRuns
 from hpo.tasks import Task
@@ -31,22 +32,6 @@ from hpo.trial import Result, Trial, Tuner, TunerError, as_dict, copied
 
 if TYPE_CHECKING:
     from hpo.tasks.registry import SpaceLike
-
-
-class View:
-    """Shows the progress of a sweep; this base class shows nothing."""
-
-    def started(self, plan: Plan, name: str, num_recorded: int) -> None:
-        """Show that the sweep begins, or goes on from `num_recorded` trials."""
-
-    def segment(self, progress: Progress) -> None:
-        """Show that a segment of a block of lanes has been trained and evaluated."""
-
-    def trial(self, record: TrialRecord) -> None:
-        """Show a trial that has finished, or was read from the store."""
-
-    def closed(self) -> None:
-        """Show that the sweep has ended or was interrupted."""
 
 
 def sweep(
@@ -75,7 +60,7 @@ def sweep(
             `plans.plan`.
         name: by default of the task, the tuner and its seed; the same call with the same name goes on with the sweep.
         store: a file, URL or Store; by default `$ARL_STORE`, else `results/store.sqlite`.
-        view: what shows its progress; nothing by default.
+        view: what shows its progress; by default a bar on a terminal or in a notebook, nothing elsewhere.
 
     Example:
         >>> sweep = hpo.sweep("ppo/CartPole-v1", tuner="random", trials=64, seeds=4)
@@ -105,7 +90,7 @@ def sweep(
         recorded = SweepSettings.from_json(store.sweep(name)["settings"])
         plan = dataclasses.replace(plan, settings=dataclasses.replace(plan.settings, batch=recorded.batch))
     made = objectives.make(objective, plan.task, plan.settings.seeds, plan.settings.batch)
-    return make(plan, tuner, made, name, store, view or View()).run()
+    return make(plan, tuner, made, name, store, progress.default() if view is None else view).run()
 
 
 def make(

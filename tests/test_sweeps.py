@@ -20,7 +20,7 @@ from arl import spaces
 from arl.errors import InputError
 from hpo import objectives, plans, sweeps
 from hpo.cli import printing
-from hpo.cli.live import SweepView
+from hpo.progress import SweepView
 from hpo.trial import Trial
 
 CONFIG = {"learning_rate": 1e-3}

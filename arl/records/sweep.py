@@ -11,12 +11,15 @@ from typing import Any
 
 import pandas as pd
 
+from arl import results
 from arl.errors import InputError, unknown
 from arl.records import ranking
 from arl.records.settings import SweepSettings
-from arl.records.store import COMPLETED, Store, TrialRecord
+from arl.records.store import COMPLETED, DIVERGED, FAILED, Store, TrialRecord
 from arl.text import plural
 
+_NUM_SHOWN = 5
+_MEMBERS = ".incumbent, and as DataFrames .trials, .runs and .curves"
 _SOURCES = {"exact": "recorded", "nearest": "by the nearest config", "surrogate": "predicted"}
 
 
@@ -214,6 +217,36 @@ class SweepRecord:
         if not 0 < highest < full:
             return None
         return f"no trial reached the full fidelity of {full:,} env steps, the highest is {highest:,}: raise the budget"
+
+    @property
+    def headline(self) -> str:
+        """What was swept, and how many trials there are, in a line."""
+        counts = Counter(record.status for record in self.records.values())
+        others = ", ".join(f"{counts[status]} {status}" for status in (DIVERGED, FAILED) if counts[status])
+        return (
+            f"sweep {self.name!r}: {self.task} ({self.settings.task.preset} space), tuner {self.settings.tuner}, "
+            f"{plural(len(self.records), 'trial')}{f' ({others})' if others else ''} x "
+            f"{plural(len(self.settings.seeds), 'seed')}"
+        )
+
+    def best(self, num: int) -> pd.DataFrame:
+        """Return the rows of the best trials, the best first: scores, hyperparameters, and fidelity and status that vary."""
+        varying = [name for name in ("fidelity", "status") if self.trials[name].nunique() > 1]
+        shown = ["trial", *varying, "score", "score_std", *self.hyperparameters]
+        ids = [record.trial for record in self.ranked[:num]]
+        return self.trials.set_index("trial", drop=False).loc[ids, shown].reset_index(drop=True)
+
+    def __repr__(self) -> str:
+        return results.as_text(self.headline, self.best(_NUM_SHOWN), _MEMBERS)
+
+    def _repr_html_(self) -> str:
+        """Return the same for a notebook, with the learning curves of the best trials."""
+        best = self.best(_NUM_SHOWN)
+        returns = self.curves[self.curves.trial.isin(best.trial)]
+        means = returns.groupby(["trial", "env_steps"], as_index=False).return_mean.mean()
+        means = means.set_index("trial").loc[best.trial[best.trial.isin(means.trial)]].reset_index()
+        curves = means.rename(columns={"env_steps": "env steps", "return_mean": "episode return"})
+        return results.as_html(self.headline, best, curves, "trial", _MEMBERS)
 
     def export(self, directory: str | Path) -> Path:
         """Write `trials.parquet`, `runs.parquet`, `curves.parquet`, `space.json` and `sweep.json` to a directory.

@@ -275,13 +275,12 @@ def build(
     ] = "results/landscapes.sqlite",
 ) -> None:
     """Train a landscape seed by seed; stopped at any moment, the same command goes on."""
-    from rich.console import Console
+    from hpo import build_landscape, progress
 
-    from hpo import build_landscape
-    from hpo.cli.live import SweepView
-
-    console = Console(stderr=True, soft_wrap=True, highlight=False)
-    landscape = build_landscape.build(task, configs, seeds, space, out, store, lambda: SweepView(console), fidelity)
+    console = progress.stderr()
+    landscape = build_landscape.build(
+        task, configs, seeds, space, out, store, lambda: progress.SweepView(console), fidelity
+    )
     print(f"{_size(landscape)}: {landscape.directory}")
 
 

@@ -177,7 +177,7 @@ def sweep(
             objective=objective,
             name=name,
             store=store,
-            view=None if as_json else _view(),
+            view=_view(as_json),
         )
     printing.print_sweep(record, 5, as_json)
     if not as_json:
@@ -263,7 +263,7 @@ def compare(
             score=score,
             name=name,
             store=store,
-            view=None if as_json else _comparison_view(),
+            view=_comparison_view(as_json),
         )
     command = commands.of_comparison(comparison.name, comparison.settings, comparison.swept[0].record.space)
     written = [write_report(comparison, directory / "report.html", command), *comparison.export(directory)]
@@ -333,8 +333,7 @@ def train(
             source = train_command.from_sweep(from_, task, fidelity, changes, opened)
         else:
             source = train_command.from_task(str(task), space or "full", fidelity, changes)
-        view = None if as_json else _view()
-        trained = train_command.train(source, parsing.seeds(seeds), name, opened, out, view)
+        trained = train_command.train(source, parsing.seeds(seeds), name, opened, out, _view(as_json))
     if as_json:
         return printing.print_json(
             {
@@ -507,22 +506,17 @@ def doctor(as_json: JsonOption = False) -> None:
     raise typer.Exit(int(diagnosis["verdict"] == "wrong"))
 
 
-def _view() -> Any:
-    from hpo.cli.live import SweepView
+def _view(as_json: bool) -> Any:
+    from hpo import progress
 
-    return SweepView(_stderr())
-
-
-def _comparison_view() -> Any:
-    from hpo.cli.live import ComparisonView
-
-    return ComparisonView(_stderr())
+    return progress.View() if as_json else progress.SweepView(progress.stderr())
 
 
-def _stderr() -> Any:
-    from rich.console import Console
+def _comparison_view(as_json: bool) -> Any:
+    from hpo import progress
+    from hpo.comparisons.progress import ComparisonView, View
 
-    return Console(stderr=True, soft_wrap=True, highlight=False)
+    return View() if as_json else ComparisonView(progress.stderr())
 
 
 def _report_path(name: str) -> Path:

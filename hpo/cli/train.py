@@ -129,7 +129,7 @@ def train(
     name: str | None,
     store: Store,
     out: Path,
-    view: sweeps.View | None,
+    view: sweeps.View,
 ) -> Trained:
     """Train a config under all seeds at once, and record it as a sweep of one trial.
 
@@ -145,7 +145,7 @@ def train(
     plan = _plan(fixed, schedule, source.seeds(seeds))
     chosen = default_name(plan, source.label, source.changes) if name is None else name
     objective = Training(fixed, plan.settings.seeds, plan.settings.batch, keep_finished=True)
-    sweep = sweeps.make(plan, plan.settings.tuner, objective, chosen, store, view or sweeps.View())
+    sweep = sweeps.make(plan, plan.settings.tuner, objective, chosen, store, view)
     record = sweep.run()
     agents = _save_agents(sweep, objective, out / "agents" / chosen)
     return Trained(record, save_curve(record, out / f"{chosen}.png"), agents)

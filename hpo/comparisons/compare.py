@@ -16,9 +16,10 @@ from arl.records.settings import DEFAULT_OBJECTIVE, DEFAULT_SCORE
 from arl.records.store import Store, TrialRecord
 from arl.records.sweep import SweepRecord
 from hpo import objectives, plans, scores, sweeps, tuners
-from hpo.comparisons import scales
+from hpo.comparisons import progress, scales
 from hpo.comparisons.comparison import REFERENCE, Comparison, Swept, Test
 from hpo.comparisons.design import Design, Seeds, design
+from hpo.comparisons.progress import View
 from hpo.comparisons.scales import Scale
 from hpo.objectives import Objective
 from hpo.shared_runs import SharedRuns
@@ -28,21 +29,6 @@ from hpo.tuners.given import Given
 
 if TYPE_CHECKING:
     from hpo.tasks.registry import SpaceLike
-
-
-class View:
-    """Shows the progress of a comparison; this base class shows nothing."""
-
-    def sweep(self, name: str, number: int, total: int) -> sweeps.View:
-        """Return the view of the next sweep, the `number`-th of `total`."""
-        return sweeps.View()
-
-    def test(self, name: str, num_incumbents: int) -> sweeps.View:
-        """Return the view of the sweep that trains a task's incumbents under the test seeds."""
-        return sweeps.View()
-
-    def broken(self, reason: str) -> None:
-        """Show that a tuner broke its contract and is left out."""
 
 
 def compare(
@@ -71,7 +57,7 @@ def compare(
         tuners, on, repeats, budget, seeds, test_seeds, space, fidelity, fix, batch, options, baselines, objective, score,
             name: see `design`.
         store: a file, URL or Store; by default `$ARL_STORE`, else `results/store.sqlite`.
-        view: what shows its progress; nothing by default.
+        view: what shows its progress; by default a bar on a terminal or in a notebook, nothing elsewhere.
 
     Example:
         >>> comparison = hpo.compare(["sobol"], ["ppo/CartPole-v1", "ppo/Acrobot-v1"], repeats=5, budget=16)
@@ -97,7 +83,9 @@ def compare(
         score=score,
         name=name,
     )
-    return run(chosen, store if isinstance(store, Store) else Store(store), view or View())
+    return run(
+        chosen, store if isinstance(store, Store) else Store(store), progress.default() if view is None else view
+    )
 
 
 def run(chosen: Design, store: Store, view: View) -> Comparison:

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from arl import statistics
+from arl import results, statistics
 from arl.records.lineage import Chain, Ledger, chain
 from arl.records.settings import ComparisonSettings
 from arl.records.store import TrialRecord
 from arl.records.sweep import SweepRecord
 from arl.statistics import RankTest
-from arl.text import seed_list
+from arl.text import plural, seed_list
 from hpo.comparisons import incumbents
 from hpo.comparisons.incumbents import Incumbent
 from hpo.comparisons.scales import Scale
@@ -26,6 +26,8 @@ from hpo.comparisons.scales import Scale
 NUM_POINTS = 32
 REFERENCE = "random"
 UNTUNED = "default"
+_SHOWN = ["tuner", "score", "low", "high", "difference", "rank", "gap"]
+_MEMBERS = ".summary, .by_task, .anytime, .pairs, .costs and .incumbents, DataFrames"
 
 Test = tuple[str, tuple[int, ...]]  # task, and the seeds under which its incumbents are tested
 
@@ -274,6 +276,25 @@ class Comparison:
             .set_axis(["test", "test_std", "tuning", "tuning_std", "score", "score_std"], axis=1)
             .reset_index()
         )
+
+    @property
+    def headline(self) -> str:
+        """What was compared, in a line."""
+        settings = self.settings
+        return (
+            f"comparison {self.name!r}: {plural(len(self.tuners), 'tuner')} on {', '.join(self.tasks)}, "
+            f"{plural(settings.repeats, 'repeat')}, budget {settings.budget:g}"
+        )
+
+    def __repr__(self) -> str:
+        return results.as_text(self.headline, self.summary[_SHOWN], _MEMBERS)
+
+    def _repr_html_(self) -> str:
+        """Return the same for a notebook, with the scores over budget."""
+        anytime = self.anytime
+        overall = anytime[anytime.task.isna()] if len(self.tasks) > 1 else anytime
+        curves = overall[["budget", "score", "tuner"]].rename(columns={"budget": "full runs", "score": "test score"})
+        return results.as_html(self.headline, self.summary[_SHOWN], curves, "tuner", _MEMBERS)
 
     def export(self, directory: str | Path) -> list[Path]:
         """Write `runs.parquet`, `curves.parquet` and `incumbents.parquet`; those of an earlier time are replaced."""

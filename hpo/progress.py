@@ -1,38 +1,71 @@
-"""Progress of sweeps and comparisons: one live line on a terminal, plain lines elsewhere."""
+"""Progress of sweeps: one live line on a terminal or in a notebook, plain lines elsewhere."""
 
 import collections
+import html
+import math
+import sys
 import time
-
-from rich import progress as bars
-from rich.console import Console
+from typing import TYPE_CHECKING, Any, Literal
 
 from arl.records import ranking
 from arl.records.settings import SweepSettings
 from arl.records.store import COMPLETED, TrialRecord
-from arl.text import plural
-from hpo.comparisons import compare
+from arl.text import duration, plural
 from hpo.objectives import Progress
 from hpo.plans import Plan
-from hpo.sweeps import View
+
+if TYPE_CHECKING:
+    from rich import progress as bars
+    from rich.console import Console
 
 _SECONDS_BETWEEN_LINES = 10.0
+_SECONDS_BETWEEN_UPDATES = 0.2  # of a notebook's line
+
+
+class View:
+    """Shows the progress of a sweep; this base class shows nothing."""
+
+    def started(self, plan: Plan, name: str, num_recorded: int) -> None:
+        """Show that the sweep begins, or goes on from `num_recorded` trials."""
+
+    def segment(self, progress: Progress) -> None:
+        """Show that a segment of a block of lanes has been trained and evaluated."""
+
+    def trial(self, record: TrialRecord) -> None:
+        """Show a trial that has finished, or was read from the store."""
+
+    def closed(self) -> None:
+        """Show that the sweep has ended or was interrupted."""
+
+
+def screen() -> Literal["terminal", "notebook"] | None:
+    """Return where a bar can be drawn: in a notebook or on a terminal; None where output goes to a file."""
+    if "ipykernel" in sys.modules:
+        return "notebook"
+    return "terminal" if sys.stderr.isatty() else None
+
+
+def default() -> View:
+    """Return a view with a progress bar on a terminal or in a notebook, one that shows nothing elsewhere."""
+    where = screen()
+    if where is None:
+        return View()
+    return NotebookView() if where == "notebook" else SweepView(stderr())
+
+
+def stderr() -> "Console":
+    """Return the console of the standard error, on which progress is shown."""
+    from rich.console import Console
+
+    return Console(stderr=True, soft_wrap=True, highlight=False)
 
 
 class SweepView(View):
     """Shows trials done, env steps per second, the incumbent and its score, the remaining time, and why trials fail."""
 
-    def __init__(self, console: Console):
+    def __init__(self, console: "Console"):
         self.console = console
-        columns = (
-            bars.SpinnerColumn(),
-            bars.TextColumn("{task.description}"),
-            bars.BarColumn(bar_width=24),
-            bars.TextColumn("{task.fields[state]}"),
-            bars.TimeElapsedColumn(),
-            bars.TextColumn("left"),
-            bars.TimeRemainingColumn(elapsed_when_finished=False),
-        )
-        self.live = bars.Progress(*columns, console=console, transient=True) if console.is_terminal else None
+        self.live = _bar(console) if console.is_terminal else None
         self.records: dict[int, TrialRecord] = {}
         self.best: TrialRecord | None = None
         self.num_done = self.env_steps = 0
@@ -95,6 +128,22 @@ class SweepView(View):
         return " · ".join(parts)
 
 
+def _bar(console: "Console") -> "bars.Progress":
+    """Return the line of a terminal: trials, incumbent and times beside a bar."""
+    from rich import progress as bars
+
+    columns = (
+        bars.SpinnerColumn(),
+        bars.TextColumn("{task.description}"),
+        bars.BarColumn(bar_width=24),
+        bars.TextColumn("{task.fields[state]}"),
+        bars.TimeElapsedColumn(),
+        bars.TextColumn("left"),
+        bars.TimeRemainingColumn(elapsed_when_finished=False),
+    )
+    return bars.Progress(*columns, console=console, transient=True)
+
+
 def _limit(settings: SweepSettings) -> str:
     """Return what ends a sweep in words: its number of trials, else its budget."""
     if settings.trials is not None:
@@ -103,26 +152,10 @@ def _limit(settings: SweepSettings) -> str:
     return f"a budget of {budget:g} full run{'s' * (budget != 1)}"
 
 
-class ComparisonView(compare.View):
-    """Prints a line for each sweep when it has ended, and for each tuner that broke its contract."""
-
-    def __init__(self, console: Console):
-        self.console = console
-
-    def sweep(self, name: str, number: int, total: int) -> View:
-        return _OneLine(self.console, f"sweep {number}/{total} {name}")
-
-    def test(self, name: str, num_incumbents: int) -> View:
-        return _OneLine(self.console, f"{plural(num_incumbents, 'incumbent')} under test seeds, {name}")
-
-    def broken(self, reason: str) -> None:
-        self.console.print(f"left out: {reason}", markup=False)
-
-
-class _OneLine(SweepView):
+class OneLineView(SweepView):
     """Shows a spinner on a terminal, nothing elsewhere, while the sweep runs; its outcome when it ends."""
 
-    def __init__(self, console: Console, what: str):
+    def __init__(self, console: "Console", what: str):
         super().__init__(console)
         self.what, self.live = what, None
         self.status = console.status(what) if console.is_terminal else None
@@ -150,3 +183,40 @@ class _OneLine(SweepView):
             parts.append(f"incumbent {self.best.score:.1f}")
         parts += [f"{num} {status}" for status in ("diverged", "failed") if (num := self.num_by_status[status])]
         return ", ".join([*parts, f"{time.perf_counter() - self.begun:.1f} s"])
+
+
+class NotebookLine:
+    """A bar with words beside it in a notebook, which are replaced as work goes on."""
+
+    def __init__(self) -> None:
+        self.last = 0.0
+        self.handle: Any = None
+
+    def show(self, done: float, total: float, words: str, now: bool = False) -> None:
+        """Show how much is done of a total; what comes within a moment of the last is left out, unless it says `now`."""
+        from IPython.display import HTML, display
+
+        if not now and time.perf_counter() - self.last < _SECONDS_BETWEEN_UPDATES:
+            return
+        self.last = time.perf_counter()
+        line = HTML(f'<progress value="{done:g}" max="{total:g}"></progress> {html.escape(words)}')
+        if self.handle is None:
+            self.handle = display(line, display_id=True)
+        else:
+            self.handle.update(line)
+
+
+class NotebookView(SweepView):
+    """Shows in a notebook what `SweepView` shows on a terminal."""
+
+    def __init__(self) -> None:
+        super().__init__(stderr())
+        self.line = NotebookLine()
+
+    def closed(self) -> None:
+        self._show(now=True)
+
+    def _show(self, now: bool = False) -> None:
+        planned = self.plan.settings.trials or math.inf
+        done = max(self.env_steps / self.total, self.num_done / planned)  # trials may be answered without env steps
+        self.line.show(done, 1.0, f"{self._state()} · {duration(time.perf_counter() - self.begun)}", now)
