@@ -52,6 +52,9 @@ def _listed(names: Sequence[str], near: Sequence[str]) -> str:
 def load_object(path: str, kind: str) -> Any:
     """Return the object that `module:Name` or `file.py:Name` names.
 
+    Modules are looked for in the current folder, too, and what a file imports also beside it; in both only if no installed
+    module has the name.
+
     Raises:
         InputError: the module does not import or has no such name; the cause is in the line.
     """
@@ -61,14 +64,23 @@ def load_object(path: str, kind: str) -> Any:
     if _is_hidden(location):
         package, file = location.partition(".")[0], f"{location.replace('.', '/')}.py:{name}"
         raise InputError(f"{kind} {path!r}: the package {package!r} of arl hides a folder of that name, give {file!r}")
+    is_file = location.endswith(".py")
+    _search(Path(location).parent if is_file else Path())
     try:
-        module = _import_file(Path(location)) if location.endswith(".py") else importlib.import_module(location)
+        module = _import_file(Path(location)) if is_file else importlib.import_module(location)
     except (Exception, SystemExit) as error:  # the user's file can fail in any way
         raise InputError(f"{kind} {path!r} does not import: {type(error).__name__}: {first_line(error)}") from error
     if not hasattr(module, name):
         public = [attribute for attribute in vars(module) if not attribute.startswith("_")]
         raise InputError(f"{kind} {path!r}: {unknown('name', name, public)}")
     return getattr(module, name)
+
+
+def _search(folder: Path) -> None:
+    """Let the modules of a folder be imported, after all others."""
+    path = str(folder.resolve())
+    if path not in sys.path:
+        sys.path.append(path)
 
 
 def object_path(cls: type) -> str:

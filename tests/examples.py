@@ -5,6 +5,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -15,8 +16,8 @@ FILE = re.compile(r"# (\w+\.(?:py|yaml))\n")
 def run(document: str, folder: Path) -> None:
     """Run the code blocks of a document of `docs/` in a folder, which is the working directory.
 
-    A block that begins with `# NAME.py` or `# NAME.yaml` is that file, one in Python goes on from those before, any other
-    one is of commands.
+    A block that begins with `# NAME.py` or `# NAME.yaml` is that file, one in Python goes on from those before, one of TOML is
+    read, any other one is of commands.
     """
     names = {"__name__": "example"}
     page = (ROOT / "docs" / document).read_text()
@@ -24,6 +25,8 @@ def run(document: str, folder: Path) -> None:
         language, text = block.groups()
         if file := FILE.match(text):
             (folder / file[1]).write_text(text)
+        elif language == "toml":
+            tomllib.loads(text)
         elif language == "python":
             lines_before = "\n" * page.count("\n", 0, block.start(2))  # so that an error has its line of the document
             exec(compile(lines_before + text, str(ROOT / "docs" / document), "exec"), names)

@@ -19,7 +19,8 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setitem(scores.SCORES, "speed", scores.SCORES["auc"])  # the example replaces it
     yield tmp_path
-    sys.modules.pop("gated", None)
+    for module in ("gated", "poles"):
+        sys.modules.pop(module, None)
 
 
 def test_the_examples_run(folder):

@@ -2,7 +2,10 @@
 
 import dataclasses
 import hashlib
+import os
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import tiny
@@ -116,3 +119,29 @@ def test_a_class_stands_for_its_module():
 )
 def test_what_has_no_file_of_the_users_has_no_checksum(source):
     assert user_files.checksums([source]) == {}
+
+
+@pytest.fixture
+def loaded(tmp_path):
+    """Return a function that loads an object as the command line does, and returns what its attribute `origin` is."""
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "tuner.py").write_text(
+        "import helpers, rich\nclass Mine: origin = helpers.NAME, rich.__file__"
+    )
+    (tmp_path / "mine" / "helpers.py").write_text("NAME = 'the neighbour'")
+    (tmp_path / "mine" / "rich.py").write_text("raise SystemExit('it hides the library')")
+
+    def loaded(path, folder):
+        code = f"from arl.errors import load_object; print(*load_object({path!r}, 'tuner').origin)"
+        command = [sys.executable, "-P", "-c", code]  # without the current folder on the path, as the command has it
+        env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+        return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=True).stdout
+
+    return loaded
+
+
+@pytest.mark.parametrize(("path", "folder"), [("mine/tuner.py:Mine", "."), ("tuner:Mine", "mine")])
+def test_a_file_imports_its_neighbours_and_a_module_is_found_in_the_current_folder(loaded, tmp_path, path, folder):
+    name, library = loaded(path, tmp_path / folder).split(" /")
+    assert name == "the neighbour"
+    assert library.strip().endswith("rich/__init__.py"), "a neighbour hides no installed module"

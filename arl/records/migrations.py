@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from arl.scalars import Scalar
+from arl.task_names import is_imported
 
 SCHEMA_VERSION = 2  # 1: a run's outcome was among its provenance
 READABLE_VERSIONS = (1, SCHEMA_VERSION)
@@ -56,7 +57,9 @@ def settings(recorded: Mapping[str, Any]) -> dict[str, Any]:
         current["objective_version"] = current.pop("landscape")
     if "tuner" in current:
         current["tuner"] = MOVED_CLASSES.get(current["tuner"], current["tuner"])
-    if isinstance(current.get("fixed"), Mapping) and isinstance(name, str) and not _imported(name):
+    if (
+        isinstance(current.get("fixed"), Mapping) and isinstance(name, str) and not is_imported(name)
+    ):  # its source may not say all
         current["fixed"] = _complete(algorithm, config(algorithm, current["fixed"]))
     if isinstance(schedule := current.get("options", {}).get("schedule"), Mapping):
         current["options"] = {**current["options"], "schedule": config(algorithm, schedule)}
@@ -84,11 +87,6 @@ def provenance_and_outcome(provenance: Mapping[str, Any]) -> tuple[dict[str, Any
     """Return a run's provenance of schema version 1 without its outcome, and its outcome."""
     outcome = {name: provenance[name] for name in _OUTCOME if name in provenance}
     return {name: value for name, value in provenance.items() if name not in _OUTCOME}, outcome
-
-
-def _imported(task: str) -> bool:
-    """Return whether a task is that of an imported landscape, whose other hyperparameters its source may not say."""
-    return ":" in task.partition("/")[0]
 
 
 def _with_names(value: Any, names: Mapping[str, str]) -> Any:

@@ -6,9 +6,10 @@ from typing import Any
 
 from arl.records.settings import DEFAULT_OBJECTIVE, DEFAULT_SCORE, ComparisonSettings, TaskSettings
 from arl.records.sweep import SweepRecord
+from arl.task_names import is_imported
 from arl.text import seed_list
 from hpo.comparisons.comparison import REFERENCE
-from hpo.tasks import OWN, WITHOUT
+from hpo.tasks import OWN, WITHOUT, is_own
 
 DOUBLE = f"{REFERENCE}-2x"  # the baseline that can't be given as a tuner
 
@@ -25,7 +26,7 @@ def of_sweep(record: SweepRecord) -> list[str]:
         "batch": settings.batch,
         "fidelity": settings.task.fidelity,
         "objective": settings.objective,
-        "space": _space(settings.task.preset, record.space),
+        **_space(settings.task, record.space),
         "seeds": seed_list(settings.seeds),
     }
     words = ["arl", "sweep", record.task, "--name", record.name, "--tuner", settings.tuner, *_flags(options)]
@@ -38,13 +39,9 @@ def training_of(record: SweepRecord, trial: int | None = None) -> list[str] | No
 
     None where there is no incumbent, or agents can't be trained: the task is that of an imported landscape.
     """
-    if _is_imported(record.task) or (trial is None and record.incumbent is None):
+    if is_imported(record.task) or (trial is None and record.incumbent is None):
         return None
     return ["arl", "train", "--from", record.name if trial is None else f"{record.name}:{trial}", "--seeds", "10"]
-
-
-def _is_imported(task: str) -> bool:
-    return ":" in task.partition("/")[0]
 
 
 def _train(record: SweepRecord) -> list[str]:
@@ -70,7 +67,7 @@ def of_comparison(name: str, settings: ComparisonSettings, space: Mapping[str, A
         "budget": f"{settings.budget:g}",
         "seeds": _seeds(settings.seeds),
         "test-seeds": _seeds(settings.test_seeds),
-        "space": _space(task.preset, space),
+        **_space(task, space),
         "batch": settings.batch,
         "fidelity": ",".join(fidelities if len(set(fidelities)) > 1 else fidelities[:1]),
     }
@@ -83,14 +80,17 @@ def of_comparison(name: str, settings: ComparisonSettings, space: Mapping[str, A
     return words
 
 
-def _space(preset: str, space: Mapping[str, Any] | None) -> str:
-    """Return the name of a space, or the space itself if it was not given by name."""
-    return json.dumps(space, separators=(",", ":")) if preset == OWN else preset.partition(WITHOUT)[0]
+def _space(task: TaskSettings, space: Mapping[str, Any] | None) -> dict[str, str]:
+    """Return the option of a space, by its name or as JSON where it has none; a task of the user's brings its space."""
+    if is_own(task.name):
+        return {}
+    is_named = task.preset != OWN
+    return {"space": task.preset.partition(WITHOUT)[0] if is_named else json.dumps(space, separators=(",", ":"))}
 
 
 def _fixed(task: TaskSettings) -> Mapping[str, Any]:
     """Return what the user has fixed; all that is fixed where the space does not say what it stands for."""
-    return task.fixed if task.preset == OWN else task.changes
+    return task.fixed if task.preset == OWN and not is_own(task.name) else task.changes
 
 
 def _seeds(by_repeat: Sequence[tuple[int, ...]]) -> str:

@@ -17,6 +17,7 @@ import envs
 from arl.errors import InputError, first_line, unknown
 from arl.files import DATA_SUFFIXES
 from arl.scalars import Scalar
+from hpo.tasks import own_tasks
 from hpo.tasks.settings import EnvSettings
 from hpo.tasks.task import OWN, PRESETS, WITHOUT, Task
 
@@ -109,17 +110,22 @@ class Summary(NamedTuple):
 
 
 def summaries() -> list[Summary]:
-    """Return a summary of each task that comes with the package, in each of its spaces, from the tables alone.
+    """Return a summary of each task that comes with the package, in each of its spaces, and of each registered one.
 
-    Neither JAX nor ConfigSpace is imported, which takes seconds.
+    The former are from the tables alone: neither JAX nor ConfigSpace is imported, which takes seconds.
     """
-    return [
+    shipped = [
         Summary(f"{algorithm}/{env}", preset, settings.fidelity(preset), tasks.NUM_HYPERPARAMETERS[preset])
         for algorithm in MODULES
         for tasks in [of_algorithm(algorithm)]
         for env, settings in tasks.SETTINGS.items()
         for preset in PRESETS
     ]
+    return [*shipped, *(_summary(own_tasks.load(name)) for name in own_tasks.registered())]
+
+
+def _summary(task: Task) -> Summary:
+    return Summary(task.name, task.preset, task.fidelity, len(task.space), task.num_points, task.num_episodes)
 
 
 def get(
@@ -130,7 +136,8 @@ def get(
 ) -> Task:
     """Return the task `algorithm/env`; the env may be the user's own (`ppo/module:Class`, `ppo/file.py:Class`).
 
-    The task of an imported landscape has that landscape's name, such as `arlbench:ppo/CartPole-v1`.
+    The task of an imported landscape has that landscape's name, such as `arlbench:ppo/CartPole-v1`. A task of the user's has
+    the name of its source, `file.py:NAME` or `module:NAME`, or the name that it is registered under.
 
     Args:
         name: the task's name.
@@ -144,12 +151,14 @@ def get(
             a fidelity below 1 or from 2**31 up.
     """
     algorithm, _, env = name.partition("/")
+    if is_own(name):
+        return with_fixed(_of_user(name, space, fidelity), fix)
     if ":" in algorithm:
         return with_fixed(_of_imported(name, space, fidelity), fix)
     if algorithm not in MODULES or not env:
-        raise unknown("task", name, names())
+        raise unknown("task", name, [*names(), *own_tasks.registered()])
     if env not in of_algorithm(algorithm).SETTINGS and not envs.is_name(env):
-        raise unknown("task", name, names())
+        raise unknown("task", name, [*names(), *own_tasks.registered()])
     is_preset = isinstance(space, str) and not _is_source(space)
     if is_preset and space not in PRESETS:
         raise unknown("space", str(space), PRESETS)
@@ -176,6 +185,12 @@ def check_fidelity(fidelity: int) -> None:
 
 
 task = get  # as `hpo.task` for users
+
+
+def is_own(name: str) -> bool:
+    """Return whether a task is the user's: in a file or a module, or registered by another package."""
+    is_of_package = name.partition("/")[0] in MODULES
+    return not is_of_package and (own_tasks.is_source(name) or name in own_tasks.registered())
 
 
 def with_fixed(task: Task, values: Mapping[str, Any] | None) -> Task:
@@ -234,14 +249,15 @@ def of_record(settings: "TaskSettings", space: Mapping[str, Any]) -> Task:
 def sources(task: Task) -> list[str]:
     """Return where a task's parts are defined that may be the user's, `file.py:NAME` or `module:NAME`; names without any.
 
-    These are the env, the space, the networks, and the algorithm's module of tasks.
+    These are the env, a task of the user's, the space, the networks, and the algorithm's module of tasks.
     """
     from arl import spaces
 
     networks = spaces.choices(task.space["network"]) if "network" in task.space else [task.fixed.get("network")]
     module = MODULES.get(task.algorithm_name, "")
+    own = [own_tasks.source(task.name)] if is_own(task.name) else []
     space = [task.space_name] if _is_source(task.space_name) else []
-    return [task.env_name.partition("?")[0], *space, f"{module}:SETTINGS", *map(str, networks or [])]
+    return [task.env_name.partition("?")[0], *own, *space, f"{module}:SETTINGS", *map(str, networks or [])]
 
 
 def _is_source(space: str) -> bool:
@@ -253,6 +269,15 @@ def _usual_fidelity(algorithm: str, env: str, preset: str) -> int | None:
     if algorithm not in MODULES:
         return None
     return of_algorithm(algorithm).SETTINGS.get(env, EnvSettings()).fidelity(preset.partition(WITHOUT)[0])
+
+
+def _of_user(name: str, space: "SpaceLike", fidelity: int | None) -> Task:
+    task = own_tasks.load(name)
+    if space not in PRESETS:  # the defaults of commands are among them
+        raise InputError(f"space of task {name!r} must be its own, got {space!r}")
+    if fidelity not in (None, task.fidelity):
+        raise InputError(f"fidelity of task {name!r} must be its own, {task.fidelity}, got {fidelity}")
+    return task
 
 
 def _of_imported(name: str, space: "SpaceLike", fidelity: int | None) -> Task:

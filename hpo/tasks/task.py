@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from arl.scalars import Scalar, plain
+from arl.task_names import is_imported
 
 if TYPE_CHECKING:
     from ConfigSpace import ConfigurationSpace
@@ -79,7 +80,7 @@ class Task:
     @property
     def imported(self) -> bool:
         """Whether it belongs to an imported landscape (`arlbench:ppo/CartPole-v1`), which can answer but not be trained."""
-        return ":" in self.name.partition("/")[0]
+        return is_imported(self.name)
 
     @functools.cached_property
     def algorithm(self) -> "Algorithm":
