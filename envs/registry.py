@@ -22,6 +22,7 @@ import numbers
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from arl import distribution
 from arl.errors import InputError, first_line, unknown
 
 if TYPE_CHECKING:
@@ -286,7 +287,7 @@ def _make(name: str) -> "Env":
     except InputError:
         raise
     except ModuleNotFoundError as error:
-        hint = f"pip install 'arl[{library.extra}]'" if library.extra else f"pip install {error.name}"
+        hint = distribution.install(library.extra) if library.extra else f"pip install {error.name}"
         raise InputError(f"environment {name!r} needs the package {error.name!r}: {hint}") from error
     except (Exception, SystemExit) as error:  # a library or a user's class can fail in any way
         raise InputError(f"environment {name!r} can't be made: {type(error).__name__}: {first_line(error)}") from error

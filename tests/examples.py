@@ -16,8 +16,8 @@ FILE = re.compile(r"# (\w+\.(?:py|yaml))\n")
 def run(document: str, folder: Path) -> None:
     """Run the code blocks of a document of `docs/` in a folder, which is the working directory.
 
-    A block that begins with `# NAME.py` or `# NAME.yaml` is that file, one in Python goes on from those before, one of TOML is
-    read, any other one is of commands.
+    A block that begins with `# NAME.py` or `# NAME.yaml` is that file, one in Python goes on from those before, one of TOML
+    is read, any other one is of commands.
     """
     names = {"__name__": "example"}
     page = (ROOT / "docs" / document).read_text()

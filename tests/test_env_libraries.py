@@ -243,7 +243,7 @@ def test_wrong_names_of_minigrid_are_refused(name, reason):
 )
 def test_the_extra_of_a_missing_library_is_named(monkeypatch, name, package, extra):
     monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(InputError, match=rf"needs the package '{package}': pip install 'arl\[{extra}\]'"):
+    with pytest.raises(InputError, match=rf"needs the package '{package}': pip install 'autorl-sweeps\[{extra}\]'"):
         envs.make(name)
 
 

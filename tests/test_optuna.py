@@ -143,7 +143,7 @@ def test_nothing_is_printed(capfd):
 
 def test_gp_says_what_it_needs(monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(InputError, match=r"tuner 'gp' needs torch: pip install 'arl\[gp\]'"):
+    with pytest.raises(InputError, match=r"tuner 'gp' needs torch: pip install 'autorl-sweeps\[gp\]'"):
         GP(cube(), FIDELITY)
 
 

@@ -7,6 +7,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from arl import distribution
+
 # What must be alike for the numbers of a run to be the same to the last bit, besides the lanes. On a CPU, XLA compiles
 # for the model of the processor.
 SAME = ("arl", "jax", "machine", "processor", "backend", "device", "dtype")
@@ -27,7 +29,7 @@ def now() -> dict[str, Any]:
 def versions() -> dict[str, str | None]:
     """Return the versions and the machine, without its device, to ask for which takes JAX half a second."""
     return {
-        "arl": version("arl"),
+        "arl": distribution.version(),
         "commit": _commit(),
         "python": platform.python_version(),
         "jax": version("jax"),
@@ -48,11 +50,16 @@ def _processor() -> str | None:
 
 
 def _commit() -> str | None:
-    """Return the checkout's commit, with `+` for uncommitted changes; None outside a checkout."""
-    here = Path(__file__).resolve().parent
+    """Return the checkout's commit, with `+` for uncommitted changes; None outside a checkout.
+
+    Installed from a wheel, the package may lie inside another project's checkout.
+    """
+    root = Path(__file__).resolve().parents[2]
+    if not (root / "pyproject.toml").is_file():
+        return None
     try:
         described = subprocess.run(
-            ["git", "describe", "--always", "--abbrev=40", "--dirty=+"], cwd=here, capture_output=True, text=True
+            ["git", "describe", "--always", "--abbrev=40", "--dirty=+"], cwd=root, capture_output=True, text=True
         )
     except OSError:
         return None

@@ -18,7 +18,6 @@ from hpo.cli import landscape, parsing, printing
 
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     help="AutoRL benchmark: tune reinforcement learning with whole training runs as lanes of one compiled program.",
     epilog="First steps: arl list tasks; arl sweep ppo/CartPole-v1 --trials 8 --name first; arl show first",
@@ -112,6 +111,23 @@ def _end_quietly() -> int:
     """End as a closed pipe does. Python flushes once more when it ends; into nothing, else it would complain."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return _READER_GONE
+
+
+def _print_version(wanted: bool) -> None:
+    from arl import distribution
+
+    if wanted:
+        print(f"arl {distribution.version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
 
 
 @app.command()

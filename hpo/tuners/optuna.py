@@ -17,7 +17,7 @@ from ConfigSpace.hyperparameters import (
     OrdinalHyperparameter,
 )
 
-from arl import spaces
+from arl import distribution, spaces
 from arl.errors import InputError
 from arl.scalars import Scalar
 from hpo.trial import Result, Trial
@@ -174,7 +174,7 @@ class NSGA2(OptunaTuner):
 
 
 class GP(OptunaTuner):
-    """Bayesian optimisation with a Gaussian process; needs torch (`pip install 'arl[gp]'`).
+    """Bayesian optimisation with a Gaussian process; needs torch (the extra `gp`).
 
     Args:
         options: those of `optuna.samplers.GPSampler`.
@@ -303,5 +303,5 @@ def _prepare_torch() -> None:
     try:
         import torch
     except ImportError as error:
-        raise InputError("tuner 'gp' needs torch: pip install 'arl[gp]'") from error
+        raise InputError(f"tuner 'gp' needs torch: {distribution.install('gp')}") from error
     torch.set_num_threads(1)

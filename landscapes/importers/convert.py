@@ -7,13 +7,13 @@ one of its returns is no finite number.
 import hashlib
 import math
 from collections.abc import Callable, Mapping, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from arl import distribution
 from arl.errors import InputError
 from arl.scalars import plain_value
 from envs.registry import SPECS
@@ -70,7 +70,7 @@ def metadata(name: str, form: Format, raw: RawLandscape, tables: Mapping[str, pd
         "licence": form.licence,
         "num_files": len(raw.files),
         "sha256": _digest(raw.files),
-        "importer": f"arl {version('arl')}",
+        "importer": f"arl {distribution.version()}",
     }
     return {
         "settings": settings,
