@@ -43,7 +43,8 @@ class Env(Protocol):
         num_actions: number of discrete actions; None if actions are real-valued.
         action_low, action_high: bounds of real-valued actions, arrays of an action's shape; None if discrete.
 
-    Three more members are optional:
+    Four more members are optional:
+        num_categories: observations are integers below this that name things, such as tiles; agents embed them.
         fixed_params: names of scalar leaves of `params` that can't be replaced, with the reason ("is the episode limit").
         derive(params): the params with the leaves that follow from others computed anew.
         draw(state, params): an RGB picture of a state, `(height, width, 3)` of uint8.
@@ -84,6 +85,11 @@ def fixed_params(env: Env) -> Mapping[str, str]:
 def derive(env: Env, params: Params) -> Params:
     """Return the params with the leaves that follow from others computed anew."""
     return env.derive(params) if hasattr(env, "derive") else params
+
+
+def num_categories(env: Env) -> int | None:
+    """Return the number of categories that observations name; None if they are no categories."""
+    return getattr(env, "num_categories", None)
 
 
 def scalar_leaves(params: Params) -> dict[str, Any]:

@@ -33,6 +33,7 @@ class GymnaxEnv:
     fixed_params: Mapping[str, str]
     derive: Callable[[Params], Params]
     dear_reset: bool = False
+    num_categories: int | None = None
 
     def reset(self, key: PRNGKeyArray, params: Params) -> tuple[Obs, EnvState]:
         """Return a start state and what is observed there."""
@@ -42,6 +43,20 @@ class GymnaxEnv:
         """Return what an action leads to."""
         obs, state, reward, terminated, _ = self.raw.step_env(key, state, action, params)
         return Transition(obs, state, reward, terminated, self.raw.is_truncated(state, params))
+
+
+class MinAtarEnv(GymnaxEnv):
+    """An environment of MinAtar, whose images are of 0 and 1: observed as truth values, a quarter of the memory."""
+
+    def reset(self, key: PRNGKeyArray, params: Params) -> tuple[Obs, EnvState]:
+        """Return a start state and what is observed there."""
+        obs, state = super().reset(key, params)
+        return obs.astype(bool), state
+
+    def step(self, key: PRNGKeyArray, state: EnvState, action: Array, params: Params) -> Transition:
+        """Return what an action leads to."""
+        after = super().step(key, state, action, params)
+        return after._replace(obs=after.obs.astype(bool))
 
 
 def make(name: str, episode_limit: int | None = None, **arguments: Any) -> GymnaxEnv:
@@ -54,7 +69,8 @@ def make(name: str, episode_limit: int | None = None, **arguments: Any) -> Gymna
     if name not in gymnax.registered_envs:
         raise unknown("gymnax environment", name, gymnax.registered_envs)
     raw, _ = gymnax.make(name, **arguments)
-    return adapt(raw, f"gymnax/{name}", episode_limit)
+    env = adapt(raw, f"gymnax/{name}", episode_limit)
+    return MinAtarEnv(**vars(env)) if name.endswith("-MinAtar") else env
 
 
 def adapt(
@@ -91,6 +107,7 @@ def adapt(
         fixed_params={"max_steps_in_episode": "is the episode limit"}
         | {param: f"follows from {sources}" for param, (sources, _) in derived.items()},
         derive=lambda params: params.replace(**{param: value(params) for param, (_, value) in derived.items()}),
+        num_categories=getattr(raw, "num_categories", None),
     )
 
 

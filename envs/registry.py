@@ -17,6 +17,7 @@ import ast
 import dataclasses
 import functools
 import importlib
+import importlib.util
 import math
 import numbers
 from collections.abc import Callable, Mapping
@@ -36,24 +37,32 @@ class Library:
     Attributes:
         adapter: `module:function` that makes an `envs.base.Env` of an environment's name and arguments.
         extra: the optional dependency group that installs the library, if it is not in the base install.
+        package: the package of the library, if it is one.
         family: the family of its environments; those of some suites, told by the end of their name, have another.
     """
 
     adapter: str
     family: str
     extra: str | None = None
+    package: str | None = None
     suites: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    @property
+    def is_installed(self) -> bool:
+        """Whether its package is installed; it is not imported."""
+        return self.package is None or importlib.util.find_spec(self.package) is not None
 
 
 LIBRARIES: dict[str, Library] = {
     "gymnax": Library(
         "envs.gymnax_library:make",
         family="classic_control",
+        package="gymnax",
         suites={"-MinAtar": "minatar", "-bsuite": "bsuite", "-misc": "misc"},
     ),
     "classic_control": Library("envs.classic_control:make", family="classic_control"),
-    "brax": Library("envs.brax_library:make", family="brax", extra="brax"),
-    "xminigrid": Library("envs.xminigrid_library:make", family="minigrid", extra="minigrid"),
+    "brax": Library("envs.brax_library:make", family="brax", extra="brax", package="brax"),
+    "xminigrid": Library("envs.xminigrid_library:make", family="minigrid", extra="minigrid", package="xminigrid"),
     "probes": Library("envs.probes:make", family="probe"),
 }
 USER_CLASS = Library("envs.user_class:make", family="custom")
@@ -70,6 +79,8 @@ class EnvSpec:
         family: group of environments that share a published search space.
         source: where it is made: `library/env`, or `module:Class` of the user's.
         extra: the optional dependency group that installs it, if it is not in the base install.
+        observation: dtype and shape of an observation in words, `float32[4]`.
+        actions: what an action is in words, `2 discrete` or `float32[1]`.
     """
 
     name: str
@@ -78,6 +89,8 @@ class EnvSpec:
     family: str
     source: str
     extra: str | None = None
+    observation: str = ""
+    actions: str = ""
 
     @property
     def missing(self) -> str | None:
@@ -91,9 +104,12 @@ class EnvSpec:
         )
 
 
-def _row(name: str, source: str, episode_limit: int, worst: float, best: float) -> EnvSpec:
+def _row(
+    name: str, source: str, episode_limit: int, worst: float, best: float, observation: str, actions: str
+) -> EnvSpec:
     library, _, env = source.partition("/")
-    return EnvSpec(name, episode_limit, (worst, best), _family(library, env), source, LIBRARIES[library].extra)
+    family, extra = _family(library, env), LIBRARIES[library].extra
+    return EnvSpec(name, episode_limit, (worst, best), family, source, extra, observation, actions)
 
 
 def _family(library: str, env: str) -> str:
@@ -105,28 +121,56 @@ def _family(library: str, env: str) -> str:
 # step, pi^2 + 0.1 max_speed^2 + 0.001 max_torque^2 = 16.274; of MountainCarContinuous the limit times 0.1, rounded down.
 # Ranges of MinAtar: no reward is negative, and the best are the returns of gymnax's own PPO agents (README of gymnax 1.0.1).
 # Of MiniGrid: 0 for an episode that does not reach its goal, else 1 - 0.9 time / limit.
+# Of Brax they are set, not derived: rewards are velocities, less the squares of torques, and have no bounds.
 SPECS: dict[str, EnvSpec] = {
     spec.name: spec
     for spec in (
-        _row("CartPole-v1", "gymnax/CartPole-v1", 500, 0.0, 500.0),
-        _row("Acrobot-v1", "gymnax/Acrobot-v1", 500, -500.0, -60.0),
-        _row("MountainCar-v0", "gymnax/MountainCar-v0", 200, -200.0, -90.0),
-        _row("MountainCarContinuous-v0", "classic_control/MountainCarContinuous-v0", 999, -100.0, 99.0),
-        _row("Pendulum-v1", "gymnax/Pendulum-v1", 200, -3255.0, -100.0),
-        _row("gymnax/Asterix-MinAtar", "gymnax/Asterix-MinAtar", 1000, 0.0, 15.0),
-        _row("gymnax/Breakout-MinAtar", "gymnax/Breakout-MinAtar", 1000, 0.0, 28.0),
-        _row("gymnax/Freeway-MinAtar", "gymnax/Freeway-MinAtar", 2500, 0.0, 58.0),
-        _row("gymnax/SpaceInvaders-MinAtar", "gymnax/SpaceInvaders-MinAtar", 1000, 0.0, 131.0),
-        _row("xminigrid/MiniGrid-DoorKey-5x5", "xminigrid/MiniGrid-DoorKey-5x5", 250, 0.0, 1.0),
-        _row("xminigrid/MiniGrid-EmptyRandom-5x5", "xminigrid/MiniGrid-EmptyRandom-5x5", 100, 0.0, 1.0),
-        _row("xminigrid/MiniGrid-FourRooms", "xminigrid/MiniGrid-FourRooms", 100, 0.0, 1.0),
-        _row("xminigrid/MiniGrid-Unlock", "xminigrid/MiniGrid-Unlock", 288, 0.0, 1.0),
-        _row("ProbeConstant", "probes/Constant", 2, 0.0, 1.0),
-        _row("ProbeObserved", "probes/Observed", 2, -1.0, 1.0),
-        _row("ProbeDelayed", "probes/Delayed", 3, 0.0, 1.0),
-        _row("ProbeEndless", "probes/Endless", 5, 0.0, 5.0),
-        _row("ProbeChoice", "probes/Choice", 2, -1.0, 1.0),
-        _row("ProbeMatching", "probes/Matching", 2, -9.0, 0.0),
+        _row("CartPole-v1", "gymnax/CartPole-v1", 500, 0.0, 500.0, "float32[4]", "2 discrete"),
+        _row("Acrobot-v1", "gymnax/Acrobot-v1", 500, -500.0, -60.0, "float32[6]", "3 discrete"),
+        _row("MountainCar-v0", "gymnax/MountainCar-v0", 200, -200.0, -90.0, "float32[2]", "3 discrete"),
+        _row(
+            "MountainCarContinuous-v0",
+            "classic_control/MountainCarContinuous-v0",
+            999,
+            -100.0,
+            99.0,
+            "float32[2]",
+            "float32[1]",
+        ),
+        _row("Pendulum-v1", "gymnax/Pendulum-v1", 200, -3255.0, -100.0, "float32[3]", "float32[1]"),
+        *(
+            _row(f"{name}-MinAtar", f"gymnax/{name}-MinAtar", limit, 0.0, best, observation, actions)
+            for name, limit, best, observation, actions in (
+                ("Asterix", 1000, 15.0, "bool[10, 10, 4]", "5 discrete"),
+                ("Breakout", 1000, 28.0, "bool[10, 10, 4]", "3 discrete"),
+                ("Freeway", 2500, 58.0, "bool[10, 10, 7]", "3 discrete"),
+                ("SpaceInvaders", 1000, 131.0, "bool[10, 10, 6]", "4 discrete"),
+            )
+        ),
+        *(
+            _row(f"MiniGrid-{name}", f"xminigrid/MiniGrid-{source}", limit, 0.0, 1.0, "uint8[7, 7, 2]", "6 discrete")
+            for name, source, limit in (
+                ("DoorKey-5x5", "DoorKey-5x5", 250),
+                ("Empty-Random-5x5", "EmptyRandom-5x5", 100),
+                ("FourRooms", "FourRooms", 100),
+                ("Unlock", "Unlock", 288),
+            )
+        ),
+        *(
+            _row(f"brax/{name}", f"brax/{name}", 1000, worst, best, f"float32[{obs_size}]", f"float32[{action_size}]")
+            for name, worst, best, obs_size, action_size in (
+                ("ant", -4000.0, 8000.0, 27, 8),
+                ("halfcheetah", -4000.0, 8000.0, 17, 6),
+                ("hopper", -1000.0, 3000.0, 11, 3),
+                ("humanoid", -2000.0, 12000.0, 244, 17),
+            )
+        ),
+        _row("ProbeConstant", "probes/Constant", 2, 0.0, 1.0, "float32[1]", "2 discrete"),
+        _row("ProbeObserved", "probes/Observed", 2, -1.0, 1.0, "float32[1]", "2 discrete"),
+        _row("ProbeDelayed", "probes/Delayed", 3, 0.0, 1.0, "float32[1]", "2 discrete"),
+        _row("ProbeEndless", "probes/Endless", 5, 0.0, 5.0, "float32[1]", "2 discrete"),
+        _row("ProbeChoice", "probes/Choice", 2, -1.0, 1.0, "float32[1]", "2 discrete"),
+        _row("ProbeMatching", "probes/Matching", 2, -9.0, 0.0, "float32[1]", "float32[1]"),
     )
 }
 _RANGES = {spec.source: spec.return_range for spec in SPECS.values()}
@@ -270,7 +314,27 @@ def _spec(name: str) -> EnvSpec:
         family=request.family,
         source=request.source,
         extra=request.library.extra,
+        observation=observation_words(env),
+        actions=action_words(env),
     )
+
+
+def observation_words(env: "Env") -> str:
+    """Return dtypes and shapes of an observation; empty if it can't be traced, which is refused where it is trained."""
+    import jax
+
+    try:
+        obs, _ = jax.eval_shape(lambda key: env.reset(key, env.params), jax.random.key(0))
+    except Exception:  # the user's class can fail in any way
+        return ""
+    return ", ".join(f"{leaf.dtype}{list(leaf.shape)}" for leaf in jax.tree.leaves(obs))
+
+
+def action_words(env: "Env") -> str:
+    """Return what an action is in words."""
+    if env.num_actions is not None:
+        return f"{env.num_actions} discrete"
+    return f"float32{list(env.action_low.shape)}" if env.action_low is not None else ""
 
 
 def _documented_range(request: Request) -> tuple[float, float] | None:

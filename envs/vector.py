@@ -78,6 +78,11 @@ class VectorEnv:
         return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), obs)
 
     @property
+    def num_categories(self) -> int | None:
+        """Number of things that the integers of an observation name; None if they are numbers."""
+        return base.num_categories(self.env)
+
+    @property
     def obs_size(self) -> int:
         """Number of numbers in one observation."""
         return sum(math.prod(spec.shape) for spec in jax.tree.leaves(self.obs_spec))

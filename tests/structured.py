@@ -29,6 +29,19 @@ class Parts(probes.Choice):
         return spaces.Dict({"noise": spaces.Box(-1, 1, (2,)), "sign": spaces.Discrete(2)})
 
 
+class Tiles(probes.Choice):
+    """Choice, with the sign as one of two categories in a 3x3 grid, beside a channel that says nothing."""
+
+    num_categories = 5
+
+    def get_obs(self, state, params=None, key=None):
+        sign = jnp.where(state.sign > 0, 4, 2).astype(jnp.uint8)
+        return jnp.broadcast_to(jnp.stack([sign, jnp.uint8(1)]), (3, 3, 2))
+
+    def observation_space(self, params=None):
+        return spaces.Box(0, 5, (3, 3, 2), jnp.uint8)
+
+
 class Aimed(probes.Matching):
     """Matching, with the sign as an image: real-valued actions from pixels."""
 

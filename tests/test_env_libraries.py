@@ -15,8 +15,10 @@ from envs.testing import check_env
 from hpo import tasks
 
 KEY = jax.random.key(0)
+SHORT = [name for name in envs.names() if envs.spec(name).family in ("classic_control", "probe")]
 MINATAR = [name for name in envs.names() if "MinAtar" in name]
 MINIGRID = [name for name in envs.names() if "MiniGrid" in name]
+BRAX = [name for name in envs.names() if "brax" in name]
 
 
 def installed(library):
@@ -29,7 +31,7 @@ def _installed(library):
     return importlib.util.find_spec(library) is not None
 
 
-@pytest.mark.parametrize("name", [name for name in envs.names() if "/" not in name])
+@pytest.mark.parametrize("name", SHORT)
 def test_registered_envs_keep_the_contract(name):
     check_env(name)
 
@@ -67,21 +69,47 @@ def test_minigrid_keeps_the_contract(name):
     check_env(name)
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        *SHORT,
+        *MINATAR,
+        *(pytest.param(name, marks=installed("xminigrid")) for name in MINIGRID),
+        *(pytest.param(name, marks=[installed("brax"), pytest.mark.slow]) for name in BRAX),
+    ],
+)
+def test_rows_say_what_libraries_say(name):
+    spec, env = envs.spec(name), envs.make(name)
+    assert spec.episode_limit == env.episode_limit
+    assert spec.observation == registry.observation_words(env)
+    assert spec.actions == registry.action_words(env)
+
+
 @pytest.mark.parametrize("name", MINATAR)
-def test_minatar_is_observed_as_an_image(name):
+def test_images_of_minatar_are_truth_values_as_all_they_hold_is_0_and_1(name):
     env = vector.make(name)
-    assert env.obs_spec.shape[:2] == (10, 10)
-    assert (env.discrete, env.reset_pool) == (True, 0)
-    assert env.episode_limit == envs.spec(name).episode_limit, "the row says what the library says"
+    keys = jax.random.split(KEY, 40)
+
+    def step(state, key):
+        after = env.step_one(key, state, jax.random.randint(key, (), 0, env.action_size))
+        return after.state, (env.env.raw.get_obs(after.state), after.obs)
+
+    raw, obs = jax.jit(lambda state: jax.lax.scan(step, state, keys)[1])(env.reset_one(KEY)[1])
+    assert obs.dtype == bool
+    np.testing.assert_array_equal(raw, obs)
+    assert obs.any()
 
 
 @installed("xminigrid")
-@pytest.mark.parametrize("name", MINIGRID)
-def test_minigrid_is_observed_as_tiles(name):
-    env = vector.make(name)
-    assert env.obs_spec == jax.ShapeDtypeStruct((7, 7, 2), jnp.uint8)
-    assert (env.action_size, env.reset_pool) == (6, 64)
-    assert env.episode_limit == envs.spec(name).episode_limit, "the row says what the library says"
+def test_minigrid_is_observed_as_tiles_or_as_the_reference_does():
+    tiles, flat = (vector.make(MINIGRID[0], **arguments) for arguments in ({}, {"flat": True}))
+    assert tiles.obs_spec == jax.ShapeDtypeStruct((7, 7, 2), jnp.uint8)
+    assert flat.obs_spec == jax.ShapeDtypeStruct((98,), jnp.float32)
+    assert (tiles.num_categories, flat.num_categories) == (13, None)
+    assert (tiles.action_size, tiles.reset_pool) == (6, 64)
+    np.testing.assert_array_equal(tiles.reset_one(KEY)[0].ravel(), flat.reset_one(KEY)[0])
+    with pytest.raises(InputError, match=r"flat of environment .* must be true or false, got 2"):
+        envs.make(MINIGRID[0], flat=2)
 
 
 @installed("xminigrid")
@@ -372,7 +400,8 @@ def test_a_class_may_fulfil_the_contract_itself(class_name):
     assert {key: spec.shape for key, spec in env.obs_spec.items()} == {"place": (5,), "time": ()}
     assert env.obs_spec["time"].dtype == jnp.int32
     assert (env.obs_size, env.action_size, env.param_defaults) == (6, 2, {"slip": 0.1})
-    assert envs.spec(name) == envs.EnvSpec(name, 20, (0.0, 1.0), "custom", class_name("Walk"))
+    facts = {"observation": "float32[5], int32[]", "actions": "2 discrete"}
+    assert envs.spec(name) == envs.EnvSpec(name, 20, (0.0, 1.0), "custom", class_name("Walk"), **facts)
     check_env(name)
 
 

@@ -63,6 +63,25 @@ def test_the_network_is_chosen_by_the_shape_of_observations():
     assert networks.choose("auto", vector.make("structured:Picture").obs_spec) == "cnn"
     assert networks.choose("auto_layer_norm", vector.make("structured:Parts").obs_spec) == "mlp_layer_norm"
     assert networks.choose("mlp", vector.make("structured:Picture").obs_spec) == "mlp"
+    tiles = vector.make("structured:Tiles")
+    assert networks.choose("auto", tiles.obs_spec, has_categories=True) == "tiles"
+    agent = algorithms.get("ppo").init(jax.random.key(0), configs.make(algorithms.get("ppo").Config, {}), tiles)
+    assert agent.params.actor.embeddings.shape == (2, 8, 5)
+
+
+def test_a_fitting_action_is_learned_from_tiles():
+    curve = trained("ppo", "structured:Tiles")
+    assert curve.return_mean[-1] == 1.0
+
+
+def test_each_integer_of_each_channel_of_a_grid_has_its_own_embedding():
+    grid = jnp.array([[[[2, 0]]], [[[0, 2]]], [[[4, 9]]]], jnp.uint8)  # 9 is none of the five
+    network = networks.make("tiles", jax.ShapeDtypeStruct((1, 1, 2), jnp.uint8), 1, num_layers=0, num_categories=5)
+    params = network.init(jax.random.key(0), grid)
+    (layer,), table = params.stack, params.embeddings
+    columns = [[table[0, :, 2], table[1, :, 0]], [table[0, :, 0], table[1, :, 2]], [table[0, :, 4], jnp.zeros(8)]]
+    expected = [layer.weight @ jnp.concatenate(column) for column in columns]
+    np.testing.assert_allclose(network.apply(params, grid), expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize("env", ["CartPole-v1", "structured:Picture", "structured:Parts"])
@@ -76,6 +95,11 @@ def test_networks_for_images_keep_the_contract(name):
     testing.check_network(name, vector.make("structured:Picture"))
 
 
+@pytest.mark.parametrize("name", ["tiles", "tiles_layer_norm"])
+def test_networks_for_tiles_keep_the_contract(name):
+    testing.check_network(name, vector.make("structured:Tiles"))
+
+
 def test_a_flax_module_of_the_users_is_a_network():
     curve = trained("ppo", "structured:Picture", network="structured:Wide")
     assert curve.return_mean[-1] == 1.0
@@ -83,8 +107,8 @@ def test_a_flax_module_of_the_users_is_a_network():
 
 @pytest.mark.parametrize("name", networks.NETWORKS)
 def test_dueling_streams_are_those_of_any_network_of_ours(name):
-    obs = jnp.ones((3, 4, 4, 2))
-    network = networks.make(name, jax.ShapeDtypeStruct((4, 4, 2), jnp.float32), 5, dueling=True)
+    obs = jnp.ones((3, 4, 4, 2), jnp.uint8)
+    network = networks.make(name, jax.ShapeDtypeStruct((4, 4, 2), jnp.uint8), 5, dueling=True)
     params = network.init(jax.random.key(0), obs)
     stack = getattr(params, "stack", params)
     raised = stack._replace(value=[*stack.value[:-1], stack.value[-1]._replace(bias=jnp.ones(1))])
@@ -104,6 +128,7 @@ def test_dueling_streams_are_those_of_any_network_of_ours(name):
             "cnn",
             r"must take observations float32\[4\], got ValueError: an image must have a height, a width and channels",
         ),
+        ("tiles", r"got ValueError: a grid of tiles must be integers with .*, got float32\[4\]"),
         ("structured:Overflowing", r"must give finite outputs, got \[nan, nan\]"),
         ("structured:Centred", "a row of outputs must depend on its own observation alone"),
     ],

@@ -11,6 +11,7 @@ import tiny
 from ConfigSpace import ConfigurationSpace
 from ConfigSpace.hyperparameters import CategoricalHyperparameter
 
+import envs
 from arl import algorithms, config, spaces
 from arl.errors import InputError
 from hpo import tasks
@@ -23,6 +24,11 @@ PUBLISHED = {
     "ppo/MountainCar-v0": (1_000_000, 8, 32, 4, False),
     "ppo/Pendulum-v1": (100_000, 8, 512, 10, False),
     "ppo/MountainCarContinuous-v0": (20_000, 8, 1, 10, True),
+    "ppo/MiniGrid-Empty-Random-5x5": (100_000, 8, 32, 10, True),
+    "ppo/MiniGrid-DoorKey-5x5": (1_000_000, 8, 32, 10, True),
+    "ppo/MiniGrid-FourRooms": (1_000_000, 8, 32, 10, True),
+    "ppo/MiniGrid-Unlock": (1_000_000, 8, 32, 10, True),
+    **{f"ppo/brax/{robot}": (50_000_000, 2048, 5, 4, True) for robot in ("ant", "halfcheetah", "hopper", "humanoid")},
 }
 PUBLISHED_SPACE = {
     "learning_rate": (1e-6, 0.1, 3e-4),
@@ -40,9 +46,25 @@ PUBLISHED_OFF_POLICY = {
     "dqn/CartPole-v1": (50_000, 8, 32, 128),
     "dqn/Acrobot-v1": (100_000, 4, 1, 4),
     "dqn/MountainCar-v0": (120_000, 8, 2, 8),
+    "dqn/MiniGrid-Empty-Random-5x5": (100_000, 4, 1, 1),
+    "dqn/MiniGrid-DoorKey-5x5": (1_000_000, 4, 1, 1),
+    "dqn/MiniGrid-FourRooms": (1_000_000, 4, 1, 1),
+    "dqn/MiniGrid-Unlock": (1_000_000, 4, 1, 1),
     "sac/Pendulum-v1": (20_000, 8, 1, 1),
     "sac/MountainCarContinuous-v0": (50_000, 8, 1, 1),
+    **{f"sac/brax/{robot}": (5_000_000, 64, 1, 8) for robot in ("ant", "halfcheetah", "hopper", "humanoid")},
 }
+# Tasks that the reference dataset does not have.
+OWN = [
+    "pqn/CartPole-v1",
+    "pqn/Acrobot-v1",
+    *(
+        f"{algorithm}/{game}-MinAtar"
+        for algorithm in ("ppo", "dqn", "pqn")
+        for game in ("Asterix", "Breakout", "Freeway", "SpaceInvaders")
+    ),
+]
+MINIBATCH_SIZES = {"classic_control": [128, 256, 512], "minigrid": [32, 64, 128], "brax": [512, 1024, 2048]}
 PUBLISHED_DQN = {
     "learning_rate": (1e-6, 0.1, 3e-4),
     "buffer_size": (1024, 120_000, 120_000),
@@ -72,12 +94,8 @@ def test_published_off_policy_settings():
         fixed = [task.fixed[key] for key in ("num_envs", "train_freq", "gradient_steps")]
         assert (task.fidelity, *fixed) == settings
         assert (task.fixed["gamma"], task.fixed["schedule_steps"]) == (0.99, task.fidelity)
-        hidden_size = 64 if name.startswith("dqn") else 256
-        assert (task.fixed["hidden_size"], task.fixed["num_layers"], task.fixed["activation"]) == (
-            hidden_size,
-            2,
-            "tanh",
-        )
+        network = (64 if name.startswith("dqn") else 256, 2, "relu" if "brax" in name else "tanh")
+        assert tuple(task.fixed[key] for key in ("hidden_size", "num_layers", "activation")) == network
 
 
 @pytest.mark.parametrize(
@@ -140,13 +158,14 @@ def test_tasks_of_an_unknown_algorithm_are_refused_with_the_nearest():
 
 
 def test_published_settings():
-    assert tasks.names() == [*PUBLISHED, *PUBLISHED_OFF_POLICY, "pqn/CartPole-v1", "pqn/Acrobot-v1"]
+    assert set(tasks.names()) == {*PUBLISHED, *PUBLISHED_OFF_POLICY, *OWN}
     for name, settings in PUBLISHED.items():
         task = tasks.get(name)
         fixed = ("num_envs", "num_steps", "num_epochs", "normalize_observations")
         assert (task.fidelity, *(task.fixed[key] for key in fixed)) == settings
         assert (task.fixed["gamma"], task.fixed["anneal_steps"]) == (0.99, 0)
-        assert (task.fixed["hidden_size"], task.fixed["num_layers"], task.fixed["activation"]) == (64, 2, "tanh")
+        network = (256, 2, "relu") if "brax" in name else (64, 2, "tanh")
+        assert tuple(task.fixed[key] for key in ("hidden_size", "num_layers", "activation")) == network
         assert (task.num_points, task.num_episodes) == (10, 128)
 
 
@@ -157,7 +176,7 @@ def test_published_space(name):
     for key, (low, high, default) in PUBLISHED_SPACE.items():
         assert (space[key].lower, space[key].upper, space[key].default_value) == (low, high, default)
         assert space[key].log == (key == "learning_rate")
-    assert spaces.choices(space["minibatch_size"]) == [128, 256, 512]
+    assert spaces.choices(space["minibatch_size"]) == MINIBATCH_SIZES[envs.spec(name.partition("/")[2]).family]
     assert sorted(spaces.choices(space["normalize_advantage"])) == [False, True]
     assert spaces.default(space)["normalize_advantage"] is True
 
@@ -233,6 +252,19 @@ def test_fidelity_can_be_chosen():
 def test_landscapes_are_named_after_what_differs(preset, fidelity, name):
     assert tasks.get("ppo/CartPole-v1", preset, fidelity).landscape == "ppo/CartPole-v1" + name
     assert tasks.get("ppo/CartPole-v1", preset, None).fidelity == 100_000
+
+
+def test_arguments_of_an_env_leave_the_settings_of_its_task():
+    for preset in tasks.PRESETS:
+        task, flat = (tasks.get(f"ppo/MiniGrid-Empty-Random-5x5{query}", preset) for query in ("", "?flat=true"))
+        assert (flat.fixed, flat.space, flat.fidelity) == (task.fixed, task.space, task.fidelity)
+    pytest.importorskip("xminigrid")
+    assert flat.env.obs_spec.shape == (98,)
+
+
+def test_a_replay_of_tiles_may_be_as_large_as_the_references():
+    task = tasks.get("dqn/MiniGrid-DoorKey-5x5", "full")
+    assert (task.space["buffer_size"].upper, task.fixed["max_buffer_size"]) == (1_000_000, 1_000_000)
 
 
 def test_settings_are_plain_and_tell_tasks_apart():

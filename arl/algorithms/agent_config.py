@@ -22,15 +22,30 @@ def network(config: AgentConfig, env: VectorEnv, num_outputs: int, hidden_size: 
         hidden_size: of the hidden layers; 0 is the config's.
         **settings: what else `arl.networks.Network` may be made with.
     """
+    categories = {"num_categories": env.num_categories} if env.num_categories else {}
     return networks.make(
-        config.network,
+        _network_name(config, env),
         env.obs_spec,
         num_outputs,
         hidden_size=hidden_size or config.hidden_size,
         num_layers=config.num_layers,
         activation=layers.activation(config.activation),
+        **categories,
         **settings,
     )
+
+
+def check_network(config: AgentConfig, env: VectorEnv, num_outputs: int, **settings: Any) -> None:
+    """Refuse a network that can't be used with an env's observations.
+
+    Raises:
+        InputError: see `arl.networks.check`, which has the settings.
+    """
+    networks.check(_network_name(config, env), env.obs_spec, num_outputs, **settings)
+
+
+def _network_name(config: AgentConfig, env: VectorEnv) -> str:
+    return networks.choose(config.network, env.obs_spec, has_categories=env.num_categories is not None)
 
 
 def network_key(key: PRNGKeyArray, config: AgentConfig) -> PRNGKeyArray:

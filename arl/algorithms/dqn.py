@@ -65,7 +65,7 @@ def check(config: DQNConfig, env: VectorEnv) -> None:
     """
     if not env.discrete:
         raise InputError("dqn must have an env with discrete actions, got real-valued ones")
-    networks.check(config.network, env.obs_spec, env.action_size, dueling=config.dueling)
+    agent_config.check_network(config, env, env.action_size, dueling=config.dueling)
     off_policy.check(config)
 
 

@@ -91,7 +91,7 @@ def check(config: PPOConfig, env: VectorEnv) -> None:
     """
     if config.log_std_min > config.log_std_max:
         raise InputError(f"log_std_min must be at most log_std_max {config.log_std_max:g}, got {config.log_std_min:g}")
-    networks.check(config.network, env.obs_spec, _actor_outputs(config, env))
+    agent_config.check_network(config, env, _actor_outputs(config, env))
 
 
 def canonical(config: PPOConfig) -> PPOConfig:

@@ -65,7 +65,7 @@ def check(config: PQNConfig, env: VectorEnv) -> None:
     """
     if not env.discrete:
         raise InputError("pqn must have an env with discrete actions, got real-valued ones")
-    networks.check(config.network, env.obs_spec, env.action_size)
+    agent_config.check_network(config, env, env.action_size)
 
 
 def canonical(config: PQNConfig) -> PQNConfig:

@@ -73,8 +73,8 @@ def check(config: SACConfig, env: VectorEnv) -> None:
         raise InputError("sac must have an env with discrete or bounded actions, got unbounded ones")
     if config.alpha_auto and config.alpha == 0.0:
         raise InputError("alpha must be above 0 where alpha_auto adapts it, got 0.0")
-    networks.check(config.network, env.obs_spec, _actor_outputs(env))
-    networks.check(config.network, env.obs_spec, _critic_outputs(env), action_size=_critic_action_size(env))
+    agent_config.check_network(config, env, _actor_outputs(env))
+    agent_config.check_network(config, env, _critic_outputs(env), action_size=_critic_action_size(env))
     off_policy.check(config)
 
 

@@ -17,6 +17,8 @@ NETWORKS: dict[str, str] = {
     "mlp_layer_norm": "arl.networks.mlp:LayerNormMLP",
     "cnn": "arl.networks.cnn:CNN",
     "cnn_layer_norm": "arl.networks.cnn:LayerNormCNN",
+    "tiles": "arl.networks.tiles:Tiles",
+    "tiles_layer_norm": "arl.networks.tiles:LayerNormTiles",
 }
 AUTO = {"auto": "", "auto_layer_norm": "_layer_norm"}
 
@@ -27,10 +29,10 @@ _BATCH = 3  # of the inputs that a network is checked with
 class Network(Protocol):
     """An `init`/`apply` pair, as `flax.linen` modules are.
 
-    A network is made with those of the keywords `num_outputs`, `hidden_size`, `num_layers`, `activation`, `last_scale` and
-    `dueling` that its constructor names; it must name `num_outputs`. `activation` is a function of an array. Inputs are an
-    observation, and for a critic of real-valued actions the action beside it, each a pytree of arrays `(batch, ...)` in its
-    own dtype.
+    A network is made with those of the keywords `num_outputs`, `hidden_size`, `num_layers`, `activation`, `last_scale`,
+    `dueling` and, where observations are categories, `num_categories` that its constructor names; it must name `num_outputs`.
+    `activation` is a function of an array. Inputs are an observation, and for a critic of real-valued actions the action
+    beside it, each a pytree of arrays `(batch, ...)` in its own dtype.
     """
 
     def init(self, key: Any, *inputs: Any) -> Any:
@@ -42,11 +44,16 @@ class Network(Protocol):
         ...
 
 
-def choose(name: str, obs_spec: Any) -> str:
-    """Return the name of the network for observations of this shape: a CNN for an image, else an MLP, unless it is set."""
+def choose(name: str, obs_spec: Any, has_categories: bool = False) -> str:
+    """Return the name of the network for observations of this shape, unless it is set.
+
+    It is an embedding for a grid of categories, a CNN for an image, and an MLP for all else.
+    """
     if name not in AUTO:
         return name
-    return ("cnn" if _is_image(obs_spec) else "mlp") + AUTO[name]
+    if not _is_image(obs_spec):
+        return f"mlp{AUTO[name]}"
+    return ("tiles" if has_categories else "cnn") + AUTO[name]
 
 
 def _is_image(obs_spec: Any) -> bool:

@@ -51,13 +51,18 @@ def _tasks() -> Rows:
 
 
 def _envs() -> Rows:
+    """Return the registered environments, and of each library a row for all others that it has."""
     import envs
+    from envs import registry
 
     specs = [envs.spec(name) for name in envs.names()]
-    return [
+    rows = [
         {
             "env": spec.name,
             "family": spec.family,
+            "installed": _yes_or_no(registry.parse(spec.name).library.is_installed),
+            "observation": spec.observation,
+            "actions": spec.actions,
             "episode limit": spec.episode_limit,
             "worst return": spec.return_range[0] if spec.return_range else None,
             "best return": spec.return_range[1] if spec.return_range else None,
@@ -65,6 +70,22 @@ def _envs() -> Rows:
         }
         for spec in specs
     ]
+    blank = dict.fromkeys(rows[0])
+    return rows + [
+        {
+            **blank,
+            "env": f"{name}/...",
+            "family": ", ".join(dict.fromkeys([library.family, *library.suites.values()])),
+            "installed": _yes_or_no(library.is_installed),
+            "extra": library.extra or "",
+        }
+        for name, library in registry.LIBRARIES.items()
+        if library.package is not None
+    ]
+
+
+def _yes_or_no(fact: bool) -> str:
+    return "yes" if fact else "no"
 
 
 def _tuners() -> Rows:

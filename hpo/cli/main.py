@@ -31,8 +31,8 @@ _READER_GONE = 141
 TaskArgument = Annotated[
     str,
     typer.Argument(
-        help="algorithm/env, e.g. ppo/CartPole-v1 (see arl list tasks); the env may be of a library, as in ppo/brax/ant "
-        "or ppo/gymnax/Breakout-MinAtar, or your own, file.py:Class or module:Class."
+        help="algorithm/env, e.g. ppo/CartPole-v1 (see arl list tasks); the env may be of a library, as in "
+        "ppo/gymnax/Seaquest-MinAtar?return_range=0,100, or your own, file.py:Class or module:Class."
     ),
 ]
 StoreOption = Annotated[

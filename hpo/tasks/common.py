@@ -3,7 +3,7 @@
 Hyperparameters that only matter together with another are conditional on it: an inactive one is absent from a config.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from arl.hyperparameters.agent import NO_LIMIT
@@ -13,6 +13,13 @@ if TYPE_CHECKING:
     from ConfigSpace import ConfigurationSpace
 
 MAX_BUFFER_SIZE = 120_000
+
+
+def choice(name: str, values: Sequence[int], default: Mapping[str, Any]) -> Any:
+    """Return a choice among some numbers and the task's own default."""
+    from ConfigSpace import Categorical
+
+    return Categorical(name, sorted({*values, default[name]}), default=default[name])
 
 
 def of_networks(default: Mapping[str, Any]) -> list[Any]:
@@ -53,13 +60,14 @@ def of_replay(default: Mapping[str, Any], fidelity: int) -> list[Any]:
     from ConfigSpace import Categorical, Float, Integer
 
     starts = min(default["learning_starts"], fidelity // 10)
+    largest = max(MAX_BUFFER_SIZE, default["max_buffer_size"])
     return [
         Float("learning_rate", (1e-6, 0.1), default=default["learning_rate"], log=True),
         Float("gamma", (0.8, 0.9999), default=default["gamma"]),
-        Integer("buffer_size", (1024, MAX_BUFFER_SIZE), default=default["buffer_size"], log=True),
-        Categorical("batch_size", [16, 32, 64, 128, 256, 512, 1024], default=default["batch_size"]),
+        Integer("buffer_size", (1024, largest), default=default["buffer_size"], log=True),
+        choice("batch_size", [16, 32, 64, 128, 256, 512, 1024], default),
         Integer("learning_starts", (0, max(fidelity // 2, 1)), default=starts),
-        Categorical("num_envs", [1, 4, 8, 16], default=default["num_envs"]),
+        choice("num_envs", [1, 4, 8, 16], default),
         Categorical("train_freq", [1, 2, 4, 8, 16, 32, 64], default=default["train_freq"]),
         Categorical("gradient_steps", [1, 2, 4, 8, 16], default=default["gradient_steps"]),
         Categorical("n_step", [1, 2, 3, 5], default=default["n_step"]),

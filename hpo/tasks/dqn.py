@@ -1,7 +1,7 @@
 """Tasks and spaces of DQN.
 
-The published settings are those of the reference dataset's tasks; the defaults of the full spaces solve the task on ten
-seeds (`arl train TASK --seeds 10`).
+The published settings are those of the reference dataset's tasks; the defaults of the full spaces solve classic control
+on ten seeds (`arl train TASK --seeds 10`). MinAtar is not in that dataset.
 """
 
 from collections.abc import Mapping
@@ -17,6 +17,28 @@ if TYPE_CHECKING:
     from ConfigSpace import ConfigurationSpace
 
 Config = DQNConfig
+
+_MINIGRID: dict[str, Scalar] = {"num_envs": 4, "train_freq": 1, "gradient_steps": 1}
+_MINIGRID_FULL: dict[str, Scalar] = {
+    **_MINIGRID,
+    "learning_rate": 5e-4,
+    "n_step": 3,
+    "buffer_size": 100_000,
+    "max_buffer_size": 1_000_000,
+    "target_update_interval": 500,
+    "exploration_fraction": 0.3,
+}
+_MINATAR: dict[str, Scalar] = {
+    "learning_rate": 2.5e-4,
+    "num_envs": 8,
+    "train_freq": 4,
+    "gradient_steps": 4,
+    "batch_size": 64,
+    "learning_starts": 5_000,
+    "target_update_interval": 1_000,
+    "hidden_size": 128,
+    "activation": "relu",
+}
 
 SETTINGS: dict[str, EnvSettings] = {
     "CartPole-v1": EnvSettings(
@@ -71,6 +93,15 @@ SETTINGS: dict[str, EnvSettings] = {
             "activation": "relu",
         },
     ),
+    "MiniGrid-Empty-Random-5x5": EnvSettings(100_000, _MINIGRID, 100_000, _MINIGRID_FULL),
+    **dict.fromkeys(
+        ("MiniGrid-DoorKey-5x5", "MiniGrid-FourRooms", "MiniGrid-Unlock"),
+        EnvSettings(1_000_000, _MINIGRID, 1_000_000, _MINIGRID_FULL),
+    ),
+    **dict.fromkeys(
+        ("Asterix-MinAtar", "Breakout-MinAtar", "Freeway-MinAtar", "SpaceInvaders-MinAtar"),
+        EnvSettings(1_000_000, _MINATAR, 1_000_000, {**_MINATAR, "n_step": 3}),
+    ),
 }
 
 PUBLISHED: dict[str, Scalar] = {"double_q": False}
@@ -82,7 +113,7 @@ def published_space(family: str) -> "ConfigurationSpace":
     from ConfigSpace import Categorical, ConfigurationSpace, Float, Integer
 
     largest = 1_000_000 if family == "minigrid" else 120_000
-    sizes = [32, 64, 128] if family == "minigrid" else [64, 128, 256]
+    sizes = [32, 64, 128] if family in ("minigrid", "minatar") else [64, 128, 256]
     space = ConfigurationSpace(
         name="dqn-published",
         space=[

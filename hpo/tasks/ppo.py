@@ -1,7 +1,7 @@
 """Tasks and spaces of PPO.
 
-The published settings are those of the reference dataset's tasks; the defaults of the full spaces solve the task on ten
-seeds (`arl train TASK --seeds 10`), but for CartPole, which one of ten loses again.
+The published settings are those of the reference dataset's tasks; the defaults of the full spaces solve classic control
+on ten seeds (`arl train TASK --seeds 10`), but for CartPole, which one of ten loses again. MinAtar is not in that dataset.
 """
 
 from collections.abc import Mapping
@@ -17,6 +17,36 @@ if TYPE_CHECKING:
     from ConfigSpace import ConfigurationSpace
 
 Config = PPOConfig
+
+_MINIGRID: dict[str, Scalar] = {"num_envs": 8, "num_steps": 32, "num_epochs": 10, "normalize_observations": True}
+_MINIGRID_FULL: dict[str, Scalar] = {
+    "learning_rate": 1e-3,
+    "ent_coef": 0.01,
+    "num_envs": 16,
+    "num_steps": 64,
+    "num_epochs": 4,
+    "minibatch_size": 256,
+    "vf_clip_eps": 10.0,
+}
+_BRAX: dict[str, Scalar] = {
+    "num_envs": 2048,
+    "num_steps": 5,
+    "num_epochs": 4,
+    "normalize_observations": True,
+    "hidden_size": 256,
+    "activation": "relu",
+}
+_MINATAR: dict[str, Scalar] = {
+    "learning_rate": 1e-3,
+    "ent_coef": 0.01,
+    "num_envs": 32,
+    "num_steps": 128,
+    "num_epochs": 4,
+    "minibatch_size": 512,
+    "hidden_size": 128,
+    "activation": "relu",
+    "vf_clip_eps": 10.0,
+}
 
 SETTINGS: dict[str, EnvSettings] = {
     "CartPole-v1": EnvSettings(
@@ -94,6 +124,19 @@ SETTINGS: dict[str, EnvSettings] = {
             "minibatch_size": 256,
         },
     ),
+    "MiniGrid-Empty-Random-5x5": EnvSettings(100_000, _MINIGRID, 100_000, _MINIGRID_FULL),
+    **dict.fromkeys(
+        ("MiniGrid-DoorKey-5x5", "MiniGrid-FourRooms", "MiniGrid-Unlock"),
+        EnvSettings(1_000_000, _MINIGRID, 1_000_000, _MINIGRID_FULL),
+    ),
+    **dict.fromkeys(
+        ("brax/ant", "brax/halfcheetah", "brax/hopper", "brax/humanoid"),
+        EnvSettings(50_000_000, _BRAX, 50_000_000, {**_BRAX, "minibatch_size": 1024, "vf_clip_eps": 10.0}),
+    ),
+    **dict.fromkeys(
+        ("Asterix-MinAtar", "Breakout-MinAtar", "Freeway-MinAtar", "SpaceInvaders-MinAtar"),
+        EnvSettings(1_000_000, _MINATAR, 1_000_000, {**_MINATAR, "anneal_steps": 1_000_000}),
+    ),
 }
 
 PUBLISHED: dict[str, Scalar] = {}
@@ -104,7 +147,8 @@ def published_space(family: str) -> "ConfigurationSpace":
     """Return the nine hyperparameters that the reference dataset tunes, with its ranges for a family of envs."""
     from ConfigSpace import Categorical, ConfigurationSpace, Float
 
-    sizes = {"brax": [512, 1024, 2048], "classic_control": [128, 256, 512]}.get(family, [32, 64, 128])
+    large, medium = [512, 1024, 2048], [128, 256, 512]
+    sizes = {"brax": large, "classic_control": medium, "minatar": medium}.get(family, [32, 64, 128])
     return ConfigurationSpace(
         name="ppo-published",
         space=[
@@ -141,7 +185,7 @@ def full_space(default: Mapping[str, Any], fidelity: int) -> "ConfigurationSpace
             Integer("num_epochs", (1, 20), default=default["num_epochs"]),
             Categorical("minibatch_size", [16, 32, 64, 128, 256, 512, 1024, 2048], default=default["minibatch_size"]),
             Categorical("num_steps", [5, 32, 64, 80, 128, 256, 512], default=default["num_steps"]),
-            Categorical("num_envs", [1, 4, 8, 16, 32], default=default["num_envs"]),
+            common.choice("num_envs", [1, 4, 8, 16, 32], default),
             Categorical("target_kl", [0.003, 0.01, 0.03, 0.1, NO_LIMIT], default=default["target_kl"]),
             *common.of_rewards(default),
             *common.of_adam(default),

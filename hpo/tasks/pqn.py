@@ -1,7 +1,7 @@
 """Tasks and spaces of PQN.
 
-The reference dataset has no PQN; its `published` space tunes what the paper's experiments vary. The defaults solve the task
-on ten seeds (`arl train TASK --seeds 10`).
+The reference dataset has no PQN; its `published` space tunes what the paper's experiments vary. The defaults solve classic
+control on ten seeds (`arl train TASK --seeds 10`).
 """
 
 from collections.abc import Mapping
@@ -17,6 +17,18 @@ if TYPE_CHECKING:
 
 Config = PQNConfig
 
+_MINATAR: dict[str, Scalar] = {
+    "learning_rate": 5e-4,
+    "anneal_steps": 1_000_000,
+    "td_lambda": 0.65,
+    "exploration_fraction": 0.1,
+    "reward_scale": 1.0,
+    "num_envs": 32,
+    "num_steps": 32,
+    "num_epochs": 2,
+    "minibatch_size": 128,
+}
+
 SETTINGS: dict[str, EnvSettings] = {
     "CartPole-v1": EnvSettings(
         published_fidelity=100_000,
@@ -29,6 +41,10 @@ SETTINGS: dict[str, EnvSettings] = {
         published={"anneal_steps": 200_000, "num_steps": 32},
         full_fidelity=200_000,
         full={"anneal_steps": 200_000, "num_steps": 32},
+    ),
+    **dict.fromkeys(
+        ("Asterix-MinAtar", "Breakout-MinAtar", "Freeway-MinAtar", "SpaceInvaders-MinAtar"),
+        EnvSettings(1_000_000, _MINATAR, 1_000_000, _MINATAR),
     ),
 }
 
@@ -74,7 +90,7 @@ def full_space(default: Mapping[str, Any], fidelity: int) -> "ConfigurationSpace
             Integer("num_epochs", (1, 8), default=default["num_epochs"]),
             Categorical("minibatch_size", [32, 64, 128, 256, 512, 1024], default=default["minibatch_size"]),
             Categorical("num_steps", [1, 4, 16, 32, 64, 128], default=default["num_steps"]),
-            Categorical("num_envs", [4, 8, 16, 32, 64], default=default["num_envs"]),
+            common.choice("num_envs", [4, 8, 16, 32, 64], default),
             *common.of_rewards(default),
             *common.of_adam(default),
             *common.of_networks(default),

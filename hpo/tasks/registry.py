@@ -268,7 +268,12 @@ def _is_source(space: str) -> bool:
 def _usual_fidelity(algorithm: str, env: str, preset: str) -> int | None:
     if algorithm not in MODULES:
         return None
-    return of_algorithm(algorithm).SETTINGS.get(env, EnvSettings()).fidelity(preset.partition(WITHOUT)[0])
+    return _settings(of_algorithm(algorithm), env).fidelity(preset.partition(WITHOUT)[0])
+
+
+def _settings(tasks: AlgorithmTasks, env: str) -> EnvSettings:
+    """Return the settings of a task on an env; arguments of the env's name change none of them."""
+    return tasks.SETTINGS.get(env.partition("?")[0], EnvSettings())
 
 
 def _of_user(name: str, space: "SpaceLike", fidelity: int | None) -> Task:
@@ -297,7 +302,7 @@ def _task(name: str, algorithm: str, env: str, preset: str, fidelity: int | None
     spec, tasks = envs.spec(env), of_algorithm(algorithm)
     if spec.return_range is None:
         raise InputError(f"{spec.missing}")
-    settings = tasks.SETTINGS.get(env, EnvSettings())
+    settings = _settings(tasks, env)
     usual = settings.fidelity(preset)
     steps = fidelity or usual
     defaults: dict[str, Scalar] = config.values(tasks.Config())

@@ -1,7 +1,7 @@
 """Tasks and spaces of SAC.
 
-The published settings are those of the reference dataset's tasks; the defaults of the full spaces solve the task on ten
-seeds (`arl train TASK --seeds 10`).
+The published settings are those of the reference dataset's tasks; the defaults of the full spaces solve classic control
+on ten seeds (`arl train TASK --seeds 10`).
 """
 
 from collections.abc import Mapping
@@ -16,6 +16,14 @@ if TYPE_CHECKING:
     from ConfigSpace import ConfigurationSpace
 
 Config = SACConfig
+
+_BRAX: dict[str, Scalar] = {
+    "num_envs": 64,
+    "train_freq": 1,
+    "gradient_steps": 8,
+    "normalize_observations": True,
+    "activation": "relu",
+}
 
 SETTINGS: dict[str, EnvSettings] = {
     "Pendulum-v1": EnvSettings(
@@ -39,6 +47,22 @@ SETTINGS: dict[str, EnvSettings] = {
             "noise_correlation": 0.98,
             "normalize_observations": True,
         },
+    ),
+    **dict.fromkeys(
+        ("brax/ant", "brax/halfcheetah", "brax/hopper", "brax/humanoid"),
+        EnvSettings(
+            published_fidelity=5_000_000,
+            published=_BRAX,
+            full_fidelity=5_000_000,
+            full={
+                **_BRAX,
+                "hidden_size": 256,
+                "batch_size": 2048,
+                "buffer_size": 1_000_000,
+                "max_buffer_size": 2_000_000,
+                "learning_starts": 8_192,
+            },
+        ),
     ),
 }
 
