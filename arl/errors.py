@@ -5,6 +5,7 @@ import importlib
 import importlib.util
 import re
 import sys
+import traceback
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -129,6 +130,13 @@ def refusal(check: Callable[[], object]) -> str | None:
     except InputError as error:
         return " ".join(str(error).split())
     return None
+
+
+def cause(error: BaseException) -> str:
+    """Return an error's type and text, and the file and line that it comes from, in one line."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text} ({Path(frame.filename).name}, line {frame.lineno})"
 
 
 def first_line(error: BaseException) -> str:

@@ -9,6 +9,8 @@ from .autorl.schedules import schedule_of as schedule_of
 from .comparisons.compare import compare as compare
 from .errors import InputError as InputError
 from .errors import TunerError as TunerError
+from .loggers import Logger as Logger
+from .loggers import log as log
 from .objectives import Objective as Objective
 from .objectives import objective as objective
 from .progress import View as View

@@ -9,18 +9,18 @@ import contextlib
 import dataclasses
 import shlex
 import time
-import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from arl.errors import InputError
+from arl.errors import InputError, cause
 from arl.records.lineage import Ledger
 from arl.records.settings import DEFAULT_OBJECTIVE, DEFAULT_SCORE, SweepSettings
 from arl.records.store import RunRecord, Store, TrialRecord, dumps
 from arl.records.sweep import SweepRecord
 from arl.training import provenance
-from hpo import contract, merged_runs, objectives, plans, progress, scores, tuners
+from hpo import contract, loggers, merged_runs, objectives, plans, progress, scores, tuners
+from hpo.loggers import Logger, LoggerLike
 from hpo.merged_runs import MergedRuns
 from hpo.objectives import Objective, ObjectiveLike
 from hpo.plans import Plan
@@ -52,6 +52,7 @@ def sweep(
     name: str | None = None,
     store: Store | str | Path | None = None,
     view: View | None = None,
+    log: LoggerLike | Sequence[LoggerLike] = (),
 ) -> SweepRecord:
     """Run a sweep, or finish one that was begun.
 
@@ -61,6 +62,7 @@ def sweep(
         name: by default of the task, the tuner and its seed; the same call with the same name goes on with the sweep.
         store: a file, URL or Store; by default `$ARL_STORE`, else `results/store.sqlite`.
         view: what shows its progress; by default a bar on a terminal or in a notebook, nothing elsewhere.
+        log: loggers that hear of every trial: `tensorboard`, `wandb`, `mlflow`, `file.py:Class`, `module:Class`, or classes.
 
     Example:
         >>> sweep = hpo.sweep("ppo/CartPole-v1", tuner="random", trials=64, seeds=4)
@@ -90,7 +92,8 @@ def sweep(
         recorded = SweepSettings.from_json(store.sweep(name)["settings"])
         plan = dataclasses.replace(plan, settings=dataclasses.replace(plan.settings, batch=recorded.batch))
     made = objectives.make(objective, plan.task, plan.settings.seeds, plan.settings.batch)
-    return make(plan, tuner, made, name, store, progress.default() if view is None else view).run()
+    view = progress.default() if view is None else view
+    return make(plan, tuner, made, name, store, view, loggers=loggers.make(log, name, plan.settings)).run()
 
 
 def make(
@@ -101,6 +104,7 @@ def make(
     store: Store,
     view: View,
     shared: SharedRuns | None = None,
+    loggers: Sequence[Logger] = (),
 ) -> "Sweep":
     """Return a sweep with its tuner, ready to run; nothing is written.
 
@@ -111,7 +115,8 @@ def make(
     plans.check_name(name)
     plan = continued(plan, objective, name, store)
     context = plan.context(objective)
-    return Sweep(plan, tuners.make(tuner, context, plan.settings.options), objective, name, store, view, shared)
+    made = tuners.make(tuner, context, plan.settings.options)
+    return Sweep(plan, made, objective, name, store, view, shared, loggers)
 
 
 def made_with(objective: Objective | type[Objective]) -> dict[str, Any]:
@@ -139,6 +144,7 @@ class Sweep:
     Args:
         plan: the plan, which agrees with what is on record under the name.
         shared: runs of the task's sweeps in this process, which this one takes over and adds to.
+        loggers: what hears of the trials as they are recorded.
     """
 
     def __init__(
@@ -150,9 +156,10 @@ class Sweep:
         store: Store,
         view: View,
         shared: SharedRuns | None = None,
+        loggers: Sequence[Logger] = (),
     ):
         self.plan, self.tuner, self.objective = plan, tuner, objective
-        self.name, self.store, self.view = name, store, view
+        self.name, self.store, self.view, self.loggers = name, store, view, loggers
         self.shared = shared if objective.shares_runs else None
         self.is_recorded = name in store
         self.recorded = store.trials(name) if self.is_recorded else {}
@@ -183,7 +190,9 @@ class Sweep:
         finally:
             self.view.closed()
         self._check_all_replayed()
-        return self._record_of_all()
+        record = self._record_of_all()
+        loggers.log_sweep(self.loggers, record)
+        return record
 
     def _record_of_all(self) -> SweepRecord:
         """Return the record that `load_sweep` would give, without reading the trials back from the store."""
@@ -212,8 +221,7 @@ class Sweep:
             try:
                 return getattr(self.tuner, method)(argument)
             except (Exception, SystemExit) as error:
-                cause = f"{type(error).__name__}: {' '.join(str(error).split())} ({_place(error)})"
-                raise TunerError(f"tuner {self.plan.settings.tuner!r} failed in {method}: {cause}") from error
+                raise TunerError(f"tuner {self.plan.settings.tuner!r} failed in {method}: {cause(error)}") from error
 
     def _affordable(self, trials: list[Trial]) -> list[Trial]:
         """Charge the trials to the budget, and return those before the first that it can't pay for."""
@@ -294,8 +302,7 @@ class Sweep:
         except Exception as error:
             if name in objectives.OBJECTIVES:
                 raise
-            cause = f"{type(error).__name__}: {' '.join(str(error).split())} ({_place(error)})"
-            raise InputError(f"objective {name!r} failed in evaluate: {cause}") from error
+            raise InputError(f"objective {name!r} failed in evaluate: {cause(error)}") from error
 
     def _scores(self, trial: Trial) -> dict[str, float]:
         """Return a finished trial's scores by name if the sweep has several, else an empty dict."""
@@ -314,6 +321,7 @@ class Sweep:
             self.store.set_timing(self.name, self._timing())
         for record in scored:
             self._finish(record)
+            loggers.log_trial(self.loggers, record)
 
     def _begin(self) -> None:
         """Record the sweep itself, or that it is prolonged."""
@@ -386,9 +394,3 @@ class Sweep:
             yield
         finally:
             self.seconds[phase] += clock() - started
-
-
-def _place(error: BaseException) -> str:
-    """Return the file name and line that an error comes from."""
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{Path(frame.filename).name}, line {frame.lineno}"

@@ -70,6 +70,14 @@ ScoreOption = Annotated[
         "the first one ranks the trials."
     ),
 ]
+LogOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--log",
+        help="Logger that hears of every trial: tensorboard, wandb, mlflow, or a class of yours, file.py:Class or "
+        "module:Class; repeatable.",
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 
 
@@ -169,6 +177,7 @@ def sweep(
     ] = None,
     objective: ObjectiveOption = "training",
     score: ScoreOption = "final",
+    log: LogOption = None,
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -194,6 +203,7 @@ def sweep(
             name=name,
             store=store,
             view=_view(as_json),
+            log=log or [],
         )
     printing.print_sweep(record, 5, as_json)
     if not as_json:
