@@ -264,7 +264,7 @@ def test_inactive_is_a_choice_among_choices_and_a_lane_beside_numbers(tmp_path, 
     assert along["optimizer"]["x"]["scale"]["domain"] == ["sgd", "adam", "inactive"]
     assert along["width"]["x"]["scale"]["domain"] == ["256", "64", "128"]
     assert along["momentum"]["x"]["scale"]["domain"] == [0.0, 1.0]
-    layers = theme.spec(explorer_figures.parallel(landscape))["layer"]
+    layers = theme.spec(explorer_figures.parallel_coordinates(landscape))["layer"]
     uprights = {layer["encoding"]["y"]["field"]: layer["encoding"]["y"] for layer in layers if "name" in layer}
     assert uprights[along["optimizer"]["x"]["field"]]["scale"]["domain"] == ["sgd", "adam", "inactive"]
 

@@ -302,7 +302,7 @@ def test_incumbent_line_follows_the_order_of_finishing():
     assert [row["env_steps"] for row in rows] == [800, 1600, 2400, 3200]
     figures = drawing_of(text)["figures"]
     for name, field in (("incumbent-trials", "finished"), ("incumbent-env-steps", "env_steps")):
-        line, points = figures[name]["layer"]
+        line, points, _ = figures[name]["layer"]
         assert line["mark"]["interpolate"] == "step-after"
         assert [layer["encoding"]["x"]["field"] for layer in (line, points)] == [field, field]
 
@@ -363,7 +363,7 @@ def test_where_no_return_is_there_to_draw_the_page_says_so():
     text = sweep_report.render(record)
     assert "there is no curve to draw" in Page(text).visible()
     assert "curves" not in Page(text).ids()
-    line, _ = drawing_of(text)["figures"]["incumbent-trials"]["layer"]
+    line, *_ = drawing_of(text)["figures"]["incumbent-trials"]["layer"]
     assert line["transform"] == [{"filter": "isValid(datum.best)"}], "an incumbent that is not there has no line"
 
 
@@ -417,7 +417,7 @@ def test_curve_band_reaches_from_the_lowest_to_the_highest_seed():
     assert [row["mean"] for row in rows] == [12.0, 22.0, 32.0, 42.0]
     assert [row["low"] for row in rows] == [10.0, 20.0, 30.0, 40.0]
     assert [row["high"] for row in rows] == [15.0, 25.0, 35.0, 45.0]
-    *_, band, mean = encodings(drawing["figures"]["curves"])
+    *_, band, mean, _ = encodings(drawing["figures"]["curves"])
     assert (band["y"]["field"], band["y2"]["field"], mean["y"]["field"]) == ("low", "high", "mean")
 
 
@@ -448,7 +448,7 @@ def test_inactive_hyperparameters_leave_their_panel():
     text = sweep_report.render(make_record((10.0, 30.0, 20.0)))
     assert [row["value3"] for row in trials_of(text)] == [0.01, None, 0.03]
     panel = drawing_of(text)["figures"]["panel-3"]
-    assert panel["transform"] == [{"filter": "isValid(datum.value3)"}]
+    assert all({"filter": "isValid(datum.value3)"} in layer["transform"] for layer in panel["layer"])
     assert ("span", "1 inactive") in Page(text).texts
 
 
@@ -472,7 +472,7 @@ def test_hyperparameters_may_be_named_like_what_the_report_computes():
 
 def test_panel_axes_fit_their_hyperparameter(text):
     figures = drawing_of(text)["figures"]
-    axes = [figures[f"panel-{index}"]["encoding"]["x"] for index in range(3)]
+    axes = [figures[f"panel-{index}"]["layer"][0]["encoding"]["x"] for index in range(3)]
     assert axes[0]["scale"]["type"] == "log"
     assert [axis["type"] for axis in axes] == ["quantitative", "nominal", "nominal"]
     assert {row["value1"] for row in trials_of(text)} == {"relu", "tanh"}
@@ -483,7 +483,7 @@ def test_table_is_ranked_and_carries_raw_sort_keys():
     record = make_record((10.0, None, 30.0))
     record.trials["env_steps"] = [1_234_567, 2, 3]
     text = sweep_report.render(record)
-    rows = re.findall(r'<tr class="([a-z ]+)">(.*?)</tr>', text, flags=re.DOTALL)
+    rows = re.findall(r'<tr class="([a-z ]+)" data-trial="\d">(.*?)</tr>', text, flags=re.DOTALL)
     assert [name for name, _ in rows] == ["completed incumbent", "completed", "diverged"]
     assert 'data-key="1234567">1\u202f234\u202f567</td>' in text
     assert f"<td>{pages.MISSING}</td>" in rows[2][1], "inactive cells have no sort key"
@@ -600,3 +600,57 @@ def test_it_is_drawn_by_a_browser(monkeypatch, browser, tmp_path, width, dark):
     browser.js("document.querySelector('[data-figure=\"incumbent-env-steps\"]').click()")
     browser.wait("document.getElementById('incumbent').textContent.includes('env steps, all trials and seeds')")
     assert browser.errors == []
+
+
+# The centre, in px of the window, of the mark of a trial in the first figure.
+CENTRE = """(() => {
+  const plot = document.getElementById("incumbent");
+  const { x, y } = plot.querySelector(".marks").getBoundingClientRect();
+  const [dx, dy] = views.get(plot).origin().map((length) => length + 5); // of padding
+  const items = views.get(plot).scenegraph().root.items[0].items.flatMap((mark) => mark.items);
+  const item = items.find(({ shape, datum }) => shape && datum?.trial === %s);
+  return [x + dx + item.x, y + dy + item.y];
+})()"""
+
+
+def test_selected_trials_are_those_of_figures_table_and_address(monkeypatch, browser, tmp_path):
+    monkeypatch.undo()
+    path = sweep_report.write_report(make_record(tuple(range(0, 80, 5))), tmp_path / "report.html")
+    browser.open(path)
+    browser.wait("views.size === document.querySelectorAll('.plot').length")
+    browser.js("document.querySelector('tr[data-trial=\"3\"] td').click()")
+    shown = "[...views.values()].map((view) => view.signal('selected'))"
+    browser.wait(f"{shown}.every((trials) => String(trials) === '3')")
+    assert browser.js("location.hash") == "#trials=3"
+    assert browser.js("document.querySelector('#selection b').textContent") == "1 trial selected"
+    x, y = browser.js(CENTRE % "15")
+    browser.drag((x, y), (x, y))
+    browser.wait("selected.size === 2 && selected.has(15)")
+    browser.open(path, "#trials=3,15,x")
+    browser.wait("views.size === document.querySelectorAll('.plot').length")
+    assert browser.js("document.querySelectorAll('tr[aria-selected=\"true\"]').length") == 2
+    assert browser.js("views.get(document.getElementById('curves')).signal('selected')") == [3, 15]
+    browser.key("Escape", 27)
+    browser.wait("document.getElementById('selection').hidden && !location.hash")
+
+
+def test_a_box_selects_the_trials_in_it(monkeypatch, browser, tmp_path):
+    monkeypatch.undo()
+    browser.open(sweep_report.write_report(make_record(tuple(range(0, 80, 5))), tmp_path / "report.html"))
+    browser.wait("views.size === document.querySelectorAll('.plot').length")
+    (left, top), (right, bottom) = (browser.js(CENTRE % trial) for trial in ("6", "9"))
+    browser.drag((left - 6, top + 6), (right + 6, bottom - 6))
+    browser.wait("selected.size > 0")
+    assert browser.js("[...selected].sort((a, b) => a - b)") == [6, 7, 8, 9]
+    assert browser.errors == []
+
+
+def test_of_many_trials_the_best_and_every_incumbent_are_drawn(monkeypatch):
+    monkeypatch.setattr(sweep_figures, "MOST_TRIALS", 20)
+    monkeypatch.setattr(sweep_report, "MOST_ROWS", 5)
+    falling = tuple(map(float, range(60)[::-1]))
+    text = sweep_report.render(make_record(falling))
+    assert [row["trial"] for row in trials_of(text)] == [*range(10), *range(10, 60, 5)]
+    assert "Of 60 trials 20 are drawn" in Page(text).visible()
+    assert "The best 5 of 60" in Page(text).visible()
+    assert len(trials_of(sweep_report.render(make_record(falling[::-1])))) == 60, "each is a new incumbent"

@@ -78,7 +78,7 @@ def _embedded(landscape: Landscape) -> dict[str, Any]:
         "importance": importance(landscape),
         "axes": explorer_figures.axes(landscape),
         "tooltip": explorer_figures.tooltip(landscape),
-        "parallel": theme.spec(explorer_figures.parallel(landscape)),
+        "parallel": theme.spec(explorer_figures.parallel_coordinates(landscape)),
     }
 
 

@@ -5,14 +5,13 @@ moved: `configs`, a row per config at the chosen fidelity; `curves`, a row per p
 configs are marked is in a column `mark`, which configs the filters keep in `kept`.
 """
 
-import json
-import textwrap
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import altair as alt
 
-from hpo.reports import landscape_figures, pages, theme
+from hpo.reports import landscape_figures, pages, parallel, theme
+from hpo.reports.parallel import Dimension, Lines
 from hpo.reports.theme import Figure
 from landscapes.dataset import Landscape
 
@@ -22,9 +21,6 @@ MARKS = ("best", "default", *(f"picked {i + 1}" for i in range(MOST_PICKED)))
 SCORE = "score (mean episode return)"
 NUM_BINS = 30
 NUM_TOOLTIPS = 14  # hyperparameters that a tooltip lists, so that it still fits a screen
-LINE = 13  # px of the height of a line of text
-LABEL_WIDTH = 36  # px
-NAME_WIDTH = 13  # characters of a line of an axis's name
 
 # Parameters, which the page sets: the lowest and highest score, those of the axis of returns, the last and the chosen
 # fidelity in env steps, the config under the pointer, and whether an axis of the plane has configs beside it.
@@ -66,55 +62,26 @@ def tooltip(landscape: Landscape) -> list[dict[str, Any]]:
     return list(_encoding(tooltip=channel)["tooltip"])
 
 
-class _Dimension(NamedTuple):
-    """A hyperparameter or the score: its column in `configs`, its title, and the values that its axis has.
-
-    Numbers have two bounds. Of choices, "inactive" is one more where a config does not use the hyperparameter.
-    """
-
-    name: str
-    field: str
-    title: str
-    has_inactive: bool = False
-    choices: list[str] | None = None
-    bounds: tuple[float, float] | None = None
-    log: bool = False
-    whole: bool = False
-
-
-def _dimensions(landscape: Landscape) -> list[_Dimension]:
+def _dimensions(landscape: Landscape) -> list[Dimension]:
     """Return the hyperparameters of a landscape and, as the last, the score."""
     specs = landscape.metadata["space"]["hyperparameters"]
-    score = _Dimension("score", "score", SCORE, bounds=score_range(landscape))
+    score = Dimension("score", "score", SCORE, bounds=score_range(landscape))
     return [*(_dimension(landscape, f"value{index}", spec) for index, spec in enumerate(specs)), score]
 
 
-def _dimension(landscape: Landscape, field: str, spec: Mapping[str, Any]) -> _Dimension:
-    """Return a hyperparameter given its entry in ConfigSpace's JSON."""
-    name, choices = spec["name"], spec.get("choices", spec.get("sequence"))
-    has_inactive = bool(landscape.configs[name].isna().any())
-    if choices is not None:
-        inactive = ["inactive"] if has_inactive else []
-        return _Dimension(name, field, name, has_inactive, choices=[*map(pages.text, choices), *inactive])
-    bounds, whole = (spec["lower"], spec["upper"]), "int" in spec["type"]
-    return _Dimension(name, field, name, has_inactive, bounds=bounds, log=bool(spec.get("log")), whole=whole)
+def _dimension(landscape: Landscape, field: str, spec: Mapping[str, Any]) -> Dimension:
+    """Return a hyperparameter given its entry in ConfigSpace's JSON; its choices are text, as in the page's table."""
+    made = parallel.dimension(field, spec, landscape.configs[spec["name"]])
+    if made.choices is None:
+        return made
+    inactive = [parallel.INACTIVE] if made.has_inactive else []
+    return made._replace(choices=[*map(pages.text, made.choices), *inactive])
 
 
-def _position(direction: str, dimension: _Dimension, title: str | None, **axis_options: Any) -> Any:
-    """Return the position channel of a dimension along x or y."""
-    numbers = {"log": dimension.log, "domain": dimension.bounds}
-    channel = theme.position(direction, dimension.field, title, dimension.bounds, dimension.choices or (), **numbers)
-    if dimension.whole and not dimension.log:
-        axis_options["tickMinStep"] = 1
-    for name, value in axis_options.items():
-        channel["axis"][name] = value
-    return channel
-
-
-def _spread(direction: str, dimension: _Dimension) -> dict[str, Any]:
+def _spread(direction: str, dimension: Dimension) -> dict[str, Any]:
     """Return the position channels of the plane; choices are spread a little so that points do not hide each other."""
     offset = theme.spread(direction) if dimension.choices else {}
-    return _encoding(**{direction: _position(direction, dimension, dimension.title), **offset})
+    return _encoding(**{direction: parallel.position(direction, dimension, dimension.title), **offset})
 
 
 def _encoding(**channels: Any) -> dict[str, Any]:
@@ -276,65 +243,16 @@ def _importance() -> Figure:
 
 
 @theme.unchecked
-def parallel(landscape: Landscape) -> Figure:
-    """Draw a line per config over all hyperparameters and the score, each with a scale and an axis of its own.
-
-    A line runs below the axes of the hyperparameters that are inactive in its config.
-    """
-    dimensions = _dimensions(landscape)
-    names = {each.field: _broken(each.name) for each in dimensions}
-    heading = alt.Axis(
-        orient="top",
-        labelExpr=f"({json.dumps(names)})[datum.value]",
-        labelAngle=0,
-        labelPadding=LINE * max(map(len, names.values())),
-        domain=False,
-        ticks=False,
+def parallel_coordinates(landscape: Landscape) -> Figure:
+    """Draw a line per config over all hyperparameters and the score."""
+    behind = (
+        Lines("!datum.kept", {"color": theme.color("thin"), "strokeWidth": 0.6}),
+        Lines("datum.kept", {"strokeWidth": 1.1, "opacity": 0.7}, {"color": _score_color()}),
     )
-    x = alt.X("axis:N", title=None, sort=None, axis=heading, scale=alt.Scale(type="point", domain=list(names)))
-    below = f"height + {theme.LANE}"
-    y = alt.expr(f"isValid(datum.value) ? scale(datum.axis + '_y', datum.value) : {below}")
-
-    def lines(condition: str, **marks: Any) -> alt.Chart:
-        folded = (
-            alt.Chart(alt.NamedData(CONFIGS)).transform_filter(condition).transform_fold(list(names), ["axis", "value"])
-        )
-        return folded.mark_line(y=y, **marks).encode(x=x, detail="config:N")
-
-    ink = theme.color("ink")
-    inactive = alt.Chart(
-        theme.data([{"axis": each.field} for each in dimensions if each.has_inactive and not each.choices])
+    front = (
+        Lines("isValid(datum.mark)", {"strokeWidth": 3}, {"stroke": _mark_color(alt.Stroke)}),
+        Lines("datum.config === hovered", {"color": theme.color("ink"), "strokeWidth": 3}),
+        Lines("datum.kept", {"strokeWidth": 9, "opacity": 0}),  # what the pointer meets
     )
-    strips = alt.Chart(theme.data([{"axis": field} for field in names])).mark_rule(
-        strokeWidth=LABEL_WIDTH, xOffset=-LABEL_WIDTH / 2 - 3, color=theme.color("ground"), opacity=0.6
-    )
-    figure = _figure(
-        lines("!datum.kept", color=theme.color("thin"), strokeWidth=0.6),
-        lines("datum.kept", strokeWidth=1.1, opacity=0.7).encode(color=_score_color()),
-        strips.encode(x=x),  # behind the labels
-        lines("isValid(datum.mark)", strokeWidth=3).encode(stroke=_mark_color(alt.Stroke)),
-        lines("datum.config === hovered", color=ink, strokeWidth=3),
-        lines("datum.kept", strokeWidth=9, opacity=0),  # what the pointer meets
-        inactive.mark_text(
-            text="inactive", y=alt.expr(f"{below} + 12"), fontSize=11, color=theme.color("muted")
-        ).encode(x=x),
-        *map(_upright, dimensions),
-    )
+    figure = _figure(*parallel.layers(CONFIGS, "config", _dimensions(landscape), behind, front))
     return figure.resolve_scale(y="independent")
-
-
-def _upright(dimension: _Dimension) -> alt.Chart:
-    """Return the axis of a dimension of `parallel`. The name of the layer gives its scale its name."""
-    place = {
-        "orient": "left",
-        "offset": alt.expr(f"-scale('x', '{dimension.field}')"),
-        "zindex": 1,
-        "domainColor": theme.color("muted"),
-    }
-    y = _position("y", dimension, None, domain=True, ticks=True, grid=False, **place)
-    return alt.Chart(alt.InlineData(values=[{}]), name=dimension.field).mark_point(opacity=0).encode(y=y)
-
-
-def _broken(name: str) -> list[str]:
-    """Break a long name into lines, after underscores."""
-    return [part.replace(" ", "") for part in textwrap.wrap(name.replace("_", "_ "), NAME_WIDTH)]

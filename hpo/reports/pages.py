@@ -21,6 +21,7 @@ from hpo.reports import theme
 
 TEMPLATES = Path(__file__).parent / "templates"
 MISSING = "\u2013"
+MOST_ELEMENTS = 2000  # rows of a table up to which figures are SVG, whose every mark is an element of the page
 MINUS = "\u2212"
 
 Terms = list[tuple[str, "str | Terms"]]
@@ -61,13 +62,20 @@ def render(
         tables: data of charts by the name under which they ask for them.
         values: what else the template shows.
     """
-    drawing = {
+    shared = {"colors": theme.COLORS, "javascript": Markup(theme.javascript())}
+    return template(page).render(drawing=drawing(figures, tables), **shared, **values)
+
+
+def drawing(figures: Mapping[str, theme.Figure], tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, Any]:
+    """Return what the script of a page draws its figures from, as JSON values; the arguments are those of `render`."""
+    is_large = any(len(rows) > MOST_ELEMENTS for rows in tables.values())
+    return {
         "config": theme.config(),
         "colors": theme.COLORS,
         "figures": {place: theme.spec(chart) for place, chart in figures.items()},
         "tables": tables,
+        "renderer": "canvas" if is_large else "svg",
     }
-    return template(page).render(drawing=drawing, colors=theme.COLORS, javascript=Markup(theme.javascript()), **values)
 
 
 def write(page: str, path: Path) -> Path:

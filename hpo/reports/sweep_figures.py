@@ -23,6 +23,9 @@ TRIALS, CURVES, ENDS = "trials", "curves", "ends"
 NUM_TOP = 5
 NUM_TOOLTIPS = 12  # hyperparameters that a tooltip lists, so that it still fits a screen
 OTHERS = "others"
+SELECTED = "selected"  # the parameter that holds the trials which a click or a box has selected
+IS_SELECTED = f"indexof({SELECTED}, datum.trial) >= 0"
+MOST_TRIALS, MOST_CURVES = 2000, 400  # that are drawn
 MOST_VALUES = 5  # of a numeric hyperparameter, up to which the ticks stand at them
 GOLDEN = (math.sqrt(5) - 1) / 2
 
@@ -51,11 +54,22 @@ def tables(
 
     `means`: the `mean_curves`; `top`: trials with a colour of their own; `score` writes a score.
     """
+    if not is_schedule(record.trials):
+        means = means[means["trial"].isin(thinned(record, MOST_CURVES))]
     return {
         TRIALS: theme.records(_trials(record, score)),
         CURVES: theme.records(_curves(means, top)),
         ENDS: theme.records(_ends(means[~means["trial"].isin(top)], record.trials)),
     }
+
+
+def thinned(record: SweepRecord, most: int) -> list[int]:
+    """Return the ids of at most so many trials, the best first: all, or the best half of so many and evenly ranked others."""
+    ids = [trial.trial for trial in record.ranked]
+    if len(ids) <= most:
+        return ids
+    half = most // 2
+    return [*ids[:half], *ids[half :: math.ceil((len(ids) - half) / (most - half))]]
 
 
 @theme.unchecked
@@ -98,14 +112,26 @@ def incumbent_scores(record: SweepRecord, order: Sequence[int]) -> list[float]:
 
     `order`: ids of the trials as they finished.
     """
-    places = {trial.trial: place for place, trial in enumerate(record.ranked) if trial.status == "completed"}
-    so_far = itertools.accumulate((places.get(trial, len(record.ranked)) for trial in order), min)
-    return [record.ranked[place].score if place < len(record.ranked) else -math.inf for place in so_far]
+    ranked = record.ranked
+    places = {trial.trial: place for place, trial in enumerate(ranked) if trial.status == "completed"}
+    so_far = itertools.accumulate((places.get(trial, len(ranked)) for trial in order), min)
+    return [ranked[place].score if place < len(ranked) else -math.inf for place in so_far]
 
 
 def _trials(record: SweepRecord, score: Callable[[float], str]) -> pd.DataFrame:
-    """Return a row per trial; the incumbent's is last, so that it is drawn on top."""
+    """Return a row per trial that is drawn; the incumbent's is last, so that it is drawn on top."""
     trials = in_finish_order(record)
+    places = pd.DataFrame(
+        {
+            "finished": range(1, len(trials) + 1),
+            "env_steps": trials["env_steps"].cumsum(),
+            "start": trials["parent"].map(trials.set_index("trial")["fidelity"]).fillna(0),
+            "best": incumbent_scores(record, trials["trial"].to_list()),
+        }
+    )
+    is_new_incumbent = places["best"] != places["best"].shift()
+    is_drawn = trials["trial"].isin(thinned(record, MOST_TRIALS)) | is_new_incumbent
+    trials, places = (table[is_drawn].reset_index(drop=True) for table in (trials, places))
     best = record.incumbent["trial"] if record.incumbent else None
     completed = trials["status"] == "completed"
     outcome = trials["status"].where(~(completed & (trials["trial"] == best)), "incumbent")
@@ -113,15 +139,13 @@ def _trials(record: SweepRecord, score: Callable[[float], str]) -> pd.DataFrame:
         {
             "trial": trials["trial"],
             "outcome": outcome.map(lambda name: OUTCOMES[name].label),
-            "finished": range(1, len(trials) + 1),
-            "env_steps": trials["env_steps"].cumsum(),
-            "start": trials["parent"].map(trials.set_index("trial")["fidelity"]).fillna(0),
+            **places,
             "end": trials["fidelity"],
             "score": drawn_scores(trials, record.return_range[0]),
-            "best": incumbent_scores(record, trials["trial"].to_list()),
             "outline": [0.0 if name == "completed" else 1.4 for name in outcome],
             "area": _areas(outcome, trials["fidelity"]),
             "words": [score(row.score) if row.status == "completed" else row.status for row in trials.itertuples()],
+            "jitter_x": trials["trial"] * GOLDEN % 1,  # a record always gives the same page
         }
     )
     for index, name in enumerate(record.hyperparameters):
@@ -132,9 +156,6 @@ def _trials(record: SweepRecord, score: Callable[[float], str]) -> pd.DataFrame:
             values if pages.is_numeric(values) else [None if value is None else pages.text(value) for value in values],
             dtype=object,
         )
-    table["jitter_x"] = (
-        table["trial"] * GOLDEN % 1
-    )  # a fixed function of the trial: a record always gives the same page
     return table.sort_values("outcome", key=lambda names: names == OUTCOMES["incumbent"].label, kind="stable")
 
 
@@ -167,19 +188,18 @@ def incumbent(record: SweepRecord, outcomes: Sequence[str], x: str, title: str) 
         .mark_line(interpolate="step-after", color=theme.color("accent"))
     )
     y_title = f"score ({'episode return' if record.scores[0] == 'final' else record.scores[0]})"
-    return alt.layer(
+    return _linked(
         line.encode(x=across, y=_score_axis(record, "best", y_title)),
-        _points(record, outcomes, across, _score_axis(record, "score", y_title), legend=True),
+        *_points(record, outcomes, across, _score_axis(record, "score", y_title), legend=True),
     )
 
 
 def panel(record: SweepRecord, outcomes: Sequence[str], index: int) -> Figure:
     """Draw the scores over the values of one hyperparameter, of the trials in which it is active."""
     x = _value_axis(record, "x", index)
+    spread = {} if _is_numeric(record, index) else theme.spread("x")
     points = _points(record, outcomes, x, _score_axis(record, "score", None), legend=False)
-    if not _is_numeric(record, index):
-        points = points.encode(**theme.spread("x"))
-    return points.transform_filter(f"isValid(datum.value{index})")
+    return _linked(*(layer.encode(**spread).transform_filter(f"isValid(datum.value{index})") for layer in points))
 
 
 def stretches(record: SweepRecord, index: int) -> Figure:
@@ -196,17 +216,20 @@ def stretches(record: SweepRecord, index: int) -> Figure:
     return rules.encode(x=x, x2="end:Q", y=_value_axis(record, "y", index), tooltip=words)
 
 
-def _points(record: SweepRecord, outcomes: Sequence[str], x: alt.X, y: alt.Y, legend: bool) -> alt.Chart:
-    """Draw trials as marks whose colour and shape tell their outcome."""
+def _linked(*layers: alt.Chart) -> alt.LayerChart:
+    """Return a figure in which the page shows which trials are selected."""
+    return alt.LayerChart(layer=list(layers)).add_params(alt.param(name=SELECTED, value=[]))
+
+
+def _points(record: SweepRecord, outcomes: Sequence[str], x: alt.X, y: alt.Y, legend: bool) -> list[alt.Chart]:
+    """Draw trials as marks whose colour and shape tell their outcome, and a ring around each that is selected."""
     marks = [OUTCOMES[name] for name in outcomes]
     key = theme.legend(symbolSize=80, columns=2) if legend else None
     colors = {mark.label: theme.color(mark.color) for mark in marks}
     num = min(len(record.hyperparameters), NUM_TOOLTIPS)
     tooltips = [alt.Tooltip(f"text{i}:N", title=record.hyperparameters[i]) for i in range(num)]
-    chart = alt.Chart(alt.NamedData(TRIALS)).mark_point()
-    return chart.encode(
-        x=x,
-        y=y,
+    chart = alt.Chart(alt.NamedData(TRIALS)).encode(x=x, y=y)
+    points = chart.mark_point().encode(
         fill=theme.named(alt.Fill, "outcome", colors, key),
         stroke=theme.named(alt.Stroke, "outcome", colors, key),
         shape=theme.named(alt.Shape, "outcome", {mark.label: mark.shape for mark in marks}, key),
@@ -214,6 +237,8 @@ def _points(record: SweepRecord, outcomes: Sequence[str], x: alt.X, y: alt.Y, le
         strokeWidth=alt.StrokeWidth("outline:Q", scale=None),
         tooltip=[alt.Tooltip("trial:Q"), alt.Tooltip("words:N", title="score"), *tooltips],
     )
+    rings = chart.transform_filter(IS_SELECTED)
+    return [points, rings.mark_point(filled=False, size=180, stroke=theme.color("ink"), strokeWidth=1.8)]
 
 
 def _outcomes(record: SweepRecord) -> list[str]:
@@ -318,8 +343,11 @@ def curves(record: SweepRecord, means: pd.DataFrame, top: Sequence[int]) -> Figu
         crosses.encode(x=x, y=mean, tooltip=[alt.Tooltip("trial:Q", title="trial, diverged after this point")]),
         bands.encode(y=low, y2="high:Q", color=color),
         tops.encode(color=color, strokeWidth=width, tooltip=words),
+        shown.transform_filter(IS_SELECTED)
+        .mark_line(color=theme.color("ink"), strokeWidth=2.6)
+        .encode(detail="trial:N"),
     ]
-    return alt.layer(*layers).add_params(hidden)
+    return _linked(*layers).add_params(hidden)
 
 
 def _curve_axes(record: SweepRecord, means: pd.DataFrame) -> tuple[alt.X, alt.Y, alt.Y]:

@@ -17,6 +17,7 @@ from hpo.reports import pages, sweep_figures, theme
 STATUSES = ("completed", "diverged", "failed")
 TOTALS = ("total", "wall")
 CPU = "tuner_cpu"  # of the tuner's time, which is a part already
+MOST_ROWS = 1000  # of the table of trials
 
 Score = Callable[[float], str]
 
@@ -35,6 +36,14 @@ def render(record: SweepRecord, command: Sequence[str] = (), training: Sequence[
         command: words of the command that repeats the sweep.
         training: words of the command that trains its incumbent; None where there is none.
     """
+    figures, tables, values = contents(record, command, training)
+    return pages.render("report.html", figures, tables, **values)
+
+
+def contents(
+    record: SweepRecord, command: Sequence[str] = (), training: Sequence[str] | None = None
+) -> tuple[dict[str, theme.Figure], dict[str, list[dict[str, Any]]], dict[str, Any]]:
+    """Return the figures of the report, their tables, and the values that its template shows; arguments as of `render`."""
     trials = record.trials
     is_schedule = sweep_figures.is_schedule(trials)
     top = _top_trials(record)
@@ -42,32 +51,33 @@ def render(record: SweepRecord, command: Sequence[str] = (), training: Sequence[
     seeds = ("" if trials["num_seeds"].nunique() < 2 else "up to ") + plural(num_seeds, "seed")
     score, means = pages.score_format(record.return_range), sweep_figures.mean_curves(record)
     panels = [_panel(trials, name) for name in record.hyperparameters]
-    return pages.render(
-        "report.html",
-        sweep_figures.figures(record, means, top),
-        sweep_figures.tables(record, means, top, score),
-        name=record.name,
-        task=record.task,
-        subtitle=_subtitle(record, seeds),
-        key_figures=_key_figures(record, trials, score),
-        remarks=record.remarks,
-        counts=_counts(trials),
-        incumbent=_incumbent(record, score),
-        several_fidelities=trials["fidelity"].nunique() > 1,
-        num_seeds=num_seeds,
-        seeds=seeds,
-        is_schedule=is_schedule,
-        curve_keys=[] if is_schedule else _curve_keys(trials, top, record.incumbent, score),
-        has_curves=not means.empty,
-        has_categories=any(not pages.is_numeric(trials[name]) for name in record.hyperparameters),
-        panels=panels,
-        table=_trial_table(record, trials, score),
-        timing=_timing(record.timing),
-        settings=pages.definitions(record.settings.to_json()),
-        provenance=pages.definitions(record.made_with),
-        command=pages.quoted(command),
-        training=pages.quoted(training or ()),
-    )
+    tables = sweep_figures.tables(record, means, top, score)
+    values = {
+        "name": record.name,
+        "task": record.task,
+        "subtitle": _subtitle(record, seeds),
+        "key_figures": _key_figures(record, trials, score),
+        "remarks": record.remarks,
+        "counts": _counts(trials),
+        "num_trials": len(trials),
+        "num_drawn": len(tables[sweep_figures.TRIALS]),
+        "incumbent": _incumbent(record, score),
+        "several_fidelities": trials["fidelity"].nunique() > 1,
+        "num_seeds": num_seeds,
+        "seeds": seeds,
+        "is_schedule": is_schedule,
+        "curve_keys": [] if is_schedule else _curve_keys(trials, top, record.incumbent, score),
+        "has_curves": not means.empty,
+        "has_categories": any(not pages.is_numeric(trials[name]) for name in record.hyperparameters),
+        "panels": panels,
+        "table": _trial_table(record, trials, score),
+        "timing": _timing(record.timing),
+        "settings": pages.definitions(record.settings.to_json()),
+        "provenance": pages.definitions(record.made_with),
+        "command": pages.quoted(command),
+        "training": pages.quoted(training or ()),
+    }
+    return sweep_figures.figures(record, means, top), tables, values
 
 
 def _top_trials(record: SweepRecord) -> list[int]:
@@ -172,7 +182,7 @@ def _incumbent(record: SweepRecord, score: Score) -> dict[str, Any] | None:
 
 
 def _trial_table(record: SweepRecord, trials: pd.DataFrame, score: Score) -> dict[str, Any]:
-    """Return the table of trials, highest score first.
+    """Return the table of the best trials, highest score first.
 
     A cell is its text and its sort key; cells without a key come last in both directions.
     """
@@ -182,7 +192,7 @@ def _trial_table(record: SweepRecord, trials: pd.DataFrame, score: Score) -> dic
     order = pd.DataFrame({"score": drawn, "place": trials["trial"].map(place)}).sort_values(
         ["score", "place"], ascending=[False, True]
     )
-    rows = trials.loc[order.index].to_dict("records")
+    rows = trials.loc[order.index[:MOST_ROWS]].to_dict("records")
     incumbent = record.incumbent["trial"] if record.incumbent else None
     return {
         "columns": [
@@ -192,6 +202,7 @@ def _trial_table(record: SweepRecord, trials: pd.DataFrame, score: Score) -> dic
         "rows": [
             {
                 "cells": [pages.cell(row[key], write) for key, _, write in columns],
+                "trial": row["trial"],
                 "incumbent": row["trial"] == incumbent,
                 "status": row["status"],
             }

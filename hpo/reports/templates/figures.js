@@ -3,6 +3,7 @@ const drawing = JSON.parse(document.getElementById("drawing").textContent);
 const darkGround = matchMedia("(prefers-color-scheme: dark)");
 const views = new Map(); // what is drawn, by its element
 const hidden = new Set(); // groups that are drawn nowhere
+const chosen = {}; // values of the parameters that the page has set
 
 // A figure with what all figures share: the size of their place, their configuration, the colours of the ground in force.
 function complete(figure) {
@@ -17,11 +18,12 @@ async function draw(plot, figure = drawing.figures[plot.dataset.figure]) {
   views.get(plot)?.finalize();
   const actions = { export: true, source: false, compiled: false, editor: false };
   const tooltip = { theme: darkGround.matches ? "dark" : "light" };
-  const fixed = { mode: "vega-lite", renderer: "svg", ast: true };
+  const fixed = { mode: "vega-lite", renderer: drawing.renderer, ast: true };
   const options = { ...fixed, actions, tooltip, downloadFileName: plot.dataset.figure };
   const { view } = await vegaEmbed(plot, complete(figure), options);
   views.set(plot, view);
-  if (hidden.size) await signal("hidden", [...hidden], [view]);
+  for (const [name, value] of Object.entries(chosen)) await signal(name, value, [view]);
+  plot.dispatchEvent(new CustomEvent("drawn", { bubbles: true }));
   return view;
 }
 
@@ -36,10 +38,15 @@ function has(view, kind, name) {
   return name in (view.getState({ signals: none, data: none, [kind]: named })[kind] ?? {});
 }
 
-// Gives a parameter a value in every figure that has it.
-function signal(name, value, chosen = [...views.values()]) {
+// Gives a parameter a value in every figure that has it, and in those that are drawn later.
+function choose(name, value) {
+  chosen[name] = value;
+  return signal(name, value);
+}
+
+function signal(name, value, figures = [...views.values()]) {
   return Promise.all(
-    chosen.filter((view) => has(view, "signals", name)).map((view) => view.signal(name, value).runAsync()),
+    figures.filter((view) => has(view, "signals", name)).map((view) => view.signal(name, value).runAsync()),
   );
 }
 
@@ -56,7 +63,7 @@ function toggleGroup(button) {
   for (const twin of document.querySelectorAll("[data-group]"))
     if (twin.dataset.group === group) twin.setAttribute("aria-pressed", String(isShown));
   isShown ? hidden.delete(group) : hidden.add(group);
-  return signal("hidden", [...hidden]);
+  return choose("hidden", [...hidden]);
 }
 
 // Sorts a table by a column. Rows without a key come last either way.
