@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import PyTree
 
 from arl.errors import InputError, first_line
-from envs import base, registry
+from envs import base, gymnax_library, registry
 from envs.base import Env
 
 if TYPE_CHECKING:
@@ -83,9 +83,9 @@ def check_shapes(env: "VectorEnv") -> None:
     try:
         start, after = jax.eval_shape(env.first_step, jax.random.key(0))
     except Exception as error:  # the user's class can fail in any way
-        raise InputError(
-            f"environment {env.name!r} can't be stepped: {type(error).__name__}: {first_line(error)}"
-        ) from error
+        cause = f"{type(error).__name__}: {first_line(error)}".removesuffix(": ")
+        mend = gymnax_library.mend(type(getattr(env.env, "raw", env.env)))
+        raise InputError(f"environment {env.name!r} can't be stepped: {cause}{mend}") from error
     by_reset, by_step = described(start), described((after.obs, after.state))
     if by_reset != by_step:
         raise InputError(

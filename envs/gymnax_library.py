@@ -19,6 +19,19 @@ DRAWING = ("matplotlib", "matplotlib.colors", "matplotlib.pyplot", "seaborn")
 MEMBERS = ("default_params", "reset_env", "step_env", "is_truncated", "action_space")
 
 
+_OLD_STYLE = (
+    "; it is written for gymnax before 1.0: rename is_terminal to is_terminated, leave the time limit out of it, and let "
+    "is_truncated(state, params) return whether the limit is reached"
+)
+
+
+def mend(cls: type) -> str:
+    """Return how a class that was written for gymnax before 1.0 is mended, to follow an error; empty for any other."""
+    theirs = [base for base in cls.__mro__ if not base.__module__.startswith("gymnax.")]
+    defined = {name for base in theirs for name in vars(base)}
+    return _OLD_STYLE if "is_terminal" in defined and "is_terminated" not in defined else ""
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class GymnaxEnv:
     """A gymnax-style environment (`reset_env`, `step_env`, `is_truncated`) in the form of `envs.base.Env`."""

@@ -68,4 +68,5 @@ def _check_members(candidate: Any, members: tuple[str, ...], path: str) -> None:
         raise InputError(
             f"environment {path!r} must be in gymnax's style ({', '.join(gymnax_library.MEMBERS)}) "
             f"or have what envs.base.Env names; it lacks {', '.join(missing)}"
+            f"{gymnax_library.mend(candidate if isinstance(candidate, type) else type(candidate))}"
         )

@@ -331,6 +331,46 @@ def test_actions_may_have_two_axes(tmp_path):
     assert step.reward.tolist() == [1.0], "clipped to -1 and 2"
 
 
+OLD_STYLE = """
+import jax.numpy as jnp
+from gymnax.environments import environment, spaces
+
+class Derived(environment.Environment):
+    return_range = (0.0, 1.0)
+
+    def reset_env(self, key, params):
+        state = environment.EnvState(time=0)
+        return jnp.zeros(1), state
+
+    def step_env(self, key, state, action, params):
+        state = environment.EnvState(time=state.time + 1)
+        done = self.is_terminal(state, params)
+        return jnp.zeros(1), state, 1.0 * done, done, {"discount": self.discount(state, params)}
+
+    def is_terminal(self, state, params):
+        return state.time >= params.max_steps_in_episode
+
+    def action_space(self, params=None):
+        return spaces.Discrete(2)
+
+class Plain:
+    default_params = reset_env = step_env = action_space = None
+
+    def is_terminal(self, state, params):
+        return state.time >= params.max_steps_in_episode
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"), [("Derived", "can't be stepped: NotImplementedError"), ("Plain", "it lacks is_truncated")]
+)
+def test_a_class_written_for_gymnax_before_1_is_told_its_mend(tmp_path, name, reason):
+    (tmp_path / "old_envs.py").write_text(OLD_STYLE)
+    mend = "; it is written for gymnax before 1.0: rename is_terminal to is_terminated, leave the time limit out of it"
+    with pytest.raises(InputError, match=f"{reason}{mend}"):
+        vector.make(f"{tmp_path / 'old_envs.py'}:{name}")
+
+
 @pytest.fixture
 def class_name(tmp_path):
     file = tmp_path / "users_envs.py"
