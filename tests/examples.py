@@ -34,12 +34,15 @@ def run(document: str, folder: Path) -> None:
             run_commands(text, folder)
 
 
-def run_commands(text: str, folder: Path) -> None:
-    """Run lines of `arl ...` in a folder; each must succeed."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    for line in text.splitlines():
-        program, *words = shlex.split(line)
+def run_commands(text: str, folder: Path) -> str:
+    """Run lines of `arl ...` in a folder, and return what they print; each must succeed."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
+    printed = ""
+    for line in text.replace("\\\n", " ").splitlines():
+        program, *words = shlex.split(line, comments=True)
         assert program == "arl"
         command = [sys.executable, "-m", "hpo.cli", *words]
         done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
+        printed += done.stdout
+    return printed

@@ -89,6 +89,7 @@ def test_a_wheel_has_the_command_the_landscapes_and_the_reports(installed):
     assert "ppo/CartPole-v1" in installed("arl", "list", "tasks")
     assert "sobol" in installed("arl", "list", "tuners")
     assert json.loads(installed("arl", "landscape", "query", "ppo/CartPole-v1", "--top", 1, "--json"))
+    assert "sweeps.ipynb" in installed("arl", "init", "mine")
     installed("arl", "sweep", "ppo/CartPole-v1", "--objective", "table", "--trials", 2, "--name", "first")
     assert installed("arl", "report", "first") == "results/first.html\n"
     code = "import hpo; print(hpo.load_sweep('first').provenance['commit'])"

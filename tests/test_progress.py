@@ -1,43 +1,20 @@
 """Progress of sweeps and comparisons that are begun from Python: bars in notebooks and on terminals."""
 
-import os
 import re
 import sys
-from pathlib import Path
 
-import nbformat
+import notebooks
 import pytest
-from nbclient import NotebookClient
 
 from hpo import progress
 from hpo.comparisons import progress as comparisons
 
-ROOT = Path(__file__).parent.parent
 SWEEP = "hpo.sweep('ppo/CartPole-v1', 'random', trials={}, seeds=2, objective='table', name='first')"
 COMPARE = "hpo.compare(['sobol'], ['ppo/CartPole-v1'], repeats=1, budget=2, objective='table').summary"
 
 
-@pytest.fixture
-def executed(tmp_path, monkeypatch):
-    """Return a function that executes cells in a kernel, in a new folder, and returns what each of them shows."""
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), str(ROOT / "tests")]))
-    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
-
-    def executed(*cells):
-        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
-        NotebookClient(notebook, kernel_name="python3", resources={"metadata": {"path": tmp_path}}).execute()
-        return [[_shown(output) for output in cell.outputs] for cell in notebook.cells]
-
-    return executed
-
-
-def _shown(output):
-    """Return the HTML of an output of a cell, or the text that was printed."""
-    return output.data["text/html"] if "data" in output else output.text
-
-
-def test_a_notebook_shows_a_bar_and_the_result(executed):
-    _, sweep, comparison = executed("import hpo", SWEEP.format(16), COMPARE)
+def test_a_notebook_shows_a_bar_and_the_result(tmp_path):
+    _, sweep, comparison = notebooks.execute(["import hpo", SWEEP.format(16), COMPARE], tmp_path)
     assert "sweep first: ppo/CartPole-v1 (published space), tuner random, 16 trials x 2 seeds" in sweep[0]
     assert re.fullmatch(
         r'<progress value="1" max="1"></progress> 16/16 trials · incumbent [\d.]+ \(trial \d+\) · .*s', sweep[1]
@@ -62,9 +39,9 @@ except KeyboardInterrupt:
 """
 
 
-def test_an_interrupted_cell_keeps_its_trials_and_the_same_call_goes_on(executed):
+def test_an_interrupted_cell_keeps_its_trials_and_the_same_call_goes_on(tmp_path):
     again = "hpo.sweep(tiny.task(), trials=4, batch=1, name='first')"
-    _, interrupted, finished = executed("import hpo, os, signal, tiny", INTERRUPTED, again)
+    _, interrupted, finished = notebooks.execute(["import hpo, os, signal, tiny", INTERRUPTED, again], tmp_path)
     assert interrupted == ["kept 0 1\n"]
     assert "2 trials on record already" in finished[0]
     assert "4/4 trials" in finished[1]

@@ -517,6 +517,17 @@ def list_(
 
 
 @app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(help="Folder to write to; it is made if there is none.")] = Path("."),
+) -> None:
+    """Write a folder to start from: a space, an env, a tuner and a notebook of yours, each of which runs as it is."""
+    from hpo.cli import init as project
+
+    for path, command in zip(project.write(folder), project.COMMANDS.values(), strict=True):
+        print(f"{path!s:24} {command}")
+
+
+@app.command()
 def doctor(as_json: JsonOption = False) -> None:
     """Check in less than a minute whether this machine computes what training needs; exit status 1 if it does not.
 
