@@ -16,6 +16,17 @@ EnvState: TypeAlias = PyTree[Array]
 Params: TypeAlias = PyTree
 
 
+class EnvFailure(Exception):
+    """An environment that the host steps failed in mid-run; its text is one line."""
+
+
+def failure(error: BaseException) -> str | None:
+    """Return the text of the `EnvFailure` that ended a compiled program with an error; None if another one did."""
+    prefix = f"{EnvFailure.__name__}: "
+    lines = (line.partition(prefix) for line in str(error).splitlines())
+    return next((text for _, found, text in lines if found), None)
+
+
 class Transition(NamedTuple):
     """What one step of one environment leads to, before any reset.
 

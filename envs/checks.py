@@ -31,7 +31,13 @@ def check(env: "VectorEnv") -> None:
     """
     check_facts(env.env, env.name)
     check_shapes(env)
-    check_play(env)
+    try:
+        check_play(env)
+    except jax.errors.JaxRuntimeError as error:
+        reason = base.failure(error)
+        if reason is None:
+            raise
+        raise InputError(reason) from error
 
 
 def check_facts(env: Env, name: str) -> None:

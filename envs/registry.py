@@ -63,6 +63,7 @@ LIBRARIES: dict[str, Library] = {
     "classic_control": Library("envs.classic_control:make", family="classic_control"),
     "brax": Library("envs.brax_library:make", family="brax", extra="brax", package="brax"),
     "xminigrid": Library("envs.xminigrid_library:make", family="minigrid", extra="minigrid", package="xminigrid"),
+    "gymnasium": Library("envs.gymnasium_library:make", family="gymnasium", package="gymnasium"),
     "probes": Library("envs.probes:make", family="probe"),
 }
 USER_CLASS = Library("envs.user_class:make", family="custom")

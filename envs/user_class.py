@@ -1,4 +1,4 @@
-"""A class of the user's as an environment: in gymnax's style, or one that fulfils `envs.base.Env` itself."""
+"""A class of the user's as an environment: of Gymnasium, in gymnax's style, or one that fulfils `envs.base.Env` itself."""
 
 import inspect
 from typing import Any
@@ -27,6 +27,9 @@ def of_class(cls: Any, path: str, **arguments: Any) -> Env:
     Raises:
         InputError: as `make`.
     """
+    if _is_gymnasium(cls):
+        limit = arguments.pop("episode_limit", None)
+        return _gymnasium_library().adapt(lambda: _constructed(cls, path, arguments), path, limit)
     if _fulfils_contract(cls):
         return of_object(_constructed(cls, path, arguments), path)
     _check_members(cls, gymnax_library.MEMBERS, path)
@@ -45,6 +48,17 @@ def of_object(env: Any, path: str, episode_limit: int | None = None) -> Env:
         return env
     _check_members(env, gymnax_library.MEMBERS, path)
     return gymnax_library.adapt(env, path, episode_limit, getattr(env, "return_range", None))
+
+
+def _is_gymnasium(cls: Any) -> bool:
+    """Return whether a class is derived from `gymnasium.Env`, which is not imported for that."""
+    return any((base.__module__, base.__name__) == ("gymnasium.core", "Env") for base in getattr(cls, "__mro__", ()))
+
+
+def _gymnasium_library() -> Any:
+    from envs import gymnasium_library  # gymnasium's import takes a second
+
+    return gymnasium_library
 
 
 def _fulfils_contract(candidate: Any) -> bool:

@@ -33,6 +33,7 @@ from arl.text import plural
 from arl.training import backend, evaluation
 from arl.training.programs import BlockPrograms, Compiler, EnvParams, Lanes, Rehearsal
 from arl.training.work import Work
+from envs.base import failure
 from envs.vector import VectorEnv
 
 Key = TypeVar("Key")
@@ -345,12 +346,14 @@ class Runner:
         """Train a block; return what to do instead where memory ran out or the device failed.
 
         Raises:
-            InputError: not even one run fits in memory.
+            InputError: not even one run fits in memory, or an environment that the host steps failed.
         """
         try:
             call.events.put(self._train_block(call, block, device))
             return _Following()
         except jax.errors.JaxRuntimeError as error:
+            if reason := failure(error):
+                raise InputError(reason) from error
             lacks_memory, reason = _is_lack_of_memory(error), first_line(error)
             if not lacks_memory and (block.is_second_try or {*self.workers} <= {*self.lost, device}):
                 raise
