@@ -137,9 +137,11 @@ class Host:
                 if key not in steps:
                     steps[key] = self._after_end(state) if state.has_ended else self._step(state, action)
                 made.append(steps[key])
-        obs, digests, *others = zip(*made, strict=True)
-        flags = (np.reshape(x, shape) for x in others[1:])
-        return self._stacked(obs, shape), _numbers(digests, shape), np.float32(others[0]).reshape(shape), *flags
+        obs, digests = [step.obs for step in made], [step.digest for step in made]
+        reward = np.array([step.reward for step in made], np.float32)
+        flags = np.array([(step.terminated, step.truncated) for step in made], bool).T
+        numbers = (x.reshape(shape) for x in (reward, *flags))
+        return self._stacked(obs, shape), _numbers(digests, shape), *numbers
 
     def _step(self, state: EpisodeState, action: np.ndarray) -> _Step:
         digest = state.digest.tobytes()
@@ -162,7 +164,7 @@ class Host:
         Raises:
             EnvFailure: it gets elsewhere from the same seed by the same actions.
         """
-        env, _, digest = self._started(state.seed)
+        env, _, digest = self._started(np.asarray(state.seed))
         for action in state.actions[: state.num_steps[0]]:
             digest = self._stepped(env, action, digest).digest
         if digest != state.digest.tobytes():
