@@ -1,12 +1,12 @@
 """The installed distribution: its name on the package index, where `arl` is another project's, and its version."""
 
-from importlib import metadata
-
 NAME = "autorl-sweeps"
 
 
 def version() -> str:
     """Return the version that is installed."""
+    from importlib import metadata
+
     return metadata.version(NAME)
 
 

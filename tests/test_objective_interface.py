@@ -197,7 +197,7 @@ def test_settings_are_declared_alike_at_each_layer(outer, inner, more):
 def test_the_command_line_has_the_same_defaults():
     offered, declared = options(main.sweep), options(hpo.sweep)
     renamed = {"options": "option", "view": "as_json"}
-    differing = {"trials", "seeds", "options", "view", "store", "task"}  # 64, and texts to parse
+    differing = {"trials", "seeds", "options", "view", "store", "task", "log"}  # 64, and texts to parse
     assert offered.keys() == {renamed.get(name, name) for name in declared}
     for name in declared.keys() - differing:
         assert offered[name][0] == declared[name][0], name

@@ -8,7 +8,7 @@ from arl.records.settings import DEFAULT_OBJECTIVE, DEFAULT_SCORE, ComparisonSet
 from arl.records.sweep import SweepRecord
 from arl.task_names import is_imported
 from arl.text import seed_list
-from hpo.comparisons.comparison import REFERENCE
+from hpo.comparisons import REFERENCE
 from hpo.tasks import OWN, WITHOUT, is_own
 
 DOUBLE = f"{REFERENCE}-2x"  # the baseline that can't be given as a tuner

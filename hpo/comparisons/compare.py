@@ -16,8 +16,8 @@ from arl.records.settings import DEFAULT_OBJECTIVE, DEFAULT_SCORE
 from arl.records.store import Store, TrialRecord
 from arl.records.sweep import SweepRecord
 from hpo import objectives, plans, scores, sweeps, tuners
-from hpo.comparisons import progress, scales
-from hpo.comparisons.comparison import REFERENCE, Comparison, Swept, Test
+from hpo.comparisons import REFERENCE, progress, scales
+from hpo.comparisons.comparison import Comparison, Swept, Test
 from hpo.comparisons.design import Design, Seeds, design
 from hpo.comparisons.progress import View
 from hpo.comparisons.scales import Scale

@@ -19,13 +19,11 @@ from arl.records.store import TrialRecord
 from arl.records.sweep import SweepRecord
 from arl.statistics import RankTest
 from arl.text import plural, seed_list
-from hpo.comparisons import incumbents
+from hpo.comparisons import REFERENCE, UNTUNED, incumbents
 from hpo.comparisons.incumbents import Incumbent
 from hpo.comparisons.scales import Scale
 
 NUM_POINTS = 32
-REFERENCE = "random"
-UNTUNED = "default"
 _SHOWN = ["tuner", "score", "low", "high", "difference", "rank", "gap"]
 _MEMBERS = ".summary, .by_task, .anytime, .pairs, .costs and .incumbents, DataFrames"
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from arl.errors import InputError, unknown
 from arl.records.settings import DEFAULT_OBJECTIVE, DEFAULT_SCORE, ComparisonSettings, SweepSettings
 from hpo import objectives, plans, scores, tasks, tuners
-from hpo.comparisons.comparison import REFERENCE, UNTUNED
+from hpo.comparisons import REFERENCE, UNTUNED
 from hpo.objectives import Objective
 from hpo.tasks import Task
 

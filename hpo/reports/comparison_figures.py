@@ -10,7 +10,8 @@ import altair as alt
 import pandas as pd
 
 from arl import statistics
-from hpo.comparisons.comparison import REFERENCE, Comparison
+from hpo.comparisons import REFERENCE
+from hpo.comparisons.comparison import Comparison
 from hpo.reports import theme
 from hpo.reports.theme import Figure
 

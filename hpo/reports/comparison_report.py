@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from arl.text import count, duration, grouped, plural
-from hpo.comparisons import words
-from hpo.comparisons.comparison import NUM_POINTS, REFERENCE, Comparison
+from hpo.comparisons import REFERENCE, words
+from hpo.comparisons.comparison import NUM_POINTS, Comparison
 from hpo.reports import comparison_figures, pages
 
 NUM_TUNING_SEEDS_ADVISED, NUM_TEST_SEEDS_ADVISED, NUM_REPEATS_ADVISED = 3, 5, 10

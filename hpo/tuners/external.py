@@ -115,7 +115,7 @@ class External:
         if not self.close.alive:
             raise self._refused("has ended")
         replies: queue.Queue[str] = queue.Queue()
-        line = json.dumps(_finite(message), separators=(",", ":")) + "\n"
+        line = json.dumps(_finite(message)) + "\n"
         threading.Thread(target=lambda: replies.put(_exchange(self.process, line)), daemon=True).start()
         try:
             reply = replies.get(timeout=self.timeout)
