@@ -15,7 +15,7 @@ install_import_hook(["arl.algorithms", "arl.config", "arl.hyperparameters", "arl
 
 from arl import config as configs  # noqa: E402
 from arl.algorithms import ppo  # noqa: E402
-from arl.training import backend  # noqa: E402
+from arl.training import backend, saved_programs  # noqa: E402
 from envs import vector  # noqa: E402
 
 backend.setup()
@@ -83,6 +83,14 @@ SMALL = {
         "hidden_size": 8,
     },
 }
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _traced():
+    """Have programs traced in every test, so that shapes are checked."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(saved_programs, "of", lambda *args: None)
+        yield
 
 
 @pytest.fixture(scope="session")

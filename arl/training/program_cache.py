@@ -7,7 +7,9 @@ an entry begins with a digest of its key and its program; one that does not matc
 import contextlib
 import hashlib
 import tempfile
+import threading
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import jax
@@ -31,6 +33,19 @@ def keep_in(directory: Path) -> None:
     compilation_cache.get_file_cache = lambda path: (ProgramCache(Path(path)), path)
 
 
+_asked_for = threading.local()
+
+
+@contextlib.contextmanager
+def keys_asked_for() -> Iterator[list[str]]:
+    """Give the keys of the programs that JAX asks its cache for in this thread, a list that grows."""
+    keys = _asked_for.keys = list[str]()
+    try:
+        yield keys
+    finally:
+        del _asked_for.keys
+
+
 class ProgramCache(CacheInterface):
     """A folder of compiled programs; what can't be read or written is no error."""
 
@@ -39,6 +54,7 @@ class ProgramCache(CacheInterface):
 
     def get(self, key: str) -> bytes | None:
         """Return the program of a key as it was put in, None if there is none; warn of a damaged entry and remove it."""
+        getattr(_asked_for, "keys", []).append(key)
         file = self._file(key)
         try:
             entry = file.read_bytes()

@@ -8,6 +8,7 @@ to the host each time.
 
 import collections
 import dataclasses
+import functools
 import threading
 import time
 import weakref
@@ -20,7 +21,8 @@ from jaxtyping import Array
 
 from arl import config as configs
 from arl.algorithms.parts import Count, Keys, Part
-from arl.training import backend
+from arl.training import backend, program_cache
+from arl.training.saved_programs import SavedPrograms
 from envs.vector import VectorEnv
 
 Carry = TypeVar("Carry")
@@ -52,16 +54,17 @@ class Lanes(NamedTuple):
 
 
 class _Program:
-    """A part, traced for some static hyperparameters, and compiled for each device at its first use there.
+    """A part for some static hyperparameters, compiled for each device at its first use there.
 
     Attributes:
         looked_at: the hyperparameters that it depends on.
         results: shapes and types of what it returns.
+        traced: what it is compiled from; None as long as it comes from disk.
         compiled: the program of each device.
     """
 
-    def __init__(self, looked_at: Mapping[str, Any], traced: Any):
-        self.looked_at, self.traced, self.results = looked_at, traced, traced.out_info
+    def __init__(self, looked_at: Mapping[str, Any], results: Any, traced: Any = None):
+        self.looked_at, self.results, self.traced = looked_at, results, traced
         self.compiled: dict[jax.Device, Any] = {}
 
 
@@ -69,15 +72,17 @@ class Compiler:
     """Compiles parts for lanes of an env, and keeps those programs that were used last.
 
     A part is traced once for all devices. GPUs but the first load its program from the cache on disk, whose keys are the
-    same for all of them; so does a program that is needed again after it had to make room for others.
+    same for all of them; so does a program that is needed again after it had to make room for others. What was saved in an
+    earlier process is not even traced.
 
     Args:
         env: the env.
         on_compiled: told how many programs are new, and the seconds that they took.
+        saved: programs on disk that need not be traced.
     """
 
-    def __init__(self, env: VectorEnv, on_compiled: Callable[[int, float], None]):
-        self.env, self.on_compiled = env, on_compiled
+    def __init__(self, env: VectorEnv, on_compiled: Callable[[int, float], None], saved: SavedPrograms | None = None):
+        self.env, self.on_compiled, self.saved = env, on_compiled, saved
         self._programs: dict[Any, list[_Program]] = collections.defaultdict(list)
         self._last_used: collections.OrderedDict[_Program, Any] = collections.OrderedDict()  # with its key, latest last
         self._lock = threading.Lock()
@@ -110,11 +115,27 @@ class Compiler:
                 self._keep(program, key)
                 return program
             started, is_new = time.perf_counter(), program is None
-            program = program or self._traced(part, config, arguments, fixed_counts, lanes)
+            trace = functools.partial(self._traced, part, config, arguments, fixed_counts, lanes)
+            program = self._on_device(program, _text(key), config, device, trace)
             self._keep(program, key)
-            with jax.default_device(device):
-                program.compiled[device] = program.traced.lower().compile()
         self.on_compiled(int(is_new), time.perf_counter() - started)
+        return program
+
+    def _on_device(
+        self, program: _Program | None, text: str, config: Any, device: jax.Device, trace: Callable[[], _Program]
+    ) -> _Program:
+        """Return the program, or a new one, for a device: as it was saved, else compiled from what is traced."""
+        saved = self.saved.load(text, config, device) if self.saved else None
+        if saved is not None:
+            looked_at, compiled = saved
+            program = program or _Program(looked_at, compiled.out_info)
+        else:
+            program = program if program is not None and program.traced is not None else trace()
+            with jax.default_device(device), program_cache.keys_asked_for() as keys:
+                compiled = program.traced.lower().compile()
+            if self.saved:
+                self.saved.save(text, program.looked_at, compiled, keys, device)
+        program.compiled[device] = compiled
         return program
 
     def _keep(self, program: _Program, key: Any) -> None:
@@ -149,7 +170,7 @@ class Compiler:
         block = _row_by_row(row, lanes.rows) if part.row_by_row else _side_by_side(row, row_axes, lanes.rows)
         jitted = jax.jit(block, donate_argnums=0, compiler_options=options)
         traced = jitted.trace(*jax.tree.map(jax.typeof, arguments))
-        return _Program({name: getattr(config, name) for name in sorted(looked_at)}, traced)
+        return _Program({name: getattr(config, name) for name in sorted(looked_at)}, traced.out_info, traced)
 
 
 @dataclasses.dataclass
@@ -304,6 +325,12 @@ def _first(tree: Any, axes: Any) -> Any:
     if isinstance(axes, dict):
         return {name: _first(tree[name], axis) for name, axis in axes.items()}
     return tree if axes is None else jax.tree.map(lambda x: x[0], tree)
+
+
+def _text(key: tuple[Any, ...]) -> str:
+    """Return what tells the program of a key from others in every process."""
+    part, *others = key
+    return repr((part.function.__module__, part.function.__qualname__, *others))
 
 
 def _described(arguments: tuple[Any, ...]) -> Any:

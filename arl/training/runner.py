@@ -30,7 +30,7 @@ from arl.algorithms import Algorithm
 from arl.algorithms.parts import Part
 from arl.errors import InputError, first_line
 from arl.text import plural
-from arl.training import backend, evaluation
+from arl.training import backend, evaluation, saved_programs
 from arl.training.programs import BlockPrograms, Compiler, EnvParams, Lanes, Rehearsal
 from arl.training.work import Work
 from envs.base import failure
@@ -212,7 +212,7 @@ class Runner:
         if min(self.lanes) < 1:
             raise InputError(f"lanes must be a width and a number of rows from 1 up, got {tuple(self.lanes)}")
         self.report = Report()
-        self.compiler = Compiler(env, self._on_compiled)
+        self.compiler = Compiler(env, self._on_compiled, saved_programs.of(algorithm, env, num_episodes))
         self._bytes: dict[Any, int] = {}
         self._most_lanes: dict[Any, Lanes] = {}  # by `_kind`; after a lack of memory
         self._fitting_lanes: dict[Any, Lanes] = {}  # by `_kind`; whose programs are compiled
