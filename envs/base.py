@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, PRNGKeyArray, PyTree
 
@@ -54,9 +55,10 @@ class Env(Protocol):
         num_actions: number of discrete actions; None if actions are real-valued.
         action_low, action_high: bounds of real-valued actions, arrays of an action's shape; None if discrete.
 
-    Four more members are optional:
+    Five more members are optional:
         num_categories: observations are integers below this that name things, such as tiles; agents embed them.
         fixed_params: names of scalar leaves of `params` that can't be replaced, with the reason ("is the episode limit").
+        param_ranges: the lowest and the highest value of params that have bounds, by name.
         derive(params): the params with the leaves that follow from others computed anew.
         draw(state, params): an RGB picture of a state, `(height, width, 3)` of uint8.
     """
@@ -93,6 +95,11 @@ def fixed_params(env: Env) -> Mapping[str, str]:
     return getattr(env, "fixed_params", {})
 
 
+def param_ranges(env: Env) -> Mapping[str, tuple[float, float]]:
+    """Return the lowest and the highest value of params that have bounds."""
+    return getattr(env, "param_ranges", {})
+
+
 def derive(env: Env, params: Params) -> Params:
     """Return the params with the leaves that follow from others computed anew."""
     return env.derive(params) if hasattr(env, "derive") else params
@@ -111,10 +118,22 @@ def scalar_leaves(params: Params) -> dict[str, Any]:
 
 def path_name(path: tuple[Any, ...]) -> str:
     """Return the dotted name of a leaf's path: `sys.gravity`."""
-    return jax.tree_util.keystr(path, simple=True, separator=".")
+    return jax.tree_util.keystr(path, simple=True, separator=".").lstrip(".")  # the params of a wrapper have empty keys
 
 
 def _is_scalar(leaf: Any) -> bool:
     if isinstance(leaf, jax.core.Tracer):
         return False
     return np.ndim(leaf) == 0 and np.asarray(leaf).dtype.kind in "biuf"
+
+
+def strong(tree: PyTree) -> PyTree[Array]:
+    """Return the leaves as arrays of strong type: a program compiled for a reset's serves those of a step as well."""
+    return jax.tree.map(_strong, tree)
+
+
+def _strong(leaf: Any) -> Array:
+    leaf = jnp.asarray(leaf)
+    if jnp.issubdtype(leaf.dtype, jax.dtypes.extended):  # random keys
+        return leaf
+    return jax.lax.convert_element_type(leaf, leaf.dtype)

@@ -220,8 +220,14 @@ def described(tree: PyTree) -> PyTree[str]:
     return jax.tree.map(lambda x: f"{x.dtype}{x.shape}", tree)
 
 
-def check_number(name: str, param: str, value: Any, default: bool | int | float) -> None:
-    """Refuse a value of a param that is no finite number of the default's type.
+def check_number(
+    name: str,
+    param: str,
+    value: Any,
+    default: bool | int | float,
+    bounds: tuple[float, float] | None = None,
+) -> None:
+    """Refuse a value of a param that is no finite number of the default's type, or not within its bounds.
 
     Raises:
         InputError: one line with the param, the environment, the rule and the value.
@@ -236,3 +242,6 @@ def check_number(name: str, param: str, value: Any, default: bool | int | float)
         raise InputError(f"parameter {param!r} of environment {name!r} must be {article}, got {value!r}")
     if not math.isfinite(value):
         raise InputError(f"parameter {param!r} of environment {name!r} must be finite, got {value!r}")
+    if bounds is not None and not bounds[0] <= value <= bounds[1]:
+        low, high = bounds
+        raise InputError(f"parameter {param!r} of environment {name!r} must be in [{low:g}, {high:g}], got {value!r}")

@@ -6,9 +6,9 @@ A name is one of
     gymnax/Breakout-MinAtar                          library/env
     my_module:Maze, maze.py:Maze                     a class of the user's
 
-and may end in arguments, as in a URL: `brax/ant?backend=spring&reset_pool=256`. Three arguments are common to all:
-`reset_pool`, the number of start states in a pool; `return_range`, the scale of scores; and `limit_in_done`, whether the
-environment reports its time limit as a natural end. All others reach the library.
+and may end in arguments, as in a URL: `brax/ant?backend=spring&reset_pool=256`. Some arguments are common to all:
+`reset_pool`, the number of start states in a pool; `return_range`, the scale of scores; `limit_in_done`, whether the
+environment reports its time limit as a natural end; and the settings of `envs.wrappers`. All others reach the library.
 
 Importing this module imports no environment library: gymnax alone costs seconds, and `arl --help` must not pay them.
 """
@@ -188,6 +188,7 @@ class Request:
         reset_pool: the number of start states in a pool; None is the default.
         return_range: the scale of scores; None is the environment's own.
         limit_in_done: whether episodes that the environment ends at its limit are truncated there.
+        wrappers: the values of `envs.wrappers` by name.
     """
 
     base: str
@@ -196,6 +197,7 @@ class Request:
     reset_pool: int | None = None
     return_range: tuple[float, float] | None = None
     limit_in_done: bool = False
+    wrappers: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
     @property
     def library(self) -> Library:
@@ -250,7 +252,8 @@ def parse(name: str) -> Request:
     if not isinstance(limit_in_done, bool):
         raise InputError(f"limit_in_done of environment {name!r} must be true or false, got {limit_in_done!r}")
     scale = None if return_range is None else checked_range(name, return_range)
-    return Request(base, _source(base), arguments, pool, scale, limit_in_done)
+    wrappers = {key: _setting(name, key, arguments.pop(key)) for key in _WRAPPERS if key in arguments}
+    return Request(base, _source(base), arguments, pool, scale, limit_in_done, wrappers)
 
 
 def spec(name: str, **arguments: Any) -> EnvSpec:
@@ -301,11 +304,31 @@ def checked_limit(name: str, given: Any) -> int:
     raise InputError(f"environment {name!r} must have an episode limit of at least 1 env step, got {given!r}")
 
 
+# Settings of `envs.wrappers`: their type, lowest and highest value.
+_WRAPPERS: dict[str, tuple[type, float, float]] = {
+    "sticky_actions": (float, 0.0, 1.0),
+    "action_repeat": (int, 1, 1_000),
+    "time_limit": (int, 1, 2**31 - 1),
+    "frame_stack": (int, 1, 1_000),
+    "reward_clip": (float, 0.0, math.inf),
+}
+
+
+def _setting(name: str, key: str, value: Any) -> float:
+    kind, low, high = _WRAPPERS[key]
+    is_number = isinstance(value, int if kind is int else int | float) and not isinstance(value, bool)
+    if is_number and low <= value <= high and math.isfinite(value):
+        return kind(value)
+    words = "an integer" if kind is int else "a number"
+    top = f"to {high:g}" if high < 2**31 - 1 else "up"
+    raise InputError(f"{key} of environment {name!r} must be {words} from {low:g} {top}, got {value!r}")
+
+
 @functools.cache
 def _spec(name: str) -> EnvSpec:
     request = parse(name)
     row = SPECS.get(request.base)
-    if row is not None and not request.arguments:
+    if row is not None and not request.arguments and not request.wrappers:
         return dataclasses.replace(row, name=name, return_range=request.return_range or row.return_range)
     env = _make(name)
     return EnvSpec(
@@ -348,7 +371,7 @@ def _make(name: str) -> "Env":
     library = request.library
     try:
         made = _adapter(library)(request.env, **request.arguments)
-        return _truncated_at_its_limit(made) if request.limit_in_done else made
+        return _wrapped(made, request) if request.limit_in_done or request.wrappers else made
     except InputError:
         raise
     except ModuleNotFoundError as error:
@@ -358,11 +381,10 @@ def _make(name: str) -> "Env":
         raise InputError(f"environment {name!r} can't be made: {type(error).__name__}: {first_line(error)}") from error
 
 
-def _truncated_at_its_limit(env: "Env") -> "Env":
-    from envs.limit_in_done import LimitInDone
+def _wrapped(env: "Env", request: Request) -> "Env":
+    from envs import wrappers
 
-    adapted: Any = LimitInDone(env)
-    return adapted
+    return wrappers.wrapped(env, request.limit_in_done, request.wrappers)
 
 
 def _adapter(library: Library) -> "Callable[..., Env]":

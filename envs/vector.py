@@ -110,6 +110,12 @@ class VectorEnv:
         """Names of the params that may vary."""
         return tuple(self.param_defaults)
 
+    @property
+    def scored(self) -> "VectorEnv":
+        """The env that agents are scored on: with its own rewards where training sees clipped ones."""
+        inside = getattr(self.env, "scored", None)
+        return self if inside is None else dataclasses.replace(self, env=inside, params=self.params.env)
+
     def check_params(self, values: Mapping[str, Any]) -> None:
         """Refuse values that can't replace params.
 
@@ -119,10 +125,10 @@ class VectorEnv:
         """
         if not values:
             return
-        defaults = self.param_defaults
+        defaults, ranges = self.param_defaults, base.param_ranges(self.env)
         for param, value in values.items():
             self._check_param_name(param)
-            checks.check_number(self.name, param, value, defaults[param])
+            checks.check_number(self.name, param, value, defaults[param], ranges.get(param))
         traced = {name: jax.ShapeDtypeStruct((), _dtype(defaults[name])) for name in values}
         try:
             start = jax.eval_shape(lambda params: self.with_params(params).first_step(jax.random.key(0))[0], traced)
@@ -195,14 +201,16 @@ class VectorEnv:
 
     def reset_one(self, key: PRNGKeyArray) -> Start:
         """Return a start of one env."""
-        return strong(self.env.reset(key, self.params))
+        return base.strong(self.env.reset(key, self.params))
 
     def step_one(self, key: PRNGKeyArray, state: EnvState, action: Array) -> base.Transition:
         """Return what an action of one env leads to; never both terminated and truncated."""
         obs, state, reward, terminated, truncated = self.env.step(key, state, self._native(action), self.params)
         terminated = jnp.asarray(terminated, bool)
         truncated = jnp.asarray(truncated, bool) & ~terminated
-        return base.Transition(strong(obs), strong(state), jnp.asarray(reward, jnp.float32), terminated, truncated)
+        return base.Transition(
+            base.strong(obs), base.strong(state), jnp.asarray(reward, jnp.float32), terminated, truncated
+        )
 
     def first_step(self, key: PRNGKeyArray) -> tuple[Start, base.Transition]:
         """Return a start of one env, and what one action leads to."""
@@ -250,18 +258,6 @@ def make(name: str, **arguments: Any) -> VectorEnv:
     if request.library is registry.USER_CLASS:
         checks.check(made)
     return made
-
-
-def strong(tree: PyTree) -> PyTree[Array]:
-    """Return the leaves as arrays of strong type: a program compiled for a reset's serves those of a step as well."""
-    return jax.tree.map(_strong, tree)
-
-
-def _strong(leaf: Any) -> Array:
-    leaf = jnp.asarray(leaf)
-    if jnp.issubdtype(leaf.dtype, jax.dtypes.extended):  # random keys
-        return leaf
-    return jax.lax.convert_element_type(leaf, leaf.dtype)
 
 
 def _dtype(default: bool | int | float) -> np.dtype:

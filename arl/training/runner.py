@@ -497,7 +497,7 @@ class Runner:
         def policy(obs: PyTree[Array]) -> Array:
             return self.algorithm.act(agent, config, env, obs, unused, explore=False)
 
-        episodes = evaluation.evaluate(env, policy, jax.random.fold_in(key, env_steps), self.num_episodes)
+        episodes = evaluation.evaluate(env.scored, policy, jax.random.fold_in(key, env_steps), self.num_episodes)
         return {
             "return_mean": jnp.mean(episodes.episode_return),
             "return_std": jnp.std(episodes.episode_return),
