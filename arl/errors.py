@@ -35,8 +35,9 @@ def unknown(kind: str, name: str, names: Iterable[str], where: str = "") -> Inpu
 def _nearest(name: str, names: Sequence[str]) -> list[str]:
     """Return the names that may be meant: those whose words have these initials, such as `lr`, then those spelt alike."""
     initials = [other for other in names if len(name) > 1 and _initials(other) == name.lower()]
-    alike = difflib.get_close_matches(name, names, n=_MOST_NEAR, cutoff=0.65)
-    return list(dict.fromkeys([*initials, *alike]))
+    by_spelling = {other.lower(): other for other in names}
+    alike = difflib.get_close_matches(name.lower(), by_spelling, n=_MOST_NEAR, cutoff=0.65)
+    return list(dict.fromkeys([*initials, *(by_spelling[spelling] for spelling in alike)]))
 
 
 def _initials(name: str) -> str:
