@@ -25,6 +25,9 @@ from hpo.trial import Result, Trial
 if TYPE_CHECKING:
     import optuna
 
+# In a notebook without ipywidgets tqdm, which Optuna imports and does not use here, warns that it can show no bar.
+warnings.filterwarnings("ignore", message="IProgress not found")
+
 
 class OptunaTuner:
     """An Optuna sampler behind `ask` and `tell`.

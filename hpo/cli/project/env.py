@@ -5,22 +5,22 @@ import jax.numpy as jnp
 
 from envs.base import Transition
 
-LENGTH = 8
+LENGTH = 20
 
 
 class Corridor:
-    """Walk to the right end of a corridor. Each step costs, and the floor is slippery."""
+    """Walk to the right end of a corridor with a slippery floor; each step costs a little."""
 
-    params = {"slip": 0.1}  # numbers that may vary: --set env.slip=0.3, or env.slip in a space
-    episode_limit = 50  # env steps after which an episode is truncated
-    return_range = (-5.0, 1.0)  # worst and best return of an episode, the scale of scores
+    params = {"slip": 0.2}  # numbers that may vary: --set env.slip=0.3, or env.slip in a space
+    episode_limit = 80  # env steps after which an episode is truncated
+    return_range = (-0.8, 1.0)  # worst and best return of an episode, the scale of scores
     dear_reset = False  # whether a reset costs more than a step
     num_actions = 2  # None where actions are real numbers
     action_low = action_high = None  # their bounds, arrays of an action's shape
 
     def reset(self, key, params):
         """Return an observation and a state, pytrees of arrays."""
-        state = {"place": jax.random.randint(key, (), 0, LENGTH // 2), "time": jnp.int32(0)}
+        state = {"place": jax.random.randint(key, (), 0, LENGTH // 4), "time": jnp.int32(0)}
         return self.observe(state), state
 
     def step(self, key, state, action, params):
@@ -28,7 +28,7 @@ class Corridor:
         move = jnp.where(jax.random.bernoulli(key, params["slip"]), 0, 2 * action - 1)
         state = {"place": jnp.clip(state["place"] + move, 0, LENGTH - 1), "time": state["time"] + 1}
         at_end = state["place"] == LENGTH - 1
-        reward = jnp.where(at_end, 1.0, -0.1)
+        reward = jnp.where(at_end, 1.0, -0.01)
         truncated = state["time"] >= self.episode_limit
         return Transition(self.observe(state), state, reward, terminated=at_end, truncated=truncated)
 
