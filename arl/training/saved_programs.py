@@ -159,7 +159,8 @@ def _digest(*texts: str) -> str:
 @functools.cache
 def _made_with() -> str:
     """Return a digest of the sources that are traced, of all that is installed, and of the machine."""
-    digest = hashlib.sha256(repr(provenance.now()).encode())
+    now = provenance.now()
+    digest = hashlib.sha256(repr([sys.version, *(now[name] for name in provenance.SAME)]).encode())
     for name in sorted(_installed()):
         digest.update(name.encode())
     for file in sorted(file for package in _PACKAGES for file in package.rglob("*.py")):
