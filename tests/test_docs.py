@@ -25,7 +25,9 @@ CHEAPER = {
         "--tuner mytuner.py:Mine --trials 32": "--tuner mytuner.py:Mine --trials 2 --fidelity 8192",
         "--from first --seeds 10": "--from first --seeds 2",
         "--set learning_rate=1e-3 --seeds 10": "--set learning_rate=1e-3 --seeds 2 --fidelity 2000",
-        "ppo/Acrobot-v1 --repeats 10 --budget 32": "dqn/CartPole-v1 --repeats 2 --budget 2 --objective table",
+        "smac,pbt,mytuner.py:Mine --tasks ppo/CartPole-v1,ppo/Acrobot-v1 --repeats 10 --budget 32": (
+            "smac,mytuner.py:Mine --tasks ppo/CartPole-v1,dqn/CartPole-v1 --repeats 2 --budget 2 --objective table"
+        ),
         'tuner="random", trials=64, seeds=4)': 'tuner="random", trials=64, seeds=4, objective="table")',
         "repeats=5, budget=16)": 'repeats=2, budget=2, objective="table")',
         "--configs 256 --seeds 10": "--configs 1 --seeds 2 --fidelity 2048",
@@ -88,8 +90,6 @@ def folder(tmp_path, monkeypatch):
 @pytest.mark.slow
 @pytest.mark.parametrize("document", CHEAPER)
 def test_the_examples_run(document, folder):
-    if document == "hydra.md":
-        pytest.importorskip("hydra")
     examples.run(document, folder, CHEAPER[document])
 
 
