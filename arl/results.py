@@ -1,17 +1,19 @@
 """How results show themselves: as text in a Python shell, as a table and a chart in a notebook."""
 
 import html
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from arl.text import plural
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _MOST_COLUMNS = 20
 _WIDTH = 100
 _NUMBERS = "{:.4g}".format
 
 
-def as_text(headline: str, frame: pd.DataFrame, members: str) -> str:
+def as_text(headline: str, frame: "pd.DataFrame", members: str) -> str:
     """Return a headline, a table in so many blocks of columns as it needs, and where there is more.
 
     Of a very wide table the last columns are left out.
@@ -23,7 +25,7 @@ def as_text(headline: str, frame: pd.DataFrame, members: str) -> str:
     return f"{headline}\n{table}{hidden}\nmore: {members}"
 
 
-def as_html(headline: str, frame: pd.DataFrame, curves: pd.DataFrame, color: str, members: str) -> str:
+def as_html(headline: str, frame: "pd.DataFrame", curves: "pd.DataFrame", color: str, members: str) -> str:
     """Return a headline, a whole table, a chart, and where there is more, as HTML without scripts.
 
     Args:
@@ -36,7 +38,7 @@ def as_html(headline: str, frame: pd.DataFrame, curves: pd.DataFrame, color: str
     return "\n".join(f"<div>{part}</div>" for part in (next(words), table, chart, next(words)))
 
 
-def _lines(frame: pd.DataFrame, color: str) -> str:
+def _lines(frame: "pd.DataFrame", color: str) -> str:
     """Return a line per value of the column `color`, in the order of the rows, as an SVG element."""
     import altair as alt
     import vl_convert

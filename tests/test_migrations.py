@@ -130,7 +130,7 @@ def test_an_old_schedule_is_resumed_without_training(store, monkeypatch, tmp_pat
     monkeypatch.setattr(Training, "agents_of", lambda self, trial: {})
     changes = {"learning_rate": [1e-3, 3e-4]}
     source = train_command.from_task("ppo/ProbeMatching", "full", 2048, changes)
-    again = train_command.train(source, 1, "scheduled", store, tmp_path, None)
+    again = train_command.train(source, 1, "scheduled", store, tmp_path, sweeps.View())
     assert repr(again.record.records) == repr(load_sweep("scheduled", store).records)
 
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
+import numpy as np
 
 from arl import results
 from arl.errors import InputError, unknown
@@ -17,6 +17,9 @@ from arl.records import ranking
 from arl.records.settings import SweepSettings
 from arl.records.store import COMPLETED, DIVERGED, FAILED, Store, TrialRecord
 from arl.text import plural
+
+if TYPE_CHECKING:  # pandas is imported by those who ask for a frame: it takes as long as all else
+    import pandas as pd
 
 _NUM_SHOWN = 5
 _MEMBERS = ".incumbent, and as DataFrames .trials, .runs and .curves"
@@ -95,9 +98,9 @@ class SweepRecord:
         return {row["name"] for row in self.space["hyperparameters"] if row.get("log")}
 
     @cached_property
-    def trials(self) -> pd.DataFrame:
-        """A row per trial: what was asked, its status, score (mean over seeds) and cost, a column per hyperparameter."""
-        rows = [
+    def trial_rows(self) -> list[dict[str, Any]]:
+        """The rows of `trials` as dicts."""
+        return [
             {
                 "trial": record.trial,
                 "fidelity": record.fidelity,
@@ -105,7 +108,7 @@ class SweepRecord:
                 "parent": record.parent,
                 "status": record.status,
                 "score": record.score,
-                "score_std": pd.Series([run.score for run in record.runs]).std(ddof=0),
+                "score_std": _score_std(record),
                 "env_steps": sum(run.env_steps for run in record.runs),
                 "seconds": sum(run.seconds for run in record.runs),
                 "finished_at": record.finished_at,
@@ -113,6 +116,10 @@ class SweepRecord:
             }
             for record in self.records.values()
         ]
+
+    @cached_property
+    def trials(self) -> "pd.DataFrame":
+        """A row per trial: what was asked, its status, score (mean over seeds) and cost, a column per hyperparameter."""
         columns = [
             "trial",
             "fidelity",
@@ -125,10 +132,10 @@ class SweepRecord:
             "seconds",
             "finished_at",
         ]
-        return self._frame(rows, columns)
+        return self._frame(self.trial_rows, columns)
 
     @cached_property
-    def runs(self) -> pd.DataFrame:
+    def runs(self) -> "pd.DataFrame":
         """A row per run (a trial under one seed); `merged` is the trial that trained it, if an earlier one did."""
         rows = [
             {
@@ -147,8 +154,10 @@ class SweepRecord:
         return self._frame(rows, ["trial", "seed", "status", "score", "env_steps", "seconds", "merged"])
 
     @cached_property
-    def curves(self) -> pd.DataFrame:
+    def curves(self) -> "pd.DataFrame":
         """A row per evaluation point of each run; returns are NaN once a run has diverged."""
+        import pandas as pd
+
         rows = [
             {
                 "trial": record.trial,
@@ -188,11 +197,10 @@ class SweepRecord:
         best = next(iter(self.ranked), None)
         if best is None or best.status != COMPLETED:
             return None
-        std = float(self.trials.set_index("trial").loc[best.trial, "score_std"])
         return {
             "trial": best.trial,
             "score": best.score,
-            "score_std": std,
+            "score_std": _score_std(best),
             "fidelity": best.fidelity,
             "config": dict(best.config),
         }
@@ -229,7 +237,7 @@ class SweepRecord:
             f"{plural(len(self.settings.seeds), 'seed')}"
         )
 
-    def best(self, num: int) -> pd.DataFrame:
+    def best(self, num: int) -> "pd.DataFrame":
         """Return the rows of the best trials, the best first: scores, hyperparameters, and fidelity and status that vary."""
         varying = [name for name in ("fidelity", "status") if self.trials[name].nunique() > 1]
         shown = ["trial", *varying, "score", "score_std", *self.hyperparameters]
@@ -273,9 +281,16 @@ class SweepRecord:
     def _config_row(self, record: TrialRecord) -> dict[str, Any]:
         return {name: record.config.get(name) for name in self.hyperparameters}
 
-    def _frame(self, rows: list[dict[str, Any]], columns: list[str]) -> pd.DataFrame:
+    def _frame(self, rows: list[dict[str, Any]], columns: list[str]) -> "pd.DataFrame":
+        import pandas as pd
+
         frame = pd.DataFrame(rows, columns=[*columns, *self.hyperparameters])
         return frame.astype({name: "Int64" for name in ("parent", "merged") if name in columns})
+
+
+def _score_std(record: TrialRecord) -> float:
+    """Return the standard deviation of a trial's scores over its seeds."""
+    return float(np.std([run.score for run in record.runs]))
 
 
 def distinct(values: Iterable[Any]) -> Any:
