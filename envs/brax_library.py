@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 import inspect
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -49,6 +49,13 @@ class BraxEnv:
         before = state.brax.replace(metrics=dict(state.brax.metrics))  # the library writes into it
         after, time = self.raw.step(before, action), state.time + 1
         return Transition(after.obs, BraxState(after, time), after.reward, after.done > 0.5, time >= self.episode_limit)
+
+    def page(self, states: Sequence[BraxState], params: Params) -> str:
+        """Return an HTML page that shows some states in motion; its viewer is loaded from the web."""
+        from brax.io import html
+
+        system = self.raw.sys.tree_replace({"opt.timestep": self.raw.dt})
+        return html.render(system, [state.brax.pipeline_state for state in states])
 
 
 def make(name: str, episode_limit: int = 1000, backend: str = "mjx", **arguments: Any) -> BraxEnv:

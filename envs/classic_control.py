@@ -8,10 +8,10 @@ from jaxtyping import Array, PRNGKeyArray
 from arl.errors import unknown
 from envs import gymnax_library
 from envs.base import EnvState, Params, Transition
-from envs.gymnax_library import GymnaxEnv
+from envs.gymnax_library import ClassicControlEnv, GymnaxEnv
 
 
-class MountainCarContinuous(GymnaxEnv):
+class MountainCarContinuous(ClassicControlEnv):
     """gymnax's MountainCarContinuous, but that the wall on the left stops the car."""
 
     def step(self, key: PRNGKeyArray, state: EnvState, action: Array, params: Params) -> Transition:

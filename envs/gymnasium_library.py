@@ -77,6 +77,14 @@ class GymnasiumEnv:
         return Transition(obs, after, reward, terminated, truncated | (num_steps[0] >= self.episode_limit))
 
 
+class DrawnGymnasiumEnv(GymnasiumEnv):
+    """An environment of Gymnasium that was made to render RGB pictures."""
+
+    def draw(self, state: EpisodeState, params: Params) -> np.ndarray:
+        """Return an RGB picture of a state, `(height, width, 3)` of uint8."""
+        return self.host.draw(jax.tree.map(np.asarray, state))
+
+
 class _Step(NamedTuple):
     """What a step of one environment gives."""
 
@@ -142,6 +150,13 @@ class Host:
         flags = np.array([(step.terminated, step.truncated) for step in made], bool).T
         numbers = (x.reshape(shape) for x in (reward, *flags))
         return self._stacked(obs, shape), _numbers(digests, shape), *numbers
+
+    def draw(self, state: EpisodeState) -> np.ndarray:
+        """Return an RGB picture of a state."""
+        with self.lock:
+            env = self._played(state)
+            self.idle.append(env)
+            return np.asarray(self._called(env.render, "render"), np.uint8)
 
     def _step(self, state: EpisodeState, action: np.ndarray) -> _Step:
         digest = state.digest.tobytes()
@@ -264,7 +279,8 @@ def adapt(make: Callable[[], Any], name: str, episode_limit: int | None = None) 
             f"environment {name!r} must have an action space that is discrete or a box of reals, got {space}"
         )
     return_range = getattr(raw.unwrapped, "return_range", None)
-    return GymnasiumEnv(
+    cls = DrawnGymnasiumEnv if raw.render_mode == "rgb_array" else GymnasiumEnv
+    return cls(
         host=host,
         episode_limit=checked_limit(name, limit),
         num_actions=int(space.n) if is_discrete else None,

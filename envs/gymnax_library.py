@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array, PRNGKeyArray
 
 from arl.errors import InputError, unknown
-from envs import imports
+from envs import drawing, imports
 from envs.base import EnvState, Obs, Params, Transition
 from envs.registry import checked_limit, checked_range
 
@@ -58,6 +58,14 @@ class GymnaxEnv:
         return Transition(obs, state, reward, terminated, self.raw.is_truncated(state, params))
 
 
+class ClassicControlEnv(GymnaxEnv):
+    """An environment of classic control, which can be drawn."""
+
+    def draw(self, state: Any, params: Params) -> np.ndarray:
+        """Return an RGB picture of a state, `(height, width, 3)` of uint8."""
+        return drawing.CLASSIC_CONTROL[type(self.raw).__name__](state, params)
+
+
 class MinAtarEnv(GymnaxEnv):
     """An environment of MinAtar, whose images are of 0 and 1: observed as truth values, a quarter of the memory."""
 
@@ -71,6 +79,10 @@ class MinAtarEnv(GymnaxEnv):
         after = super().step(key, state, action, params)
         return after._replace(obs=after.obs.astype(bool))
 
+    def draw(self, state: Any, params: Params) -> np.ndarray:
+        """Return an RGB picture of a state, `(height, width, 3)` of uint8."""
+        return drawing.minatar(self.raw.get_obs(state))
+
 
 def make(name: str, episode_limit: int | None = None, **arguments: Any) -> GymnaxEnv:
     """Return the environment of gymnax with that id; the arguments are those of its class.
@@ -83,7 +95,9 @@ def make(name: str, episode_limit: int | None = None, **arguments: Any) -> Gymna
         raise unknown("gymnax environment", name, gymnax.registered_envs)
     raw, _ = gymnax.make(name, **arguments)
     env = adapt(raw, f"gymnax/{name}", episode_limit)
-    return MinAtarEnv(**vars(env)) if name.endswith("-MinAtar") else env
+    if name.endswith("-MinAtar"):
+        return MinAtarEnv(**vars(env))
+    return ClassicControlEnv(**vars(env)) if type(raw).__name__ in drawing.CLASSIC_CONTROL else env
 
 
 def adapt(

@@ -67,13 +67,15 @@ class Around:
         self.env = env
 
     def __getattr__(self, name: str) -> Any:
-        """Return what the environment inside has under a name; `draw` is given its state and params."""
+        """Return what the environment inside has under a name; `draw` and `page` are given its states and params."""
         if name == "env" or name.startswith("__"):  # asked for by pickle, before there is an environment
             raise AttributeError(name)
         member = getattr(self.env, name)
-        if name != "draw":
-            return member
-        return lambda state, params: member(state.env, self._inner(params))
+        if name == "draw":
+            return lambda state, params: member(state.env, self._inner(params))
+        if name == "page":
+            return lambda states, params: member([state.env for state in states], self._inner(params))
+        return member
 
     def _inner(self, params: Params) -> Params:
         """Return the params of the environment inside."""

@@ -96,3 +96,20 @@ class Told(Walk):
     def __init__(self):
         super().__init__()
         self.observation_space = spaces.Sequence(spaces.Discrete(2))
+
+
+class Drawn(Walk):
+    """Draws how many steps it has made."""
+
+    render_mode = "rgb_array"
+
+    def reset(self, seed=None, options=None):
+        self.time = 0
+        return super().reset(seed=seed)
+
+    def step(self, action):
+        self.time += 1
+        return super().step(action)
+
+    def render(self):
+        return np.full((2, 2, 3), self.time, np.uint8)

@@ -406,6 +406,41 @@ def show(
 
 
 @app.command()
+def play(
+    agent: Annotated[Path, typer.Argument(help="File of an agent, as arl train writes it.", show_default=False)],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", "-o", help="GIF to write, or an HTML page of a robot of Brax.", show_default="only its return"
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the episode.")] = 0,
+    explore: Annotated[bool, typer.Option("--explore", help="Act as in training, not by the best actions.")] = False,
+    fps: Annotated[float, typer.Option(help="Pictures a second.", min=1.0, max=100.0)] = 30.0,
+    as_json: JsonOption = False,
+) -> None:
+    """Play one episode of a saved agent, and show it as a GIF where the environment can be drawn."""
+    from arl.training import backend, episodes, saved_agents
+
+    if out is not None:
+        episodes.check_ending(out)
+        files.check_directory(out.parent, "out")
+    backend.setup()
+    saved = saved_agents.load(agent)
+    with printing.one_document(as_json):
+        episode = episodes.play(saved, seed, explore)
+        written = None if out is None else episodes.save(out, saved, episode, fps)
+    end = "terminated" if episode.terminated else "truncated"
+    if as_json:
+        facts = {"return": episode.episode_return, "env_steps": len(episode.rewards), "end": end}
+        return printing.print_json({"env": saved.env_name, **facts, "file": str(written) if written else None})
+    print(f"{saved.env_name}: return {episode.episode_return:.6g}, {plural(len(episode.rewards), 'env step')}, {end}")
+    if written is not None:
+        print(written)
+    return None
+
+
+@app.command()
 def reproduce(
     name: Annotated[str, typer.Argument(help="Name of a sweep, or a landscape, e.g. ppo/CartPole-v1.")],
     trial: Annotated[
