@@ -41,7 +41,7 @@ CHEAPER = {
     "hydra.md": {
         "python launch.py --multirun tuner=sobol,tpe tuner_seed=0,1": "python launch.py --multirun tuner=sobol,tpe",
         # a cluster
-        "python launch.py --multirun hydra/launcher=submitit_slurm tuner_seed=range(8)": "",
+        "python launch.py --multirun hydra/launcher=submitit_slurm 'tuner_seed=range(8)'": "",
     },
     "landscapes-analysis.md": {},
     "landscapes.md": {
