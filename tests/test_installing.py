@@ -43,11 +43,19 @@ def test_the_version_is_printed():
     assert done.stdout == f"arl {distribution.version()}\n"
 
 
-def test_a_shell_completes_commands():
-    asked = {"_ARL_COMPLETE": "complete_bash", "COMP_WORDS": "arl sw", "COMP_CWORD": "1"}
+@pytest.mark.parametrize(
+    ("typed", "completed"),
+    [
+        ("arl sw", ["sweep"]),
+        ("arl sweep ppo/Ca", ["ppo/CartPole-v1"]),
+        ("arl sweep --tuner ra", ["racing", "random"]),
+    ],
+)
+def test_a_shell_completes_commands_tasks_and_tuners(typed, completed):
+    asked = {"_ARL_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": str(typed.count(" "))}
     environment = {**os.environ, "PYTHONPATH": str(ROOT), **asked}
     command = Path(sys.executable).with_name("arl")
-    assert subprocess.run(command, capture_output=True, text=True, env=environment).stdout.split() == ["sweep"]
+    assert subprocess.run(command, capture_output=True, text=True, env=environment).stdout.split() == completed
 
 
 def test_a_package_in_another_projects_checkout_records_no_commit(monkeypatch):

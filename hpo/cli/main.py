@@ -14,7 +14,7 @@ import typer
 from arl import files
 from arl.errors import InputError, unknown
 from arl.text import plural
-from hpo.cli import landscape, parsing, printing
+from hpo.cli import completion, landscape, parsing, printing
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -31,8 +31,9 @@ _READER_GONE = 141
 TaskArgument = Annotated[
     str,
     typer.Argument(
+        autocompletion=completion.tasks,
         help="algorithm/env, e.g. ppo/CartPole-v1 (see arl list tasks); the env may be of a library, as in "
-        "ppo/gymnax/Seaquest-MinAtar?return_range=0,100, or your own, file.py:Class or module:Class."
+        "ppo/gymnax/Seaquest-MinAtar?return_range=0,100, or your own, file.py:Class or module:Class.",
     ),
 ]
 StoreOption = Annotated[
@@ -142,7 +143,11 @@ def _options(
 def sweep(
     task: TaskArgument,
     tuner: Annotated[
-        str, typer.Option(help="A registered tuner (see arl list tuners), file.py:Class or module:Class.")
+        str,
+        typer.Option(
+            autocompletion=completion.tuners,
+            help="A registered tuner (see arl list tuners), file.py:Class or module:Class.",
+        ),
     ] = "random",
     trials: Annotated[
         int | None, typer.Option(help="Number of trials.", show_default="64, unless --budget is given")
