@@ -116,27 +116,27 @@ def events(file):
     """Return the values of an event file of TensorBoard by tag and step; the format frames each event by length and sums."""
     from tensorboardX.proto.event_pb2 import Event
 
-    data, start, found = file.read_bytes(), 0, {}
+    data, start, logged = file.read_bytes(), 0, {}
     while start < len(data):
         length = int.from_bytes(data[start : start + 8], "little")
         event = Event.FromString(data[start + 12 : start + 12 + length])
-        found |= {(value.tag, event.step): value.simple_value for value in event.summary.value}
+        logged |= {(value.tag, event.step): value.simple_value for value in event.summary.value}
         start += length + 16
-    return found
+    return logged
 
 
 def test_tensorboard_has_a_run_per_trial_with_curves_and_hyperparameters(sweep, tmp_path):
     record = sweep(log="tensorboard")
     folders = sorted((tmp_path / "results" / "tensorboard" / "first").iterdir())
     assert [folder.name for folder in folders] == ["trial-0", "trial-1"]
-    found = {}
+    logged = {}
     for file in folders[1].iterdir():
-        found |= events(file)
+        logged |= events(file)
     score = record.records[1].runs[1].score
-    assert found["return/seed1", 10] == pytest.approx(score)
-    assert found["score", tiny.FIDELITY] == pytest.approx(record.records[1].score)
-    assert {tag for tag, _ in found} >= {f"{part}/seed{seed}" for part in PARTS for seed in (0, 1)}
-    assert any(tag.startswith("_hparams_") for tag, _ in found)
+    assert logged["return/seed1", 10] == pytest.approx(score)
+    assert logged["score", tiny.FIDELITY] == pytest.approx(record.records[1].score)
+    assert {tag for tag, _ in logged} >= {f"{part}/seed{seed}" for part in PARTS for seed in (0, 1)}
+    assert any(tag.startswith("_hparams_") for tag, _ in logged)
 
 
 class FakeWandB(types.ModuleType):

@@ -37,8 +37,8 @@ def load(name: str) -> Task:
     Raises:
         InputError: it does not import, or is no task.
     """
-    found = load_object(source(name), "task")
-    task = found() if callable(found) else found
+    given = load_object(source(name), "task")
+    task = given() if callable(given) else given
     if not isinstance(task, Task):
         raise InputError(f"task {name!r} must be a Task or a function that returns one, got {type(task).__name__}")
     return dataclasses.replace(task, name=name)
