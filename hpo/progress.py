@@ -5,6 +5,7 @@ import html
 import math
 import sys
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from arl.records import ranking
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 _SECONDS_BETWEEN_LINES = 10.0
 _SECONDS_BETWEEN_UPDATES = 0.2  # of a notebook's line
+_NAME, _BAR, _TIME = 32, 24, 8  # columns of the terminal
+_WIDE = 150  # a terminal that has room for the first two
 
 
 class View:
@@ -105,43 +108,65 @@ class SweepView(View):
         if self.live:
             self.live.stop()
         else:
-            self.console.print(self._state())
+            self.console.print(_joined(self._parts()))
 
     def _show(self) -> None:
         if self.live:
-            self.live.update(self.bar, completed=self.env_steps, state=self._state())
+            state = _joined(self._parts(), _room(self.console))
+            self.live.update(self.bar, completed=self.env_steps, state=state)
         elif time.perf_counter() - self.last_line > _SECONDS_BETWEEN_LINES:
             self.last_line = time.perf_counter()
-            self.console.print(self._state())
+            self.console.print(_joined(self._parts()))
 
     def _rank(self, record: TrialRecord) -> ranking.Rank:
         return ranking.rank(record, self.records)
 
-    def _state(self) -> str:
+    def _parts(self) -> list[str]:
+        """Return what the line says, the least important last."""
         planned = self.plan.settings.trials
         trials = plural(self.num_done, "trial") if planned is None else f"{self.num_done}/{plural(planned, 'trial')}"
         rate = self.env_steps / max(time.perf_counter() - self.begun, 1e-9)
-        parts = [trials, *([f"{rate:,.0f} env steps/s"] if self.env_steps else [])]
+        parts = [trials]
         if self.best is not None:
             parts.append(f"incumbent {self.best.score:.1f} (trial {self.best.trial})")
+        parts += [f"{rate:,.0f} env steps/s"] if self.env_steps else []
         parts += [f"{num} {status}" for status in ("diverged", "failed") if (num := self.num_by_status[status])]
-        return " · ".join(parts)
+        return parts
 
 
 def _bar(console: "Console") -> "bars.Progress":
-    """Return the line of a terminal: trials, incumbent and times beside a bar."""
+    """Return the line of a terminal, with its times last; one of less than 150 columns has no room for name and bar."""
     from rich import progress as bars
+    from rich.table import Column
 
-    columns = (
-        bars.SpinnerColumn(),
-        bars.TextColumn("{task.description}"),
-        bars.BarColumn(bar_width=24),
-        bars.TextColumn("{task.fields[state]}"),
-        bars.TimeElapsedColumn(),
+    times = (
+        bars.TimeElapsedColumn(table_column=Column(no_wrap=True, min_width=_TIME)),
         bars.TextColumn("left"),
-        bars.TimeRemainingColumn(elapsed_when_finished=False),
+        bars.TimeRemainingColumn(elapsed_when_finished=False, table_column=Column(no_wrap=True, min_width=_TIME)),
     )
-    return bars.Progress(*columns, console=console, transient=True)
+    name = bars.TextColumn("{task.description}", table_column=Column(no_wrap=True, max_width=_NAME))
+    wide = (name, bars.BarColumn(bar_width=_BAR)) if _is_wide(console) else ()
+    state = bars.TextColumn("{task.fields[state]}", table_column=Column(no_wrap=True))
+    return bars.Progress(bars.SpinnerColumn(), *wide, state, *times, console=console, transient=True)
+
+
+def _is_wide(console: "Console") -> bool:
+    return console.width >= _WIDE
+
+
+def _room(console: "Console") -> int:
+    """Return how many columns of the terminal the other parts of the line leave to the state."""
+    name_and_bar = _NAME + _BAR + 2 if _is_wide(console) else 0
+    return console.width - name_and_bar - len("⠋ ") - 2 * (_TIME + 1) - len(" left") - 1
+
+
+def _joined(parts: Sequence[str], room: float = math.inf) -> str:
+    """Return the parts that there is room for; none of them is cut."""
+    kept = [parts[0]]
+    for part in parts[1:]:
+        if len(" · ".join([*kept, part])) <= room:
+            kept.append(part)
+    return " · ".join(kept)
 
 
 def _limit(settings: SweepSettings) -> str:
@@ -219,4 +244,4 @@ class NotebookView(SweepView):
     def _show(self, now: bool = False) -> None:
         planned = self.plan.settings.trials or math.inf
         done = max(self.env_steps / self.total, self.num_done / planned)  # trials may be answered without env steps
-        self.line.show(done, 1.0, f"{self._state()} · {duration(time.perf_counter() - self.begun)}", now)
+        self.line.show(done, 1.0, f"{_joined(self._parts())} · {duration(time.perf_counter() - self.begun)}", now)

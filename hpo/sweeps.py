@@ -132,7 +132,7 @@ def continued(plan: Plan, objective: Objective, name: str, store: Store) -> Plan
     """
     settings = dataclasses.replace(plan.settings, objective_version=objective.version)
     plan = dataclasses.replace(plan, settings=settings)
-    if name not in store:
+    if not store.num_trials(name):
         return plan
     head = store.sweep(name)
     return plans.on_record(plan, name, SweepSettings.from_json(head["settings"]), head["space"])
@@ -161,8 +161,8 @@ class Sweep:
         self.plan, self.tuner, self.objective = plan, tuner, objective
         self.name, self.store, self.view, self.loggers = name, store, view, loggers
         self.shared = shared if objective.shares_runs else None
-        self.is_recorded = name in store
-        self.recorded = store.trials(name) if self.is_recorded else {}
+        self.recorded = store.trials(name) if name in store else {}
+        self.is_begun = False
         self.timing_before: dict[str, float] = store.sweep(name)["timing"] if self.recorded else {}
         self.finished: dict[int, TrialRecord] = {}
         self.asked: dict[int, Trial] = {}
@@ -183,13 +183,14 @@ class Sweep:
                 f"tuner {self.plan.settings.tuner!r} must ask for at least one trial that the budget pays for, got none"
             )
         self.view.started(self.plan, self.name, len(self.recorded))
-        try:
+        with contextlib.ExitStack() as self.held:
+            self.held.callback(self.view.closed)
             while trials:
                 self._call("tell", self._results(trials))
                 trials = self._ask()
-        finally:
-            self.view.closed()
-        self._check_all_replayed()
+            self._check_all_replayed()
+            if self.is_begun:
+                self.store.set_ended(self.name)
         record = self._record_of_all()
         loggers.log_sweep(self.loggers, record)
         return record
@@ -246,6 +247,7 @@ class Sweep:
         if missing:
             self._check_all_replayed()
             self._check_precision()
+            self._begin()
         while missing:
             self._complete(merged_runs.independent(missing, self.asked, self.objective.seeds))
             missing = [trial for trial in missing if trial.id not in self.finished]
@@ -279,7 +281,6 @@ class Sweep:
 
         `runs`: by trial, those that it takes over.
         """
-        self.store.check_writable()
         answers = contract.checked_records(self._answers(trials), trials, self.objective, self.plan.settings.objective)
         records = (self._with_runs(record, runs[record.trial]) for record in answers)
         for group in [list(records)] if self.objective.instant else ([record] for record in records):
@@ -311,12 +312,10 @@ class Sweep:
         return scores.several(self.finished[trial.id], wanted, self.plan.settings.task, self.finished)
 
     def _record(self, records: Sequence[TrialRecord]) -> None:
-        """Score and record trials; the first ones also record the sweep, so that one that fails at once leaves nothing."""
+        """Score and record trials."""
         settings = self.plan.settings
         scored = [scores.score(record, settings.scores, settings.task, self.finished) for record in records]
         with self._timed("store"), self.store.transaction():
-            if scored and not set(self.finished) - set(self.recorded):
-                self._begin()
             self.store.add_trials(self.name, scored)
             self.store.set_timing(self.name, self._timing())
         for record in scored:
@@ -324,14 +323,33 @@ class Sweep:
             loggers.log_trial(self.loggers, record)
 
     def _begin(self) -> None:
-        """Record the sweep itself, or that it is prolonged."""
+        """Claim and record the sweep, or that it goes on, before anything is trained; do nothing the next time.
+
+        Raises:
+            InputError: the store can't be written to, or another process runs the sweep or has gone on with it.
+        """
+        if self.is_begun:
+            return
+        self.store.check_writable()
+        self.held.enter_context(self.store.claim(self.name))
+        if self.store.num_trials(self.name) != len(self.recorded):
+            raise InputError(f"sweep {self.name!r} has gone on in another process meanwhile: give the command again")
         settings = self.plan.settings.to_json()
-        if self.is_recorded:
-            self.store.set_settings(self.name, settings)
-        else:
-            self.store.add_sweep(
-                self.name, settings, made_with(self.objective), self.plan.task.space.to_serialized_dict()
-            )
+        with self.store.transaction():
+            if self.recorded:
+                self.store.set_settings(self.name, settings)
+                self.store.set_ended(self.name, ended=False)
+            else:
+                self.store.delete([self.name])
+                space = self.plan.task.space.to_serialized_dict()
+                self.store.add_sweep(self.name, settings, made_with(self.objective), space)
+        self.is_begun = True
+        self.held.push(self._forget_if_empty)
+
+    def _forget_if_empty(self, error: type | None, *_: Any) -> None:
+        """Delete a sweep that failed before its first trial was finished, so that it leaves nothing."""
+        if error is not None and not self.recorded and not self.finished:
+            self.store.withdraw(self.name)
 
     def _finish(self, record: TrialRecord) -> None:
         self.finished[record.trial] = record

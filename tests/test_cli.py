@@ -268,7 +268,7 @@ def test_what_was_set_is_shown(trained):
         "set: num_envs 4, num_steps 5, num_epochs 1, minibatch_size 16, hidden_size 32, num_layers 1, "
         in trained[1].out
     )
-    assert arl(trained[0], "show", "mine").out.splitlines()[-4].endswith("num_layers 1, learning_rate 0.003")
+    assert arl(trained[0], "show", "mine").out.splitlines()[-5].endswith("num_layers 1, learning_rate 0.003")
     assert json.loads(arl(trained[0], "show", "mine", "--json").out)["set"] == {**tiny.STATICS, "learning_rate": 3e-3}
 
 

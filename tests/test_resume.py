@@ -14,6 +14,7 @@ from tiny import FIDELITY, Fickle, Halving, Listed, outcome
 import hpo
 import landscapes
 from arl.errors import InputError
+from arl.records import outlines
 from arl.records.store import Store
 from hpo import sweeps
 from hpo.trial import Trial
@@ -278,13 +279,20 @@ def interrupt(process):
 def test_ctrl_c_within_a_segment_ends_at_once(tmp_path, start):
     process = start(command(tmp_path / "store.sqlite", fidelity=10**9))
     assert process.stderr.readline().startswith("sweep a: ppo/ProbeMatching")
-    time.sleep(4)
+    wait_for(0, tmp_path / "store.sqlite", process)
+    assert [outlines.status(outline) for outline in Store(tmp_path / "store.sqlite").outlines()] == ["running"]
+    again = subprocess.run(command(tmp_path / "store.sqlite", fidelity=10**9), capture_output=True, text=True)
+    assert (again.returncode, again.stdout) == (2, "")
+    assert again.stderr.splitlines()[-1] == (
+        "arl: sweep 'a' is running in another process: wait, or choose another --name"
+    )
     seconds, out, err = interrupt(process)
     assert (process.returncode, out) == (130, "")
     assert err.endswith(INTERRUPTED)
     assert "Traceback" not in err
     assert seconds < 5
-    assert list(tmp_path.iterdir()) == []
+    (outline,) = Store(tmp_path / "store.sqlite").outlines()
+    assert (outlines.status(outline), outline.trials) == ("stopped", {})
 
 
 def test_ctrl_c_is_heard_within_a_callback(tmp_path):

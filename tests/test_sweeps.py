@@ -157,7 +157,7 @@ def test_among_trials_of_the_most_seeds_the_best_comes_first(sweep, trained, cap
     assert record.trials.num_seeds.tolist() == [1, 2]
     assert record.trials.score[0] > record.trials.score[1]
     assert record.incumbent["trial"] == 1
-    printing.print_sweep(record, 2, False)
+    printing.print_sweep(record, 2)
     table = capsys.readouterr().out.splitlines()
     assert "num_seeds" in table[1]
     assert table[3].split()[0] == "1"

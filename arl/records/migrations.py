@@ -1,8 +1,8 @@
 """Records of earlier versions, as this version reads them. Nothing here needs JAX.
 
-A store says the version of its tables (`SCHEMA_VERSION`); `arl.records.store` reads those of version 1 and adds the column
-that they lack when it first writes to them. What is inside a record is brought up to date whenever it is read, by what it
-holds: each function here leaves a record of today as it is.
+A store says the version of its tables (`SCHEMA_VERSION`); `arl.records.store` reads those of earlier versions and adds the
+columns that they lack when it first writes to them. What is inside a record is brought up to date whenever it is read, by
+what it holds: each function here leaves a record of today as it is.
 """
 
 from collections.abc import Mapping
@@ -11,8 +11,8 @@ from typing import Any
 from arl.scalars import Scalar
 from arl.task_names import is_imported
 
-SCHEMA_VERSION = 2  # 1: a run's outcome was among its provenance
-READABLE_VERSIONS = (1, SCHEMA_VERSION)
+SCHEMA_VERSION = 3  # 1: a run's outcome was among its provenance; 2: no comparisons, and no ends of sweeps
+READABLE_VERSIONS = (1, 2, SCHEMA_VERSION)
 
 # Classes that records name by their path, and where they are today.
 MOVED_CLASSES = {

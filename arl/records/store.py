@@ -9,7 +9,7 @@ import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ import sqlalchemy as sa
 
 from arl.errors import InputError, unknown
 from arl.records import migrations
+from arl.records.claims import Claims, FileClaims, NoClaims, PostgresClaims
 from arl.records.migrations import READABLE_VERSIONS, SCHEMA_VERSION
 
 DEFAULT_STORE = "results/store.sqlite"
@@ -38,6 +39,19 @@ _sweeps = sa.Table(
     sa.Column("space", sa.JSON, nullable=False),
     sa.Column("timing", sa.JSON, nullable=False),
     sa.Column("created_at", sa.String, nullable=False),
+    sa.Column("ended_at", sa.String),
+)
+
+_comparisons = sa.Table(
+    "comparisons",
+    _metadata,
+    sa.Column("name", sa.String, primary_key=True),
+    sa.Column("settings", sa.JSON, nullable=False),
+    sa.Column("provenance", sa.JSON, nullable=False),
+    sa.Column("members", sa.JSON, nullable=False),
+    sa.Column("broken", sa.JSON, nullable=False),
+    sa.Column("created_at", sa.String, nullable=False),
+    sa.Column("ended_at", sa.String),
 )
 
 _trials = sa.Table(
@@ -85,6 +99,8 @@ _points = sa.Table(
     sa.Column("metrics", sa.JSON, nullable=False),
     sa.ForeignKeyConstraint(["sweep", "trial", "seed"], ["runs.sweep", "runs.trial", "runs.seed"], ondelete="CASCADE"),
 )
+
+_ADDED = ((_runs.c.outcome, 2), (_sweeps.c.ended_at, 3))  # columns, and the schema version that brought them
 
 
 @dataclass(frozen=True)
@@ -173,6 +189,45 @@ class TrialRecord:
         return next((run.outcome.error for run in self.runs if run.outcome.error is not None), None)
 
 
+@dataclass(frozen=True)
+class Outline:
+    """A sweep without its runs.
+
+    Attributes:
+        settings: as JSON values, as of today.
+        trials: the finished trials by id, without runs.
+        ended_at: when it came to its end; None if it has not, or was recorded by an earlier version.
+        is_running: whether a process runs it.
+    """
+
+    name: str
+    settings: Mapping[str, Any]
+    created_at: str
+    ended_at: str | None
+    is_running: bool
+    trials: Mapping[int, TrialRecord]
+
+
+@dataclass(frozen=True)
+class ComparisonRecord:
+    """A comparison of tuners: what was asked for, and which sweeps it is made of.
+
+    Attributes:
+        settings, provenance: as JSON values.
+        members: a JSON object for each of its sweeps, see `hpo.comparisons.recorded`.
+        broken: a line for each tuner that broke its contract.
+        ended_at: when it came to its end; None if it has not.
+    """
+
+    name: str
+    settings: Mapping[str, Any]
+    provenance: Mapping[str, Any]
+    members: Sequence[Mapping[str, Any]]
+    broken: Mapping[str, str]
+    created_at: str = field(default_factory=lambda: now())
+    ended_at: str | None = None
+
+
 def now() -> str:
     """Return the time in UTC, to the second, in ISO 8601."""
     return datetime.now(UTC).isoformat(timespec="seconds")
@@ -203,8 +258,9 @@ class Store:
         if url.get_backend_name() == "sqlite":
             sa.event.listen(self._engine, "connect", _prepare_sqlite)
             sa.event.listen(self._engine, "begin", _begin_sqlite)
+        self._claims = self._make_claims()
         self._writer = self._engine.execution_options(**{_WRITES: True})
-        self._made = False
+        self._made = self._is_new = False
         self._version = SCHEMA_VERSION
         self._open: sa.Connection | None = None
         if self.exists():
@@ -225,6 +281,27 @@ class Store:
         first = next(place for place in (self.path.absolute(), *self.path.absolute().parents) if place.exists())
         if not os.access(first, os.W_OK):
             raise InputError(f"store {self.location!r} can't be written: {str(first)!r} is read-only")
+
+    def _make_claims(self) -> Claims:
+        if self.path is not None:
+            return FileClaims(self.path.with_name(f"{self.path.name}.running"))
+        return PostgresClaims(self._engine) if self._engine.dialect.name == "postgresql" else NoClaims()
+
+    @contextmanager
+    def claim(self, sweep: str) -> Iterator[None]:
+        """Hold a sweep while it is run, so that no other process runs it.
+
+        Raises:
+            InputError: another process holds it.
+        """
+        with self._claims.take(sweep) as is_free:
+            if not is_free:
+                raise InputError(f"sweep {sweep!r} is running in another process: wait, or choose another --name")
+            yield
+
+    def is_running(self, sweep: str) -> bool:
+        """Return whether a process runs a sweep at the moment; on another machine only if the store is a server's."""
+        return self._claims.is_taken(sweep)
 
     def names(self) -> list[str]:
         """Return the names of the sweeps in the store, oldest first."""
@@ -274,13 +351,67 @@ class Store:
         with self._reading() as connection:
             if not (self._made or sa.inspect(connection).has_table(_sweeps.name)):
                 return None
-            row = connection.execute(sa.select(_sweeps).where(_sweeps.c.name == name)).mappings().one_or_none()
+            chosen = self._select(connection, _sweeps).where(_sweeps.c.name == name)
+            row = connection.execute(chosen).mappings().one_or_none()
             return dict(row) if row else None
 
+    def outlines(self, names: Sequence[str] | None = None) -> list[Outline]:
+        """Return what is known of sweeps without their runs, oldest first; by default of all."""
+        if not self.exists():
+            return []
+        with self._reading() as connection:
+            if not sa.inspect(connection).has_table(_sweeps.name):
+                return []
+            chosen = self._select(connection, _sweeps).order_by(_sweeps.c.created_at, _sweeps.c.name)
+            rows = connection.execute(chosen).mappings()
+            heads = [dict(row) for row in rows if names is None or row["name"] in names]
+            trials: dict[str, list[dict[str, Any]]] = {row["name"]: [] for row in heads}
+            for row in connection.execute(sa.select(_trials).order_by(*_trials.primary_key.columns)).mappings():
+                trials.get(row["sweep"], []).append(dict(row))
+        return [_outline(row, trials[row["name"]], self.is_running(row["name"])) for row in heads]
+
+    def set_ended(self, name: str, ended: bool = True) -> None:
+        """Record that a sweep has come to its end, or that it goes on."""
+        with self._writing() as connection:
+            connection.execute(_sweeps.update().where(_sweeps.c.name == name), {"ended_at": now() if ended else None})
+
+    def set_comparison(self, record: ComparisonRecord) -> None:
+        """Record a comparison, in place of what is on record under its name."""
+        row = {item.name: getattr(record, item.name) for item in fields(record)}
+        with self._writing() as connection:
+            connection.execute(_comparisons.delete().where(_comparisons.c.name == record.name))
+            connection.execute(_comparisons.insert(), row)
+
+    def comparisons(self) -> list[ComparisonRecord]:
+        """Return the records of comparisons, oldest first."""
+        if not self.exists():
+            return []
+        with self._reading() as connection:
+            if not sa.inspect(connection).has_table(_comparisons.name):
+                return []
+            chosen = sa.select(_comparisons).order_by(_comparisons.c.created_at, _comparisons.c.name)
+            return [ComparisonRecord(**row) for row in connection.execute(chosen).mappings()]
+
+    def _select(self, connection: sa.Connection, table: sa.Table) -> sa.Select:
+        """Return a query of a table's columns, without those that a store of an earlier version lacks."""
+        if self._version < SCHEMA_VERSION:  # unless another process has brought the store up to date meanwhile
+            self._version = connection.scalar(sa.select(_about.c.schema_version)) or SCHEMA_VERSION
+        missing = [column for column, version in _ADDED if version > self._version]
+        return sa.select(*(column for column in table.columns if all(column is not other for other in missing)))
+
     def delete(self, names: Sequence[str]) -> None:
-        """Delete sweeps with their trials."""
+        """Delete sweeps with their trials, and comparisons."""
         with self._writing() as connection:
             connection.execute(_sweeps.delete().where(_sweeps.c.name.in_(names)))
+            connection.execute(_comparisons.delete().where(_comparisons.c.name.in_(names)))
+
+    def withdraw(self, sweep: str) -> None:
+        """Delete a sweep, and the store's file if this object has made it and nothing else is in it."""
+        self.delete([sweep])
+        if self._is_new and self.path is not None and not self.names() and not self.comparisons():
+            self._engine.dispose()
+            self.path.unlink()
+            self._made = self._is_new = False
 
     def set_timing(self, name: str, timing: Mapping[str, float]) -> None:
         """Record what the sweep has cost so far, seconds by phase."""
@@ -336,12 +467,17 @@ class Store:
             row["config"] = migrations.config(algorithm, row["config"])
         return {row["trial"]: _trial_record(row, runs[row["trial"]]) for row in tables[_trials]}
 
+    def num_trials(self, sweep: str) -> int:
+        """Return how many finished trials of a sweep are on record; 0 if there is no such sweep."""
+        if self._find(sweep) is None:
+            return 0
+        with self._reading() as connection:
+            chosen = sa.select(sa.func.count()).select_from(_trials).where(_trials.c.sweep == sweep)
+            return connection.scalar(chosen) or 0
+
     def _rows(self, table: sa.Table, sweep: str) -> list[dict[str, Any]]:
         with self._reading() as connection:
-            if self._version < SCHEMA_VERSION:  # unless another process has brought the store up to date meanwhile
-                self._version = connection.scalar(sa.select(_about.c.schema_version)) or SCHEMA_VERSION
-            columns = [column for column in table.columns if self._version >= 2 or column is not _runs.c.outcome]
-            chosen = sa.select(*columns).where(table.c.sweep == sweep).order_by(*table.primary_key.columns)
+            chosen = self._select(connection, table).where(table.c.sweep == sweep).order_by(*table.primary_key.columns)
             return [dict(row) for row in connection.execute(chosen).mappings()]
 
     @contextmanager
@@ -367,7 +503,7 @@ class Store:
         """Give a transaction, or the one that is open; make the store if it is new."""
         if not self.exists():
             assert self.path is not None
-            self._made = False
+            self._made, self._is_new = False, True
             self.path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with nullcontext(self._open) if self._open else self._writer.begin() as connection:
@@ -381,13 +517,15 @@ class Store:
             raise InputError(f"store {self.location!r} can't be written: {_cause(error)}") from error
 
     def _make(self, connection: sa.Connection) -> None:
-        """Make the tables that are missing, and the column that a store of schema version 1 lacks."""
+        """Make the tables that are missing, and the columns that a store of an earlier schema version lacks."""
         _metadata.create_all(connection)
         version = connection.scalar(sa.select(_about.c.schema_version))
         if version is None:
             connection.execute(_about.insert(), {"schema_version": SCHEMA_VERSION})
         elif version < SCHEMA_VERSION:
-            connection.execute(sa.text("ALTER TABLE runs ADD COLUMN outcome JSON"))
+            for column in [column for column, added in _ADDED if added > version]:
+                kind = column.type.compile(connection.dialect)
+                connection.execute(sa.text(f"ALTER TABLE {column.table.name} ADD COLUMN {column.name} {kind}"))
             connection.execute(_about.update(), {"schema_version": SCHEMA_VERSION})
 
     def _check(self) -> None:
@@ -465,6 +603,12 @@ def _point_row(point: PointRecord) -> dict[str, Any]:
         "episode_length_mean": finite_or_none(point.episode_length_mean),
         "metrics": {name: finite_or_none(value) for name, value in point.metrics.items()},
     }
+
+
+def _outline(head: Mapping[str, Any], trials: Sequence[Mapping[str, Any]], is_running: bool) -> Outline:
+    settings = migrations.settings(head["settings"])
+    records = {row["trial"]: _trial_record(row, []) for row in trials}
+    return Outline(head["name"], settings, head["created_at"], head.get("ended_at"), is_running, records)
 
 
 def _trial_record(row: Mapping[str, Any], runs: Sequence[RunRecord]) -> TrialRecord:

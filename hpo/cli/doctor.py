@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Any
 
-from hpo.cli import printing
+from hpo.cli import tables
 
 _VERDICTS = ("float32", "reduced precision", "wrong")  # from the best to the worst
 
@@ -31,5 +31,5 @@ def show(diagnosis: dict[str, Any]) -> None:
     """Print a diagnosis as text."""
     for name, value in diagnosis["made_with"].items():
         print(f"{name:<12}{value}")
-    printing.print_table(diagnosis["checks"])
+    tables.print_table(diagnosis["checks"])
     print(_MEANINGS[diagnosis["verdict"]])

@@ -11,7 +11,8 @@ import typer
 from arl.errors import InputError
 from arl.records.settings import DEFAULT_SCORE
 from arl.text import plural
-from hpo.cli.printing import print_json, print_table
+from hpo.cli.printing import print_json
+from hpo.cli.tables import print_table
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,20 +1,24 @@
 """The rows of `arl list`: tasks, envs, tuners, objectives, algorithms, networks, spaces, and the sweeps of a store."""
 
+import fnmatch
 import inspect
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.metadata import EntryPoint
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from arl.errors import unknown
 from arl.scalars import plain_value
 
+if TYPE_CHECKING:
+    from arl.records.store import ComparisonRecord, Outline
+
 Rows = list[dict[str, Any]]
 
 
-def rows(what: str, store: str | None) -> Rows:
-    """Return the rows of a listing.
+def rows(what: str, store: str | None, pattern: str | None = None) -> Rows:
+    """Return the rows of a listing; with a pattern such as `ppo/*` those of which a text matches it.
 
     Raises:
         InputError: no such listing.
@@ -27,11 +31,15 @@ def rows(what: str, store: str | None) -> Rows:
         "algorithms": _algorithms,
         "networks": _networks,
         "spaces": _spaces,
-        "sweeps": lambda: _sweeps(store),
+        "sweeps": lambda: _sweeps(store, pattern),
     }
     if what not in listings:
         raise unknown("listing", what, listings)
-    return listings[what]()
+    return [row for row in listings[what]() if pattern is None or _matches(row, pattern)]
+
+
+def _matches(row: dict[str, Any], pattern: str) -> bool:
+    return any(fnmatch.fnmatchcase(value, pattern) for value in row.values() if isinstance(value, str))
 
 
 def _tasks() -> Rows:
@@ -158,18 +166,53 @@ def _spaces() -> Rows:
     ]
 
 
-def _sweeps(store: str | None) -> Rows:
-    from hpo.records import Store, load_sweep
+def _sweeps(store: str | None, pattern: str | None) -> Rows:
+    """Return a row per sweep; without a pattern those of a comparison in one row."""
+    from arl.records.store import Store
 
-    runs = Store(store)
-    records = [load_sweep(name, runs) for name in runs.names()]
-    return [
-        {
-            "sweep": record.name,
-            "task": record.task,
-            "tuner": record.settings.tuner,
-            "trials": len(record.records),
-            "score": record.incumbent and round(record.incumbent["score"], 2),
-        }
-        for record in records
+    opened = Store(store)
+    outlines = {outline.name: outline for outline in opened.outlines()}
+    comparisons = opened.comparisons() if pattern is None else []
+    members = {comparison.name: [row["sweep"] for row in comparison.members] for comparison in comparisons}
+    grouped = {name for names in members.values() for name in names}
+    rows = [_sweep(outline) for name, outline in outlines.items() if name not in grouped]
+    return rows + [
+        _comparison(comparison, [outlines[name] for name in members[comparison.name] if name in outlines])
+        for comparison in comparisons
     ]
+
+
+def _sweep(outline: "Outline") -> dict[str, Any]:
+    from arl.records import outlines
+
+    settings, score = outlines.settings(outline), outlines.highest_score(outline)
+    return {
+        "sweep": outline.name,
+        "task": settings.task.name,
+        "tuner": settings.tuner,
+        "status": outlines.status(outline),
+        "trials": len(outline.trials),
+        "planned": settings.trials,
+        "full runs": round(outlines.spent(outline), 2),
+        "budget": settings.budget,
+        "score": None if score is None else round(score, 2),
+    }
+
+
+def _comparison(comparison: "ComparisonRecord", sweeps: Sequence["Outline"]) -> dict[str, Any]:
+    """Return the row of a comparison; `sweeps`: those of its that are on record."""
+    from arl.records import outlines
+
+    settings = comparison.settings
+    status = outlines.DONE if comparison.ended_at else outlines.STOPPED
+    return {
+        "sweep": comparison.name,
+        "task": ", ".join(settings["tasks"]),
+        "tuner": f"comparison of {', '.join(settings['tuners'])}",
+        "status": outlines.RUNNING if any(sweep.is_running for sweep in sweeps) else status,
+        "trials": sum(len(sweep.trials) for sweep in sweeps),
+        "planned": None,
+        "full runs": round(sum(outlines.spent(sweep) for sweep in sweeps), 2),
+        "budget": sum(row.get("budget", 0) for row in comparison.members),
+        "score": None,
+    }

@@ -14,7 +14,7 @@ import typer
 from arl import files
 from arl.errors import InputError, unknown
 from arl.text import plural
-from hpo.cli import completion, landscape, parsing, printing
+from hpo.cli import completion, landscape, parsing, printing, tables
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -210,11 +210,13 @@ def sweep(
             view=_view(as_json),
             log=log or [],
         )
-    printing.print_sweep(record, 5, as_json)
-    if not as_json:
-        quoted = shlex.quote(record.name)
-        print(f"more: arl show {quoted}    report: arl report {quoted}")
-        printing.print_training(record)
+    if as_json:
+        return printing.print_json(printing.summary(record, 5))
+    printing.print_sweep(record, 5)
+    quoted = shlex.quote(record.name)
+    print(f"more: arl show {quoted}    report: arl report {quoted}")
+    printing.print_training(record)
+    return None
 
 
 @app.command()
@@ -352,6 +354,7 @@ def train(
     from arl.records.store import Store
     from hpo.autorl import schedules
     from hpo.cli import train as train_command
+    from hpo.cli import trials
 
     changes = {**(schedules.read(schedule) if schedule else {}), **parsing.assignments(assign or [], "hyperparameter")}
     opened = Store(store)
@@ -368,13 +371,14 @@ def train(
     if as_json:
         return printing.print_json(
             {
-                **printing.summary(trained.record),
+                **printing.summary(trained.record, 1),
                 "picture": str(trained.picture),
                 "agents": [str(path) for path in trained.agents],
             }
         )
-    train_command.print_curve(trained.record)
-    printing.print_sweep(trained.record, 1, as_json)
+    record = trained.record
+    trials.print_curve(record, record.records[max(record.records)])
+    printing.print_sweep(record, 1)
     print(f"picture: {trained.picture}")
     print(f"agents:  {trained.agents[0].parent} ({plural(len(trained.agents), 'file')})")
     return None
@@ -384,6 +388,10 @@ def train(
 def show(
     name: Annotated[str, typer.Argument(help="Name of a sweep.")],
     top: Annotated[int, typer.Option(help="How many of the best trials to show.", min=1)] = 10,
+    trial: Annotated[
+        int | None,
+        typer.Option(help="Show this trial instead: config, curve, seeds, lineage, and what goes on from it."),
+    ] = None,
     front: Annotated[
         str | None,
         typer.Option(help="Show the trials that no other beats in all these scores instead, e.g. auc,parameters."),
@@ -394,20 +402,39 @@ def show(
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show a sweep: its best trials, what it cost, and where its report is."""
+    """Show a sweep: whether it is running, its best trials, what it cost, and where its report is; or one of its trials."""
+    from arl.records.store import Store
     from hpo.records import load_sweep
 
-    record = load_sweep(name, store)
+    opened = Store(store)
+    record = load_sweep(name, opened)
     if bound and front is None:
         raise InputError(f"bound must be given with --front, got {bound[0]!r} alone")
+    if trial is not None and front is not None:
+        raise InputError(f"trial must not be given with --front, got {trial}")
+    if trial is not None:
+        return _show_trial(record, trial, as_json)
     if front is not None:
         return printing.print_front(record, front, bound or [], as_json)
-    printing.print_sweep(record, top, as_json)
-    if not as_json:
-        report, command = _report_path(name), f"arl report {shlex.quote(name)}"
-        print(f"report: {report}" if report.exists() else f"report: not written yet; write it with  {command}")
-        printing.print_training(record)
+    outline = opened.outlines([name])[0]
+    if as_json:
+        return printing.print_json({**printing.progress(outline), **printing.summary(record, top)})
+    printing.print_sweep(record, top)
+    print(printing.progress_line(outline))
+    report, command = _report_path(name), f"arl report {shlex.quote(name)}"
+    print(f"report: {report}" if report.exists() else f"report: not written yet; write it with  {command}")
+    printing.print_training(record)
     return None
+
+
+def _show_trial(record: Any, number: int, as_json: bool) -> None:
+    from hpo.cli import trials
+
+    trial = record.trial(number)
+    if as_json:
+        printing.print_json(trials.summary(record, trial))
+    else:
+        trials.show(record, trial)
 
 
 @app.command()
@@ -543,17 +570,25 @@ def list_(
     what: Annotated[
         str, typer.Argument(help="tasks, envs, tuners, objectives, algorithms, networks, spaces or sweeps")
     ],
+    pattern: Annotated[
+        str | None,
+        typer.Option(
+            "--filter",
+            metavar="PATTERN",
+            help="List what has this text in a column, e.g. running or 'ppo/*'; sweeps of comparisons one by one.",
+        ),
+    ] = None,
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """List tasks, envs, tuners, objectives, algorithms and spaces with hyperparameters, networks, or a store's sweeps."""
     from hpo.cli import listings
 
-    rows = listings.rows(what, store)
+    rows = listings.rows(what, store, pattern)
     if as_json:
         printing.print_json(rows)
     else:
-        printing.print_table(rows)
+        tables.print_table(rows)
 
 
 @app.command()

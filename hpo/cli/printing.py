@@ -12,37 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from arl.text import plural, shortened
 from hpo.cli import parsing
+from hpo.cli.tables import print_table
 
 if TYPE_CHECKING:
+    from arl.records.store import Outline, TrialRecord
     from arl.records.sweep import SweepRecord
     from hpo.comparisons.comparison import Comparison
-
-_PIPE_WIDTH = 500
-
-
-def print_table(rows: list[dict[str, Any]]) -> None:
-    """Print rows with the same keys as a table; where it is piped, the table is as wide as its content."""
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-
-    if not rows:
-        print("none")
-        return
-    numeric = {key for key in rows[0] if all(isinstance(row[key], int | float | None) for row in rows)}
-    table = Table(box=box.SIMPLE, pad_edge=False)
-    for key in rows[0]:
-        table.add_column(key, justify="right" if key in numeric else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(_cell(value) for value in row.values()))
-    width = None if sys.stdout.isatty() else _PIPE_WIDTH
-    Console(width=width, highlight=False, markup=False, emoji=False).print(table)
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def one_document(as_json: bool) -> contextlib.AbstractContextManager[Any]:
@@ -55,29 +30,56 @@ def print_json(value: Any) -> None:
     print(json.dumps(value, indent=2, default=str))
 
 
-def summary(record: "SweepRecord") -> dict[str, Any]:
-    """Return a sweep as JSON values."""
-    trials = record.trials
+def summary(record: "SweepRecord", top: int) -> dict[str, Any]:
+    """Return a sweep as JSON values; `top`: how many of its best trials are among them."""
+    trials, changes = record.trials, record.settings.task.changes
     return {
         "sweep": record.name,
         "task": record.task,
         "tuner": record.settings.tuner,
-        **({"set": dict(record.settings.task.changes)} if record.settings.task.changes else {}),
+        **({"set": dict(changes)} if changes else {}),
         "seeds": list(record.settings.seeds),
         "trials": len(trials),
         **{status: int((trials.status == status).sum()) for status in ("diverged", "failed")},
         "env_steps": int(trials.env_steps.sum()),
         "incumbent": record.incumbent,
+        "ranked": [outcome(trial) for trial in record.ranked[:top]],
         "remarks": record.remarks,
         "timing": record.timing,
     }
 
 
-def print_sweep(record: "SweepRecord", top: int, as_json: bool) -> None:
+def outcome(trial: "TrialRecord") -> dict[str, Any]:
+    """Return a trial as JSON values."""
+    return {
+        "trial": trial.trial,
+        "status": trial.status,
+        "score": trial.score,
+        "seed_scores": {str(run.seed): run.score for run in trial.runs},
+        "fidelity": trial.fidelity,
+        "parent": trial.parent,
+        "config": dict(trial.config),
+    }
+
+
+def progress(outline: "Outline") -> dict[str, Any]:
+    """Return whether a sweep is running, was stopped or is done, and what was planned, as JSON values."""
+    from arl.records import outlines
+
+    settings = outlines.settings(outline)
+    return {"status": outlines.status(outline), "planned_trials": settings.trials, "budget": settings.budget}
+
+
+def progress_line(outline: "Outline") -> str:
+    """Return whether a sweep is running, was stopped or is done, and how far it has come, in words."""
+    from arl.records import outlines
+
+    return f"{outlines.status(outline)}: {outlines.progress_words(outline)}"
+
+
+def print_sweep(record: "SweepRecord", top: int) -> None:
     """Print a sweep's best trials, and what it took."""
-    counts = summary(record)
-    if as_json:
-        return print_json(counts)
+    counts = summary(record, top)
     trials = record.trials.set_index("trial").loc[[trial.trial for trial in record.ranked]].reset_index()
     hidden = ["parent", "finished_at", "seconds", "env_steps"]
     hidden += [] if counts["diverged"] or counts["failed"] else ["status"]
@@ -93,13 +95,12 @@ def print_sweep(record: "SweepRecord", top: int, as_json: bool) -> None:
     for remark in record.remarks:
         print(remark)
     task = record.settings.task
-    _print_values("set", task.changes)
+    print_values("set", task.changes)
     if task.preset == "fixed":
-        _print_values("default", {name: value for name, value in task.fixed.items() if name not in task.changes})
+        print_values("default", {name: value for name, value in task.fixed.items() if name not in task.changes})
     if record.answers:
         print(record.answers)
     _print_failures(record)
-    return None
 
 
 def print_training(record: "SweepRecord") -> None:
@@ -110,7 +111,8 @@ def print_training(record: "SweepRecord") -> None:
         print(f"train the incumbent under new seeds: {shlex.join(words)}")
 
 
-def _print_values(what: str, values: Mapping[str, Any]) -> None:
+def print_values(what: str, values: Mapping[str, Any]) -> None:
+    """Print values by name in one line, long ones shortened; nothing if there is none."""
     if values:
         print(f"{what}: " + ", ".join(f"{name} {shortened(json.dumps(value), 40)}" for name, value in values.items()))
 

@@ -236,22 +236,3 @@ def _save_agents(sweep: sweeps.Sweep, objective: Training, directory: Path) -> l
             saved = SavedAgent(task.algorithm_name, task.env_name, full, params, seed, agent.env_steps, agent.state)
             saved_agents.save(paths[seed], saved)
     return list(paths.values())
-
-
-def print_curve(record: SweepRecord) -> None:
-    """Print the learning curve in the terminal: the mean over seeds, and the worst and best seed."""
-    import plotext
-
-    curve = record.curves.groupby("env_steps").return_mean.agg(["mean", "min", "max"]).dropna()
-    if curve.empty:  # it diverged before its first evaluation
-        return
-    steps = curve.index.to_list()
-    plotext.clear_figure()
-    plotext.theme("clear")
-    plotext.plot_size(80, 18)
-    if len(record.settings.seeds) > 1:
-        plotext.plot(steps, curve["max"].to_list(), label="best seed", marker="dot")
-        plotext.plot(steps, curve["min"].to_list(), label="worst seed", marker="dot")
-    plotext.plot(steps, curve["mean"].to_list(), label="mean", marker="braille")
-    plotext.title(f"{record.task}: episode return over env steps")
-    print(plotext.uncolorize(plotext.build()))  # one colour, whose codes would stand in a file
