@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from ConfigSpace import Configuration, ConfigurationSpace
 from ConfigSpace.exceptions import ForbiddenValueError
+from ConfigSpace.forbidden import ForbiddenConjunction, ForbiddenRelation
 from ConfigSpace.hyperparameters import (
     CategoricalHyperparameter,
     Constant,
@@ -116,6 +117,23 @@ def is_active(space: ConfigurationSpace, name: str, config: Mapping[str, Any]) -
     """
     conditions = space.parent_conditions_of[name]
     return not conditions or all(condition.satisfied_by_vector(vector(space, config)) for condition in conditions)
+
+
+def is_forbidden(space: ConfigurationSpace, config: Mapping[str, Any]) -> bool:
+    """Return whether the space forbids a config, whatever the values of hyperparameters that it does not hold yet."""
+    return any(
+        set(_names(clause)) <= config.keys() and clause.is_forbidden_value(dict(config))
+        for clause in space.forbidden_clauses
+    )
+
+
+def _names(clause: Any) -> list[str]:
+    """Return the hyperparameters that a forbidden clause is about."""
+    if isinstance(clause, ForbiddenConjunction):
+        return [name for part in clause.components for name in _names(part)]
+    if isinstance(clause, ForbiddenRelation):
+        return [clause.left.name, clause.right.name]
+    return [clause.hyperparameter.name]
 
 
 def vector(space: ConfigurationSpace, config: Mapping[str, Any]) -> np.ndarray:

@@ -6,7 +6,15 @@ import re
 from pathlib import Path
 
 import pytest
-from ConfigSpace import Categorical, ConfigurationSpace, EqualsCondition, Float, Integer
+from ConfigSpace import (
+    Categorical,
+    ConfigurationSpace,
+    EqualsCondition,
+    Float,
+    ForbiddenAndConjunction,
+    ForbiddenEqualsClause,
+    Integer,
+)
 
 from arl import spaces
 from arl.errors import InputError
@@ -161,6 +169,15 @@ def test_a_grid_of_billions_is_not_enumerated(space, budget, num):
     trials = make("grid", space, budget=budget).ask(40)
     assert len(trials) == num
     assert [trial.config for trial in trials if trial.config["a_switch"] == "off"] == [{"a_switch": "off"}]
+
+
+def test_forbidden_parts_of_a_grid_are_left_at_once():
+    """Ten million configs hold the forbidden value of the hyperparameter that varies slowest."""
+    space = ConfigurationSpace(space=[Categorical(f"c{i}", range(10), default=5) for i in range(8)])
+    space.add(ForbiddenEqualsClause(space["c0"], 0))
+    space.add(ForbiddenAndConjunction(ForbiddenEqualsClause(space["c0"], 1), ForbiddenEqualsClause(space["c1"], 0)))
+    (first,) = make("grid", space, budget=8.0).ask(1)
+    assert first.config == {"c0": 1, "c1": 1, **dict.fromkeys(["c2", "c3", "c4", "c5", "c6", "c7"], 0)}
 
 
 def test_grid_of_one_point_keeps_the_defaults():

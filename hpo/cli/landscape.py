@@ -11,6 +11,7 @@ import typer
 from arl.errors import InputError
 from arl.records.settings import DEFAULT_SCORE
 from arl.text import plural
+from hpo.cli.options import App, env_steps
 from hpo.cli.printing import print_json
 from hpo.cli.tables import print_table
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 _STATUSES_OF_IMPORTS = ("completed", "diverged", "missing")
 
-app = typer.Typer(no_args_is_help=True, help="Landscapes: scores of every config, seed and fidelity of a task.")
+app = App(no_args_is_help=True, help="Landscapes: scores of every config, seed and fidelity of a task.")
 
 NameArgument = Annotated[
     str,
@@ -269,7 +270,12 @@ def build(
     configs: Annotated[int, typer.Option(help="Configs of the Sobol sequence, besides the default config.")] = 256,
     seeds: Annotated[int, typer.Option(help="Seeds 0, 1, ... that every config is trained under.")] = 10,
     space: Annotated[str, typer.Option(help="Space preset: published or full.")] = "published",
-    fidelity: Annotated[int | None, typer.Option(help="Env steps of a full run.", show_default="the task's")] = None,
+    fidelity: Annotated[
+        int | None,
+        typer.Option(
+            help="Env steps of a full run, e.g. 1e5.", parser=env_steps, metavar="ENV_STEPS", show_default="the task's"
+        ),
+    ] = None,
     out: OutOption = None,
     store: Annotated[
         str, typer.Option(help="Run store that makes the build resumable.", envvar="ARL_LANDSCAPE_STORE")

@@ -15,8 +15,9 @@ from arl import files
 from arl.errors import InputError, unknown
 from arl.text import plural
 from hpo.cli import completion, landscape, parsing, printing, tables
+from hpo.cli.options import App, env_steps
 
-app = typer.Typer(
+app = App(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="AutoRL benchmark: tune reinforcement learning with whole training runs as lanes of one compiled program.",
@@ -56,7 +57,12 @@ FixOption = Annotated[
     list[str] | None,
     typer.Option("--fix", help="Hyperparameter that is not tuned but has this value, name=value; repeatable."),
 ]
-FidelityOption = Annotated[int | None, typer.Option(help="Env steps of a full run.", show_default="the task's")]
+FidelityOption = Annotated[
+    int | None,
+    typer.Option(
+        help="Env steps of a full run, e.g. 1e5.", parser=env_steps, metavar="ENV_STEPS", show_default="the task's"
+    ),
+]
 ObjectiveOption = Annotated[
     str,
     typer.Option(

@@ -9,18 +9,34 @@ from arl.errors import InputError
 
 def seeds(text: str) -> int | list[int]:
     """Return a number of seeds, or the seeds themselves if the text has a comma: `7` is seven seeds, `7,` the seed 7."""
+    parts = [part.strip() for part in text.split(",")]
     try:
-        numbers = [int(part) for part in text.split(",") if part.strip()]
+        numbers = [int(part) for part in (parts[:-1] if parts[-1] == "" else parts) if any(parts)]
     except ValueError as error:
         raise InputError(f"seeds must be a number, or numbers with commas between, got {text!r}") from error
     return numbers if "," in text or not numbers else numbers[0]
 
 
+def whole(text: str) -> int:
+    """Return a whole number, which may be written as `1e5`.
+
+    Raises:
+        InputError: it is none.
+    """
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not number.is_integer():
+        raise InputError(f"must be a whole number, such as 100000 or 1e5, got {text!r}")
+    return int(number)
+
+
 def fidelities(text: str | None) -> int | list[int] | None:
     """Return a number of env steps, or one per task with commas between."""
     try:
-        numbers = None if text is None else [int(part) for part in text.split(",")]
-    except ValueError as error:
+        numbers = None if text is None else [whole(part) for part in text.split(",")]
+    except InputError as error:
         raise InputError(f"fidelity must be a number, or one per task with commas between, got {text!r}") from error
     return numbers[0] if numbers and len(numbers) == 1 else numbers
 

@@ -54,7 +54,12 @@ def _configs(space: ConfigurationSpace, points: int) -> Iterator[dict[str, Scala
 def _combinations(
     space: ConfigurationSpace, axes: Axes, names: Sequence[str], config: dict[str, Scalar]
 ) -> Iterator[dict[str, Scalar]]:
-    """Yield the config with each combination of values of those hyperparameters among `names` that are then active."""
+    """Yield the config with each combination of values of those hyperparameters among `names` that are then active.
+
+    A combination that is forbidden whatever comes after it is left at once: there may be billions of them.
+    """
+    if spaces.is_forbidden(space, config):
+        return
     if not names:
         yield config
         return
