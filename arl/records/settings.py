@@ -5,7 +5,7 @@ to date first, see `arl.records.migrations`.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeVar
 
 import msgspec
@@ -149,6 +149,16 @@ class ComparisonSettings:
             **{name: [list(seeds) for seeds in values[name]] for name in ("seeds", "test_seeds")},
             "scores": list(self.scores),
         }
+
+    @classmethod
+    def from_json(cls, recorded: Mapping[str, Any]) -> "ComparisonSettings":
+        """Return the settings that a JSON object holds.
+
+        Raises:
+            InputError: a setting is missing, or of another type.
+        """
+        tasks = {name: TaskSettings.from_json(task) for name, task in recorded["tasks"].items()}
+        return replace(_convert({**recorded, "tasks": {}}, cls), tasks=tasks)
 
 
 def _renamed(recorded: Mapping[str, Any]) -> dict[str, Any]:

@@ -382,6 +382,10 @@ class Store:
             connection.execute(_comparisons.delete().where(_comparisons.c.name == record.name))
             connection.execute(_comparisons.insert(), row)
 
+    def comparison(self, name: str) -> ComparisonRecord | None:
+        """Return the record of a comparison; None if there is none."""
+        return next((record for record in self.comparisons() if record.name == name), None)
+
     def comparisons(self) -> list[ComparisonRecord]:
         """Return the records of comparisons, oldest first."""
         if not self.exists():

@@ -278,7 +278,7 @@ def compare(
     as_json: JsonOption = False,
 ) -> None:
     """Compare tuners on tasks with equal budgets; their incumbents are trained again under test seeds."""
-    from hpo.cli import commands
+    from hpo.cli import reporting
     from hpo.comparisons import compare
     from hpo.reports.comparison_report import write_report
 
@@ -304,7 +304,7 @@ def compare(
             store=store,
             view=_comparison_view(as_json),
         )
-    command = commands.of_comparison(comparison.name, comparison.settings, comparison.swept[0].record.space)
+    command = reporting.command_of(comparison)
     written = [write_report(comparison, directory / "report.html", command), *comparison.export(directory)]
     if as_json:
         printing.print_json(printing.comparison_summary(comparison, written, command))
@@ -427,7 +427,7 @@ def show(
         return printing.print_json({**printing.progress(outline), **printing.summary(record, top)})
     printing.print_sweep(record, top)
     print(printing.progress_line(outline))
-    report, command = _report_path(name), f"arl report {shlex.quote(name)}"
+    report, command = printing.report_path(name), f"arl report {shlex.quote(name)}"
     print(f"report: {report}" if report.exists() else f"report: not written yet; write it with  {command}")
     printing.print_training(record)
     return None
@@ -509,20 +509,30 @@ def reproduce(
 
 @app.command()
 def report(
-    name: Annotated[str, typer.Argument(help="Name of a sweep.")],
-    out: Annotated[Path | None, typer.Option(help="HTML file to write.", show_default="results/NAME.html")] = None,
+    name: Annotated[str, typer.Argument(help="Name of a sweep or a comparison.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="HTML file to write.", show_default="results/NAME.html, of a comparison results/NAME/report.html"
+        ),
+    ] = None,
+    pdf: Annotated[bool, typer.Option("--pdf", help="Write each figure as a PDF file, too.")] = False,
+    png: Annotated[bool, typer.Option("--png", help="Write each figure as a PNG file, too.")] = False,
+    svg: Annotated[bool, typer.Option("--svg", help="Write each figure as an SVG file, too.")] = False,
+    latex: Annotated[bool, typer.Option("--latex", help="Write each table as a LaTeX file, too.")] = False,
+    csv: Annotated[bool, typer.Option("--csv", help="Write each table as a CSV file, too.")] = False,
     store: StoreOption = None,
 ) -> None:
-    """Write the report of a sweep: one self-contained HTML file."""
-    from hpo.cli import commands
-    from hpo.records import load_sweep
-    from hpo.reports.sweep_report import write_report
+    """Write the report of a sweep or a comparison, rebuilt from the store: one self-contained HTML file.
 
-    record = load_sweep(name, store)
-    if not record.records:
-        raise InputError(f"sweep {name!r} must have a finished trial before it can be reported, got none")
-    command, training = commands.of_sweep(record), commands.training_of(record)
-    print(write_report(record, out or _report_path(name), command, training))
+    Figures and tables as files of their own are in a folder beside it, with its name.
+    """
+    from arl.records.store import Store
+    from hpo.cli import reporting
+
+    chosen = {"pdf": pdf, "png": png, "svg": svg, "tex": latex, "csv": csv}
+    paths = reporting.write(name, out, [form for form, wanted in chosen.items() if wanted], Store(store))
+    print("\n".join(map(str, paths)))
 
 
 @app.command()
@@ -635,10 +645,6 @@ def _comparison_view(as_json: bool) -> Any:
     from hpo.comparisons.progress import ComparisonView, View
 
     return View() if as_json else ComparisonView(progress.stderr())
-
-
-def _report_path(name: str) -> Path:
-    return Path("results") / f"{name}.html"
 
 
 def _complain(message: str) -> int:

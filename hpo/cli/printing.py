@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from hpo.comparisons.comparison import Comparison
 
 
+def report_path(sweep: str) -> Path:
+    """Return where the report of a sweep is by default."""
+    return Path("results") / f"{sweep}.html"
+
+
 def one_document(as_json: bool) -> contextlib.AbstractContextManager[Any]:
     """Redirect what the user's own classes print to the standard error, so that the output is one JSON document."""
     return contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext()

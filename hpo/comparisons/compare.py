@@ -16,11 +16,10 @@ from arl.records.settings import DEFAULT_OBJECTIVE, DEFAULT_SCORE
 from arl.records.store import Store, TrialRecord
 from arl.records.sweep import SweepRecord
 from hpo import objectives, plans, scores, sweeps, tuners
-from hpo.comparisons import REFERENCE, progress, scales
-from hpo.comparisons.comparison import Comparison, Swept, Test
+from hpo.comparisons import progress, recorded
+from hpo.comparisons.comparison import Comparison, Swept, scale_of
 from hpo.comparisons.design import Design, Seeds, design
 from hpo.comparisons.progress import View
-from hpo.comparisons.scales import Scale
 from hpo.objectives import Objective
 from hpo.shared_runs import SharedRuns
 from hpo.tasks import Task
@@ -123,8 +122,10 @@ class _Comparing:
             for seeds in dict.fromkeys(design.test_seeds)
         }
         made_with = sweeps.made_with(objectives.get(kind))
-        of_tasks = {task.name: self._scale(task, swept, tests) for task in design.tasks}
-        return Comparison(design.name, design.settings(), made_with, swept, tests, of_tasks, self.broken)
+        of_tasks = {task.name: scale_of(task, design.scores[0], kind, swept, tests) for task in design.tasks}
+        comparison = Comparison(design.name, design.settings(), made_with, swept, tests, of_tasks, self.broken)
+        recorded.end(comparison, design, self.store)
+        return comparison
 
     def _check(self, task: Task, tuning: Objective, testing: Objective) -> None:
         """Check all of a task before anything is trained: every tuner can be made, no name on record is of another design."""
@@ -160,6 +161,7 @@ class _Comparing:
                 self.broken[entry.label] = f"sweep {name!r}: {error}"
                 self.view.broken(self.broken[entry.label])
                 continue
+            recorded.begin(design, record.provenance, self.store)
             budget = design.budget * entry.factor
             yield Swept(entry.label, repeat, budget, design.test_seeds[repeat], record, list(sweep.asked))
 
@@ -177,11 +179,6 @@ class _Comparing:
         plan = sweeps.continued(self.design.test_plan(task, seeds), objective, name, self.store)
         view = self.view.test(name, len(trials))
         return sweeps.Sweep(plan, Given(trials), objective.fresh(seeds), name, self.store, view).run()
-
-    def _scale(self, task: Task, swept: Sequence[Swept], tests: Mapping[Test, SweepRecord | None]) -> Scale:
-        random = [done.record.records for done in swept if done.task == task.name and done.tuner == REFERENCE]
-        tested = [record.records for (name, _), record in tests.items() if name == task.name and record]
-        return scales.of_task(task, self.design.scores[0], self.design.objective, random, tested)
 
 
 def test_trials(chains: Sequence[Chain], recorded: Mapping[int, TrialRecord]) -> list[Trial]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -19,9 +19,13 @@ from arl.records.store import TrialRecord
 from arl.records.sweep import SweepRecord
 from arl.statistics import RankTest
 from arl.text import plural, seed_list
-from hpo.comparisons import REFERENCE, UNTUNED, incumbents
+from hpo.comparisons import REFERENCE, UNTUNED, incumbents, scales
 from hpo.comparisons.incumbents import Incumbent
 from hpo.comparisons.scales import Scale
+from hpo.tasks import Task
+
+if TYPE_CHECKING:
+    from hpo.objectives import ObjectiveLike
 
 NUM_POINTS = 32
 _SHOWN = ["tuner", "score", "low", "high", "difference", "rank", "gap"]
@@ -396,6 +400,21 @@ class Comparison:
     @cached_property
     def _by_chain(self) -> dict[Test, dict[Chain, TrialRecord]]:
         return {test: by_chain(record) for test, record in self.tests.items() if record}
+
+
+def scale_of(
+    task: Task, score: str, objective: "ObjectiveLike", swept: Sequence[Swept], tests: Mapping[Test, SweepRecord | None]
+) -> Scale:
+    """Return the scale of a task's scores, see `scales.of_task`.
+
+    Args:
+        score: the name of the score that tuners are judged by.
+        objective: what answered.
+        swept, tests: of the comparison, those of other tasks among them.
+    """
+    random = [done.record.records for done in swept if done.task == task.name and done.tuner == REFERENCE]
+    tested = [record.records for (name, _), record in tests.items() if name == task.name and record]
+    return scales.of_task(task, score, objective, random, tested)
 
 
 _TIMES = {"wall": "total", "compile": "compile", "tuner_seconds": "tuner", "tuner_cpu": "tuner_cpu"}

@@ -32,7 +32,7 @@ def write_report(comparison: Comparison, path: Path, command: Sequence[str] = ()
 
 def render(comparison: Comparison, command: Sequence[str] = ()) -> str:
     """Return the report as HTML. One task, one repeat or two tuners only still give every section they can."""
-    settings = comparison.settings
+    settings, printed = comparison.settings, tables(comparison)
     return pages.render(
         "comparison.html",
         comparison_figures.figures(comparison),
@@ -54,19 +54,30 @@ def render(comparison: Comparison, command: Sequence[str] = ()) -> str:
         rank_pairs=comparison.ranks.pairs is not None,
         unranked=[tuner for tuner in comparison.tuners if tuner not in comparison.ranked],
         resolution=words.resolution(comparison),
-        pairs=_pairs(comparison),
+        pairs=printed["pairs"],
         height=comparison_figures.height(len(comparison.tuners)),
         rank_height=comparison_figures.height(len(comparison.ranked)),
-        summary=_summary(comparison),
-        by_task=_by_task(comparison),
-        costs=_costs(comparison),
-        incumbents=_incumbents(comparison),
+        summary=printed["summary"],
+        by_task=printed["by_task"],
+        costs=printed["costs"],
+        incumbents=printed["incumbents"],
         spaces=[(task, _space(comparison, task)) for task in comparison.tasks],
         settings=pages.definitions({key: value for key, value in settings.to_json().items() if key != "tasks"}),
         provenance=pages.definitions(comparison.provenance),
         checklist=checklist(comparison),
         command=pages.quoted(command),
     )
+
+
+def tables(comparison: Comparison) -> dict[str, dict[str, Any]]:
+    """Return the tables of the page by name: `columns`, and `rows` of texts."""
+    return {
+        "summary": _summary(comparison),
+        "by_task": _by_task(comparison),
+        "costs": _costs(comparison),
+        "pairs": _pairs(comparison),
+        "incumbents": _incumbents(comparison),
+    }
 
 
 def _subtitle(comparison: Comparison) -> str:

@@ -136,6 +136,11 @@ def is_numeric(values: Iterable[Any]) -> bool:
     return all(is_number(plain(value)) for value in values if not missing(value))
 
 
+def frame_of_texts(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a table with the texts of its values."""
+    return frame.apply(lambda column: column.map(text))
+
+
 def text(value: Any) -> str:
     """Return a scalar as text, numbers as `arl.text.number` writes them."""
     value = plain(value)

@@ -46,7 +46,7 @@ def contents(
     """Return the figures of the report, their tables, and the values that its template shows; arguments as of `render`."""
     trials = record.trials
     is_schedule = sweep_figures.is_schedule(trials)
-    top = _top_trials(record)
+    top = top_trials(record)
     num_seeds = max(trials["num_seeds"], default=0)
     seeds = ("" if trials["num_seeds"].nunique() < 2 else "up to ") + plural(num_seeds, "seed")
     score, means = pages.score_format(record.return_range), sweep_figures.mean_curves(record)
@@ -80,7 +80,7 @@ def contents(
     return sweep_figures.figures(record, means, top), tables, values
 
 
-def _top_trials(record: SweepRecord) -> list[int]:
+def top_trials(record: SweepRecord) -> list[int]:
     """Return the incumbent and the next best completed trials, at most as many as learning curves have colours.
 
     The curve of a schedule is that of its last trial.

@@ -294,10 +294,41 @@ def save(chart: Figure, path: Path) -> Path:
     Raises:
         InputError: another suffix.
     """
+    return save_spec(themed(spec(chart)), path)
+
+
+def standalone(chart: Figure, tables: Mapping[str, Sequence[Mapping[str, Any]]], width: int, height: int) -> Spec:
+    """Return the complete specification of a page's chart, with the tables that it names and a size in px.
+
+    Lines have a legend; on a page it is beside the chart, where it shows and hides them.
+    """
+    plain = spec(chart)
+    datasets = {**tables, **plain.get("datasets", {})}
+    return {"width": width, "height": height, **themed(_with_legends(plain)), "datasets": datasets}
+
+
+def _with_legends(part: Any) -> Any:
+    """Return a part of a specification in which lines and bands have a legend of colours and dashes."""
+    if isinstance(part, list):
+        return [_with_legends(item) for item in part]
+    if not isinstance(part, dict):
+        return part
+    whole = {key: _with_legends(value) for key, value in part.items()}
+    mark, channels = whole.get("mark"), whole.get("encoding", {})
+    if isinstance(mark, dict) and mark.get("type") in ("line", "area"):
+        named = [name for name in ("color", "strokeDash") if "field" in channels.get(name, {})]
+        whole["encoding"] = {
+            **channels,
+            **{name: {**channels[name], "legend": legend(symbolType="stroke").to_dict()} for name in named},
+        }
+    return whole
+
+
+def save_spec(complete: Spec, path: Path) -> Path:
+    """Write a complete specification as a picture, see `save`."""
     import vl_convert
 
     check_picture(path)
-    complete = themed(spec(chart))
     if path.suffix == ".png":
         picture = vl_convert.vegalite_to_png(complete, ppi=PIXELS_PER_INCH)
     elif path.suffix == ".pdf":
