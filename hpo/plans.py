@@ -72,6 +72,7 @@ def plan(
     space: "SpaceLike" = "published",
     fidelity: int | None = None,
     fix: Mapping[str, Any] | None = None,
+    episodes: int | None = None,
     batch: int | None = None,
     options: Mapping[str, Any] | None = None,
     score: str | Sequence[str] = DEFAULT_SCORE,
@@ -90,6 +91,7 @@ def plan(
         space, fidelity: of a task that is given by name: its space (see `tasks.get`), and env steps of a full run if not the
             task's.
         fix: hyperparameters that are not tuned but have these values.
+        episodes: of an evaluation; the task's by default, 128.
         batch: how many trials are asked for at a time; by default an eighth of the budget, or all (at most 64) where the
             tuner's class says `any_batch = True`.
         options: of the tuner.
@@ -107,6 +109,7 @@ def plan(
     if isinstance(task, tasks.Task) and not isinstance(space, str):
         raise InputError(f"space must be given with a task's name; a Task has its own, got a {type(space).__name__}")
     task = tasks.get(task, space, fidelity, fix) if isinstance(task, str) else tasks.with_fixed(task, fix)
+    task = tasks.with_episodes(task, episodes)
     kind = objectives.get(objective)
     kind.check_task(task)
     if trials is None and budget is None:

@@ -19,7 +19,7 @@ from arl.records.settings import DEFAULT_OBJECTIVE, DEFAULT_SCORE, SweepSettings
 from arl.records.store import RunRecord, Store, TrialRecord, dumps
 from arl.records.sweep import SweepRecord
 from arl.training import provenance
-from hpo import contract, loggers, merged_runs, objectives, plans, progress, scores, tuners
+from hpo import agents, contract, loggers, merged_runs, objectives, plans, progress, scores, tuners
 from hpo.loggers import Logger, LoggerLike
 from hpo.merged_runs import MergedRuns
 from hpo.objectives import Objective, ObjectiveLike
@@ -45,6 +45,7 @@ def sweep(
     space: "SpaceLike" = "published",
     fidelity: int | None = None,
     fix: Mapping[str, Any] | None = None,
+    episodes: int | None = None,
     batch: int | None = None,
     options: Mapping[str, Any] | None = None,
     score: str | Sequence[str] = DEFAULT_SCORE,
@@ -53,16 +54,18 @@ def sweep(
     store: Store | str | Path | None = None,
     view: View | None = None,
     log: LoggerLike | Sequence[LoggerLike] = (),
+    save_agents: str | Path | None = None,
 ) -> SweepRecord:
     """Run a sweep, or finish one that was begun.
 
     Args:
-        task, tuner, trials, budget, seeds, tuner_seed, space, fidelity, fix, batch, options, score, objective: see
+        task, tuner, trials, budget, seeds, tuner_seed, space, fidelity, fix, episodes, batch, options, score, objective: see
             `plans.plan`.
         name: by default of the task, the tuner and its seed; the same call with the same name goes on with the sweep.
         store: a file, URL or Store; by default `$ARL_STORE`, else `results/store.sqlite`.
         view: what shows its progress; by default a bar on a terminal or in a notebook, nothing elsewhere.
         log: loggers that hear of every trial: `tensorboard`, `wandb`, `mlflow`, `file.py:Class`, `module:Class`, or classes.
+        save_agents: folder in which the incumbent's agents are saved, as `FOLDER/SWEEP/trial7-seed0.agent`.
 
     Example:
         >>> sweep = hpo.sweep("ppo/CartPole-v1", tuner="random", trials=64, seeds=4)
@@ -81,6 +84,7 @@ def sweep(
         space=space,
         fidelity=fidelity,
         fix=fix,
+        episodes=episodes,
         batch=batch,
         options=options,
         score=score,
@@ -93,7 +97,13 @@ def sweep(
         plan = dataclasses.replace(plan, settings=dataclasses.replace(plan.settings, batch=recorded.batch))
     made = objectives.make(objective, plan.task, plan.settings.seeds, plan.settings.batch)
     view = progress.default() if view is None else view
-    return make(plan, tuner, made, name, store, view, loggers=loggers.make(log, name, plan.settings)).run()
+    if save_agents is not None:
+        agents.prepare(made, save_agents)
+    ready = make(plan, tuner, made, name, store, view, loggers=loggers.make(log, name, plan.settings))
+    record = ready.run()
+    if save_agents is not None:
+        agents.save(made, record, save_agents, set(ready.recorded))
+    return record
 
 
 def make(

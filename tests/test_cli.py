@@ -232,6 +232,21 @@ def test_the_command_on_record_holds_the_options(tmp_path):
     assert landscapes.load("a", store) == record
 
 
+@pytest.mark.parametrize("words", [["sweep", "--trials", 1, "--space", "full", "--tuner", "default"], ["train"]])
+def test_episodes_of_an_evaluation_are_recorded_and_repeated(tmp_path, words):
+    store = tmp_path / "results" / "store.sqlite"
+    command, *options = words
+    values = [word.replace("--set", "--fix") if command == "sweep" else word for word in SMALL]
+    done = arl(tmp_path, command, TASK, *options, *values, "--fidelity", FIDELITY, "--episodes", 5, "--name", "few")
+    assert done.status == 0, done.err
+    record = landscapes.load("few", store)
+    assert record.settings.task.num_episodes == 5
+    again = commands.of_sweep(record)
+    assert again[again.index("--episodes") + 1] == "5"
+    assert arl(tmp_path, *again[1:]).status == 0
+    assert landscapes.load("few", store) == record
+
+
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """Return a directory in which a config was trained, and what that printed."""
@@ -583,6 +598,8 @@ def littered(tmp_path):
         ("sweep ppo/ProbeChoice --fidelity x", "Invalid value for '--fidelity'"),
         ("sweep ppo/ProbeChoice --tuner-seed -1", "tuner_seed must be at least 0, got -1"),
         ("sweep ppo/ProbeChoice --seeds two", "seeds must be a number, or numbers with commas between, got 'two'"),
+        ("sweep ppo/ProbeChoice --episodes 0", "episodes must be at least 1, got 0"),
+        ("train ppo/ProbeChoice --episodes -1", "episodes must be at least 1, got -1"),
         ("sweep ppo/ProbeChoice --fidelity 1.5", "must be a whole number, such as 100000 or 1e5, got '1.5'"),
         (
             "sweep ppo/ProbeChoice --trials 3 --trials 4",

@@ -20,7 +20,7 @@ from arl.records.sweep import SweepRecord
 from hpo import plans, scores, sweeps, testing
 from hpo.cli import commands
 from hpo.comparisons import compare as comparing
-from hpo.comparisons import incumbents, words
+from hpo.comparisons import design, incumbents, words
 from hpo.comparisons.comparison import NUM_POINTS
 from hpo.objectives.training import Training
 from hpo.trial import Trial
@@ -253,6 +253,13 @@ def test_a_finished_comparison_with_chains_takes_more_tuners(tmp_path, trained):
     compare(tmp_path / "store.sqlite", [Exploit], baselines=False)
     more = compare(tmp_path / "store.sqlite", [Exploit, "random"], baselines=False)
     assert set(more.summary.tuner) == {"Exploit", "random"}
+
+
+def test_episodes_are_those_of_all_tasks(tmp_path):
+    chosen = design.design(["sobol"], ["ppo/CartPole-v1", tiny.task()], episodes=7)
+    assert [task.num_episodes for task in chosen.tasks] == [7, 7]
+    words = commands.of_comparison("a", chosen.settings())
+    assert words[words.index("--episodes") + 1] == "7"
 
 
 def test_given_trials_wait_for_their_parents_in_order():

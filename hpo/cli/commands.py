@@ -9,7 +9,7 @@ from arl.records.sweep import SweepRecord
 from arl.task_names import is_imported
 from arl.text import seed_list
 from hpo.comparisons import REFERENCE
-from hpo.tasks import OWN, WITHOUT, is_own
+from hpo.tasks import OWN, WITHOUT, Task, is_own
 
 DOUBLE = f"{REFERENCE}-2x"  # the baseline that can't be given as a tuner
 
@@ -25,6 +25,7 @@ def of_sweep(record: SweepRecord) -> list[str]:
         "tuner-seed": settings.tuner_seed,
         "batch": settings.batch,
         "fidelity": settings.task.fidelity,
+        **_episodes(settings.task),
         "objective": settings.objective,
         **_space(settings.task, record.space),
         "seeds": seed_list(settings.seeds),
@@ -47,6 +48,7 @@ def training_of(record: SweepRecord, trial: int | None = None) -> list[str] | No
 def _train(record: SweepRecord) -> list[str]:
     settings = record.settings
     words = ["arl", "train", record.task, "--name", record.name, "--fidelity", str(settings.task.fidelity)]
+    words += _flags(_episodes(settings.task))
     values = {**settings.task.fixed, **settings.options.get("schedule", {})}
     return [*words, "--seeds", seed_list(settings.seeds), *_assignments("--set", values)]
 
@@ -69,6 +71,7 @@ def of_comparison(name: str, settings: ComparisonSettings, space: Mapping[str, A
         "test-seeds": _seeds(settings.test_seeds),
         **_space(task, space),
         "batch": settings.batch,
+        **_episodes(task),
         "fidelity": ",".join(fidelities if len(set(fidelities)) > 1 else fidelities[:1]),
     }
     words = ["arl", "compare", *_flags(options), *_assignments("--fix", _fixed(task))]
@@ -78,6 +81,11 @@ def of_comparison(name: str, settings: ComparisonSettings, space: Mapping[str, A
     for label, path in tuners.items():
         words += _assignments("--option", {f"{path}.{key}": value for key, value in settings.tuners[label].items()})
     return words
+
+
+def _episodes(task: TaskSettings) -> dict[str, int]:
+    """Return the option of the episodes of an evaluation if they are others than a task has by default."""
+    return {} if task.num_episodes == Task.num_episodes else {"episodes": task.num_episodes}
 
 
 def _space(task: TaskSettings, space: Mapping[str, Any] | None) -> dict[str, str]:

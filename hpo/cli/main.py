@@ -26,6 +26,7 @@ app = App(
 
 app.add_typer(landscape.app, name="landscape")
 
+_AGENTS = Path("results") / "agents"
 _INTERRUPTED = 130
 _READER_GONE = 141
 
@@ -62,6 +63,9 @@ FidelityOption = Annotated[
     typer.Option(
         help="Env steps of a full run, e.g. 1e5.", parser=env_steps, metavar="ENV_STEPS", show_default="the task's"
     ),
+]
+EpisodesOption = Annotated[
+    int | None, typer.Option(help="Episodes of each evaluation.", show_default="the task's, 128")
 ]
 ObjectiveOption = Annotated[
     str,
@@ -176,6 +180,7 @@ def sweep(
     space: SpaceOption = "published",
     fix: FixOption = None,
     fidelity: FidelityOption = None,
+    episodes: EpisodesOption = None,
     tuner_seed: Annotated[int, typer.Option(help="Seed of the tuner.")] = 0,
     batch: Annotated[
         int | None,
@@ -189,12 +194,22 @@ def sweep(
     objective: ObjectiveOption = "training",
     score: ScoreOption = "final",
     log: LogOption = None,
+    save_agents: Annotated[
+        str | None,
+        typer.Option(
+            metavar="best",
+            help="Save the incumbent's agents, one per seed, in results/agents/NAME.",
+            show_default=False,
+        ),
+    ] = None,
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Tune the hyperparameters of a task: run a sweep, or finish one that was begun."""
-    from hpo import plans, sweeps
+    from hpo import agents, plans, sweeps
 
+    if save_agents not in (None, "best"):
+        raise unknown("agents to save", str(save_agents), ["best"])
     trials, budget = plans.limits(tuner, trials, budget)
     with printing.one_document(as_json):
         record = sweeps.sweep(
@@ -206,6 +221,7 @@ def sweep(
             tuner_seed=tuner_seed,
             space=space,
             fix=parsing.assignments(fix or [], "fix"),
+            episodes=episodes,
             fidelity=fidelity,
             batch=batch,
             options=parsing.assignments(option or [], "option"),
@@ -215,10 +231,14 @@ def sweep(
             store=store,
             view=_view(as_json),
             log=log or [],
+            save_agents=_AGENTS if save_agents else None,
         )
+    saved = [str(path) for path in agents.paths(record, _AGENTS).values()] if save_agents else []
     if as_json:
-        return printing.print_json(printing.summary(record, 5))
+        return printing.print_json({**printing.summary(record, 5), **({"agents": saved} if save_agents else {})})
     printing.print_sweep(record, 5)
+    for path in saved:
+        print(f"agent: {path}")
     quoted = shlex.quote(record.name)
     print(f"more: arl show {quoted}    report: arl report {quoted}")
     printing.print_training(record)
@@ -256,6 +276,7 @@ def compare(
             help="Env steps of a full run: of all tasks, or one per task, comma-separated.", show_default="the tasks'"
         ),
     ] = None,
+    episodes: EpisodesOption = None,
     batch: Annotated[
         int | None,
         typer.Option(help="Trials asked for at a time, of every tuner.", show_default="an eighth of the budget"),
@@ -292,6 +313,7 @@ def compare(
             budget=budget,
             space=space,
             fix=parsing.assignments(fix or [], "fix"),
+            episodes=episodes,
             batch=batch,
             seeds=None if seeds is None else parsing.seeds(seeds),
             test_seeds=None if test_seeds is None else parsing.seeds(test_seeds),
@@ -352,6 +374,7 @@ def train(
         ),
     ] = None,
     fidelity: FidelityOption = None,
+    episodes: EpisodesOption = None,
     out: Annotated[Path, typer.Option(help="Directory for the picture and the agents.")] = Path("results"),
     store: StoreOption = None,
     as_json: JsonOption = False,
@@ -373,6 +396,7 @@ def train(
             source = train_command.from_sweep(from_, task, fidelity, changes, opened)
         else:
             source = train_command.from_task(str(task), space or "full", fidelity, changes)
+        source = train_command.with_episodes(source, episodes)
         trained = train_command.train(source, parsing.seeds(seeds), name, opened, out, _view(as_json))
     if as_json:
         return printing.print_json(
@@ -388,6 +412,23 @@ def train(
     print(f"picture: {trained.picture}")
     print(f"agents:  {trained.agents[0].parent} ({plural(len(trained.agents), 'file')})")
     return None
+
+
+@app.command()
+def evaluate(
+    agents: Annotated[
+        list[Path], typer.Argument(help="Files of agents, or folders of them, e.g. results/agents/first.")
+    ],
+    episodes: Annotated[int, typer.Option(help="Episodes that each agent plays.", min=1)] = 100,
+    seed: Annotated[int, typer.Option(help="Seed of the episodes; other seeds give other start states.", min=0)] = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Let saved agents play whole episodes in their environment, and print their returns."""
+    from hpo.cli import evaluation
+
+    with printing.one_document(as_json):
+        rows = evaluation.rows(agents, episodes, seed)
+    printing.print_json(rows) if as_json else tables.print_table(rows)
 
 
 @app.command()

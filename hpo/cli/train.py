@@ -16,8 +16,6 @@ from arl.records.lineage import lineage
 from arl.records.store import Store, TrialRecord
 from arl.records.sweep import SweepRecord, load_sweep
 from arl.text import seed_list
-from arl.training import saved_agents
-from arl.training.saved_agents import SavedAgent
 from hpo import plans, sweeps, tasks
 from hpo.autorl import schedules
 from hpo.autorl.schedules import Schedule
@@ -61,6 +59,11 @@ class Trained:
     record: SweepRecord
     picture: Path
     agents: list[Path]
+
+
+def with_episodes(source: Source, episodes: int | None) -> Source:
+    """Return the source with so many episodes of an evaluation; without a number as it is."""
+    return dataclasses.replace(source, task=tasks.with_episodes(source.task, episodes))
 
 
 def from_task(name: str, space: str, fidelity: int | None, changes: Mapping[str, Any]) -> Source:
@@ -169,7 +172,7 @@ def default_name(plan: plans.Plan, label: str, changes: Mapping[str, Any]) -> st
     """Return a name such as `train-ppo-CartPole-v1-learning_rate=0.001-seeds=10`, which tells apart all trainings of a task.
 
     Seeds are written as on the command line, as their number or the seeds themselves. The fidelity follows if it is not
-    the task's.
+    the task's, and the episodes of an evaluation if they are not 128.
     """
     task, seeds = plan.task, plan.settings.seeds
     first = tuple(range(len(seeds)))
@@ -177,6 +180,8 @@ def default_name(plan: plans.Plan, label: str, changes: Mapping[str, Any]) -> st
     named = {key: _short(value) for key, value in changes.items()} | {"seeds": listed}
     if task.fidelity != task.usual_fidelity:
         named["fidelity"] = str(task.fidelity)
+    if task.num_episodes != tasks.Task.num_episodes:
+        named["episodes"] = str(task.num_episodes)
     parts = ("train", label, *(f"{key}={value}" for key, value in named.items()))
     return plans.fitting("-".join(parts).replace("/", "."))
 
@@ -230,9 +235,5 @@ def _save_agents(sweep: sweeps.Sweep, objective: Training, directory: Path) -> l
     """Save one agent per seed, and return the paths; existing files of a trial that is on record are kept as they are."""
     paths = {seed: directory / f"seed{seed}.agent" for seed in objective.seeds}
     if not (len(sweep.recorded) == len(sweep.finished) and all(path.is_file() for path in paths.values())):
-        task, last = objective.task, sweep.asked[max(sweep.asked)]
-        full, params = task.full(last.config), task.env_params(last.config)
-        for seed, agent in objective.agents_of(last.id).items():
-            saved = SavedAgent(task.algorithm_name, task.env_name, full, params, seed, agent.env_steps, agent.state)
-            saved_agents.save(paths[seed], saved)
+        objective.save_agents(max(sweep.asked), paths)
     return list(paths.values())

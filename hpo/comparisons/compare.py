@@ -41,6 +41,7 @@ def compare(
     space: "SpaceLike" = "published",
     fidelity: int | Sequence[int] | None = None,
     fix: Mapping[str, Any] | None = None,
+    episodes: int | None = None,
     batch: int | None = None,
     options: Mapping[str, Mapping[str, Any]] | None = None,
     baselines: bool = True,
@@ -53,8 +54,8 @@ def compare(
     """Compare tuners on tasks, or finish a comparison that was begun.
 
     Args:
-        tuners, on, repeats, budget, seeds, test_seeds, space, fidelity, fix, batch, options, baselines, objective, score,
-            name: see `design`.
+        tuners, on, repeats, budget, seeds, test_seeds, space, fidelity, fix, episodes, batch, options, baselines, objective,
+            score, name: see `design`.
         store: a file, URL or Store; by default `$ARL_STORE`, else `results/store.sqlite`.
         view: what shows its progress; by default a bar on a terminal or in a notebook, nothing elsewhere.
 
@@ -75,6 +76,7 @@ def compare(
         space=space,
         fidelity=fidelity,
         fix=fix,
+        episodes=episodes,
         batch=batch,
         options=options,
         baselines=baselines,

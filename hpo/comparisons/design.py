@@ -118,6 +118,7 @@ def design(
     space: "SpaceLike" = "published",
     fidelity: int | Sequence[int] | None = None,
     fix: Mapping[str, Any] | None = None,
+    episodes: int | None = None,
     batch: int | None = None,
     options: Mapping[str, Mapping[str, Any]] | None = None,
     baselines: bool = True,
@@ -137,6 +138,7 @@ def design(
             tuning seeds, and up to 5 others test seeds; from one repeat to the next the roles move on by one seed.
         space, fidelity: of tasks that are given by name; the fidelity of all tasks, or one per task.
         fix: hyperparameters that no tuner tunes but that have these values.
+        episodes: of an evaluation; the tasks' by default, 128.
         batch: how many trials are asked for at a time.
         options: of tuners, by label.
         baselines: whether random search, random search with twice the budget, and the default config are added.
@@ -160,7 +162,9 @@ def design(
     if len(fidelities) != len(on):
         raise InputError(f"fidelity must be one number, or one per task ({len(on)}), got {len(fidelities)}")
     chosen = tuple(
-        tasks.get(task, space, steps, fix) if isinstance(task, str) else tasks.with_fixed(task, fix)
+        tasks.with_episodes(
+            tasks.get(task, space, steps, fix) if isinstance(task, str) else tasks.with_fixed(task, fix), episodes
+        )
         for task, steps in zip(on, fidelities, strict=True)
     )
     _check_distinct("tasks", [task.name for task in chosen])

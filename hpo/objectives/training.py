@@ -3,6 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 import jax
@@ -11,9 +12,10 @@ from arl import config as configs
 from arl import spaces
 from arl.errors import InputError, refusal
 from arl.records.store import COMPLETED, DIVERGED, FAILED, Outcome, PointRecord, RunRecord, TrialRecord
-from arl.training import backend, provenance
+from arl.training import backend, provenance, saved_agents
 from arl.training.programs import Lanes
 from arl.training.runner import Agent, Curve, Run, Runner, apart
+from arl.training.saved_agents import SavedAgent
 from hpo.objectives.base import Objective, OnSegment, ignore
 from hpo.results import trial_record
 from hpo.tasks import Task
@@ -149,6 +151,14 @@ class Training(Objective):
         """Return the agents of a trial by seed."""
         self._revive([(trial_id, seed) for seed in self.seeds_of(self.trials[trial_id])], ignore)
         return {seed: self.agents[trial_id, seed] for seed in self.seeds_of(self.trials[trial_id])}
+
+    def save_agents(self, trial_id: int, paths: Mapping[int, Path]) -> None:
+        """Save the agents of a trial, each to the path of its seed; one that is no longer in memory is trained again."""
+        task, config = self.task, self.trials[trial_id].config
+        full, params = task.full(config), task.env_params(config)
+        for seed, agent in self.agents_of(trial_id).items():
+            saved = SavedAgent(task.algorithm_name, task.env_name, full, params, seed, agent.env_steps, agent.state)
+            saved_agents.save(paths[seed], saved)
 
     def _train(self, trials: Sequence[Trial], on_segment: OnSegment) -> Iterator[tuple[Trial, int, Curve | InputError]]:
         pairs = [(trial, seed) for trial in trials for seed in self.seeds_of(trial)]

@@ -10,6 +10,7 @@ from hpo.tasks.registry import (
     of_record,
     sources,
     summaries,
+    with_episodes,
     with_fixed,
 )
 from hpo.tasks.task import OWN, WITHOUT, Task
@@ -27,5 +28,6 @@ __all__ = [
     "of_record",
     "sources",
     "summaries",
+    "with_episodes",
     "with_fixed",
 ]

@@ -187,6 +187,19 @@ def check_fidelity(fidelity: int) -> None:
 task = get  # as `hpo.task` for users
 
 
+def with_episodes(task: Task, episodes: int | None) -> Task:
+    """Return the task with so many episodes of an evaluation; without a number as it is.
+
+    Raises:
+        InputError: the number is below 1.
+    """
+    if episodes is None:
+        return task
+    if episodes < 1:
+        raise InputError(f"episodes must be at least 1, got {episodes}")
+    return dataclasses.replace(task, num_episodes=episodes)
+
+
 def is_own(name: str) -> bool:
     """Return whether a task is the user's: in a file or a module, or registered by another package."""
     is_of_package = name.partition("/")[0] in MODULES
