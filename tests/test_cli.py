@@ -52,6 +52,17 @@ def arl(directory, *words):
     return SimpleNamespace(status=stop.value.code, out=out.getvalue(), err=err.getvalue())
 
 
+def changed(words, *more):
+    """Return the words of a command with options replaced, or added if it has none of that name."""
+    words = [*words]
+    for option, value in zip(more[::2], more[1::2], strict=True):
+        if option in words:
+            place = words.index(option)
+            del words[place : place + 2]
+        words += [option, value]
+    return words
+
+
 @contextlib.contextmanager
 def own_ctrl_c():
     """Restore pytest's answer to Ctrl-C, which the command replaces."""
@@ -467,7 +478,7 @@ def test_a_sweep_tells_of_its_failed_trials(tmp_path):
 
 
 def test_train_may_be_evaluated_more_often_than_it_iterates(tmp_path):
-    done = arl(tmp_path, *TRAIN, "--fidelity", 5 * tiny.ITERATION, "--json")
+    done = arl(tmp_path, *changed(TRAIN, "--fidelity", 5 * tiny.ITERATION), "--json")
     assert done.status == 0, done.err
 
 
@@ -633,7 +644,7 @@ def littered(tmp_path):
         ("list task", "unknown listing 'task': did you mean 'tasks'?"),
         ("show first", "unknown sweep 'first' in results/store.sqlite: known are none"),
         ("show first --top 0", "Invalid value for '--top'"),
-        ("report first", "unknown sweep 'first' in results/store.sqlite"),
+        ("report first", "unknown sweep or comparison 'first' in results/store.sqlite"),
         ("export first new", "unknown sweep 'first' in results/store.sqlite"),
         ("train ppo/Nowhere", "unknown task 'ppo/Nowhere'"),
         ("train ppo/ProbeChoice --seeds 1.5", "seeds must be a number"),
@@ -669,7 +680,7 @@ def test_names_of_sweeps_are_near(home):
 
 
 def test_a_name_that_is_taken_is_one_line(home):
-    done = arl(home, *SWEEP, "--trials", 6, "--json")
+    done = arl(home, *changed(SWEEP, "--trials", 6), "--json")
     assert (done.status, done.out) == (2, "")
     assert done.err == "arl: sweep name 'first' is taken by a sweep with trials 7, not 6: choose another --name\n"
 

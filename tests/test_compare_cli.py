@@ -5,7 +5,7 @@ import json
 import pandas as pd
 import pytest
 import tiny
-from test_cli import arl, files
+from test_cli import arl, changed, files
 
 TASK = "ppo/ProbeMatching"
 HALVING = f"{tiny.__file__}:Halving"
@@ -79,7 +79,8 @@ def test_the_same_command_again_gives_the_same_as_json(compared):
 )
 def test_bad_input_is_one_line(tmp_path, words, line):
     (tmp_path / "file").write_text("")
-    done = arl(tmp_path, *COMPARE, *words)
+    repeated = words if words[0] == "-o" else []
+    done = arl(tmp_path, *(COMPARE if repeated else changed(COMPARE, *words)), *repeated)
     assert (done.status, done.out) == (2, "")
     assert done.err.startswith(line)
     assert done.err.count("\n") == 1
@@ -88,7 +89,7 @@ def test_bad_input_is_one_line(tmp_path, words, line):
 
 def test_options_go_to_their_tuner(compared):
     directory, _ = compared
-    done = arl(directory, *COMPARE, "-o", f"{HALVING}.pause=0.0", "--name", "other", "--json")
+    done = arl(directory, *changed(COMPARE, "--name", "other"), "-o", f"{HALVING}.pause=0.0", "--json")
     assert json.loads(done.out)["settings"]["tuners"] == {HALVING: {"pause": 0.0}}
 
 

@@ -184,7 +184,7 @@ def options(function):
 @pytest.mark.parametrize(
     ("outer", "inner", "more"),
     [
-        (hpo.sweep, plans.plan, {"name", "store", "view", "log"}),
+        (hpo.sweep, plans.plan, {"name", "store", "view", "log", "save_agents"}),
         (hpo.compare, compare.design, {"store", "view"}),
     ],
 )

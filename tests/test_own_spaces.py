@@ -278,7 +278,7 @@ def test_bad_spaces_are_one_line_and_write_nothing(tmp_path, text, message):
     ("words", "message"),
     [
         ("--space none.yaml", "space 'none.yaml' can't be read: No such file or directory"),
-        ("--space my.yml --space {", "space given as JSON does not parse"),
+        ("--space {", "space given as JSON does not parse"),
         ("--space json:loads", "space 'json:loads' must be a ConfigurationSpace, got function"),
         ("--space my.py", "space must be given as 'module:Name' or 'file.py:Name', got 'my.py'"),
         ("--fix gama=0.9", "unknown hyperparameter of PPOConfig 'gama': did you mean 'gamma'?"),

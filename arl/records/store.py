@@ -16,6 +16,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from arl import distribution
 from arl.errors import InputError, unknown
 from arl.records import migrations
 from arl.records.claims import Claims, FileClaims, NoClaims, PostgresClaims
@@ -247,7 +248,10 @@ class Store:
             url = sa.make_url(location) if "://" in location else sa.URL.create("sqlite", database=location)
             self._engine = sa.create_engine(_patient(url))
             self._engine.dialect.create_connect_args(url)  # reads the arguments behind the question mark
-        except (sa.exc.ArgumentError, ModuleNotFoundError, ValueError) as error:
+        except ModuleNotFoundError as error:
+            hint = f", {distribution.install('postgres')}" if location.startswith("postgresql") else ""
+            raise InputError(f"store {location!r} needs the module {error.name!r}{hint}") from error
+        except (sa.exc.ArgumentError, ValueError) as error:
             raise InputError(f"store must be a file or an SQLAlchemy URL, got {location!r}: {error}") from error
         self.location = url.render_as_string(hide_password=True) if "://" in location else location
         self.path = Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None
