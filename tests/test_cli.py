@@ -477,6 +477,19 @@ def test_a_sweep_tells_of_its_failed_trials(tmp_path):
     assert arl(tmp_path, "export", "hasty", "exported").status == 0
 
 
+def test_a_sweep_of_which_all_trials_fail_ends_with_status_1(tmp_path):
+    words = ["sweep", TASK, "--space", "full", "--fidelity", FIDELITY, "--tuner", "hasty.py:Hasty", "--trials", 1]
+    (tmp_path / "hasty.py").write_text(
+        "import tiny\nfrom hpo.trial import Trial\n"
+        "class Hasty(tiny.Listed):\n"
+        "    def __init__(self, space, fidelity):\n"
+        "        super().__init__([Trial(0, tiny.config(space, 1e-3), 7)])\n"
+    )
+    done = arl(tmp_path, *words, "--name", "hasty")
+    assert (done.status, "1 trial (0 diverged, 1 failed)" in done.out) == (1, True)
+    assert "score_std" not in done.out, "one seed has no deviation"
+
+
 def test_train_may_be_evaluated_more_often_than_it_iterates(tmp_path):
     done = arl(tmp_path, *changed(TRAIN, "--fidelity", 5 * tiny.ITERATION), "--json")
     assert done.status == 0, done.err

@@ -128,6 +128,13 @@ def test_bad_input_is_one_line_and_writes_nothing(home, words, message):
     assert files(home) == before
 
 
+def test_the_incumbent_of_a_running_sweep_is_not_trained(home):
+    with Store(home / "results" / "store.sqlite").claim("first"):
+        done = arl(home, "train", "--from", "first")
+    assert (done.status, done.out) == (2, "")
+    assert done.err == "arl: sweep 'first' is running: wait, or name a trial, e.g. --from first:0\n"
+
+
 def test_a_sweep_without_an_incumbent_is_one_line(tmp_path):
     words = ["train", TASK, *SMALL, "--fidelity", FIDELITY, "--set", "learning_rate=1e30", "--name", "wild"]
     assert arl(tmp_path, *words).status == 0

@@ -285,12 +285,13 @@ class SweepRecord:
         import pandas as pd
 
         frame = pd.DataFrame(rows, columns=[*columns, *self.hyperparameters])
-        return frame.astype({name: "Int64" for name in ("parent", "merged") if name in columns})
+        types = {"parent": "Int64", "merged": "Int64", "score_std": float}
+        return frame.astype({name: types[name] for name in types if name in columns})
 
 
-def _score_std(record: TrialRecord) -> float:
-    """Return the standard deviation of a trial's scores over its seeds."""
-    return float(np.std([run.score for run in record.runs]))
+def _score_std(record: TrialRecord) -> float | None:
+    """Return the standard deviation of a trial's scores over its seeds; None of one seed, which says nothing of others."""
+    return float(np.std([run.score for run in record.runs])) if len(record.runs) > 1 else None
 
 
 def distinct(values: Iterable[Any]) -> Any:

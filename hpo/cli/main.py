@@ -235,14 +235,21 @@ def sweep(
         )
     saved = [str(path) for path in agents.paths(record, _AGENTS).values()] if save_agents else []
     if as_json:
-        return printing.print_json({**printing.summary(record, 5), **({"agents": saved} if save_agents else {})})
+        printing.print_json({**printing.summary(record, 5), **({"agents": saved} if save_agents else {})})
+        return _fail_if_all_failed(record)
     printing.print_sweep(record, 5)
     for path in saved:
         print(f"agent: {path}")
     quoted = shlex.quote(record.name)
     print(f"more: arl show {quoted}    report: arl report {quoted}")
     printing.print_training(record)
-    return None
+    return _fail_if_all_failed(record)
+
+
+def _fail_if_all_failed(record: Any) -> None:
+    """End with exit status 1 if none of a sweep's trials could be trained."""
+    if all(trial.status == "failed" for trial in record.records.values()):
+        raise typer.Exit(1)
 
 
 @app.command()

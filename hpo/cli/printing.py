@@ -88,6 +88,7 @@ def print_sweep(record: "SweepRecord", top: int) -> None:
     trials = record.trials.set_index("trial").loc[[trial.trial for trial in record.ranked]].reset_index()
     hidden = ["parent", "finished_at", "seconds", "env_steps"]
     hidden += [] if counts["diverged"] or counts["failed"] else ["status"]
+    hidden += ["score_std"] if trials.score_std.isna().all() else []
     hidden += ["num_seeds"] if trials.num_seeds.nunique() < 2 else []
     shown = trials.head(top).drop(columns=hidden)
     print_table(json.loads(shown.to_json(orient="records")))

@@ -107,6 +107,8 @@ def _recorded(location: str, store: Store) -> tuple[SweepRecord, TrialRecord]:
     name, colon, number = location.rpartition(":")
     if not (colon and number.isdecimal()) or location in store:
         record = load_sweep(location, store)
+        if store.is_running(location):
+            raise InputError(f"sweep {location!r} is running: wait, or name a trial, e.g. --from {location}:0")
         if record.incumbent is None:
             raise InputError(f"sweep {location!r} must have a completed trial to train its incumbent, got none")
         return record, record.records[record.incumbent["trial"]]
