@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from arl import spaces
+from arl import files, spaces
 from arl.errors import InputError, unknown
 from arl.records.store import TRAINED, Store, TrialRecord
 from arl.scalars import Scalar
@@ -66,6 +66,7 @@ def build(
     store = store if isinstance(store, Store) else Store(store)
     label = catalogue.directory_name(chosen.landscape)
     directory = Path(out or catalogue.directories()[0]) / label
+    files.check_directory(directory, "out")
     names = [f"landscape-{label}-seed{seed}" for seed in range(seeds)]
     before = _at(directory)
     _check_grows(before, chosen, configs, seeds, store, names)

@@ -63,6 +63,13 @@ def test_tasks(tmp_path):
         (["analyse", "dqn/CartPole-v1", "-o", "new", "--format", "gif"], r"got 'importance\.gif'"),
         (["tasks", "dqn", "-o", "new", "--format", "gif"], "picture must be"),
         (["query", "dqn/CartPole-v1", "--csv", "--json"], "output must be of one form, got --csv and --json"),
+        (
+            ["importance", "dqn/CartPole-v1", "-o", f"{__file__}/a.png"],
+            "the folder of a picture must be a directory, got",
+        ),
+        (["analyse", "dqn/CartPole-v1", "-o", __file__], "the folder of a picture must be a directory, got"),
+        (["explore", "dqn/CartPole-v1", "-o", f"{__file__}/a.html"], "the folder of out must be a directory, got"),
+        (["build", "ppo/CartPole-v1", "--out", __file__], "out must be a directory, got"),
         (["tasks", "ppo"], "unknown algorithm of landscapes 'ppo': .*dqn"),
         (["tasks", "dqn/CartPole-v1", "dqn/CartPole"], "unknown landscape"),
     ],

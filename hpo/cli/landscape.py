@@ -241,9 +241,11 @@ def explore(
     open_: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
 ) -> None:
     """Write a page to explore landscapes on: axes, fidelities, learning curves, filters. One file that works offline."""
+    from arl import files
     from hpo.reports.explorer import write_page
     from landscapes import catalogue
 
+    files.check_directory(out.parent, "the folder of out")
     chosen = [catalogue.get(name) for name in names] if names else list(catalogue.available().values())
     print(write_page(chosen, out))
     if open_:

@@ -281,10 +281,11 @@ def check_picture(path: Path) -> Path:
     """Return the path if a picture can be written there.
 
     Raises:
-        InputError: a file that is neither PNG, SVG nor PDF.
+        InputError: a file that is neither PNG, SVG nor PDF, or in a folder that nothing may be written to.
     """
     if path.suffix not in SUFFIXES:
         raise InputError(f"picture must be a .png, .svg or .pdf file, got {path.name!r}")
+    files.check_directory(path.parent, "the folder of a picture")
     return path
 
 
