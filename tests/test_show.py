@@ -91,7 +91,7 @@ def test_sweeps_of_a_comparison_are_one_row_and_are_found_one_by_one(tmp_path, s
     store.set_comparison(ComparisonRecord("big", settings, {}, members, {}))
     rows = listed(tmp_path)
     assert list(rows) == ["alone", "big"]
-    assert (rows["big"]["tuner"], rows["big"]["trials"]) == ("comparison of random, sobol", 2)
+    assert (rows["big"]["tuner"], rows["big"]["trials"]) == ("comparison of random, sobol", 1)
     assert rows["big"]["status"] == "stopped"
     assert list(listed(tmp_path, "--filter", "big-*")) == ["big-random-0", "big-test-1000"]
     assert list(listed(tmp_path, "--filter", "done")) == ["alone", "big-random-0", "big-test-1000"]

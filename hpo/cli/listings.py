@@ -200,19 +200,21 @@ def _sweep(outline: "Outline") -> dict[str, Any]:
 
 
 def _comparison(comparison: "ComparisonRecord", sweeps: Sequence["Outline"]) -> dict[str, Any]:
-    """Return the row of a comparison; `sweeps`: those of its that are on record."""
+    """Return the row of a comparison; `sweeps`: those of its that are on record. Tests of incumbents are not counted."""
     from arl.records import outlines
 
     settings = comparison.settings
+    budgets = {row["sweep"]: row["budget"] for row in comparison.members if "budget" in row}
+    tuning = [sweep for sweep in sweeps if sweep.name in budgets]
     status = outlines.DONE if comparison.ended_at else outlines.STOPPED
     return {
         "sweep": comparison.name,
         "task": ", ".join(settings["tasks"]),
         "tuner": f"comparison of {', '.join(settings['tuners'])}",
         "status": outlines.RUNNING if any(sweep.is_running for sweep in sweeps) else status,
-        "trials": sum(len(sweep.trials) for sweep in sweeps),
+        "trials": sum(len(sweep.trials) for sweep in tuning),
         "planned": None,
-        "full runs": round(sum(outlines.spent(sweep) for sweep in sweeps), 2),
-        "budget": sum(row.get("budget", 0) for row in comparison.members),
+        "full runs": round(sum(outlines.spent(sweep) for sweep in tuning), 2),
+        "budget": sum(budgets.values()),
         "score": None,
     }
