@@ -55,11 +55,12 @@ class Env(Protocol):
         num_actions: number of discrete actions; None if actions are real-valued.
         action_low, action_high: bounds of real-valued actions, arrays of an action's shape; None if discrete.
 
-    Six more members are optional:
+    Seven more members are optional:
         num_categories: observations are integers below this that name things, such as tiles; agents embed them.
         fixed_params: names of scalar leaves of `params` that can't be replaced, with the reason ("is the episode limit").
         param_ranges: the lowest and the highest value of params that have bounds, by name.
         derive(params): the params with the leaves that follow from others computed anew.
+        mask_key: where an observation, a dict, has the mask of the actions that are allowed, truth values.
         draw(state, params): an RGB picture of a state, `(height, width, 3)` of uint8.
         page(states, params): an HTML page that shows some states in motion.
     """

@@ -66,7 +66,7 @@ def make(name: str, episode_limit: int = 1000, backend: str = "mjx", **arguments
     Raises:
         InputError: no such environment, backend or argument.
     """
-    with _quiet():
+    with quiet():
         from brax import envs as brax_envs
     classes = brax_envs._envs
     if name not in classes:
@@ -77,7 +77,7 @@ def make(name: str, episode_limit: int = 1000, backend: str = "mjx", **arguments
     for argument in arguments:
         if argument not in allowed:
             raise unknown("argument", argument, allowed, f"of environment 'brax/{name}'")
-    with _quiet():
+    with quiet():
         raw = brax_envs.get_environment(name, backend=backend, **arguments)
     bound = np.ones(raw.action_size, np.float32)
     return BraxEnv(raw, checked_limit(f"brax/{name}", episode_limit), -bound, bound)
@@ -90,7 +90,7 @@ def _argument_names(*classes: type) -> list[str]:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep what MuJoCo prints about Warp, and what Brax warns about its successor, out of the output of a command."""
     with warnings.catch_warnings(), contextlib.redirect_stdout(None):
         warnings.simplefilter("ignore")

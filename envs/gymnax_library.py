@@ -47,6 +47,7 @@ class GymnaxEnv:
     derive: Callable[[Params], Params]
     dear_reset: bool = False
     num_categories: int | None = None
+    mask_key: str | None = None
 
     def reset(self, key: PRNGKeyArray, params: Params) -> tuple[Obs, EnvState]:
         """Return a start state and what is observed there."""
@@ -135,6 +136,7 @@ def adapt(
         | {param: f"follows from {sources}" for param, (sources, _) in derived.items()},
         derive=lambda params: params.replace(**{param: value(params) for param, (_, value) in derived.items()}),
         num_categories=getattr(raw, "num_categories", None),
+        mask_key=getattr(raw, "mask_key", None),
     )
 
 

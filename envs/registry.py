@@ -63,6 +63,12 @@ LIBRARIES: dict[str, Library] = {
     "classic_control": Library("envs.classic_control:make", family="classic_control"),
     "brax": Library("envs.brax_library:make", family="brax", extra="brax", package="brax"),
     "xminigrid": Library("envs.xminigrid_library:make", family="minigrid", extra="minigrid", package="xminigrid"),
+    "craftax": Library("envs.craftax_library:make", family="craftax", extra="craftax", package="craftax"),
+    "jumanji": Library("envs.jumanji_library:make", family="jumanji", extra="jumanji", package="jumanji"),
+    "pgx": Library("envs.pgx_library:make", family="pgx", extra="pgx", package="pgx"),
+    "playground": Library(
+        "envs.playground_library:make", family="playground", extra="playground", package="mujoco_playground"
+    ),
     "gymnasium": Library("envs.gymnasium_library:make", family="gymnasium", package="gymnasium"),
     "probes": Library("envs.probes:make", family="probe"),
 }
@@ -375,8 +381,9 @@ def _make(name: str) -> "Env":
     except InputError:
         raise
     except ModuleNotFoundError as error:
-        hint = distribution.install(library.extra) if library.extra else f"pip install {error.name}"
-        raise InputError(f"environment {name!r} needs the package {error.name!r}: {hint}") from error
+        package = str(error.name).partition(".")[0]
+        hint = distribution.install(library.extra) if library.extra else f"pip install {package}"
+        raise InputError(f"environment {name!r} needs the package {package!r}: {hint}") from error
     except (Exception, SystemExit) as error:  # a library or a user's class can fail in any way
         raise InputError(f"environment {name!r} can't be made: {type(error).__name__}: {first_line(error)}") from error
 

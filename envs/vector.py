@@ -82,6 +82,11 @@ class VectorEnv:
         """Number of things that the integers of an observation name; None if they are numbers."""
         return base.num_categories(self.env)
 
+    def action_mask(self, obs: Obs) -> Bool[Array, "batch action"] | None:
+        """Return which actions are allowed after observations `(batch, ...)`; None if all always are."""
+        key = getattr(self.env, "mask_key", None)
+        return None if key is None else obs[key]
+
     @property
     def obs_size(self) -> int:
         """Number of numbers in one observation."""

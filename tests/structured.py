@@ -42,6 +42,19 @@ class Tiles(probes.Choice):
         return spaces.Box(0, 5, (3, 3, 2), jnp.uint8)
 
 
+class Masked(Parts):
+    """Parts, in which only the fitting action is allowed."""
+
+    mask_key = "allowed"
+
+    def get_obs(self, state, params=None, key=None):
+        return {**super().get_obs(state), "allowed": jnp.array([state.sign <= 0, state.sign > 0])}
+
+    def observation_space(self, params=None):
+        allowed = spaces.Box(0, 1, (2,), jnp.bool_)
+        return spaces.Dict({**super().observation_space(params).spaces, "allowed": allowed})
+
+
 class Aimed(probes.Matching):
     """Matching, with the sign as an image: real-valued actions from pixels."""
 

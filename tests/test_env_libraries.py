@@ -151,6 +151,44 @@ def test_brax_steps_and_compiles_once():
     assert traces == [0]
 
 
+ADAPTED = [
+    ("jumanji/Snake-v1", "jumanji"),
+    ("jumanji/Game2048-v1", "jumanji"),
+    ("pgx/2048", "pgx"),
+    ("craftax/Craftax-Classic-Symbolic-v1", "craftax"),
+    ("playground/CartpoleBalance", "mujoco_playground"),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=installed(package)) for name, package in ADAPTED],
+    ids=[name for name, _ in ADAPTED],
+)
+def test_envs_of_other_libraries_keep_the_contract(name):
+    check_env(name, num_steps=20, reset_pool=4)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        pytest.param(
+            "jumanji/Snak-v1", "unknown jumanji environment .*: did you mean 'Snake", marks=installed("jumanji")
+        ),
+        pytest.param(
+            "jumanji/Tetris-v0", "must have one discrete action, got MultiDiscrete", marks=installed("jumanji")
+        ),
+        pytest.param("pgx/chess", "must be for one player, got 2", marks=installed("pgx")),
+        pytest.param("craftax/Craftax-v1", "unknown craftax environment 'Craftax-v1'", marks=installed("craftax")),
+        pytest.param("playground/CheetahRun?ctrl=1", "unknown argument 'ctrl'", marks=installed("mujoco_playground")),
+    ],
+)
+def test_wrong_names_of_other_libraries_are_refused(name, reason):
+    with pytest.raises(InputError, match=reason):
+        envs.make(name)
+
+
 @pytest.mark.parametrize(
     ("name", "family"),
     [
@@ -267,7 +305,15 @@ def test_wrong_names_of_minigrid_are_refused(name, reason):
 
 
 @pytest.mark.parametrize(
-    ("name", "package", "extra"), [("brax/ant", "brax", "brax"), (MINIGRID[0], "xminigrid", "minigrid")]
+    ("name", "package", "extra"),
+    [
+        ("brax/ant", "brax", "brax"),
+        (MINIGRID[0], "xminigrid", "minigrid"),
+        ("jumanji/Snake-v1", "jumanji", "jumanji"),
+        ("pgx/2048", "pgx", "pgx"),
+        ("craftax/Craftax-Symbolic-v1", "craftax", "craftax"),
+        ("playground/CheetahRun", "mujoco_playground", "playground"),
+    ],
 )
 def test_the_extra_of_a_missing_library_is_named(monkeypatch, name, package, extra):
     monkeypatch.setitem(sys.modules, package, None)

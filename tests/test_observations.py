@@ -44,6 +44,25 @@ def test_a_fitting_action_is_learned_from_a_dict(name):
     assert curve.return_mean[-1] == 1.0
 
 
+def test_ppo_takes_allowed_actions_only():
+    algorithm, env = algorithms.get("ppo"), vector.make("structured:Masked")
+    config = configs.make(algorithm.Config, SMALL["ppo"])
+    state = algorithm.init(jax.random.key(0), config, env)
+    obs, _ = env.reset(jax.random.key(1), (200,))
+    fitting = (obs["sign"] == 1).astype(int)
+    for explore in (True, False):
+        np.testing.assert_array_equal(
+            algorithm.act(state, config, env, obs, jax.random.key(2), explore=explore), fitting
+        )
+
+
+def test_ppo_learns_where_actions_are_masked():
+    curve = trained("ppo", "structured:Masked", steps=96)
+    assert curve.return_mean[-1] == 1.0
+    assert np.isfinite(curve.metrics["entropy"]).all()
+    np.testing.assert_allclose(curve.metrics["entropy"], 0.0, atol=1e-6)
+
+
 def test_a_real_valued_action_is_learned_from_an_image():
     curve = trained("sac", "structured:Aimed", 4096)
     assert curve.return_mean[-1] > -0.1

@@ -44,6 +44,8 @@ METRICS = (
 
 Config = pytree(PPOConfig)
 
+_FORBIDDEN = -1e9  # the logit of an action that is not allowed: its probability is 0, its gradient as well
+
 
 class Params(NamedTuple):
     """Weights of the actor and of the critic, which share nothing."""
@@ -360,6 +362,9 @@ def _policy(
 ) -> tuple[Float[Array, "action batch"], Float[Array, "std #batch"]]:
     """Return logits or means of actions, and the logarithms of standard deviations, see `distributions.Distribution`."""
     output = _actor(config, env).apply(params.actor, obs).T
+    mask = env.action_mask(obs)
+    if mask is not None:
+        output = jnp.where(mask.T, output, _FORBIDDEN)
     if not _stds_are_outputs(config, env):
         return output, params.log_std[:, None]
     mean, log_std = jnp.split(output, 2)
