@@ -1,7 +1,11 @@
 """`arl list sweeps`, `arl show` and `arl show --trial`: what has run, what runs, and what became of each trial."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import tiny
@@ -159,3 +163,12 @@ def test_one_trial_as_json_has_its_curve_with_its_ancestors(home):
 def test_bad_input_is_one_line(home, words, message):
     done = arl(home, "show", "first", *words)
     assert (done.status, done.out, done.err) == (2, "", f"arl: {message}\n")
+
+
+def test_it_does_without_pandas_which_takes_as_long_as_all_else(home):
+    code = "import sys; from hpo.cli.main import app; app(['show', 'first'], standalone_mode=False)"
+    command = [sys.executable, "-c", f"{code}; sys.exit('pandas' in sys.modules)"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    done = subprocess.run(command, cwd=home, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "trials" in done.stdout

@@ -240,7 +240,8 @@ class SweepRecord:
     def best(self, num: int) -> "pd.DataFrame":
         """Return the rows of the best trials, the best first: scores, hyperparameters, and fidelity and status that vary."""
         varying = [name for name in ("fidelity", "status") if self.trials[name].nunique() > 1]
-        shown = ["trial", *varying, "score", "score_std", *self.hyperparameters]
+        spread = ["score_std"] if self.trials.score_std.notna().any() else []
+        shown = ["trial", *varying, "score", *spread, *self.hyperparameters]
         ids = [record.trial for record in self.ranked[:num]]
         return self.trials.set_index("trial", drop=False).loc[ids, shown].reset_index(drop=True)
 

@@ -37,16 +37,16 @@ def print_json(value: Any) -> None:
 
 def summary(record: "SweepRecord", top: int) -> dict[str, Any]:
     """Return a sweep as JSON values; `top`: how many of its best trials are among them."""
-    trials, changes = record.trials, record.settings.task.changes
+    rows, changes = record.trial_rows, record.settings.task.changes
     return {
         "sweep": record.name,
         "task": record.task,
         "tuner": record.settings.tuner,
         **({"set": dict(changes)} if changes else {}),
         "seeds": list(record.settings.seeds),
-        "trials": len(trials),
-        **{status: int((trials.status == status).sum()) for status in ("diverged", "failed")},
-        "env_steps": int(trials.env_steps.sum()),
+        "trials": len(rows),
+        **{status: sum(row["status"] == status for row in rows) for status in ("diverged", "failed")},
+        "env_steps": sum(row["env_steps"] for row in rows),
         "incumbent": record.incumbent,
         "ranked": [outcome(trial) for trial in record.ranked[:top]],
         "remarks": record.remarks,
@@ -83,15 +83,14 @@ def progress_line(outline: "Outline") -> str:
 
 
 def print_sweep(record: "SweepRecord", top: int) -> None:
-    """Print a sweep's best trials, and what it took."""
-    counts = summary(record, top)
-    trials = record.trials.set_index("trial").loc[[trial.trial for trial in record.ranked]].reset_index()
+    """Print a sweep's best trials, and what it took. Frames are not asked for: pandas takes as long as all else."""
+    counts, rows = summary(record, top), {row["trial"]: row for row in record.trial_rows}
     hidden = ["parent", "finished_at", "seconds", "env_steps"]
     hidden += [] if counts["diverged"] or counts["failed"] else ["status"]
-    hidden += ["score_std"] if trials.score_std.isna().all() else []
-    hidden += ["num_seeds"] if trials.num_seeds.nunique() < 2 else []
-    shown = trials.head(top).drop(columns=hidden)
-    print_table(json.loads(shown.to_json(orient="records")))
+    hidden += ["score_std"] if all(row["score_std"] is None for row in rows.values()) else []
+    hidden += ["num_seeds"] if len({row["num_seeds"] for row in rows.values()}) < 2 else []
+    best = [rows[trial.trial] for trial in record.ranked[:top]]
+    print_table([{name: value for name, value in row.items() if name not in hidden} for row in best])
     times = "  ".join(f"{phase} {seconds:.1f} s" for phase, seconds in record.timing.items() if phase != "tuner_cpu")
     failed = f", {counts['failed']} failed" if counts["failed"] else ""
     print(
