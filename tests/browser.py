@@ -63,15 +63,15 @@ class Browser:
             self._note(answer)
 
     def open(self, path, hash="", width=1280, height=900, dark=False, touch=False):
-        """Load a file; the page's scripts have run when this returns."""
+        """Load a file, or a page at an address; its scripts have run when this returns."""
         self.errors.clear()
         self.send("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=touch)
         self.send("Emulation.setTouchEmulationEnabled", enabled=touch)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.send("Emulation.setEmulatedMedia", features=[scheme])
         self.send("Page.navigate", url="about:blank")
-        self.send("Page.navigate", url=path.as_uri() + hash)
-        self.wait("location.protocol === 'file:' && document.readyState === 'complete'")
+        self.send("Page.navigate", url=(path if isinstance(path, str) else path.as_uri()) + hash)
+        self.wait("location.protocol !== 'about:' && document.readyState === 'complete'")
 
     def js(self, expression):
         """Return the JSON value of an expression; a promise is awaited."""

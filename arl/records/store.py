@@ -4,10 +4,11 @@ A trial is in it wholly or not at all: its runs and their points are written in 
 sweep at a time. NaN is stored as NULL and read back as NaN, and -0.0 comes back as 0.0; everything else survives exactly.
 """
 
+import functools
 import json
 import math
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
@@ -460,14 +461,16 @@ class Store:
                 if of_table:
                     connection.execute(table.insert(), [{"sweep": sweep, **row} for row in of_table])
 
-    def trials(self, sweep: str) -> dict[int, TrialRecord]:
-        """Return the finished trials of a sweep by id, with their runs and points."""
+    def trials(self, sweep: str, ids: Set[int] | None = None) -> dict[int, TrialRecord]:
+        """Return the finished trials of a sweep by id, with their runs and points; all, or those of some ids."""
         row = self._find(sweep)
         algorithm = row["settings"].get("algorithm") if row else None
-        tables = {table: self._rows(table, sweep) for table in (_trials, _runs, _points)}
-        points: dict[tuple[int, int], list[PointRecord]] = {}
-        for row in tables[_points]:
-            points.setdefault((row["trial"], row["seed"]), []).append(_point_record(row))
+        with self._reading() as connection:
+            select = functools.partial(self._chosen, connection, sweep=sweep, ids=ids)
+            tables = {table: [dict(row) for row in select(table).mappings()] for table in (_trials, _runs)}
+            points: dict[tuple[int, int], list[PointRecord]] = {}
+            for _, trial, seed, _, *values in select(_points):  # many more than trials
+                points.setdefault((trial, seed), []).append(_point_record(*values))
         runs: dict[int, list[RunRecord]] = {}
         for row in tables[_runs]:
             runs.setdefault(row["trial"], []).append(_run_record(row, points.get((row["trial"], row["seed"]), [])))
@@ -483,10 +486,12 @@ class Store:
             chosen = sa.select(sa.func.count()).select_from(_trials).where(_trials.c.sweep == sweep)
             return connection.scalar(chosen) or 0
 
-    def _rows(self, table: sa.Table, sweep: str) -> list[dict[str, Any]]:
-        with self._reading() as connection:
-            chosen = self._select(connection, table).where(table.c.sweep == sweep).order_by(*table.primary_key.columns)
-            return [dict(row) for row in connection.execute(chosen).mappings()]
+    def _chosen(self, connection: sa.Connection, table: sa.Table, sweep: str, ids: Set[int] | None) -> sa.CursorResult:
+        """Return the rows of a sweep's trials, of all or of those of some ids."""
+        chosen = self._select(connection, table).where(table.c.sweep == sweep).order_by(*table.primary_key.columns)
+        if ids is not None:
+            chosen = chosen.where(table.c.trial.in_(ids))
+        return connection.execute(chosen)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -632,14 +637,11 @@ def _run_record(row: Mapping[str, Any], points: Sequence[PointRecord]) -> RunRec
     return RunRecord(**numbers, provenance=provenance, points=points, outcome=Outcome(**outcome))
 
 
-def _point_record(row: Mapping[str, Any]) -> PointRecord:
-    return PointRecord(
-        row["env_steps"],
-        _nan(row["return_mean"]),
-        _nan(row["return_std"]),
-        _nan(row["episode_length_mean"]),
-        {name: _nan(value) for name, value in row["metrics"].items()},
-    )
+def _point_record(
+    env_steps: int, mean: float | None, std: float | None, length: float | None, metrics: Mapping[str, float | None]
+) -> PointRecord:
+    named = {name: _nan(value) for name, value in metrics.items()}
+    return PointRecord(env_steps, _nan(mean), _nan(std), _nan(length), named)
 
 
 def finite_or_none(value: float) -> float | None:

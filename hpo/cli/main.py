@@ -667,6 +667,23 @@ def init(
 
 
 @app.command()
+def dashboard(
+    store: StoreOption = None,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; 0.0.0.0 lets other machines read the store.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.", min=1, max=65535)] = 8765,
+) -> None:
+    """Show sweeps while they run, their trials, comparisons and landscapes, as web pages on this machine.
+
+    Nothing is changed. Needs the extra dashboard.
+    """
+    from hpo.cli import dashboard as command
+
+    command.serve(store, host, port)
+
+
+@app.command()
 def doctor(as_json: JsonOption = False) -> None:
     """Check in less than a minute whether this machine computes what training needs; exit status 1 if it does not.
 

@@ -35,10 +35,10 @@ class Cell(TypedDict):
 
 
 @functools.cache
-def template(name: str) -> jinja2.Template:
-    """Return a page's template from the folder `templates`."""
+def template(name: str, folder: Path = TEMPLATES) -> jinja2.Template:
+    """Return a page's template from a folder, whose templates may rest on those of the reports."""
     env = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
+        loader=jinja2.FileSystemLoader([folder, TEMPLATES]),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -52,6 +52,8 @@ def render(
     page: str,
     figures: Mapping[str, theme.Figure],
     tables: Mapping[str, Sequence[Mapping[str, Any]]],
+    *,
+    folder: Path = TEMPLATES,
     **values: Any,
 ) -> str:
     """Return the page of a template.
@@ -60,10 +62,11 @@ def render(
         page: name of the template.
         figures: charts by the id that the template gives their place.
         tables: data of charts by the name under which they ask for them.
+        folder: where the template is.
         values: what else the template shows.
     """
     shared = {"colors": theme.COLORS, "javascript": Markup(theme.javascript())}
-    return template(page).render(drawing=drawing(figures, tables), **shared, **values)
+    return template(page, folder).render(drawing=drawing(figures, tables), **shared, **values)
 
 
 def drawing(figures: Mapping[str, theme.Figure], tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, Any]:
@@ -133,6 +136,8 @@ def is_number(value: Any) -> bool:
 
 def is_numeric(values: Iterable[Any]) -> bool:
     """Return whether all values that are present are numbers; True where none is."""
+    if isinstance(values, pd.Series) and values.dtype.kind in "if":
+        return True
     return all(is_number(plain(value)) for value in values if not missing(value))
 
 

@@ -75,7 +75,7 @@ def thinned(record: SweepRecord, most: int) -> list[int]:
 @theme.unchecked
 def figures(record: SweepRecord, means: pd.DataFrame, top: Sequence[int]) -> dict[str, Figure]:
     """Return every figure by the id of its place on the page."""
-    outcomes = _outcomes(record)
+    outcomes = occurring(record)
     used = [index for index, name in enumerate(record.hyperparameters) if record.trials[name].notna().any()]
     charts = {} if means.empty else {"curves": curves(record, means, top)}
     if is_schedule(record.trials):
@@ -84,7 +84,7 @@ def figures(record: SweepRecord, means: pd.DataFrame, top: Sequence[int]) -> dic
         **charts,
         "incumbent-trials": incumbent(record, outcomes, "finished", "trials finished"),
         "incumbent-env-steps": incumbent(record, outcomes, "env_steps", "env steps, all trials and seeds"),
-        **{f"panel-{index}": panel(record, outcomes, index) for index in used},
+        **{f"panel-{index}": linked(*panel(record, outcomes, index)) for index in used},
     }
 
 
@@ -188,18 +188,18 @@ def incumbent(record: SweepRecord, outcomes: Sequence[str], x: str, title: str) 
         .mark_line(interpolate="step-after", color=theme.color("accent"))
     )
     y_title = f"score ({'episode return' if record.scores[0] == 'final' else record.scores[0]})"
-    return _linked(
+    return linked(
         line.encode(x=across, y=_score_axis(record, "best", y_title)),
         *_points(record, outcomes, across, _score_axis(record, "score", y_title), legend=True),
     )
 
 
-def panel(record: SweepRecord, outcomes: Sequence[str], index: int) -> Figure:
-    """Draw the scores over the values of one hyperparameter, of the trials in which it is active."""
+def panel(record: SweepRecord, outcomes: Sequence[str], index: int) -> list[alt.Chart]:
+    """Return the layers that draw the scores over the values of one hyperparameter, of the trials in which it is active."""
     x = _value_axis(record, "x", index)
     spread = {} if _is_numeric(record, index) else theme.spread("x")
     points = _points(record, outcomes, x, _score_axis(record, "score", None), legend=False)
-    return _linked(*(layer.encode(**spread).transform_filter(f"isValid(datum.value{index})") for layer in points))
+    return [layer.encode(**spread).transform_filter(f"isValid(datum.value{index})") for layer in points]
 
 
 def stretches(record: SweepRecord, index: int) -> Figure:
@@ -216,7 +216,7 @@ def stretches(record: SweepRecord, index: int) -> Figure:
     return rules.encode(x=x, x2="end:Q", y=_value_axis(record, "y", index), tooltip=words)
 
 
-def _linked(*layers: alt.Chart) -> alt.LayerChart:
+def linked(*layers: alt.Chart) -> alt.LayerChart:
     """Return a figure in which the page shows which trials are selected."""
     return alt.LayerChart(layer=list(layers)).add_params(alt.param(name=SELECTED, value=[]))
 
@@ -241,12 +241,12 @@ def _points(record: SweepRecord, outcomes: Sequence[str], x: alt.X, y: alt.Y, le
     return [points, rings.mark_point(filled=False, size=180, stroke=theme.color("ink"), strokeWidth=1.8)]
 
 
-def _outcomes(record: SweepRecord) -> list[str]:
+def occurring(record: SweepRecord) -> list[str]:
     """Return the outcomes that occur; the incumbent's outcome is `incumbent` in place of its status."""
     best = record.incumbent["trial"] if record.incumbent else None
     trials = zip(record.trials["trial"], record.trials["status"], strict=True)
-    occurring = {"incumbent" if trial == best and status == "completed" else status for trial, status in trials}
-    return [name for name in OUTCOMES if name in occurring]
+    names = {"incumbent" if trial == best and status == "completed" else status for trial, status in trials}
+    return [name for name in OUTCOMES if name in names]
 
 
 def _is_numeric(record: SweepRecord, index: int) -> bool:
@@ -258,7 +258,7 @@ def _value_axis(record: SweepRecord, direction: str, index: int) -> Any:
     name = record.hyperparameters[index]
     if not _is_numeric(record, index):
         return theme.position(direction, f"value{index}", None, None)
-    values = sorted({pages.plain(value) for value in record.trials[name].dropna()})
+    values = sorted({pages.plain(value) for value in record.trials[name].dropna().unique()})
     log = name in record.log_hyperparameters and values[0] > 0
     channel = theme.position(direction, f"value{index}", None, values, log=log, ticks=4)
     if len(values) <= MOST_VALUES:
@@ -347,7 +347,7 @@ def curves(record: SweepRecord, means: pd.DataFrame, top: Sequence[int]) -> Figu
         .mark_line(color=theme.color("ink"), strokeWidth=2.6)
         .encode(detail="trial:N"),
     ]
-    return _linked(*layers).add_params(hidden)
+    return linked(*layers).add_params(hidden)
 
 
 def _curve_axes(record: SweepRecord, means: pd.DataFrame) -> tuple[alt.X, alt.Y, alt.Y]:

@@ -46,7 +46,7 @@ function trialsWithin(plot, { left, top, right, bottom }) {
   const walk = (item, dx, dy) => {
     for (const mark of item.items ?? []) {
       for (const each of mark.items) {
-        const [px, py] = [each.x + dx, each.y + dy];
+        const [px, py] = [(each.x ?? 0) + dx, (each.y ?? 0) + dy]; // groups of lines have no place of their own
         if (mark.marktype === "group") walk(each, px, py);
         else if (each.datum?.trial !== undefined && left <= px && px <= right && top <= py && py <= bottom)
           trials.add(each.datum.trial);

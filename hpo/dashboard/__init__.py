@@ -1,0 +1,1 @@
+"""The dashboard: web pages of a store, which show sweeps while they run and change nothing."""

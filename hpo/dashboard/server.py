@@ -1,0 +1,119 @@
+"""The web application: pages of sweeps, trials, comparisons and landscapes, and the data of their figures.
+
+It only reads. A page asks again for itself every few seconds and gets the status 304 while there is nothing new.
+"""
+
+import time
+from collections.abc import Callable
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import flask
+from waitress.server import create_server
+
+from arl.errors import InputError
+from arl.records.store import Store
+from hpo.dashboard import contents
+from hpo.dashboard.contents import Commands
+from hpo.dashboard.library import Library
+from hpo.reports import pages, theme
+
+TEMPLATES = Path(__file__).parent / "templates"
+LOCAL = ("localhost", "127.0.0.1", "::1")
+NUM_THREADS = 8
+POLICY = (
+    "default-src 'none'; connect-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'unsafe-inline'; "
+    "img-src data: blob:; frame-ancestors 'none'"
+)
+
+
+def make(store: Store, commands: Commands, hosts: tuple[str, ...] | None = LOCAL) -> flask.Flask:
+    """Return the application.
+
+    Args:
+        store: what it shows.
+        commands: gives the command lines on the pages.
+        hosts: names by which it may be called, so that no other web page can read from it; None for any.
+    """
+    app = flask.Flask(__name__, static_folder=None)
+    app.config["TRUSTED_HOSTS"] = None if hosts is None else [*hosts, "[::1]"]
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    library, started = Library(store), time.time()
+
+    def page(template: str, shown: Any, values: Callable[[], dict[str, Any]]) -> flask.Response:
+        """Return a page, unless the browser has what this server makes of what is shown."""
+        version = contents.checksum([started, shown])
+        if version in flask.request.if_none_match:
+            return flask.Response(status=HTTPStatus.NOT_MODIFIED)
+        response = flask.Response(pages.render(template, folder=TEMPLATES, version=version, **values()))
+        response.set_etag(version)
+        return response
+
+    @app.get("/")
+    def index() -> flask.Response:
+        values = contents.index(store)
+        return page("index.html", values, lambda: values)
+
+    @app.get("/sweeps/<name>")
+    def sweep(name: str) -> flask.Response:
+        found = library.sweep(name)
+        return page("sweep.html", found.version, lambda: contents.sweep(found, commands))
+
+    @app.get("/sweeps/<name>/<int:trial>")
+    def trial(name: str, trial: int) -> flask.Response:
+        found = library.sweep(name)
+        return page("trial.html", found.version, lambda: contents.trial(found, trial, commands))
+
+    @app.get("/sweeps/<name>/surrogate.json")
+    def surrogate(name: str) -> dict[str, Any]:
+        return contents.surrogate(library.surrogate(name))
+
+    @app.get("/sweeps/<name>/contour.json")
+    def contour(name: str) -> dict[str, Any]:
+        x, y = (flask.request.args.get(axis, "") for axis in ("x", "y"))
+        return contents.contour(library.surrogate(name), x, y)
+
+    @app.get("/comparisons/<name>")
+    def comparison(name: str) -> str:
+        return contents.comparison(store, name, commands)
+
+    @app.get("/landscapes/<path:name>")
+    def landscape(name: str) -> str:
+        return contents.landscape(name)
+
+    @app.get("/vega.js")
+    def vega() -> flask.Response:
+        response = flask.Response(theme.javascript(), mimetype="text/javascript")
+        response.cache_control.max_age = 3600
+        return response
+
+    @app.errorhandler(InputError)
+    def refuse(error: InputError) -> tuple[Any, int]:
+        if flask.request.path.endswith(".json"):
+            return {"error": str(error)}, HTTPStatus.UNPROCESSABLE_ENTITY
+        return pages.render("error.html", {}, {}, folder=TEMPLATES, version="", error=str(error)), HTTPStatus.NOT_FOUND
+
+    @app.after_request
+    def protect(response: flask.Response) -> flask.Response:
+        response.headers.setdefault("Content-Security-Policy", POLICY)
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers.setdefault("Cache-Control", "no-cache")
+        return response
+
+    return app
+
+
+def listen(app: flask.Flask, host: str, port: int) -> Any:
+    """Return a server that listens, and answers once its `run` is called.
+
+    Raises:
+        InputError: a port that is in use, or a host that this machine is not.
+    """
+    try:
+        return create_server(app, host=host, port=port, threads=NUM_THREADS)
+    except ValueError as error:
+        raise InputError(f"host must be a name or address of this machine, got {host!r}") from error
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(f"port {port} of {host} can't be listened on: {reason}; choose another --port") from error
