@@ -61,6 +61,7 @@ LIBRARIES: dict[str, Library] = {
         suites={"-MinAtar": "minatar", "-bsuite": "bsuite", "-misc": "misc"},
     ),
     "classic_control": Library("envs.classic_control:make", family="classic_control"),
+    "planar": Library("envs.planar.library:make", family="box2d"),
     "brax": Library("envs.brax_library:make", family="brax", extra="brax", package="brax"),
     "xminigrid": Library("envs.xminigrid_library:make", family="minigrid", extra="minigrid", package="xminigrid"),
     "craftax": Library("envs.craftax_library:make", family="craftax", extra="craftax", package="craftax"),
@@ -128,6 +129,7 @@ def _family(library: str, env: str) -> str:
 # step, pi^2 + 0.1 max_speed^2 + 0.001 max_torque^2 = 16.274; of MountainCarContinuous the limit times 0.1, rounded down.
 # Ranges of MinAtar: no reward is negative, and the best are the returns of gymnax's own PPO agents (README of gymnax 1.0.1).
 # Of MiniGrid: 0 for an episode that does not reach its goal, else 1 - 0.9 time / limit.
+# Of LunarLander it is below the returns of 4,000 fixed and random policies.
 # Of Brax they are set, not derived: rewards are velocities, less the squares of torques, and have no bounds.
 SPECS: dict[str, EnvSpec] = {
     spec.name: spec
@@ -145,6 +147,16 @@ SPECS: dict[str, EnvSpec] = {
             "float32[1]",
         ),
         _row("Pendulum-v1", "gymnax/Pendulum-v1", 200, -3255.0, -100.0, "float32[3]", "float32[1]"),
+        _row("planar/LunarLander", "planar/LunarLander", 1000, -5000.0, 300.0, "float32[8]", "4 discrete"),
+        _row(
+            "planar/LunarLanderContinuous",
+            "planar/LunarLanderContinuous",
+            1000,
+            -5000.0,
+            300.0,
+            "float32[8]",
+            "float32[2]",
+        ),
         *(
             _row(f"{name}-MinAtar", f"gymnax/{name}-MinAtar", limit, 0.0, best, observation, actions)
             for name, limit, best, observation, actions in (

@@ -28,6 +28,8 @@ PUBLISHED = {
     "ppo/MiniGrid-DoorKey-5x5": (1_000_000, 8, 32, 10, True),
     "ppo/MiniGrid-FourRooms": (1_000_000, 8, 32, 10, True),
     "ppo/MiniGrid-Unlock": (1_000_000, 8, 32, 10, True),
+    "ppo/planar/LunarLander": (1_000_000, 16, 1024, 4, False),
+    "ppo/planar/LunarLanderContinuous": (1_000_000, 16, 1024, 4, False),
     **{f"ppo/brax/{robot}": (50_000_000, 2048, 5, 4, True) for robot in ("ant", "halfcheetah", "hopper", "humanoid")},
 }
 PUBLISHED_SPACE = {
@@ -52,6 +54,8 @@ PUBLISHED_OFF_POLICY = {
     "dqn/MiniGrid-Unlock": (1_000_000, 4, 1, 1),
     "sac/Pendulum-v1": (20_000, 8, 1, 1),
     "sac/MountainCarContinuous-v0": (50_000, 8, 1, 1),
+    "dqn/planar/LunarLander": (100_000, 4, 1, 1),
+    "sac/planar/LunarLanderContinuous": (500_000, 8, 8, 64),
     **{f"sac/brax/{robot}": (5_000_000, 64, 1, 8) for robot in ("ant", "halfcheetah", "hopper", "humanoid")},
 }
 # Tasks that the reference dataset does not have.
@@ -64,7 +68,12 @@ OWN = [
         for game in ("Asterix", "Breakout", "Freeway", "SpaceInvaders")
     ),
 ]
-MINIBATCH_SIZES = {"classic_control": [128, 256, 512], "minigrid": [32, 64, 128], "brax": [512, 1024, 2048]}
+MINIBATCH_SIZES = {
+    "classic_control": [128, 256, 512],
+    "minigrid": [32, 64, 128],
+    "box2d": [32, 64, 128],
+    "brax": [512, 1024, 2048],
+}
 PUBLISHED_DQN = {
     "learning_rate": (1e-6, 0.1, 3e-4),
     "buffer_size": (1024, 120_000, 120_000),

@@ -48,6 +48,27 @@ _MINATAR: dict[str, Scalar] = {
     "vf_clip_eps": 10.0,
 }
 
+_LANDERS = ("planar/LunarLander", "planar/LunarLanderContinuous")
+_LANDER = EnvSettings(
+    published_fidelity=1_000_000,
+    published={"num_envs": 16, "num_steps": 1024, "num_epochs": 4},
+    full_fidelity=1_000_000,
+    full={
+        "learning_rate": 1e-3,
+        "anneal_steps": 1_000_000,
+        "gamma": 0.999,
+        "gae_lambda": 0.98,
+        "vf_clip_eps": 10.0,
+        "ent_coef": 0.01,
+        "normalize_observations": True,
+        "normalize_rewards": True,
+        "num_envs": 16,
+        "num_steps": 512,
+        "num_epochs": 4,
+        "minibatch_size": 256,
+    },
+)
+
 SETTINGS: dict[str, EnvSettings] = {
     "CartPole-v1": EnvSettings(
         published_fidelity=100_000,
@@ -129,6 +150,7 @@ SETTINGS: dict[str, EnvSettings] = {
         ("MiniGrid-DoorKey-5x5", "MiniGrid-FourRooms", "MiniGrid-Unlock"),
         EnvSettings(1_000_000, _MINIGRID, 1_000_000, _MINIGRID_FULL),
     ),
+    **dict.fromkeys(_LANDERS, _LANDER),
     **dict.fromkeys(
         ("brax/ant", "brax/halfcheetah", "brax/hopper", "brax/humanoid"),
         EnvSettings(50_000_000, _BRAX, 50_000_000, {**_BRAX, "minibatch_size": 1024, "vf_clip_eps": 10.0}),

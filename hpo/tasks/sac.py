@@ -48,6 +48,23 @@ SETTINGS: dict[str, EnvSettings] = {
             "normalize_observations": True,
         },
     ),
+    "planar/LunarLanderContinuous": EnvSettings(
+        published_fidelity=500_000,
+        published={"num_envs": 8, "train_freq": 8, "gradient_steps": 64},
+        full_fidelity=200_000,
+        full={
+            "learning_rate": 7e-4,
+            "num_envs": 8,
+            "train_freq": 1,
+            "gradient_steps": 2,
+            "batch_size": 256,
+            "tau": 0.01,
+            "learning_starts": 8_000,
+            "normalize_observations": True,
+            "max_buffer_size": 500_000,
+            "buffer_size": 500_000,
+        },
+    ),
     **dict.fromkeys(
         ("brax/ant", "brax/halfcheetah", "brax/hopper", "brax/humanoid"),
         EnvSettings(
