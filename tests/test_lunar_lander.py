@@ -176,6 +176,7 @@ def test_the_picture_shows_the_lander_above_the_ground(lander):
     [
         ("planar/LunarLander?wind_power=21", "'wind_power' .* must be a number from 0 to 20, got 21"),
         ("planar/LunarLander?gravity=1", "'gravity' .* must be a number from -12 to 0, got 1"),
+        ("planar/LunarLander?main_engine_power=strong", "'main_engine_power' .* must be a finite number, got 'strong'"),
         ("planar/LunarLander?wind_powr=1", "did you mean 'wind_power'"),
         ("planar/LunarLandr", "unknown planar environment 'LunarLandr': did you mean 'LunarLander'"),
         ("planar/LunarLander?episode_limit=0", "episode limit of at least 1 env step, got 0"),
@@ -189,6 +190,11 @@ def test_bad_names_and_arguments_are_one_line(name, message):
 def test_arguments_are_defaults_of_params():
     env = vector.make(NAMES[0], wind_power=15.0, turbulence_power=1.5, episode_limit=300)
     assert (env.param_defaults["wind_power"], env.episode_limit) == (15.0, 300)
+
+
+def test_params_have_the_ranges_of_gymnasiums_arguments():
+    with pytest.raises(InputError, match=r"'wind_power' .* 20.*, got 21"):
+        vector.make(NAMES[0]).check_params({"wind_power": 21.0})
 
 
 def test_params_are_traced(lander):

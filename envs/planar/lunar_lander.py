@@ -35,6 +35,7 @@ HULL = ground.polygon(np.array([[-17, 0], [-17, -10], [17, -10], [17, 0], [14, 1
 LEG = ground.box(2 / SCALE, 8 / SCALE)
 SIDES = np.array([-1, 1])  # of the legs: the signs of their places and angles
 LEG_TORQUE, LEG_SPEED = 40.0, 0.3
+RANGES = {"gravity": (-12.0, 0.0), "wind_power": (0.0, 20.0), "turbulence_power": (0.0, 2.0)}  # as gymnasium's
 LEG_ANGLE = 0.492  # of a leg after gymnasium's reset, in which Box2D moves legs from beside the hull to their joints
 LEG_DOWN = 18 / SCALE
 MAIN_ENGINE, SIDE_ENGINE, SIDE_ENGINE_UP = 4 / SCALE, 12 / SCALE, (17 / SCALE, 14 / SCALE)
@@ -103,6 +104,11 @@ class LunarLander:
     params: LanderParams = dataclasses.field(default_factory=LanderParams)
     return_range: tuple[float, float] = (-5000.0, 300.0)
     dear_reset: bool = True
+
+    @property
+    def param_ranges(self) -> dict[str, tuple[float, float]]:
+        """Bounds of gravity and wind; engines and the initial force have none."""
+        return RANGES
 
     @property
     def num_actions(self) -> int | None:
