@@ -140,6 +140,17 @@ def test_page_of_a_sweep_is_its_report_and_more(client):
     assert "arl sweep ppo/CartPole-v1 --name first" in re.sub(r"</?span>", "", text)
 
 
+def test_a_sweep_that_has_only_begun_has_a_page(tmp_path):
+    store = Store(tmp_path / "store.sqlite")
+    store.add_sweep("new", sweep_settings(trials=8).to_json(), {}, test_studies.space().to_serialized_dict())
+    client = server.make(store, commands).test_client()
+    assert "0/8 trials" in page(client, "/")[1]
+    answer, text = page(client, "/sweeps/new")
+    assert answer.status_code == 200
+    assert "no trial completed" in text
+    assert page(client, "/sweeps/new/0")[0].status_code == 404
+
+
 def test_page_of_a_trial_has_its_metrics_lineage_and_commands(client, store):
     _, text = page(client, f"/sweeps/first/{CHILD}")
     tables = drawing(text)["tables"]
@@ -180,10 +191,10 @@ def test_it_only_reads_and_only_for_this_machine(client):
 
 def test_a_page_is_sent_anew_when_there_is_something_new(client, store):
     answer, _ = page(client, "/sweeps/first")
-    known = {"Host": "localhost", "If-None-Match": answer.headers["ETag"]}
-    assert client.get("/sweeps/first", headers=known).status_code == 304
+    headers = {"Host": "localhost", "If-None-Match": answer.headers["ETag"]}
+    assert client.get("/sweeps/first", headers=headers).status_code == 304
     store.add_trial("first", make_trial(NUM_TRIALS))
-    again = client.get("/sweeps/first", headers=known)
+    again = client.get("/sweeps/first", headers=headers)
     assert again.status_code == 200
     assert len(drawing(again.text)["tables"]["trials"]) == NUM_TRIALS + 1
 

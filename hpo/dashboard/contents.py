@@ -38,11 +38,11 @@ def index(store: Store) -> dict[str, Any]:
     """Return what the first page shows: sweeps and comparisons, the newest first, and landscapes."""
     from landscapes import catalogue
 
-    known = {outline.name: outline for outline in reversed(store.outlines())}
+    by_name = {outline.name: outline for outline in reversed(store.outlines())}
     comparisons = store.comparisons()[::-1]
     grouped_names = {row["sweep"] for comparison in comparisons for row in comparison.members}
-    sweeps = [_sweep_row(outline) for outline in known.values() if outline.name not in grouped_names]
-    compared = [_comparison_row(comparison, known) for comparison in comparisons]
+    sweeps = [_sweep_row(outline) for outline in by_name.values() if outline.name not in grouped_names]
+    compared = [_comparison_row(comparison, by_name) for comparison in comparisons]
     is_live = any(row["status"] == outlines.RUNNING for row in [*sweeps, *compared])
     landscapes = catalogue.available()
     return {
@@ -55,7 +55,6 @@ def index(store: Store) -> dict[str, Any]:
             {
                 "name": name,
                 "size": f"{plural(one.num_configs, 'config')}, {plural(len(one.seeds), 'seed')}",
-                "from": "the package" if one.ships else str(one.directory.parent),
             }
             for name, one in landscapes.items()
         ],
@@ -73,13 +72,13 @@ def _sweep_row(outline: Outline) -> dict[str, Any]:
         "status": outlines.status(outline),
         "progress": round(100 * min(1.0, outlines.progress(outline)), 1),
         "words": outlines.progress_words(outline),
-        "score": pages.cell(score, pages.score_format(settings.task.return_range)),
-        "last": pages.cell(last, pages.clock),
+        "score": pages.MISSING if score is None else pages.score_format(settings.task.return_range)(score),
+        "last": pages.clock(last),
     }
 
 
-def _comparison_row(comparison: ComparisonRecord, known: Mapping[str, Outline]) -> dict[str, Any]:
-    members = [known[row["sweep"]] for row in comparison.members if row["sweep"] in known]
+def _comparison_row(comparison: ComparisonRecord, by_name: Mapping[str, Outline]) -> dict[str, Any]:
+    members = [by_name[row["sweep"]] for row in comparison.members if row["sweep"] in by_name]
     ended = outlines.DONE if comparison.ended_at else outlines.STOPPED
     return {
         "name": comparison.name,
@@ -91,9 +90,9 @@ def _comparison_row(comparison: ComparisonRecord, known: Mapping[str, Outline]) 
     }
 
 
-def sweep(found: Sweep, commands: Commands) -> dict[str, Any]:
+def sweep(current: Sweep, commands: Commands) -> dict[str, Any]:
     """Return what the page of a sweep shows: its report, and figures of all hyperparameters together."""
-    record = found.record
+    record = current.record
     charts, tables, values = sweep_report.contents(record, commands.of_sweep(record), commands.training_of(record))
     has_more = bool(record.records) and not values["is_schedule"]
     return {
@@ -101,12 +100,12 @@ def sweep(found: Sweep, commands: Commands) -> dict[str, Any]:
         "figures": {**charts, **figures.of_sweep(record)} if has_more else charts,
         "has_more": has_more,
         "tables": {**tables, **figures.tables(record)},
-        "status_word": found.status,
-        "percent": round(100 * found.progress, 1),
-        "progress_words": found.progress_words,
+        "status_word": current.status,
+        "percent": round(100 * current.progress, 1),
+        "progress_words": current.progress_words,
         "hyperparameters": record.hyperparameters,
         "importance_height": figures.FRAME + figures.ROW * len(record.hyperparameters),
-        "seconds": SECONDS_LIVE if found.status == outlines.RUNNING else SECONDS_IDLE,
+        "seconds": SECONDS_LIVE if current.status == outlines.RUNNING else SECONDS_IDLE,
     }
 
 
@@ -134,13 +133,13 @@ def contour(model: Surrogate, x: str, y: str) -> dict[str, Any]:
     return {"figure": theme.spec(figures.contour(model.record, i, j)), "cells": model.contour(i, j)}
 
 
-def trial(found: Sweep, number: int, commands: Commands) -> dict[str, Any]:
+def trial(current: Sweep, number: int, commands: Commands) -> dict[str, Any]:
     """Return what the page of a trial shows.
 
     Raises:
         InputError: no such trial.
     """
-    record = found.record
+    record = current.record
     if number not in record.records:
         raise InputError(f"trial of sweep {record.name!r} must be one that has finished, got {number}")
     this = record.records[number]
@@ -166,7 +165,6 @@ def trial(found: Sweep, number: int, commands: Commands) -> dict[str, Any]:
         "has_curves": bool(charts),
         "metrics": figures.metric_names(record, this) if charts else [],
         "commands": [pages.quoted(words) for words in _commands(record, this, commands)],
-        "seconds": SECONDS_IDLE,
     }
 
 

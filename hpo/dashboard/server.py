@@ -57,13 +57,13 @@ def make(store: Store, commands: Commands, hosts: tuple[str, ...] | None = LOCAL
 
     @app.get("/sweeps/<name>")
     def sweep(name: str) -> flask.Response:
-        found = library.sweep(name)
-        return page("sweep.html", found.version, lambda: contents.sweep(found, commands))
+        current = library.sweep(name)
+        return page("sweep.html", current.version, lambda: contents.sweep(current, commands))
 
     @app.get("/sweeps/<name>/<int:trial>")
     def trial(name: str, trial: int) -> flask.Response:
-        found = library.sweep(name)
-        return page("trial.html", found.version, lambda: contents.trial(found, trial, commands))
+        current = library.sweep(name)
+        return page("trial.html", current.version, lambda: contents.trial(current, trial, commands))
 
     @app.get("/sweeps/<name>/surrogate.json")
     def surrogate(name: str) -> dict[str, Any]:

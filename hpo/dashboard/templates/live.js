@@ -31,7 +31,7 @@ async function refresh() {
   return secondsOf(fresh);
 }
 
-const secondsOf = (page) => Number(page.body.dataset.seconds ?? 2);
+const secondsOf = (page) => Number(page.body.dataset.seconds);
 
 function takeOver(fresh) {
   const pairs = [...document.querySelectorAll("[data-live]")].map((old, i) => [old, fresh.querySelectorAll("[data-live]")[i]]);
