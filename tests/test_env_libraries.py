@@ -74,6 +74,8 @@ def test_minigrid_keeps_the_contract(name):
     [
         *SHORT,
         *MINATAR,
+        "planar/LunarLander",
+        "planar/LunarLanderContinuous",
         *(pytest.param(name, marks=installed("xminigrid")) for name in MINIGRID),
         *(pytest.param(name, marks=[installed("brax"), pytest.mark.slow]) for name in BRAX),
     ],
