@@ -4,7 +4,7 @@ Each task has two space presets:
 
 - `published`: the hyperparameters that the reference dataset tunes, with its ranges; all others fixed to its settings.
 - `full`: every hyperparameter but the choice of a network, a width of its own for the critic, and where PPO's standard
-  deviations come from and within which bounds, with defaults that solve the task.
+  deviations come from and within which bounds, with defaults that solve classic control.
 """
 
 import dataclasses
