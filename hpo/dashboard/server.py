@@ -3,6 +3,7 @@
 It only reads. A page asks again for itself every few seconds and gets the status 304 while there is nothing new.
 """
 
+import socket
 import time
 from collections.abc import Callable
 from http import HTTPStatus
@@ -111,9 +112,11 @@ def listen(app: flask.Flask, host: str, port: int) -> Any:
         InputError: a port that is in use, or a host that this machine is not.
     """
     try:
-        return create_server(app, host=host, port=port, threads=NUM_THREADS)
-    except ValueError as error:
-        raise InputError(f"host must be a name or address of this machine, got {host!r}") from error
-    except (OSError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise InputError(f"port {port} of {host} can't be listened on: {reason}; choose another --port") from error
+        bound = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        reason = (error.strerror or str(error)).partition(" (while")[0]
+        raise InputError(
+            f"port {port} of {host} can't be listened on: {reason}; choose another --port or --host"
+        ) from error
+    # Its threads begin here, and would keep the command from ending after an error.
+    return create_server(app, sockets=[bound], threads=NUM_THREADS)
