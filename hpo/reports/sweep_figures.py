@@ -224,7 +224,7 @@ def linked(*layers: alt.Chart) -> alt.LayerChart:
 def _points(record: SweepRecord, outcomes: Sequence[str], x: alt.X, y: alt.Y, legend: bool) -> list[alt.Chart]:
     """Draw trials as marks whose colour and shape tell their outcome, and a ring around each that is selected."""
     marks = [OUTCOMES[name] for name in outcomes]
-    key = theme.legend(symbolSize=80, columns=2) if legend else None
+    key = theme.legend(symbolSize=80, columns=2) if legend and marks else None
     colors = {mark.label: theme.color(mark.color) for mark in marks}
     num = min(len(record.hyperparameters), NUM_TOOLTIPS)
     tooltips = [alt.Tooltip(f"text{i}:N", title=record.hyperparameters[i]) for i in range(num)]

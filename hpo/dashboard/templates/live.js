@@ -52,12 +52,12 @@ function takeFigures({ figures, tables }) {
   for (const [name, rows] of Object.entries(tables)) if (rows.length) drawing.tables[name] = rows;
   const changed = Object.keys(figures).filter((name) => JSON.stringify(figures[name]) !== JSON.stringify(drawing.figures[name]));
   Object.assign(drawing.figures, figures);
-  for (const [plot, view] of [...views])
+  for (const [plot, view] of [...views].filter(([plot]) => plot.offsetParent)) // those that are not hidden
     if (changed.includes(plot.dataset.figure)) draw(plot);
     else fill(view);
 }
 
 function fill(view, names = Object.keys(drawing.tables)) {
   for (const name of names) if (has(view, "data", name)) view.data(name, structuredClone(drawing.tables[name]));
-  return view.resize().runAsync(); // there may be labels now that need room
+  return view.runAsync();
 }

@@ -20,6 +20,7 @@ async function showSurrogate() {
   Object.assign(drawing.tables, tables);
   for (const place of document.querySelectorAll(".fitted")) place.textContent = words;
   await Promise.all([...views.values()].map((view) => fill(view, Object.keys(tables))));
+  await draw(document.getElementById("importance")); // there are labels now that need room
   if (!drawing.figures.contour) [axes.x.value, axes.y.value] = [x, y];
   if (x !== y) await showContour();
 }
