@@ -86,7 +86,7 @@ def test_every_view_of_a_sweep_has_the_same_incumbent(capsys):
     assert [best.trial for best in record.ranked] == [1, 0]
     assert [best.trial for best in incumbents.incumbents(record, [0, 1])] == [0, 1]
     assert [best.trial for best in incumbents.incumbents(record, [1, 0])] == [1]
-    printing.print_sweep(record, 2, False)
+    printing.print_sweep(record, 2)
     rows = [line.split()[0] for line in capsys.readouterr().out.splitlines()[3:5]]
     assert rows == ["1", "0"]
 
@@ -95,11 +95,11 @@ def test_every_view_of_a_sweep_has_the_same_incumbent(capsys):
 def test_a_sweep_at_the_ceiling_of_its_score_says_so(score, num, capsys):
     trials = [trial(i, run(0, -1.0, score)) for i in range(2)]
     record = record_of(*trials, trial(2, run(0, -3.0)), task={"return_range": (-4.0, 0.0), "fidelity": 10}, seeds=(0,))
-    printing.print_sweep(record, 2, False)
+    printing.print_sweep(record, 2)
     said = [line for line in capsys.readouterr().out.splitlines() if "ceiling" in line]
     line = f"score 'final' is at its ceiling, 0, in {num}: equal ones are ranked by the area under the learning curve, "
     assert said == ([line + "then by the worst seed"] if num else [])
-    assert printing.summary(record)["remarks"] == said
+    assert printing.summary(record, 2)["remarks"] == said
 
 
 @pytest.mark.parametrize(("fidelities", "said"), [((10, 20), True), ((10, 200), False), ((), False)])
