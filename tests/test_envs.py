@@ -199,7 +199,9 @@ def test_unknown_name_is_refused_with_the_nearest(name, near):
 
 
 def test_unknown_name_like_none_is_refused_with_some():
-    with pytest.raises(InputError, match=r"unknown environment 'xyzzy': \d+ are known, such as CartPole-v1, .*Pendulum-v1$"):
+    with pytest.raises(
+        InputError, match=r"unknown environment 'xyzzy': \d+ are known, such as CartPole-v1, .*Pendulum-v1$"
+    ):
         envs.make("xyzzy")
 
 
