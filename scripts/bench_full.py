@@ -238,7 +238,7 @@ def sweep_cost(output: dict[str, Any], cpu: float, wall: float, scratch: Path) -
     """Return the cost of a sweep from its output and its record."""
     timing = output["timing"]
     seconds = hpo.load_sweep(output["sweep"], scratch / "store.sqlite").trials.seconds
-    programs = len(list((scratch / "cache").rglob("*.program")))
+    programs = len(list((scratch / "cache").glob("arl/programs/*.program")))
     return Cost(output["trials"], cpu, wall, timing["compile"], timing["train"], programs, tuple(seconds))
 
 
