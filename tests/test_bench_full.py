@@ -44,7 +44,9 @@ def measured(bench, monkeypatch, tmp_path):
     def timed_sweep(task, options, name, scratch, cores):
         trials = options[options.index("--trials") + 1]
         (scratch / "cache").mkdir(exist_ok=True)
-        (scratch / "cache" / "step.program").touch()
+        (scratch / "cache/arl/programs/traced").mkdir(parents=True, exist_ok=True)
+        for name in ("step", "traced/step"):
+            (scratch / f"cache/arl/programs/{name}.program").touch()
         hpo.sweep(
             tiny.task(), "random", trials=trials, objective=tiny.Parabola, name=name, store=scratch / "store.sqlite"
         )
