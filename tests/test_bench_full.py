@@ -45,8 +45,8 @@ def measured(bench, monkeypatch, tmp_path):
         trials = options[options.index("--trials") + 1]
         (scratch / "cache").mkdir(exist_ok=True)
         (scratch / "cache/arl/programs/traced").mkdir(parents=True, exist_ok=True)
-        for name in ("step", "traced/step"):
-            (scratch / f"cache/arl/programs/{name}.program").touch()
+        for program in ("step", "traced/step"):
+            (scratch / f"cache/arl/programs/{program}.program").touch()
         hpo.sweep(
             tiny.task(), "random", trials=trials, objective=tiny.Parabola, name=name, store=scratch / "store.sqlite"
         )
