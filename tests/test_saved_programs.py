@@ -4,6 +4,7 @@ import dataclasses
 import os
 import subprocess
 import sys
+import uuid
 from pathlib import Path
 
 import jax
@@ -188,7 +189,7 @@ print(len(traced), *curve.return_mean, *curve.metrics["policy_loss"])
 
 
 def test_a_process_that_traces_nothing_trains_the_same(tmp_path):
-    (tmp_path / f"{tmp_path.parent.name}.dist-info").mkdir()  # nothing is saved yet for all that is installed with this
+    (tmp_path / f"{uuid.uuid4()}.dist-info").mkdir()  # nothing is saved yet for all that is installed with this
     command, path = [sys.executable, "-c", TRAIN], os.pathsep.join([str(tmp_path), *sys.path])
 
     def train():
