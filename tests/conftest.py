@@ -1,6 +1,7 @@
 """Array shapes and dtypes are checked in every test, as their annotations say; compiled programs are kept on disk."""
 
 import functools
+import shutil
 
 import hypothesis
 import jax
@@ -134,3 +135,19 @@ def same_bits():
         return all(np.asarray(x).tobytes() == np.asarray(y).tobytes() for x, y in zip(leaves, others, strict=True))
 
     return same
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory):
+    """Return a directory in which a sweep was run."""
+    from test_cli import SWEEP, arl
+
+    directory = tmp_path_factory.mktemp("swept")
+    assert arl(directory, *SWEEP, "--json").status == 0
+    return directory
+
+
+@pytest.fixture
+def home(swept, tmp_path):
+    """Return a copy of the directory with the sweep."""
+    return shutil.copytree(swept, tmp_path / "home")

@@ -2,33 +2,18 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import tiny
-from test_cli import SWEEP, TASK, arl
+from test_cli import TASK, arl
 from tiny import FIDELITY, trial_record
 
 import hpo
 from arl.records import outlines
 from arl.records.store import ComparisonRecord, Store
-
-
-@pytest.fixture(scope="module")
-def swept(tmp_path_factory):
-    """Return a directory in which a sweep was run."""
-    directory = tmp_path_factory.mktemp("swept")
-    assert arl(directory, *SWEEP, "--json").status == 0
-    return directory
-
-
-@pytest.fixture
-def home(swept, tmp_path):
-    """Return a copy of the directory with the sweep."""
-    return shutil.copytree(swept, tmp_path / "home")
 
 
 @pytest.fixture

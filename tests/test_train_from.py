@@ -1,11 +1,10 @@
 """`arl train --from`: a recorded config means the same whatever trains it, and goes on under new seeds."""
 
 import json
-import shutil
 
 import pytest
 import tiny
-from test_cli import SMALL, SWEEP, TASK, arl, files
+from test_cli import SMALL, TASK, arl, files
 from tiny import FIDELITY
 
 import hpo
@@ -15,20 +14,6 @@ from arl.hyperparameters.ppo import PPOConfig
 from arl.records.store import Store
 from arl.training import saved_agents
 from hpo.cli import train as train_command
-
-
-@pytest.fixture(scope="module")
-def swept(tmp_path_factory):
-    """Return a directory in which a sweep was run."""
-    directory = tmp_path_factory.mktemp("swept")
-    assert arl(directory, *SWEEP, "--json").status == 0
-    return directory
-
-
-@pytest.fixture
-def home(swept, tmp_path):
-    """Return a copy of the directory with the sweep."""
-    return shutil.copytree(swept, tmp_path / "home")
 
 
 def trained(home, *words):
