@@ -37,6 +37,24 @@ class Walk(gymnasium.Env):
         return self.place, float(arrived), arrived, False, {}
 
 
+class Trapped(Walk):
+    """Raises when the seed of an episode and its actions are `trap`; notes those of all episodes in `played`."""
+
+    played: ClassVar[set] = set()
+    trap: ClassVar[tuple] = ()
+
+    def reset(self, seed=None, options=None):
+        self.episode = (seed,)
+        return super().reset(seed=seed)
+
+    def step(self, action):
+        self.episode += (int(action),)
+        self.played.add(self.episode)
+        if self.episode == self.trap:
+            raise ZeroDivisionError("a trap")
+        return super().step(action)
+
+
 class Unseeded(Walk):
     """Slips by the global state of NumPy, whatever its seed."""
 

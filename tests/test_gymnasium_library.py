@@ -1,5 +1,7 @@
 """Environments of Gymnasium within compiled programs: as they are by hand, played again, and failing in mid-run."""
 
+import dataclasses
+
 import gymnasium
 import gymnasium_envs
 import jax
@@ -14,6 +16,9 @@ import hpo
 from arl.errors import InputError
 from envs import vector
 from envs.testing import check_env
+from hpo import tasks
+from hpo.objectives.training import Training
+from hpo.trial import Trial
 
 WALK = "gymnasium_envs:Walk?episode_limit=20"
 KEY = jax.random.key(0)
@@ -140,6 +145,22 @@ def test_runs_of_an_env_that_fails_have_failed_and_the_sweep_goes_on(tmp_path, m
     )
     assert [trial.status for trial in record.records.values()] == ["failed", "completed"]
     assert record.records[0].error == "environment 'gymnasium_envs:Walk' failed in step: ZeroDivisionError: the floor"
+
+
+def test_an_env_that_fails_in_one_lane_fails_that_run_alone(monkeypatch):
+    trapped, space = gymnasium_envs.Trapped, ConfigurationSpace(space=[Float("learning_rate", (1e-6, 0.1), log=True)])
+    task = tasks.get("ppo/gymnasium_envs:Trapped?episode_limit=10", space, 2 * tiny.ITERATION, tiny.STATICS)
+    objective = Training(dataclasses.replace(task, num_points=2, num_episodes=4), [0], batch=2)
+    trials, alone = [Trial(i, {"learning_rate": rate}, task.fidelity) for i, rate in enumerate((1e-6, 0.1))], []
+    for trial in trials:
+        monkeypatch.setattr(trapped, "played", set())
+        alone.append((*objective.fresh().evaluate([trial]), trapped.played))
+    (first, of_first), (_, of_second) = alone
+    monkeypatch.setattr(trapped, "trap", max(of_second - of_first, key=len))
+    together = {record.trial: record for record in objective.evaluate(trials)}
+    assert [together[i].status for i in (0, 1)] == ["completed", "failed"]
+    assert together[1].error == "environment 'gymnasium_envs:Trapped' failed in step: ZeroDivisionError: a trap"
+    assert str(together[0].runs[0].points) == str(first.runs[0].points)
 
 
 @pytest.mark.slow

@@ -343,17 +343,17 @@ class Runner:
         return programs.peak_bytes
 
     def _train_or_retry(self, call: _Call, block: _Block, device: jax.Device) -> _Following:
-        """Train a block; return what to do instead where memory ran out or the device failed.
+        """Train a block; return what to do instead where memory ran out, or the device or an environment failed.
 
         Raises:
-            InputError: not even one run fits in memory, or an environment that the host steps failed.
+            InputError: not even one run fits in memory, or the environment of a run that was trained by itself failed.
         """
         try:
             call.events.put(self._train_block(call, block, device))
             return _Following()
         except jax.errors.JaxRuntimeError as error:
             if reason := failure(error):
-                raise InputError(reason) from error
+                return _one_by_one(block, InputError(reason))
             lacks_memory, reason = _is_lack_of_memory(error), first_line(error)
             if not lacks_memory and (block.is_second_try or {*self.workers} <= {*self.lost, device}):
                 raise
@@ -568,6 +568,14 @@ def _spread(alike: Sequence[list[int]], num_workers: int) -> list[list[int]]:
 
 def _positions(task: list[int] | _Block) -> list[int]:
     return [i for row in task.rows for i in row] if isinstance(task, _Block) else task
+
+
+def _one_by_one(block: _Block, error: InputError) -> _Following:
+    """Return each run of a block as a block of its own, in the same lanes; raise the error if there is one run only."""
+    positions = _positions(block)
+    if len(positions) == 1:
+        raise error
+    return _Following(blocks=[block._replace(rows=[[i]]) for i in positions])
 
 
 def _in_rows(runs: Sequence[Run], positions: list[int], width: int) -> list[list[int]]:
