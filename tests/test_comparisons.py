@@ -1,6 +1,7 @@
 """Comparisons: equal budgets, one rule for incumbents, test seeds apart, each run trained once."""
 
 import contextlib
+import dataclasses
 import json
 import math
 
@@ -8,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tiny
+from ConfigSpace import Categorical, ConfigurationSpace
 from test_analysis import by_learning_rate, landscape_of
 from tiny import FIDELITY, Halving, Listed, Parabola, parabola
 
@@ -216,6 +218,37 @@ def test_shared_runs_are_those_that_training_gives(straight, tmp_path):
     assert halving.runs.query("phase == 'tuning' and repeat == 1").shared.notna().any()
     for first, second in zip(*(tiny.outcome(swept.record) for swept in halving.swept), strict=True):
         pd.testing.assert_frame_equal(first, second, check_exact=True)
+
+
+class Minibatches(Listed):
+    """A config that takes a whole rollout for a minibatch, as `size`."""
+
+    size = tiny.ITERATION
+
+    def __init__(self, space, fidelity):
+        super().__init__([Trial(0, {"learning_rate": 1e-3, "minibatch_size": self.size}, fidelity)])
+
+
+class BeyondTheRollout(Minibatches):
+    size = 2 * tiny.ITERATION
+
+
+class Smaller(Minibatches):
+    size = tiny.STATICS["minibatch_size"]
+
+
+def test_configs_that_train_the_same_share_their_runs(tmp_path):
+    chosen = tiny.task()
+    sizes = Categorical("minibatch_size", [tuner.size for tuner in (Smaller, Minibatches, BeyondTheRollout)])
+    task = dataclasses.replace(chosen, space=ConfigurationSpace(space=[chosen.space["learning_rate"], sizes]))
+    tuners = [Minibatches, BeyondTheRollout, Smaller]
+    comparison = compare(tmp_path / "store.sqlite", tuners, [task], repeats=1, baselines=False)
+    _, beyond, smaller = (swept.record for swept in comparison.swept)
+    assert {run.outcome.shared for run in beyond.records[0].runs} == {"comparison-ppo-ProbeMatching-Minibatches-0"}
+    assert {run.outcome.shared for run in smaller.records[0].runs} == {None}
+    alone = hpo.sweep(task, BeyondTheRollout, trials=1, seeds=2, batch=2, name="alone", store=tmp_path / "alone.sqlite")
+    for frame, expected in zip(tiny.outcome(beyond), tiny.outcome(alone), strict=True):
+        pd.testing.assert_frame_equal(frame, expected, check_exact=True)
 
 
 def test_a_stopped_comparison_goes_on(straight, tmp_path):

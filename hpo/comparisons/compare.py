@@ -146,7 +146,7 @@ class _Comparing:
 
         Every tuner's first repeat comes before all second ones: a tuner that breaks its contract does so early.
         """
-        design, shared = self.design, SharedRuns()
+        design, shared = self.design, SharedRuns(task)
         total = len(design.tasks) * design.repeats * len(design.entries)
         for repeat, entry in itertools.product(range(design.repeats), design.entries):
             self.number += 1

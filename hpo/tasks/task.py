@@ -147,6 +147,16 @@ class Task:
         hyperparameters, _ = configs.split({**self.fixed, **config})
         return configs.make(self.config_class, hyperparameters)
 
+    def canonical(self, config: Mapping[str, Scalar]) -> dict[str, Any]:
+        """Return a config of the space as it is trained: complete, with the params of the env that it sets.
+
+        Configs that train the same to the last bit, by the algorithm's `canonical`, are equal.
+        """
+        from arl import config as configs
+
+        params = {configs.ENV_PREFIX + name: value for name, value in self.env_params(config).items()}
+        return {**configs.values(self.algorithm.canonical(self.full(config))), **params}
+
     def env_params(self, config: Mapping[str, Scalar]) -> dict[str, Any]:
         """Return the params of the env that a config of the space sets, fixed ones included, by their names in the env."""
         from arl import config as configs
