@@ -3,6 +3,8 @@
 import copy
 import dataclasses
 import math
+import re
+from pathlib import Path
 
 import hypothesis
 import hypothesis.strategies as st
@@ -222,6 +224,12 @@ def test_full_spaces_tune_all_and_hold_the_published_ones():
             else:
                 assert full[key].lower <= published[key].lower
                 assert published[key].upper <= full[key].upper
+
+
+def test_the_documents_say_what_full_spaces_leave_out():
+    text = (Path(__file__).parents[1] / "docs" / "spaces.md").read_text().partition("## What `full` leaves out")[2]
+    named = re.findall(r"^\| (`.+?) \|", text, re.MULTILINE)
+    assert {name for cell in named for name in re.findall(r"`(\w+)`", cell)} == NEVER_TUNED
 
 
 def test_points_of_a_full_run_are_its_multiples():

@@ -152,7 +152,7 @@ def published_space(family: str) -> "ConfigurationSpace":
 
 
 def full_space(default: Mapping[str, Any], fidelity: int) -> "ConfigurationSpace":
-    """Return every hyperparameter of DQN, with a task's own defaults."""
+    """Return all hyperparameters of DQN but those that docs/spaces.md names, with a task's own defaults."""
     from ConfigSpace import Categorical, ConfigurationSpace, Float, Integer
 
     space = ConfigurationSpace(

@@ -73,7 +73,10 @@ def published_space(family: str) -> "ConfigurationSpace":
 
 
 def full_space(default: Mapping[str, Any], fidelity: int) -> "ConfigurationSpace":
-    """Return every hyperparameter of PQN, with a task's own defaults; annealing, if any, is over a full run."""
+    """Return all hyperparameters of PQN but those that docs/spaces.md names, with a task's own defaults.
+
+    Annealing, if any, is over a full run.
+    """
     from ConfigSpace import Categorical, ConfigurationSpace, Float, Integer
 
     return ConfigurationSpace(

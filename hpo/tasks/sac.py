@@ -110,7 +110,7 @@ def published_space(family: str) -> "ConfigurationSpace":
 
 
 def full_space(default: Mapping[str, Any], fidelity: int) -> "ConfigurationSpace":
-    """Return every hyperparameter of SAC, with a task's own defaults."""
+    """Return all hyperparameters of SAC but those that docs/spaces.md names, with a task's own defaults."""
     from ConfigSpace import Categorical, ConfigurationSpace, Float, Integer
 
     scale = (0.1, 10.0)
