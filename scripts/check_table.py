@@ -8,7 +8,9 @@ machines train alike, write the numbers of one to a file and compare those of th
     .venv/bin/python scripts/check_table.py --landscape ppo/CartPole-v1 --trials 50 --against before.json
 
 More `--trials` are the same runs and others. The exit status is 0 if every number is the same: as in the file with
-`--against`, as on record without. Returns of runs that differ only by the kind of CPU are close at first and part later.
+`--against`, as on record without. Returns of runs that differ only by the kind of CPU or by how JAX rounds are close at first
+and part later. Whether they then differ by more than chance, the final returns say: the mean difference has an interval, and
+its size stands beside that between two seeds of a config on record. Diverged runs, which have no final return, are left out.
 """
 
 import argparse
@@ -22,6 +24,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import landscapes
+from arl import statistics
 from arl.records.store import RunRecord, TrialRecord
 from arl.training import provenance
 from arl.training.runner import Runner
@@ -52,11 +55,15 @@ def main() -> None:
     args = parse_args()
     expected = read(args.against) if args.against else None
     trained: Curves = {}
-    same = True
+    same, same_as_before = True, True
     for name in args.landscape:
-        recorded, curves = train_again(landscapes.load(name), args.trials)
+        landscape = landscapes.load(name)
+        recorded, curves = train_again(landscape, args.trials)
         trained |= curves
-        same &= compare(f"{name}, as on record", recorded, curves)
+        other_seeds = finals_of_other_seeds(landscape)
+        same &= compare(f"{name}, as on record", recorded, curves, other_seeds)
+        if expected:
+            same_as_before &= compare(f"{name}, as in {args.against}", expected["curves"], curves, other_seeds)
     document = {"made_with": made_with(), "curves": trained}
     if args.out:
         args.out.parent.mkdir(parents=True, exist_ok=True)
@@ -64,8 +71,7 @@ def main() -> None:
         print(f"numbers of {len(trained)} runs: {args.out}")
     if expected:
         print_versions(expected["made_with"], document["made_with"], args.against)
-        same = compare(f"as in {args.against}", expected["curves"], trained)
-    sys.exit(not same)
+    sys.exit(not (same_as_before if expected else same))
 
 
 def parse_args() -> argparse.Namespace:
@@ -100,9 +106,23 @@ def train_again(landscape: Landscape, num_trials: int) -> tuple[Curves, Curves]:
 
     def curves(records: Mapping[int, TrialRecord]) -> Curves:
         runs = [(number, records[trial.id].runs[0]) for number, trial in zip(numbers, trials, strict=True)]
-        return {f"{landscape.name} config {number} seed {run.seed}": curve(run) for number, run in runs}
+        return {run_name(landscape, number, run.seed): curve(run) for number, run in runs}
 
     return curves(recorded), curves(trained)
+
+
+def run_name(landscape: Landscape, number: int, seed: int) -> str:
+    return f"{landscape.name} config {number} seed {seed}"
+
+
+def finals_of_other_seeds(landscape: Landscape) -> dict[str, float]:
+    """Return, by run, the final return on record of the same config under the next seed; none of a landscape of one seed."""
+    seeds, finals = landscape.seeds, landscape.returns[:, :, -1]
+    return {
+        run_name(landscape, number, seed): float(finals[number, (i + 1) % len(seeds)])
+        for number in range(len(finals))
+        for i, seed in enumerate(seeds if len(seeds) > 1 else ())
+    }
 
 
 def draw_trials(landscape: Landscape, num_trials: int, fidelity: int) -> tuple[list[int], list[Trial]]:
@@ -135,8 +155,11 @@ def curve(run: RunRecord) -> Curve:
     ]
 
 
-def compare(title: str, expected: Curves, trained: Curves) -> bool:
-    """Print how many runs and numbers are the same, and the first difference of a few runs; return whether all are."""
+def compare(title: str, expected: Curves, trained: Curves, other_seeds: Mapping[str, float]) -> bool:
+    """Print how many runs and numbers are the same, and the first difference of a few runs; return whether all are.
+
+    `other_seeds`: the final return of the same config under another seed, by run.
+    """
     common = [key for key in trained if key in expected]
     differences = {key: difference for key in common if (difference := first_difference(expected[key], trained[key]))}
     pairs = [pair for key in common for pair in number_pairs(expected[key], trained[key])]
@@ -151,6 +174,8 @@ def compare(title: str, expected: Curves, trained: Curves) -> bool:
         print(f"  {key}: {name} at {env_steps:,.0f} env steps is {after!r}, expected {before!r}")
     if len(differences) > NUM_SHOWN:
         print(f"  and {len(differences) - NUM_SHOWN} runs more")
+    if differences:
+        print_finals(expected, trained, common, other_seeds)
     if len(common) < len(trained):
         print(f"  {len(trained) - len(common)} of {len(trained)} runs are not in it")
     return not differences and len(common) == len(trained)
@@ -180,6 +205,33 @@ def point(curve: Curve, i: int) -> Numbers:
 def equal(a: float, b: float) -> bool:
     """Return whether two numbers are the same, or both NaN."""
     return a == b or (np.isnan(a) and np.isnan(b))
+
+
+def print_finals(expected: Curves, trained: Curves, keys: Sequence[str], other_seeds: Mapping[str, float]) -> None:
+    """Print by how much final returns differ, and by how much they do between two seeds of a config."""
+    ends = {key: (final(expected[key]), final(trained[key])) for key in keys}
+    before, after = np.array([pair for pair in ends.values() if np.isfinite(pair).all()]).T
+    print(f"  final returns, mean and 95 %: {with_interval(before)}, trained {with_interval(after)}")
+    print(f"  trained minus expected: {with_interval(after - before)}")
+    print(
+        f"  its size: {with_interval(abs(after - before))}; rank correlation {statistics.spearman(before, after):.3f}"
+    )
+    pairs = np.array([(end, other_seeds[key]) for key, (end, _) in ends.items() if key in other_seeds])
+    if len(pairs):
+        one, other = pairs[np.isfinite(pairs).all(axis=1)].T
+        size = with_interval(abs(one - other))
+        print(f"  its size between two seeds: {size}; rank correlation {statistics.spearman(one, other):.3f}")
+
+
+def with_interval(numbers: np.ndarray) -> str:
+    """Return the mean of some numbers and its 95 % interval as text."""
+    low, high = statistics.bootstrap(numbers[None], statistics.pooled_mean)
+    return f"{numbers.mean():.2f} [{low:.2f}, {high:.2f}]"
+
+
+def final(curve: Curve) -> float:
+    """Return the final mean return of a run, NaN if it diverged."""
+    return curve[-1]["return_mean"] if curve else np.nan
 
 
 def gap(expected: Curves, trained: Curves, keys: Sequence[str]) -> float:
