@@ -112,6 +112,11 @@ def num_categories(env: Env) -> int | None:
     return getattr(env, "num_categories", None)
 
 
+def mask_key(env: Env) -> str | None:
+    """Return where an observation has the mask of the actions that are allowed; None if all always are."""
+    return getattr(env, "mask_key", None)
+
+
 def scalar_leaves(params: Params) -> dict[str, Any]:
     """Return the scalar numbers among the leaves of a pytree by their dotted paths, as Python numbers."""
     leaves, _ = jax.tree_util.tree_flatten_with_path(params)

@@ -98,6 +98,7 @@ def check_shapes(env: "VectorEnv") -> None:
             f"environment {env.name!r} must give the same shapes and types by a reset and by a step, "
             f"got {by_reset} and {by_step}"
         )
+    _check_mask(env, start[0])
     for fact, value in _flags(env).items():
         if not hasattr(value, "dtype") or not (value.dtype == bool or jnp.issubdtype(value.dtype, jnp.number)):
             raise InputError(f"environment {env.name!r} must give a truth value as {fact}, got {value!r}")
@@ -106,6 +107,16 @@ def check_shapes(env: "VectorEnv") -> None:
             raise InputError(
                 f"environment {env.name!r} must give one number as {fact}, got shape {getattr(after, fact).shape}"
             )
+
+
+def _check_mask(env: "VectorEnv", obs: PyTree[jax.ShapeDtypeStruct]) -> None:
+    key = base.mask_key(env.env)
+    mask = described(obs.get(key)) if isinstance(obs, dict) else None
+    if key is not None and mask != f"bool({env.env.num_actions},)":
+        raise InputError(
+            f"environment {env.name!r} must observe a dict with a truth value for each action at its mask_key {key!r}, "
+            f"got {mask}"
+        )
 
 
 def _flags(env: "VectorEnv") -> dict[str, Any]:

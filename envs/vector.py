@@ -84,7 +84,7 @@ class VectorEnv:
 
     def action_mask(self, obs: Obs) -> Bool[Array, "batch action"] | None:
         """Return which actions are allowed after observations `(batch, ...)`; None if all always are."""
-        key = getattr(self.env, "mask_key", None)
+        key = base.mask_key(self.env)
         return None if key is None else obs[key]
 
     @property

@@ -230,7 +230,10 @@ class TimeLimit(Wrapper):
 
 
 class FrameStack(Wrapper):
-    """The last observations are seen side by side, as many as its param says, the newest last; zeros before a start."""
+    """The last observations are seen side by side, as many as its param says, the newest last; zeros before a start.
+
+    Of the masks of actions, the newest is seen alone.
+    """
 
     param = "frame_stack"
 
@@ -258,7 +261,8 @@ class FrameStack(Wrapper):
             x = jnp.where(is_seen.reshape(-1, *[1] * (x.ndim - 1)), x, jnp.zeros_like(x))
             return x if x.ndim == 1 else jnp.moveaxis(x, 0, -2).reshape(*x.shape[1:-1], -1)
 
-        return jax.tree.map(side_by_side, frames)
+        seen, key = jax.tree.map(side_by_side, frames), base.mask_key(self.env)
+        return seen if key is None else {**seen, key: frames[key][-1]}
 
 
 class RewardClip(Wrapper):

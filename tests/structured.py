@@ -55,6 +55,13 @@ class Masked(Parts):
         return spaces.Dict({**super().observation_space(params).spaces, "allowed": allowed})
 
 
+class NumberedMask(Masked):
+    """Breaks the contract: a mask of numbers, one of them too many."""
+
+    def get_obs(self, state, params=None, key=None):
+        return {**super().get_obs(state), "allowed": jnp.ones(3)}
+
+
 class Aimed(probes.Matching):
     """Matching, with the sign as an image: real-valued actions from pixels."""
 

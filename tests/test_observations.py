@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 from conftest import SMALL
 
+import envs
 from arl import algorithms, networks, testing
 from arl import config as configs
+from arl.algorithms import dqn, q_learning
 from arl.errors import InputError
 from arl.training.runner import Run, Runner
-from envs import vector
+from envs import vector, wrappers
 
 LEARNS = {
     "ppo": {"num_envs": 4, "num_steps": 8, "minibatch_size": 16, "num_epochs": 4, "learning_rate": 3e-3},
@@ -18,6 +20,7 @@ LEARNS = {
     "dqn": {"num_envs": 4, "train_freq": 2, "gradient_steps": 4, "batch_size": 32, "learning_rate": 3e-3},
     "sac": {"num_envs": 4, "train_freq": 2, "gradient_steps": 4, "batch_size": 32, "learning_rate": 3e-3},
 }
+RANDOM = {"final_epsilon": 1.0}
 OFF_POLICY = {"learning_starts": 32, "buffer_size": 512, "max_buffer_size": 512, "schedule_steps": 2048}
 
 
@@ -44,9 +47,10 @@ def test_a_fitting_action_is_learned_from_a_dict(name):
     assert curve.return_mean[-1] == 1.0
 
 
-def test_ppo_takes_allowed_actions_only():
-    algorithm, env = algorithms.get("ppo"), vector.make("structured:Masked")
-    config = configs.make(algorithm.Config, SMALL["ppo"])
+@pytest.mark.parametrize(("name", "values"), [("ppo", {}), ("dqn", RANDOM), ("pqn", RANDOM)])
+def test_allowed_actions_only_are_taken(name, values):
+    algorithm, env = algorithms.get(name), vector.make("structured:Masked")
+    config = configs.make(algorithm.Config, SMALL[name] | values)
     state = algorithm.init(jax.random.key(0), config, env)
     obs, _ = env.reset(jax.random.key(1), (200,))
     fitting = (obs["sign"] == 1).astype(int)
@@ -61,6 +65,42 @@ def test_ppo_learns_where_actions_are_masked():
     assert curve.return_mean[-1] == 1.0
     assert np.isfinite(curve.metrics["entropy"]).all()
     np.testing.assert_allclose(curve.metrics["entropy"], 0.0, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["dqn", "pqn"])
+def test_values_are_learned_from_allowed_actions_only(name):
+    curve = trained(name, "structured:Masked", steps=96)
+    assert curve.return_mean[-1] == 1.0
+    assert curve.metrics["episode_return"][-1] == 1.0, "random actions are allowed ones as well"
+
+
+@pytest.mark.parametrize("double_q", [True, False])
+def test_a_target_is_the_value_of_an_allowed_action(double_q):
+    env, config = vector.make("structured:Masked"), configs.make(dqn.Config, SMALL["dqn"] | {"double_q": double_q})
+    learner = dqn.init(jax.random.key(0), config, env).learner
+    obs, _ = env.reset(jax.random.key(1), (50,))
+    values = dqn._network(config, env).apply(learner.target, obs)
+    np.testing.assert_array_equal(dqn._next_value(learner, config, env, obs), values[obs["allowed"]])
+
+
+def test_random_actions_are_equally_likely_among_those_that_are_allowed():
+    mask = jnp.array([[True, False, True, True]] * 900)
+    uniform = jnp.stack([jnp.zeros(900), jnp.arange(900) / 900])
+    action = q_learning.epsilon_greedy(jnp.zeros((4, 900)), uniform, 1.0, mask)
+    assert np.bincount(action, minlength=4).tolist() == [300, 0, 300, 300]
+
+
+def test_of_stacked_observations_the_newest_mask_is_heeded():
+    stacked = wrappers.FrameStack(envs.make("structured:Masked"), 3)
+    env = vector.VectorEnv(stacked, stacked.params)
+    obs, _ = env.reset(jax.random.key(0), (5,))
+    assert env.action_mask(obs).shape == (5, 2)
+    np.testing.assert_array_equal(obs["allowed"][:, 1], obs["sign"][:, -1] == 1)
+
+
+def test_a_mask_must_have_a_truth_value_for_each_action():
+    with pytest.raises(InputError, match=r"a truth value for each action at its mask_key 'allowed', got float32\(3,\)"):
+        vector.make("structured:NumberedMask")
 
 
 def test_a_real_valued_action_is_learned_from_an_image():

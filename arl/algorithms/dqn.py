@@ -20,7 +20,7 @@ import optax
 from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
 
 from arl import networks
-from arl.algorithms import agent_config, metrics, normalizer, off_policy, optimizer, q_learning, replay
+from arl.algorithms import action_masks, agent_config, metrics, normalizer, off_policy, optimizer, q_learning, replay
 from arl.algorithms.metrics import Metrics
 from arl.algorithms.off_policy import OffPolicyState, Progress, actor, iteration_steps
 from arl.algorithms.parts import ONE_PROGRAM, Count, Keys, Part, Programs
@@ -121,7 +121,8 @@ def act(
     q_values = _q_values(state.learner.params, config, env, obs)
     if not explore:
         return jnp.argmax(q_values, axis=0)
-    return q_learning.epsilon_greedy(q_values, jax.random.uniform(key, (2, q_values.shape[1])), config.final_epsilon)
+    uniform = jax.random.uniform(key, (2, q_values.shape[1]))
+    return q_learning.epsilon_greedy(q_values, uniform, config.final_epsilon, env.action_mask(obs))
 
 
 def epsilon(config: DQNConfig, env_steps: Int[Array, ""]) -> Float[Array, ""]:
@@ -142,10 +143,8 @@ def _explore(
     env_steps: Int[Array, ""],
 ) -> tuple[Int[Array, " env"], Float[Array, "two env"]]:
     noise = off_policy.correlated(noise, key, config.noise_correlation)
-    uniform = jax.scipy.stats.norm.cdf(noise)
-    return q_learning.epsilon_greedy(
-        _q_values(learner.params, config, env, obs), uniform, epsilon(config, env_steps)
-    ), noise
+    uniform, q_values = jax.scipy.stats.norm.cdf(noise), _q_values(learner.params, config, env, obs)
+    return q_learning.epsilon_greedy(q_values, uniform, epsilon(config, env_steps), env.action_mask(obs)), noise
 
 
 def _update(
@@ -209,8 +208,8 @@ def _next_value(learner: Learner, config: DQNConfig, env: VectorEnv, next_obs: P
 
 
 def _q_values(params: Any, config: DQNConfig, env: VectorEnv, obs: PyTree[Array]) -> Float[Array, "action batch"]:
-    """Return the values of all actions for observations `(batch, ...)`."""
-    return _network(config, env).apply(params, obs).T
+    """Return the values of all actions for observations `(batch, ...)`, masked."""
+    return action_masks.masked(_network(config, env).apply(params, obs).T, env, obs)
 
 
 _ITERATIONS = off_policy.part(_explore, _update)

@@ -17,7 +17,7 @@ import optax
 from jaxtyping import Array, Bool, Float, PRNGKeyArray, PyTree
 
 from arl import networks
-from arl.algorithms import agent_config, distributions, metrics, normalizer, on_policy, optimizer
+from arl.algorithms import action_masks, agent_config, distributions, metrics, normalizer, on_policy, optimizer
 from arl.algorithms.metrics import Metrics
 from arl.algorithms.normalizer import Normalizer
 from arl.algorithms.on_policy import Learner, Rollout, Walk, iteration_steps
@@ -43,8 +43,6 @@ METRICS = (
 
 
 Config = pytree(PPOConfig)
-
-_FORBIDDEN = -1e9  # the logit of an action that is not allowed: its probability is 0, its gradient as well
 
 
 class Params(NamedTuple):
@@ -361,10 +359,7 @@ def _policy(
     params: Params, config: PPOConfig, env: VectorEnv, obs: PyTree[Array]
 ) -> tuple[Float[Array, "action batch"], Float[Array, "std #batch"]]:
     """Return logits or means of actions, and the logarithms of standard deviations, see `distributions.Distribution`."""
-    output = _actor(config, env).apply(params.actor, obs).T
-    mask = env.action_mask(obs)
-    if mask is not None:
-        output = jnp.where(mask.T, output, _FORBIDDEN)
+    output = action_masks.masked(_actor(config, env).apply(params.actor, obs).T, env, obs)
     if not _stds_are_outputs(config, env):
         return output, params.log_std[:, None]
     mean, log_std = jnp.split(output, 2)

@@ -18,7 +18,7 @@ import optax
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree
 
 from arl import networks
-from arl.algorithms import agent_config, metrics, normalizer, on_policy, optimizer, q_learning
+from arl.algorithms import action_masks, agent_config, metrics, normalizer, on_policy, optimizer, q_learning
 from arl.algorithms.metrics import Metrics
 from arl.algorithms.normalizer import Normalizer
 from arl.algorithms.on_policy import Learner, Rollout, Walk, iteration_steps
@@ -130,7 +130,8 @@ def act(
     q_values = _q_values(state.params, state.normalizer, config, env, obs)
     if not explore:
         return jnp.argmax(q_values, axis=0)
-    return q_learning.epsilon_greedy(q_values, jax.random.uniform(key, (2, q_values.shape[1])), config.final_epsilon)
+    uniform = jax.random.uniform(key, (2, q_values.shape[1]))
+    return q_learning.epsilon_greedy(q_values, uniform, config.final_epsilon, env.action_mask(obs))
 
 
 def _epsilon(config: PQNConfig, env_steps: Count) -> Float[Array, ""]:
@@ -197,7 +198,8 @@ def _collect(
     uniform = jax.random.uniform(key_noise, (config.num_steps, 2, config.num_envs))
 
     def choose(obs: PyTree[Array], uniform: Array) -> Array:
-        return q_learning.epsilon_greedy(_q_values(params, walk.normalizer, config, env, obs), uniform, epsilon)
+        q_values = _q_values(params, walk.normalizer, config, env, obs)
+        return q_learning.epsilon_greedy(q_values, uniform, epsilon, env.action_mask(obs))
 
     return on_policy.collect(walk, env, key_reset, key_step, uniform, choose, config, pool)
 
@@ -253,6 +255,6 @@ def _loss(params: Any, config: PQNConfig, env: VectorEnv, samples: Samples) -> t
 def _q_values(
     params: Any, moments: Normalizer, config: PQNConfig, env: VectorEnv, obs: PyTree[Array]
 ) -> Float[Array, "action batch"]:
-    """Return the values of all actions for observations `(batch, ...)` as the env gives them."""
+    """Return the values of all actions for observations `(batch, ...)` as the env gives them, masked."""
     obs = normalizer.normalize(moments, obs, config.normalize_observations)
-    return _network(config, env).apply(params, obs).T
+    return action_masks.masked(_network(config, env).apply(params, obs).T, env, obs)
