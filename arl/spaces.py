@@ -71,6 +71,11 @@ def from_unit(space: ConfigurationSpace, point: Sequence[float]) -> dict[str, Sc
     return repair(space, {name: value_at(space[name], u) for name, u in zip(space, point, strict=True)})
 
 
+def to_unit(space: ConfigurationSpace, config: Mapping[str, Any]) -> list[float]:
+    """Return a point of the unit cube, `(hyperparameter,)`, from which `from_unit` makes the config; 1/2 where inactive."""
+    return [_place_of(space[name], config[name]) if name in config else 0.5 for name in space]
+
+
 def repair(space: ConfigurationSpace, config: Mapping[str, Any]) -> dict[str, Scalar]:
     """Return a config without its inactive hyperparameters, and with the defaults of active ones that are missing.
 
@@ -236,3 +241,9 @@ def value_at(hyperparameter: Hyperparameter, u: float) -> Any:
     if values is not None:
         return values[min(int(u * len(values)), len(values) - 1)]
     return hyperparameter.to_value(float(u))
+
+
+def _place_of(hyperparameter: Hyperparameter, value: Any) -> float:
+    """Return a place in the unit interval at which `value_at` gives a value, of choices the middle of their share."""
+    values = choices(hyperparameter)
+    return float(hyperparameter.to_vector(value)) if values is None else (values.index(value) + 0.5) / len(values)

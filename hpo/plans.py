@@ -9,13 +9,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from arl import spaces
 from arl.errors import InputError
 from arl.records import user_files
-from arl.records.settings import DEFAULT_OBJECTIVE, DEFAULT_SCORE, NOT_COMPARED, SweepSettings
+from arl.records.settings import DEFAULT_OBJECTIVE, DEFAULT_SCORE, NOT_COMPARED, SweepSettings, WarmStart
 from arl.records.store import dumps
+from arl.scalars import Scalar
 from hpo import objectives, scores, tasks, tuners
 from hpo.objectives import Objective, ObjectiveLike
-from hpo.trial import TunerContext
+from hpo.trial import Result, TunerContext
 
 if TYPE_CHECKING:
     from hpo.tasks.registry import SpaceLike
@@ -27,13 +29,25 @@ RUNGS_SPAN = 9  # by default, the lowest rung of a tuner is a ninth of a full ru
 DEFAULT_TRIALS = 64
 NUM_ROUNDS = 8  # of asks in which a tuner that learns spends its budget, unless the batch is given
 
+ConfigLike = str | Mapping[str, Any]  # `default`, or values by hyperparameter
+
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """A task, and the settings of a sweep on it."""
+    """A task, and the settings of a sweep on it.
+
+    Attributes:
+        earlier: results that the tuner is told before it is asked, see `hpo.earlier_trials`.
+    """
 
     task: tasks.Task
     settings: SweepSettings
+    earlier: Sequence[Result] = ()
+
+    @property
+    def enqueued(self) -> list[dict[str, Scalar]]:
+        """The configs that are tried before the tuner is asked."""
+        return [_completed(self.task, config) for config in self.settings.enqueued]
 
     @property
     def full_runs(self) -> float:
@@ -52,7 +66,7 @@ class Plan:
             space=copy.deepcopy(self.task.space),  # a tuner's own: some reseed the space they are given
             fidelity=self.task.fidelity,
             seed=self.settings.tuner_seed,
-            budget=self.planned_full_runs,
+            budget=self.planned_full_runs - len(self.settings.enqueued),
             scores=self.settings.scores,
             mutable=objective.mutable,
             seeds=self.settings.seeds,
@@ -77,6 +91,7 @@ def plan(
     options: Mapping[str, Any] | None = None,
     score: str | Sequence[str] = DEFAULT_SCORE,
     objective: ObjectiveLike = DEFAULT_OBJECTIVE,
+    enqueue: ConfigLike | Sequence[ConfigLike] = (),
 ) -> Plan:
     """Return a checked plan.
 
@@ -98,6 +113,8 @@ def plan(
         score: the score to maximise, or several (see `hpo.scores`): the first is maximised, and all are among the metrics
             of the results.
         objective: a registered name, `module:Class`, `file.py:Class`, a class, or an instance.
+        enqueue: configs that are tried before the tuner is asked: `default`, the space's default config, or values of some
+            hyperparameters, the others being those of the default config. They are trials of the sweep, and are paid for.
 
     Raises:
         InputError: unknown names, or numbers that make no sense.
@@ -133,10 +150,42 @@ def plan(
         scores=scores.chosen(score),
         objective=objectives.path(objective),
         user_files=file_checksums(task, objective, tuner),
+        enqueued=(enqueue,) if isinstance(enqueue, str | Mapping) else tuple(enqueue),
     )
     scores.check_sources(settings.scores, kind.sources)
     scores.check(settings.scores, settings.task, task.space, len(settings.seeds))
-    return Plan(task, settings)
+    checked = Plan(task, settings)
+    _check_enqueued(checked)
+    return checked
+
+
+def _completed(task: tasks.Task, config: ConfigLike) -> dict[str, Scalar]:
+    """Return the config of the task's space that an enqueued one stands for.
+
+    Raises:
+        InputError: neither `default` nor values by name, values that the space does not allow, or one that has no effect.
+    """
+    if not (config == "default" or isinstance(config, Mapping)):
+        raise InputError(f"enqueue must be default, or values by hyperparameter, got {config!r}")
+    values = spaces.from_row(task.space, config) if isinstance(config, Mapping) else {}
+    complete = spaces.repair(task.space, values)
+    spaces.check(task.space, complete)
+    inactive = [name for name in values if name not in complete]
+    if inactive:
+        raise InputError(
+            f"enqueue must be values of active hyperparameters, got {inactive[0]}, which is not in {complete}"
+        )
+    return complete
+
+
+def _check_enqueued(plan: Plan) -> None:
+    configs = [dumps(config) for config in plan.enqueued]
+    if len(set(configs)) < len(configs):
+        raise InputError("enqueue must be given configs that differ, got one twice")
+    if len(configs) > plan.full_runs:
+        raise InputError(
+            f"enqueue must be no more configs than trials are paid for, {plan.full_runs:g}, got {len(configs)}"
+        )
 
 
 def limits(tuner: str | type, trials: int | None, budget: float | None) -> tuple[int | None, float | None]:
@@ -159,17 +208,18 @@ def on_record(plan: Plan, name: str, recorded: SweepSettings | None, space: Mapp
         space: the space on record, in ConfigSpace's own JSON form.
 
     Raises:
-        InputError: the name is taken by a sweep with other settings or another space, or a file of the user's that the
-            sweep rests on has changed.
+        InputError: the name is taken by a sweep with other settings or another space, or what the sweep rests on has changed:
+            a file of the user's, or the trials that its tuner was told.
     """
     if recorded is None:
         return plan
+    _check_warm_start(name, plan.settings.warm_start, recorded.warm_start)
     now = SweepSettings.from_json(plan.settings.to_json()).to_json()  # as it would be read back
     then = recorded.to_json()
-    for key, value in now.items():
+    for key in dict.fromkeys([*now, *then]):
         if key in NOT_COMPARED:
             continue
-        other = then.get(key)
+        value, other = now.get(key), then.get(key)
         prolonged = key == "trials" and value is not None and other is not None and value > other
         if dumps(value) != dumps(other) and not prolonged:
             raise _taken(name, f"{key} {other!r}, not {value!r}")
@@ -178,12 +228,25 @@ def on_record(plan: Plan, name: str, recorded: SweepSettings | None, space: Mapp
     checksums = plan.settings.user_files
     changed = [file for file, checksum in checksums.items() if recorded.user_files.get(file, checksum) != checksum]
     if changed:
-        raise InputError(
-            f"{changed[0]} has changed since sweep {name!r} was recorded: choose another --name, or delete the record by "
-            f"`arl delete {shlex.quote(name)} --yes`"
-        )
+        raise _changed(changed[0], name)
     planned = recorded.trials if recorded.planned_trials is None else recorded.planned_trials
     return dataclasses.replace(plan, settings=dataclasses.replace(plan.settings, planned_trials=planned))
+
+
+def _check_warm_start(name: str, now: WarmStart | None, recorded: WarmStart | None) -> None:
+    """Refuse to go on with a sweep whose tuner would be told other trials than before."""
+    sources = [started.source if started else None for started in (recorded, now)]
+    if sources[0] != sources[1]:
+        raise _taken(name, f"warm_start {sources[0]!r}, not {sources[1]!r}")
+    if now != recorded:
+        raise _changed(repr(sources[0]), name)
+
+
+def _changed(what: str, name: str) -> InputError:
+    return InputError(
+        f"{what} has changed since sweep {name!r} was recorded: choose another --name, or delete the record by "
+        f"`arl delete {shlex.quote(name)} --yes`"
+    )
 
 
 def _taken(name: str, detail: str) -> InputError:

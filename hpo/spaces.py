@@ -15,6 +15,7 @@ from arl.spaces import (
     repair,
     sample,
     to_optuna,
+    to_unit,
     value_at,
     vector,
 )
@@ -34,6 +35,7 @@ __all__ = [
     "repair",
     "sample",
     "to_optuna",
+    "to_unit",
     "value_at",
     "vector",
 ]

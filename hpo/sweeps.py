@@ -19,7 +19,7 @@ from arl.records.settings import DEFAULT_OBJECTIVE, DEFAULT_SCORE, SweepSettings
 from arl.records.store import RunRecord, Store, TrialRecord, dumps
 from arl.records.sweep import SweepRecord
 from arl.training import provenance
-from hpo import agents, contract, loggers, merged_runs, objectives, plans, progress, scores, tuners
+from hpo import agents, contract, earlier_trials, loggers, merged_runs, objectives, plans, progress, scores, tuners
 from hpo.loggers import Logger, LoggerLike
 from hpo.merged_runs import MergedRuns
 from hpo.objectives import Objective, ObjectiveLike
@@ -29,8 +29,10 @@ from hpo.results import result
 from hpo.shared_runs import SharedRuns
 from hpo.tasks import Task
 from hpo.trial import Result, Trial, Tuner, TunerError, as_dict, copied
+from hpo.tuners.enqueued import Enqueued
 
 if TYPE_CHECKING:
+    from hpo.plans import ConfigLike
     from hpo.tasks.registry import SpaceLike
 
 
@@ -55,17 +57,21 @@ def sweep(
     view: View | None = None,
     log: LoggerLike | Sequence[LoggerLike] = (),
     save_agents: str | Path | None = None,
+    enqueue: "ConfigLike | Sequence[ConfigLike]" = (),
+    warm_start: str | None = None,
 ) -> SweepRecord:
     """Run a sweep, or finish one that was begun.
 
     Args:
-        task, tuner, trials, budget, seeds, tuner_seed, space, fidelity, fix, episodes, batch, options, score, objective: see
-            `plans.plan`.
+        task, tuner, trials, budget, seeds, tuner_seed, space, fidelity, fix, episodes, batch, options, score, objective,
+            enqueue: see `plans.plan`.
         name: by default of the task, the tuner and its seed; the same call with the same name goes on with the sweep.
         store: a file, URL or Store; by default `$ARL_STORE`, else `results/store.sqlite`.
         view: what shows its progress; by default a bar on a terminal or in a notebook, nothing elsewhere.
         log: loggers that hear of every trial: `tensorboard`, `wandb`, `mlflow`, `file.py:Class`, `module:Class`, or classes.
         save_agents: folder in which the incumbent's agents are saved, as `FOLDER/SWEEP/trial7-seed0.agent`.
+        warm_start: a sweep, or a landscape such as `ppo/CartPole-v1`, whose trials the tuner is told before it is asked, see
+            `hpo.earlier_trials`.
 
     Example:
         >>> sweep = hpo.sweep("ppo/CartPole-v1", tuner="random", trials=64, seeds=4)
@@ -89,9 +95,12 @@ def sweep(
         options=options,
         score=score,
         objective=objective,
+        enqueue=enqueue,
     )
     store = store if isinstance(store, Store) else Store(store)
     name = plans.default_name(plan, objectives.get(objective).label) if name is None else name
+    if warm_start is not None:
+        plan = earlier_trials.add(plan, tuner, warm_start, store)
     if batch is None and name in store:
         recorded = SweepSettings.from_json(store.sweep(name)["settings"])
         plan = dataclasses.replace(plan, settings=dataclasses.replace(plan.settings, batch=recorded.batch))
@@ -126,6 +135,7 @@ def make(
     plan = continued(plan, objective, name, store)
     context = plan.context(objective)
     made = tuners.make(tuner, context, plan.settings.options)
+    made = Enqueued(made, plan.enqueued, plan.task.fidelity) if plan.enqueued else made
     return Sweep(plan, made, objective, name, store, view, shared, loggers)
 
 
@@ -186,6 +196,8 @@ class Sweep:
     def run(self) -> SweepRecord:
         """Ask, train, record and tell until the budget is spent or the tuner has no more to ask."""
         self.objective.check()
+        if self.plan.earlier:
+            self._call("warm_start", self.plan.earlier)
         trials = self._ask()
         if not trials:
             self._check_all_replayed()
@@ -227,7 +239,7 @@ class Sweep:
         return self._affordable(self.objective.admit(trials))
 
     def _call(self, method: str, argument: Any) -> Any:
-        """Call the tuner's `ask` or `tell`; whatever it raises becomes a TunerError with the file and line it comes from."""
+        """Call a method of the tuner; whatever it raises becomes a TunerError with the file and line it comes from."""
         with self._timed("tuner"), self._timed("tuner_cpu", time.process_time):
             try:
                 return getattr(self.tuner, method)(argument)

@@ -6,7 +6,7 @@ Nothing here knows of RL.
 import dataclasses
 import math
 from collections.abc import Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from arl.errors import InputError
 from arl.scalars import Scalar
@@ -151,4 +151,13 @@ class Tuner(Protocol):
 
     def tell(self, results: Sequence[Result]) -> None:
         """Take the results of trials asked before, in the order of asking."""
+        ...
+
+
+@runtime_checkable
+class WarmTuner(Tuner, Protocol):
+    """A tuner that also learns from trials that it has not asked for."""
+
+    def warm_start(self, results: Sequence[Result]) -> None:
+        """Take results of full runs in its space, whose trials have negative ids; before it is asked for the first time."""
         ...

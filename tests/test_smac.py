@@ -14,7 +14,7 @@ from ConfigSpace import Categorical, ConfigurationSpace, Float, Integer
 from arl import spaces
 from arl.errors import InputError
 from hpo import tasks, testing
-from hpo.trial import TunerError
+from hpo.trial import Trial, TunerError
 from hpo.tuners import smac
 from hpo.tuners.smac import Smac, SmacHyperband, from_smac
 
@@ -49,7 +49,9 @@ def test_every_private_attribute_that_is_used_exists(monkeypatch):
 
     monkeypatch.setattr(smac, "_private", noted)
     play(Smac(square(), FIDELITY, budget=8.0), parabola, 2, 2)
-    play(SmacHyperband(square(), FIDELITY), parabola, 16, 16)
+    brackets = SmacHyperband(square(), FIDELITY)
+    brackets.warm_start([parabola(Trial(-1, {"x": 0.5, "y": 0.5}, FIDELITY))])
+    play(brackets, parabola, 16, 16)
     assert used == set(smac.PRIVATE)
 
 

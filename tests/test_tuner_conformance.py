@@ -105,6 +105,19 @@ class Grows(Base):
         space.add(ConfigurationSpace(space={"more": (0.0, 1.0)})["more"])
 
 
+class Wanders(Base):
+    told = 0
+
+    def warm_start(self, results):
+        Wanders.told += 1
+        self.seed = Wanders.told
+
+
+class Repeats(Base):
+    def warm_start(self, results):
+        self.trial = lambda i: results[0].trial
+
+
 class Silent(Base):
     def ask(self, n):
         return []
@@ -134,6 +147,8 @@ def test_a_file_is_checked_by_its_name(tmp_path):
         (Shared, "resumed after batch 1: the tuner must ask the same"),
         (Hashed, "in another process, whose hashes differ: the tuner must ask the same"),
         (Grows, "leave the space as it was"),
+        (Wanders, "told earlier trials, hashed scores: the tuner must ask the same"),
+        (Repeats, "told earlier trials: each trial must have an id of its own"),
         (Silent, "at least one trial"),
     ],
 )

@@ -5,7 +5,7 @@ to date first, see `arl.records.migrations`.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, TypeVar
 
 import msgspec
@@ -16,7 +16,9 @@ from arl.scalars import Scalar
 
 DEFAULT_OBJECTIVE = "training"
 DEFAULT_SCORE = "final"
-NOT_COMPARED = ("user_files", "changes")  # settings that say nothing of which sweep it is, and that older records lack
+# Settings by which sweeps are not told apart: older records lack them, only a prolonged sweep has them, or they are compared
+# by themselves.
+NOT_COMPARED = ("user_files", "changes", "planned_trials", "warm_start")
 
 Settings = TypeVar("Settings")
 
@@ -64,6 +66,21 @@ class TaskSettings:
 
 
 @dataclass(frozen=True)
+class WarmStart:
+    """Earlier trials that a sweep's tuner is told before it is asked.
+
+    Attributes:
+        source: the name of a sweep, or of a landscape.
+        num_trials: how many of its trials are told.
+        checksum: of these trials, by which it is seen that the source has changed.
+    """
+
+    source: str
+    num_trials: int
+    checksum: str
+
+
+@dataclass(frozen=True)
 class SweepSettings:
     """What was asked of a sweep; two sweeps are the same if these and their spaces are.
 
@@ -78,6 +95,8 @@ class SweepSettings:
         objective_version: the version of what answers, if it has one, such as a landscape's files.
         planned_trials: `trials` as the sweep was begun, if it was prolonged: its tuner was made for these.
         user_files: checksums of the user's own files that the sweep rests on, by their names.
+        enqueued: configs that are tried before the tuner is asked: `default`, or values that differ from the default config.
+        warm_start: earlier trials that the tuner is told.
     """
 
     task: TaskSettings
@@ -93,16 +112,20 @@ class SweepSettings:
     objective_version: str | None = None
     planned_trials: int | None = None
     user_files: Mapping[str, str] = field(default_factory=dict)
+    enqueued: tuple[str | Mapping[str, Any], ...] = ()
+    warm_start: WarmStart | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the settings as one flat JSON object, the task's among them; what is not set is left out."""
-        optional = ("objective_version", "planned_trials", "user_files")
+        optional = ("objective_version", "planned_trials", "user_files", "enqueued", "warm_start")
         values = {
             item.name: getattr(self, item.name)
             for item in fields(self)
             if item.name != "task" and not (item.name in optional and not getattr(self, item.name))
         }
-        return {**self.task.to_json(), **values, "seeds": list(self.seeds), "scores": list(self.scores)}
+        lists: dict[str, Any] = {name: list(values[name]) for name in ("seeds", "scores", "enqueued") if name in values}
+        warm_start = {"warm_start": asdict(self.warm_start)} if self.warm_start else {}
+        return {**self.task.to_json(), **values, **lists, **warm_start}
 
     @classmethod
     def from_json(cls, recorded: Mapping[str, Any]) -> "SweepSettings":

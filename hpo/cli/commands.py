@@ -32,7 +32,11 @@ def of_sweep(record: SweepRecord) -> list[str]:
     }
     words = ["arl", "sweep", record.task, "--name", record.name, "--tuner", settings.tuner, *_flags(options)]
     words += _assignments("--fix", _fixed(settings.task))
-    return [*words, *_assignments("--option", settings.options), *_scores(settings.scores)]
+    words += _assignments("--option", settings.options)
+    for config in settings.enqueued:
+        words += ["--enqueue", config if isinstance(config, str) else json.dumps(config)]
+    words += ["--warm-start", settings.warm_start.source] if settings.warm_start else []
+    return [*words, *_scores(settings.scores)]
 
 
 def training_of(record: SweepRecord, trial: int | None = None) -> list[str] | None:

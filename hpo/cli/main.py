@@ -191,6 +191,21 @@ def sweep(
     option: Annotated[
         list[str] | None, typer.Option("--option", "-o", help="Option of the tuner, name=value; repeatable.")
     ] = None,
+    enqueue: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CONFIG",
+            help="Config to try before the tuner is asked: default, or a JSON object of the values that differ from it; "
+            "repeatable.",
+        ),
+    ] = None,
+    warm_start: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SWEEP|LANDSCAPE",
+            help="Earlier sweep, or landscape such as ppo/CartPole-v1, whose trials the tuner is told before it is asked.",
+        ),
+    ] = None,
     objective: ObjectiveOption = "training",
     score: ScoreOption = "final",
     log: LogOption = None,
@@ -225,6 +240,8 @@ def sweep(
             fidelity=fidelity,
             batch=batch,
             options=parsing.assignments(option or [], "option"),
+            enqueue=[parsing.config(text) for text in enqueue or []],
+            warm_start=warm_start,
             score=score,
             objective=objective,
             name=name,

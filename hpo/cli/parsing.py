@@ -57,6 +57,20 @@ def assignments(texts: list[str], kind: str) -> dict[str, Any]:
     return pairs
 
 
+def config(text: str) -> str | dict[str, Any]:
+    """Return a config that is given as a JSON object, or a name of one as it is.
+
+    Raises:
+        InputError: JSON that does not parse.
+    """
+    if not text.startswith("{"):
+        return text
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise InputError(f"config must be a JSON object, got {text!r}: {error}") from error
+
+
 def listed(text: str) -> list[str]:
     """Return the words of a text with commas between."""
     return [part.strip() for part in text.split(",") if part.strip()]

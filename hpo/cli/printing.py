@@ -1,6 +1,7 @@
 """Output of the command line: tables, JSON, sweeps and comparisons."""
 
 import contextlib
+import dataclasses
 import json
 import math
 import shlex
@@ -43,6 +44,7 @@ def summary(record: "SweepRecord", top: int) -> dict[str, Any]:
         "task": record.task,
         "tuner": record.settings.tuner,
         **({"set": dict(changes)} if changes else {}),
+        **({"warm_start": dataclasses.asdict(record.settings.warm_start)} if record.settings.warm_start else {}),
         "seeds": list(record.settings.seeds),
         "trials": len(rows),
         **{status: sum(row["status"] == status for row in rows) for status in ("diverged", "failed")},
@@ -103,6 +105,8 @@ def print_sweep(record: "SweepRecord", top: int) -> None:
     print_values("set", task.changes)
     if task.preset == "fixed":
         print_values("default", {name: value for name, value in task.fixed.items() if name not in task.changes})
+    if started := record.settings.warm_start:
+        print(f"warm start: the tuner was told {plural(started.num_trials, 'trial')} of {started.source!r}")
     if record.answers:
         print(record.answers)
     _print_failures(record)

@@ -23,7 +23,7 @@ from ConfigSpace.hyperparameters import Constant, FloatHyperparameter, OrdinalHy
 from arl import spaces
 from arl.errors import InputError
 from hpo import tuners
-from hpo.trial import Cost, Result, Trial, Tuner, TunerContext, as_dict
+from hpo.trial import Cost, Result, Trial, Tuner, TunerContext, WarmTuner, as_dict
 
 FIDELITY = 900
 BUDGET = 12.0
@@ -39,7 +39,8 @@ def check_tuner(tuner: str | type, **options: Any) -> None:
     On spaces of every kind of hyperparameter: ids, configs, fidelities and parents are right, an ask gives at most what
     it is asked for, no two trials of a batch are the same, the space is left as it was. The same questions in the same
     batches get the same answers, also in a process with other hashes, and after an interruption at any batch. Trials
-    that diverge or fail, equal scores and asks without results do no harm.
+    that diverge or fail, equal scores and asks without results do no harm; nor do earlier trials, where the tuner has
+    `warm_start`.
 
     Raises:
         AssertionError: the first promise that is broken.
@@ -61,6 +62,8 @@ def check_here(tuner: str | type, options: Mapping[str, Any]) -> None:
         _check_survives(tuner, options, name, objective)
     _check_waits(tuner, options)
     _check_resumes(tuner, options)
+    if tuners.learns_from_others(tuner):
+        _check_warm_start(tuner, options)
 
 
 def check_elsewhere(pairs: Sequence[tuple[str | type, Mapping[str, Any]]]) -> None:
@@ -287,6 +290,28 @@ def _check_resumes(tuner: str | type, options: Mapping[str, Any]) -> None:
         seen = [_as_json(next(batches, [])) for _ in range(num)]
         _check_same(whole[:num], seen, f"stopped and resumed after batch {num}")
         stopped.append(batches)
+
+
+def _check_warm_start(tuner: str | type, options: Mapping[str, Any]) -> None:
+    """Check that a tuner that is told earlier trials keeps the contract, and asks the same when it is told the same."""
+    for name, objective in {"hashed scores": hashed, **TROUBLES}.items():
+        first, second = (_after_warm_start(tuner, options, objective) for _ in range(2))
+        _check_same(first, second, f"told earlier trials, {name}")
+
+
+def _after_warm_start(tuner: str | type, options: Mapping[str, Any], objective: Objective) -> list[list[Any]]:
+    """Return the batches that a tuner asks for after it was told trials of its space, as JSON has them."""
+    warm, asked, batches = make(tuner, options, conditional()), dict[int, Trial](), list[list[Any]]()
+    assert isinstance(warm, WarmTuner)
+    earlier = [Trial(-i, spaces.sample(conditional(), [9, i]), FIDELITY) for i in range(1, 13)]
+    warm.warm_start([objective(trial) for trial in earlier[:11]])
+    warm.warm_start([objective(trial) for trial in earlier[11:]])
+    for size, trials in zip(BATCHES, play(warm, objective), strict=False):
+        _check_batch(trials, size, asked, conditional(), "told earlier trials")
+        asked.update({trial.id: trial for trial in trials})
+        batches.append(_as_json(trials))
+    _require(asked, "told earlier trials: the tuner must ask for at least one trial")
+    return batches
 
 
 def transcript(tuner: str | type, options: Mapping[str, Any]) -> list[list[dict[str, Any]]]:

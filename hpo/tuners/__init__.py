@@ -20,6 +20,7 @@ __all__ = [
     "from_smac",
     "from_vector",
     "has_fidelities",
+    "learns_from_others",
     "make",
     "names",
     "path",
@@ -102,6 +103,11 @@ def takes_any_batch(tuner: str | type) -> bool:
 def has_fidelities(tuner: str | type) -> bool:
     """Return whether the tuner's class says that its trials are of several fidelities (`has_fidelities = True`)."""
     return bool(getattr(_load(tuner), "has_fidelities", False))
+
+
+def learns_from_others(tuner: str | type) -> bool:
+    """Return whether the tuner's class has a method `warm_start`, which takes results of trials that it has not asked for."""
+    return callable(getattr(_load(tuner), "warm_start", None))
 
 
 def races(tuner: Tuner) -> bool:

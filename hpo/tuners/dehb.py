@@ -87,12 +87,21 @@ class DEHB:
         self.next_slot = dict.fromkeys(ladder.rungs, 0)
         self.number, self.level, self.next_id = 0, 0, 0
         self.points: dict[int, Point] = {}
+        self.earlier = list[Result]()
         self.places, self.waiting, self.results = list[Place](), list[Place](), list[Result]()
         self._open([None] * self.brackets[0].sizes[0])
 
     def ask(self, n: int) -> list[Trial]:
         asked, self.waiting = self.waiting[:n], self.waiting[n:]
         return [self._trial(place) for place in asked]
+
+    def warm_start(self, results: Sequence[Result]) -> None:
+        """Begin the population of the full fidelity with the best configs, as many as it has places."""
+        self.earlier += results
+        population = self.populations[max(self.populations)]
+        for slot, result in zip(range(len(population)), brackets.ranked(self.earlier), strict=False):
+            point = np.array(spaces.to_unit(self.space, result.trial.config))
+            population[slot] = Member(point, result.score)
 
     def tell(self, results: Sequence[Result]) -> None:
         self.results += results

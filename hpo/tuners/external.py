@@ -5,6 +5,7 @@ One line goes in, one line comes out:
     {"type": "hello", "protocol": 1, "space": ..., "fidelity": 99840, "seed": 0, "budget": 32.0, ...}    ->  {}
     {"type": "ask", "n": 4}    ->  {"trials": [{"config": {"learning_rate": 0.001}}, ...]}
     {"type": "tell", "results": [{"id": 0, "score": 93.5, ...}, ...]}    ->  {}
+    {"type": "warm_start", "results": [{"id": -1, "score": 81.0, ...}, ...]}    ->  {}
 
 `docs/tuners.md` lists the fields. A reply `{"error": "..."}` ends the sweep with that text. Standard error is passed
 through. The end of input asks the process to end.
@@ -91,6 +92,9 @@ class External:
 
     def tell(self, results: Sequence[Result]) -> None:
         self._call({"type": "tell", "results": [_fields(result) for result in results]})
+
+    def warm_start(self, results: Sequence[Result]) -> None:
+        self._call({"type": "warm_start", "results": [_fields(result) for result in results]})
 
     def _trial(self, fields: Any, number: int) -> Trial:
         """Return a trial of JSON fields, of which all but the config may be left out.

@@ -4,6 +4,7 @@ Training goes in intervals. After each, every member of the population that is a
 hyperparameters of one of the best (exploit), then changes the hyperparameters (explore). The others go on as they are.
 """
 
+import dataclasses
 import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -68,12 +69,22 @@ class PBT:
         num_intervals = max(1, min(num_intervals, fidelity // min_interval))
         self.ends = [fidelity * i // num_intervals for i in range(1, num_intervals + 1)]
         self.next_id, self.interval = 0, 0
+        self.earlier = list[Result]()
         self.generation, self.waiting, self.results = list[Trial](), list[Trial](), list[Result]()
         self._begin()
 
     def ask(self, n: int) -> list[Trial]:
         asked, self.waiting = self.waiting[:n], self.waiting[n:]
         return asked
+
+    def warm_start(self, results: Sequence[Result]) -> None:
+        """Begin the first population with the best configs, at most half of it."""
+        self.earlier += results
+        best = [result.trial.config for result in brackets.ranked(self.earlier)[: len(self.generation) // 2]]
+        members = [
+            dataclasses.replace(member, config=config) for member, config in zip(self.generation, best, strict=False)
+        ]
+        self.generation[: len(members)] = self.waiting[: len(members)] = members
 
     def tell(self, results: Sequence[Result]) -> None:
         self.results += results

@@ -21,7 +21,7 @@ from arl.errors import InputError
 from arl.records.lineage import Ledger, Origin, lineage, origin
 from arl.scores import area
 from hpo import tuners
-from hpo.trial import Result, Trial, TunerContext
+from hpo.trial import Result, Trial, TunerContext, WarmTuner
 from hpo.tuners import brackets, options
 
 
@@ -180,6 +180,11 @@ class Racer:
 
     def tell(self, results: Sequence[Result]) -> None:
         self.race.tell(results)
+
+    def warm_start(self, results: Sequence[Result]) -> None:
+        """Tell the tuner whose configs race, if it learns from earlier trials."""
+        if isinstance(self.race.tuner, WarmTuner):
+            self.race.tuner.warm_start(results)
 
 
 class Racing(Racer):

@@ -34,9 +34,10 @@ PRIVATE = {
     "_rf_opts": "RandomForest: a facade offers no way to set the forest's threads and leaves",
     "_local_search": "LocalAndSortedRandomSearch: the only way to the local search that it makes",
     "_get_init_points_from_previous_configs": "LocalSearch: gives its start points in the order of a set, by their hashes",
-    "_initial_design_configs": "ConfigSelector: says where the initial design ends and random configs begin",
+    "_initial_design_configs": "ConfigSelector: says where the initial design ends; a warm start shortens it",
     "_max_new_config_tries": "ConfigSelector: every new generator of configs adds to it, without end",
     "_trial_generator": "SMBO: an exception ends it, and only `reset`, which drops all results, makes a new one",
+    "_tracker": "SuccessiveHalving: while it is empty, all configs that were told are trained in the first bracket",
     "_get_next_bracket": "SuccessiveHalving: called before a bracket is opened, and nothing else is",
 }
 
@@ -101,9 +102,29 @@ class SmacTuner:
         self.finished.update({result.trial.id: result for result in results})
         scoreless = [result for result in self.finished.values() if not result.has_score]
         for result in [*(result for result in results if result.has_score), *scoreless]:
-            self._tell(result)
+            self._tell(result, self.infos[result.trial.id])
 
-    def _tell(self, result: Result) -> None:
+    def warm_start(self, results: Sequence[Result]) -> None:
+        """Tell SMAC results, which take the place of as many configs of the initial design; without any score, nothing."""
+        self.worst = worst_score(results, self.worst)
+        if self.worst is None:
+            return
+        self.configs.shorten_design(len(results))
+        if self.uses_budgets:
+            _private(self.intensifier, "_tracker")[0, 0] = []
+        for result in results:
+            self._tell(result, self._info(result.trial))
+
+    def _info(self, trial: Trial) -> "TrialInfo":
+        """Return a trial that SMAC has not asked for as its own would be."""
+        from ConfigSpace import Configuration
+        from smac.runhistory import TrialInfo
+
+        config = Configuration(self.facade.scenario.configspace, values=dict(trial.config))
+        budget = float(trial.fidelity) if self.uses_budgets else None
+        return TrialInfo(config, seed=0, budget=budget)  # the seed of all trials of a deterministic scenario
+
+    def _tell(self, result: Result, info: "TrialInfo") -> None:
         """Tell SMAC a result, always as a success: SMAC ignores trials that failed.
 
         A trial without a score costs as much as the worst so far, so it is told again whenever results arrive.
@@ -112,11 +133,12 @@ class SmacTuner:
 
         score = result.score if result.has_score else self.worst
         cost = -score if score is not None else 0.0
-        self.facade.tell(self.infos[result.trial.id], TrialValue(cost=cost), save=False)
+        self.facade.tell(info, TrialValue(cost=cost), save=False)
 
     def _next(self) -> "TrialInfo | None":
         """Return SMAC's next trial; None if results must be told first, or if there is none."""
-        if not self.finished and not self.uses_budgets and len(self.trials) >= self.configs.num_initial:
+        num_blind = self.configs.num_initial if not (self.finished or self.uses_budgets) else 0
+        if 0 < num_blind <= len(self.trials):
             return None
         for _ in range(2):  # SMAC looks for another bracket before it sees what it has just promoted
             try:
@@ -183,6 +205,11 @@ class DistinctConfigs:
     def num_initial(self) -> int:
         """The number of configs of the initial design."""
         return len(_private(self.selector, "_initial_design_configs"))
+
+    def shorten_design(self, num: int) -> None:
+        """Leave the last `num` configs out of the initial design, before the first one is given."""
+        configs = _private(self.selector, "_initial_design_configs")
+        _replace(self.selector, "_initial_design_configs", configs[: max(0, len(configs) - num)])
 
     def __iter__(self) -> "Iterator[Configuration]":
         return self
