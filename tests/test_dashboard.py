@@ -27,11 +27,13 @@ from typer.testing import CliRunner
 import hpo
 from arl import spaces
 from arl.errors import InputError
+from arl.records import ranking
 from arl.records.store import PointRecord, RunRecord, Store, TrialRecord
 from hpo.cli import commands
 from hpo.cli.main import app as arl
 from hpo.dashboard import contents, server, surrogate
 from hpo.dashboard.library import Library
+from hpo.reports import sweep_figures
 
 NASTY = "<img src=x onerror=alert(1)>"
 NUM_TRIALS, FIDELITY, SEEDS = 40, 400, (0, 1)
@@ -204,15 +206,44 @@ def test_trials_are_read_once(monkeypatch, store):
     first = shown.sweep("first").record
     asked = []
     read = store.trials
-    monkeypatch.setattr(store, "trials", lambda name, ids: asked.append(sorted(ids)) or read(name, ids))
+    monkeypatch.setattr(store, "trials", lambda name, ids, **rest: asked.append(ids) or read(name, ids, **rest))
     assert shown.sweep("first").record is first
     store.add_trial("first", make_trial(NUM_TRIALS))
     record = shown.sweep("first").record
-    assert asked == [[NUM_TRIALS]]
+    assert asked == [{NUM_TRIALS}]
     assert record.records == read("first")
     store.delete(["first"])
     begin(store, trials=50)
     assert shown.sweep("first").record.settings.trials == 50
+
+
+def test_curves_are_read_where_they_are_drawn(monkeypatch, store):
+    monkeypatch.setattr(sweep_figures, "MOST_CURVES", 4)
+    store.add_trials("first", [dataclasses.replace(make_trial(20), trial=NUM_TRIALS + i) for i in range(2)])
+    shown, written = Library(store), store.trials("first")
+    record = shown.sweep("first").record
+    with_points = {i for i, trial in record.records.items() if trial.runs[0].points}
+    ties = {20, NUM_TRIALS, NUM_TRIALS + 1}
+    assert with_points == ties | {CHILD - 1} | set(sweep_figures.drawn_curves(record))
+    assert [trial.trial for trial in record.ranked] == [trial.trial for trial in ranking.ranked(written)]
+    absent = min(record.records.keys() - with_points)
+    assert shown.trial("first", absent).record.records[absent] == written[absent]
+
+
+def test_the_first_page_reads_again_what_has_changed(monkeypatch, store):
+    begin(store, "second")
+    shown, asked, read = Library(store), [], store.outlines
+    monkeypatch.setattr(store, "outlines", lambda names: asked.append(names) or read(names))
+    assert list(shown.summaries()) == ["first", "second"]
+    store.add_trial("second", make_trial(NUM_TRIALS))
+    assert shown.summaries()["second"].progress_words == f"{NUM_TRIALS + 1}/100 trials"
+    with store.claim("first"):
+        assert shown.summaries()["first"].status == "running"
+    store.set_ended("first")
+    assert shown.summaries()["first"].status == "done"
+    store.delete(["first"])
+    assert list(shown.summaries()) == ["second"]
+    assert asked == [["first", "second"], ["second"], ["first"], ["first"], []]
 
 
 def test_surrogate_tells_what_matters(store):
@@ -413,16 +444,17 @@ def follow_names(browser, address, name):
 
 
 @pytest.mark.slow
-def test_it_starts_soon_with_ten_thousand_trials(tmp_path):
+def test_it_shows_ten_thousand_trials_soon(tmp_path):
     store = begin(Store(tmp_path / "store.sqlite"), trials=10_000)
-    store.add_trials("first", [make_trial(i, seeds=(0,)) for i in range(NUM_TRIALS, 10_000)])
+    store.add_trials("first", [make_trial(i, seeds=(0, 1, 2)) for i in range(NUM_TRIALS, 10_000)])
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     assert "\narl dashboard " in examples.blocks("dashboard.md")[0]
     command = [sys.executable, "-m", "hpo.cli", "dashboard", "--store", str(store.path), "--port", str(port)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=os.environ)
     assert f"http://127.0.0.1:{port}" in process.stdout.readline()
-    assert b"10000/10000" in urllib.request.urlopen(f"http://127.0.0.1:{port}/").read()
+    for path in ("", "sweeps/first"):
+        assert b"10000/10000" in urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}").read()
     cpu = psutil.Process(process.pid).cpu_times()
     process.send_signal(signal.SIGINT)
     assert process.wait(10) == 0

@@ -81,6 +81,7 @@ def make_record(scores=(10.0, 30.0, 20.0), seeds=(0, 1), **changes):
         runs=pd.DataFrame(runs),
         curves=pd.DataFrame(curves),
         incumbent=make_incumbent(trials),
+        is_schedule=False,
     )
     return Record(**{**vars(record), **changes})
 
@@ -118,6 +119,7 @@ def make_incumbent(trials):
 def make_schedule(scores=(10.0, 30.0, 20.0), **changes):
     """A sweep whose trials each go on from the one before, for 400 env steps."""
     record = make_record(scores, **changes)
+    record.is_schedule = len(scores) > 1
     record.trials["parent"] = record.trials["trial"].shift().astype("Int64")
     for table in (record.trials, record.curves):
         table["fidelity" if table is record.trials else "env_steps"] += 400 * table["trial"]
@@ -647,10 +649,12 @@ def test_a_box_selects_the_trials_in_it(monkeypatch, browser, tmp_path):
 
 def test_of_many_trials_the_best_and_every_incumbent_are_drawn(monkeypatch):
     monkeypatch.setattr(sweep_figures, "MOST_TRIALS", 20)
+    monkeypatch.setattr(sweep_figures, "MOST_CURVES", 10)
     monkeypatch.setattr(sweep_report, "MOST_ROWS", 5)
     falling = tuple(map(float, range(60)[::-1]))
     text = sweep_report.render(make_record(falling))
     assert [row["trial"] for row in trials_of(text)] == [*range(10), *range(10, 60, 5)]
     assert "Of 60 trials 20 are drawn" in Page(text).visible()
+    assert "5 of 55 other trials" in Page(text).visible()
     assert "The best 5 of 60" in Page(text).visible()
     assert len(trials_of(sweep_report.render(make_record(falling[::-1])))) == 60, "each is a new incumbent"

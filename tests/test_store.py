@@ -66,6 +66,22 @@ def test_a_sweep_is_read_back_exactly(store):
     assert store.names() == ["a", "größe 1/2"]
 
 
+def test_points_are_read_apart_from_their_runs(store):
+    store.add_sweep("points", {}, {}, {})
+    trials = [trial_record(i, float(i)) for i in range(3)]
+    store.add_trials("points", trials)
+    (bare,) = store.trials("points", {1}, with_points=False).values()
+    assert [run.points for run in bare.runs] == [[]]
+    assert store.points("points", {1}) == {(1, run.seed): list(run.points) for run in trials[1].runs}
+
+
+def test_json_of_records_may_hold_what_only_python_writes(store):
+    store.add_sweep("settings", {"limit": math.inf, "none": math.nan, "count": 10**30}, {}, {})
+    settings = store.sweep("settings")["settings"]
+    assert (settings["limit"], settings["count"]) == (math.inf, 10**30)
+    assert math.isnan(settings["none"])
+
+
 def test_trials_are_kept_apart_by_sweep(store):
     store.add_sweep("b", {}, {}, {})
     store.add_trial("a", trial_record(0, 1.0))

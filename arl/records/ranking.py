@@ -5,6 +5,7 @@ higher score. Equal scores are common where a score has a ceiling: then the larg
 which says who learnt sooner and fell back less, then the score of the worst seed. Of full equals the earlier is the better.
 """
 
+import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
@@ -43,9 +44,24 @@ def ranked(trials: Mapping[int, TrialRecord]) -> list[TrialRecord]:
     """Return the trials, the best first; those that diverged or failed come last."""
 
     def order(trial: TrialRecord) -> tuple:
-        return trial.status != COMPLETED, *(-value for value in rank(trial, trials)), trial.trial
+        return *(-value for value in rank(trial, trials)), trial.trial
 
-    return sorted(trials.values(), key=order)
+    return [trial for group in _equals(trials) for trial in (sorted(group, key=order) if len(group) > 1 else group)]
+
+
+def ties(trials: Mapping[int, TrialRecord]) -> set[int]:
+    """Return the ids of the completed trials whose learning curves decide where they stand among equals."""
+    groups = [group for group in _equals(trials) if len(group) > 1 and group[0].status == COMPLETED]
+    return {trial.trial for group in groups for trial in group}
+
+
+def _equals(trials: Mapping[int, TrialRecord]) -> list[list[TrialRecord]]:
+    """Return the trials, the best first, in groups that are equal in all but their learning curves."""
+
+    def order(trial: TrialRecord) -> tuple:
+        return trial.status != COMPLETED, -trial.fidelity, -len(trial.seeds), -trial.score
+
+    return [list(group) for _, group in itertools.groupby(sorted(trials.values(), key=order), order)]
 
 
 def curve(trial: TrialRecord, seed: int, trials: Mapping[int, TrialRecord]) -> Curve:

@@ -68,11 +68,18 @@ class SweepRecord:
     @cached_property
     def made_with(self) -> dict[str, Any]:
         """The provenance of the runs; a list where they differ, as when a sweep went on with another version."""
-        runs = [run.provenance for record in self.records.values() for run in record.runs]
+        every = (run.provenance for record in self.records.values() for run in record.runs)
+        runs = [provenance for provenance, _ in itertools.groupby(every)]
         return {
             key: distinct(run.get(key, value) for run in runs) if runs else value
             for key, value in self.provenance.items()
         }
+
+    @property
+    def is_schedule(self) -> bool:
+        """Whether each trial goes on from the one before, so that together they train one agent."""
+        ids = list(self.records)
+        return len(ids) > 1 and [record.parent for record in self.records.values()] == [None, *ids[:-1]]
 
     @property
     def answers(self) -> str | None:
@@ -100,6 +107,7 @@ class SweepRecord:
     @cached_property
     def trial_rows(self) -> list[dict[str, Any]]:
         """The rows of `trials` as dicts."""
+        spreads = _score_stds(self.records.values())
         return [
             {
                 "trial": record.trial,
@@ -108,7 +116,7 @@ class SweepRecord:
                 "parent": record.parent,
                 "status": record.status,
                 "score": record.score,
-                "score_std": _score_std(record),
+                "score_std": spreads[record.trial],
                 "env_steps": sum(run.env_steps for run in record.runs),
                 "seconds": sum(run.seconds for run in record.runs),
                 "finished_at": record.finished_at,
@@ -200,7 +208,7 @@ class SweepRecord:
         return {
             "trial": best.trial,
             "score": best.score,
-            "score_std": _score_std(best),
+            "score_std": _score_stds([best])[best.trial],
             "fidelity": best.fidelity,
             "config": dict(best.config),
         }
@@ -290,9 +298,17 @@ class SweepRecord:
         return frame.astype({name: types[name] for name in types if name in columns})
 
 
-def _score_std(record: TrialRecord) -> float | None:
-    """Return the standard deviation of a trial's scores over its seeds; None of one seed, which says nothing of others."""
-    return float(np.std([run.score for run in record.runs])) if len(record.runs) > 1 else None
+def _score_stds(records: Iterable[TrialRecord]) -> dict[int, float | None]:
+    """Return by trial the standard deviation of its scores over its seeds; None of one seed, which says nothing of others."""
+    stds: dict[int, float | None] = {}
+    scores: dict[int, dict[int, list[float]]] = {}  # by number of seeds and trial
+    for record in records:
+        stds[record.trial] = None
+        scores.setdefault(len(record.runs), {})[record.trial] = [run.score for run in record.runs]
+    for num_seeds, of_trials in scores.items():
+        if num_seeds > 1:
+            stds.update(zip(of_trials, np.std(list(of_trials.values()), axis=1).tolist(), strict=True))
+    return stds
 
 
 def distinct(values: Iterable[Any]) -> Any:

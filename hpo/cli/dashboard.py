@@ -1,10 +1,13 @@
 """The command `arl dashboard`."""
 
+import gc
 import signal
 
 from arl.errors import InputError
 from arl.records.store import Store
 from hpo.cli import commands
+
+NEW_OBJECTS = 100_000  # between two searches for garbage, which took half of the time that records are read in
 
 
 def serve(store: str | None, host: str, port: int) -> None:
@@ -19,6 +22,7 @@ def serve(store: str | None, host: str, port: int) -> None:
         if error.name not in ("flask", "waitress"):
             raise
         raise InputError(f"dashboard needs {error.name}: pip install 'autorl-sweeps[dashboard]'") from error
+    gc.set_threshold(NEW_OBJECTS)
     hosts = server.LOCAL if host in server.LOCAL else None
     listening = server.listen(server.make(Store(store), commands, hosts), host, port)
     name = f"[{host}]" if ":" in host else host

@@ -3,20 +3,21 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from arl.errors import InputError, unknown
 from arl.records import outlines
 from arl.records.lineage import lineage
 from arl.records.settings import ComparisonSettings
-from arl.records.store import ComparisonRecord, Outline, Store, TrialRecord
+from arl.records.store import ComparisonRecord, Store, TrialRecord
 from arl.records.sweep import SweepRecord
 from arl.text import duration, grouped, plural
-from hpo.comparisons import recorded
 from hpo.dashboard import figures
-from hpo.dashboard.library import Sweep
-from hpo.dashboard.surrogate import Surrogate
-from hpo.reports import comparison_report, pages, sweep_report, theme
+from hpo.dashboard.library import Library, Summary, Sweep
+from hpo.reports import pages, sweep_figures, sweep_report, theme
+
+if TYPE_CHECKING:  # imported where they are used: the first page does without
+    from hpo.dashboard.surrogate import Surrogate
 
 SECONDS_LIVE, SECONDS_IDLE = 2, 15  # between two looks at what is new, while a sweep runs and else
 
@@ -34,21 +35,21 @@ def checksum(values: Any) -> str:
     return hashlib.sha256(json.dumps(values, default=str).encode()).hexdigest()[:16]
 
 
-def index(store: Store) -> dict[str, Any]:
+def index(library: Library) -> dict[str, Any]:
     """Return what the first page shows: sweeps and comparisons, the newest first, and landscapes."""
     from landscapes import catalogue
 
-    by_name = {outline.name: outline for outline in reversed(store.outlines())}
-    comparisons = store.comparisons()[::-1]
+    by_name = dict(reversed(library.summaries().items()))
+    comparisons = library.store.comparisons()[::-1]
     grouped_names = {row["sweep"] for comparison in comparisons for row in comparison.members}
-    sweeps = [_sweep_row(outline) for outline in by_name.values() if outline.name not in grouped_names]
+    sweeps = [_sweep_row(summary) for name, summary in by_name.items() if name not in grouped_names]
     compared = [_comparison_row(comparison, by_name) for comparison in comparisons]
     is_live = any(row["status"] == outlines.RUNNING for row in [*sweeps, *compared])
     landscapes = catalogue.available()
     return {
         "figures": {},
         "tables": {},
-        "store": store.location,
+        "store": library.store.location,
         "sweeps": sweeps,
         "comparisons": compared,
         "landscapes": [
@@ -62,31 +63,38 @@ def index(store: Store) -> dict[str, Any]:
     }
 
 
-def _sweep_row(outline: Outline) -> dict[str, Any]:
-    settings, score = outlines.settings(outline), outlines.highest_score(outline)
+def _sweep_row(summary: Summary) -> dict[str, Any]:
+    outline, task = summary.outline, summary.settings.task
     last = max((trial.finished_at for trial in outline.trials.values()), default=outline.created_at)
     return {
         "name": outline.name,
-        "task": settings.task.name,
-        "tuner": pages.inline(settings.tuner),
-        "status": outlines.status(outline),
-        "progress": round(100 * min(1.0, outlines.progress(outline)), 1),
-        "words": outlines.progress_words(outline),
-        "score": pages.MISSING if score is None else pages.score_format(settings.task.return_range)(score),
+        "task": task.name,
+        "tuner": pages.inline(summary.settings.tuner),
+        **_state(summary),
+        "score": pages.MISSING if summary.score is None else pages.score_format(task.return_range)(summary.score),
         "last": pages.clock(last),
     }
 
 
-def _comparison_row(comparison: ComparisonRecord, by_name: Mapping[str, Outline]) -> dict[str, Any]:
+def _state(summary: Summary) -> dict[str, Any]:
+    """Return how far a sweep is: its status, its progress in percent and in words."""
+    return {
+        "status": summary.status,
+        "percent": round(100 * summary.progress, 1),
+        "progress_words": summary.progress_words,
+    }
+
+
+def _comparison_row(comparison: ComparisonRecord, by_name: Mapping[str, Summary]) -> dict[str, Any]:
     members = [by_name[row["sweep"]] for row in comparison.members if row["sweep"] in by_name]
     ended = outlines.DONE if comparison.ended_at else outlines.STOPPED
     return {
         "name": comparison.name,
         "tasks": ", ".join(comparison.settings["tasks"]),
         "tuners": ", ".join(comparison.settings["tuners"]),
-        "status": outlines.RUNNING if any(sweep.is_running for sweep in members) else ended,
+        "status": outlines.RUNNING if any(summary.status == outlines.RUNNING for summary in members) else ended,
         "words": f"{len(members)}/{plural(len(comparison.members), 'sweep')}",
-        "sweeps": [_sweep_row(outline) for outline in members],
+        "sweeps": [*map(_sweep_row, members)],
     }
 
 
@@ -100,16 +108,15 @@ def sweep(current: Sweep, commands: Commands) -> dict[str, Any]:
         "figures": {**charts, **figures.of_sweep(record)} if has_more else charts,
         "has_more": has_more,
         "tables": {**tables, **figures.tables(record)},
-        "status_word": current.status,
-        "percent": round(100 * current.progress, 1),
-        "progress_words": current.progress_words,
+        **_state(current.summary),
         "hyperparameters": record.hyperparameters,
+        "num_lines": len(sweep_figures.drawn_curves(record)),
         "importance_height": figures.FRAME + figures.ROW * len(record.hyperparameters),
-        "seconds": SECONDS_LIVE if current.status == outlines.RUNNING else SECONDS_IDLE,
+        "seconds": SECONDS_LIVE if current.summary.status == outlines.RUNNING else SECONDS_IDLE,
     }
 
 
-def surrogate(model: Surrogate) -> dict[str, Any]:
+def surrogate(model: "Surrogate") -> dict[str, Any]:
     """Return what a sweep's page gets from its surrogate: tables of figures, the axes of its contours, words."""
     dependences = {figures.dependence_table(i): model.dependence(i) for i in range(len(model.names))}
     i, j = model.pair()
@@ -118,7 +125,7 @@ def surrogate(model: Surrogate) -> dict[str, Any]:
     return {"tables": tables, "x": model.names[i], "y": model.names[j], "words": words}
 
 
-def contour(model: Surrogate, x: str, y: str) -> dict[str, Any]:
+def contour(model: "Surrogate", x: str, y: str) -> dict[str, Any]:
     """Return the figure of predicted scores over two hyperparameters, and the table of its cells.
 
     Raises:
@@ -241,6 +248,9 @@ def comparison(store: Store, name: str, commands: Commands) -> str:
     Raises:
         InputError: no such comparison, or one that is not finished.
     """
+    from hpo.comparisons import recorded
+    from hpo.reports import comparison_report
+
     done = recorded.load(name, store)
     words = commands.of_comparison(done.name, done.settings, done.swept[0].record.space)
     return comparison_report.render(done, words)

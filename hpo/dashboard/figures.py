@@ -48,10 +48,10 @@ def parallel_coordinates(record: SweepRecord) -> Figure:
     score = Dimension("score", "score", "score", bounds=_score_range(record))
     specs = record.space["hyperparameters"]
     dimensions = [*(_dimension(record, index, spec) for index, spec in enumerate(specs)), score]
-    behind = [Lines("true", {"strokeWidth": 1.1, "opacity": 0.6}, {"color": _color(record)})]
+    behind = [Lines("datum.has_line", {"strokeWidth": 1.1, "opacity": 0.6}, {"color": _color(record)})]
     front = [
         Lines(sweep_figures.IS_SELECTED, {"strokeWidth": 2.6, "color": theme.color("ink")}),
-        Lines("true", {"strokeWidth": 9, "opacity": 0}),  # what the pointer meets
+        Lines("datum.has_line", {"strokeWidth": 9, "opacity": 0}),  # what the pointer meets
     ]
     layers = parallel.layers(sweep_figures.TRIALS, "trial", dimensions, behind, front)
     return sweep_figures.linked(*layers).resolve_scale(y="independent")

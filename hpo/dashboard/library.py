@@ -1,15 +1,49 @@
-"""The records that the dashboard shows; each trial is read from the store once."""
+"""The records that the dashboard shows; each trial is read from the store once, and curves only where they are drawn."""
 
+import dataclasses
 import threading
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, NamedTuple
 
-from arl.records import outlines
+from arl.errors import unknown
+from arl.records import outlines, ranking
+from arl.records.lineage import lineage
 from arl.records.settings import SweepSettings
-from arl.records.store import Outline, Store
+from arl.records.store import Outline, State, Store, TrialRecord
 from arl.records.sweep import SweepRecord
-from hpo.dashboard.surrogate import Surrogate
+from hpo.reports import sweep_figures
+
+if TYPE_CHECKING:  # its libraries take as long to import as all else
+    from hpo.dashboard.surrogate import Surrogate
 
 GROWTH = 1.1  # of the number of trials, from which on a surrogate is fitted anew
+
+
+class Summary(NamedTuple):
+    """What the first page says of a sweep.
+
+    Attributes:
+        progress: the share of its trials or its budget that is used, at most 1.
+    """
+
+    outline: Outline
+    settings: SweepSettings
+    status: str
+    progress: float
+    progress_words: str
+    score: float | None
+
+    @classmethod
+    def of(cls, outline: Outline) -> "Summary":
+        """Return the summary of an outline."""
+        return cls(
+            outline,
+            outlines.settings(outline),
+            outlines.status(outline),
+            min(1.0, outlines.progress(outline)),
+            outlines.progress_words(outline),
+            outlines.highest_score(outline),
+        )
 
 
 class Sweep(NamedTuple):
@@ -17,14 +51,12 @@ class Sweep(NamedTuple):
 
     Attributes:
         version: another text whenever there is something new to show; it begins with the time at which the sweep was begun.
-        progress: the share of its trials or its budget that is used.
+        record: its runs have their points where a figure draws them, or where they decide which of two trials is better.
     """
 
     version: str
     record: SweepRecord
-    status: str
-    progress: float
-    progress_words: str
+    summary: Summary
 
     @property
     def begun_at(self) -> str:
@@ -37,9 +69,21 @@ class Library:
 
     def __init__(self, store: Store):
         self.store = store
-        self._reading, self._fitting = threading.Lock(), threading.Lock()
+        self._reading, self._fitting = threading.RLock(), threading.Lock()
+        self._states: dict[str, State] = {}
+        self._summaries: dict[str, Summary] = {}
         self._sweeps: dict[str, Sweep] = {}
-        self._surrogates: dict[str, tuple[str, Surrogate]] = {}  # with the time at which the sweep was begun
+        self._surrogates: dict[str, tuple[str, "Surrogate"]] = {}  # with the time at which the sweep was begun
+
+    def summaries(self) -> dict[str, Summary]:
+        """Return the summary of each sweep by name, oldest first."""
+        with self._reading:
+            states = self.store.states()
+            changed = [name for name, state in states.items() if self._states.get(name) != state]
+            new = {outline.name: Summary.of(outline) for outline in self.store.outlines(changed)}
+            every = {**self._summaries, **new}
+            self._states, self._summaries = states, {name: every[name] for name in states if name in every}
+            return self._summaries
 
     def sweep(self, name: str) -> Sweep:
         """Return a sweep.
@@ -48,30 +92,59 @@ class Library:
             InputError: no such sweep.
         """
         with self._reading:
-            head = self.store.sweep(name)
-            (outline,) = self.store.outlines([name])
-            status, words = outlines.status(outline), outlines.progress_words(outline)
-            version = f"{outline.created_at} {len(outline.trials)} {status} {words}"
+            summaries = self.summaries()
+            if name not in summaries:
+                raise unknown("sweep", name, summaries, f"in {self.store.location}")
+            summary, outline = summaries[name], summaries[name].outline
+            version = f"{outline.created_at} {len(outline.trials)} {summary.status} {summary.progress_words}"
             before = self._sweeps.get(name)
             if before is None or before.version != version:
                 is_same = before is not None and before.begun_at == outline.created_at
-                records = self._records(outline, before.record.records if before and is_same else {})
-                settings = SweepSettings.from_json(head["settings"])
-                record = SweepRecord(name, settings, head["provenance"], head["timing"], head["space"], records)
-                self._sweeps[name] = Sweep(version, record, status, min(1.0, outlines.progress(outline)), words)
+                record = self._record(summary, before.record.records if before and is_same else {})
+                self._sweeps[name] = Sweep(version, record, summary)
             return self._sweeps[name]
 
-    def _records(self, outline: Outline, before: dict) -> dict:
-        """Return all trials of a sweep; only those that are not among `before` are read."""
-        new = self.store.trials(outline.name, outline.trials.keys() - before.keys())
-        return dict(sorted({**before, **new}.items()))
+    def trial(self, name: str, number: int) -> Sweep:
+        """Return a sweep with the points of one of its trials, and of those that it goes on from.
 
-    def surrogate(self, name: str) -> Surrogate:
+        Raises:
+            InputError: no such sweep.
+        """
+        sweep = self.sweep(name)
+        with self._reading:
+            self._read_points(name, sweep.record.records, sweep.record.records.keys() & {number})
+        return sweep
+
+    def _record(self, summary: Summary, before: dict[int, TrialRecord]) -> SweepRecord:
+        """Return the record of a sweep; only those of its trials that are not among `before` are read."""
+        name, ids = summary.outline.name, summary.outline.trials.keys()
+        head = self.store.sweep(name)
+        new = self.store.trials(name, ids - before.keys() if before else None, with_points=False)
+        records = dict(sorted({**before, **new}.items()))
+        record = SweepRecord(name, summary.settings, head["provenance"], head["timing"], head["space"], records)
+        self._read_points(name, records, ranking.ties(records))
+        self._read_points(name, records, sweep_figures.drawn_curves(record))
+        return dataclasses.replace(record)  # without what it has derived from trials that lacked their points
+
+    def _read_points(self, name: str, records: dict[int, TrialRecord], ids: Iterable[int]) -> None:
+        """Give the runs of some trials, and of those that they go on from, their points where they lack them."""
+        line = {ancestor.trial for i in ids for ancestor in lineage(records[i], records)}
+        lacking = {i for i in line if not any(run.points for run in records[i].runs)}
+        if not lacking:
+            return
+        points = self.store.points(name, lacking)
+        for i in lacking:
+            runs = [dataclasses.replace(run, points=points.get((i, run.seed), ())) for run in records[i].runs]
+            records[i] = dataclasses.replace(records[i], runs=runs)
+
+    def surrogate(self, name: str) -> "Surrogate":
         """Return the surrogate of a sweep, fitted to all its trials but perhaps the last few.
 
         Raises:
             InputError: no such sweep, or too few trials.
         """
+        from hpo.dashboard.surrogate import Surrogate
+
         sweep = self.sweep(name)
         with self._fitting:
             begun_at, surrogate = self._surrogates.get(name, ("", None))

@@ -53,7 +53,7 @@ def make(store: Store, commands: Commands, hosts: tuple[str, ...] | None = LOCAL
 
     @app.get("/")
     def index() -> flask.Response:
-        values = contents.index(store)
+        values = contents.index(library)
         return page("index.html", values, lambda: values)
 
     @app.get("/sweeps/<name>")
@@ -63,7 +63,7 @@ def make(store: Store, commands: Commands, hosts: tuple[str, ...] | None = LOCAL
 
     @app.get("/sweeps/<name>/<int:trial>")
     def trial(name: str, trial: int) -> flask.Response:
-        current = library.sweep(name)
+        current = library.trial(name, trial)
         return page("trial.html", current.version, lambda: contents.trial(current, trial, commands))
 
     @app.get("/sweeps/<name>/surrogate.json")

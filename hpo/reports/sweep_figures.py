@@ -25,7 +25,7 @@ NUM_TOOLTIPS = 12  # hyperparameters that a tooltip lists, so that it still fits
 OTHERS = "others"
 SELECTED = "selected"  # the parameter that holds the trials which a click or a box has selected
 IS_SELECTED = f"indexof({SELECTED}, datum.trial) >= 0"
-MOST_TRIALS, MOST_CURVES = 2000, 400  # that are drawn
+MOST_TRIALS, MOST_CURVES = 1000, 400  # that are drawn
 MOST_VALUES = 5  # of a numeric hyperparameter, up to which the ticks stand at them
 GOLDEN = (math.sqrt(5) - 1) / 2
 
@@ -54,13 +54,17 @@ def tables(
 
     `means`: the `mean_curves`; `top`: trials with a colour of their own; `score` writes a score.
     """
-    if not is_schedule(record.trials):
-        means = means[means["trial"].isin(thinned(record, MOST_CURVES))]
+    means = means[means["trial"].isin(drawn_curves(record))]
     return {
         TRIALS: theme.records(_trials(record, score)),
         CURVES: theme.records(_curves(means, top)),
         ENDS: theme.records(_ends(means[~means["trial"].isin(top)], record.trials)),
     }
+
+
+def drawn_curves(record: SweepRecord) -> list[int]:
+    """Return the ids of the trials whose learning curves are drawn."""
+    return thinned(record, len(record.ranked) if record.is_schedule else MOST_CURVES)
 
 
 def thinned(record: SweepRecord, most: int) -> list[int]:
@@ -78,7 +82,7 @@ def figures(record: SweepRecord, means: pd.DataFrame, top: Sequence[int]) -> dic
     outcomes = occurring(record)
     used = [index for index, name in enumerate(record.hyperparameters) if record.trials[name].notna().any()]
     charts = {} if means.empty else {"curves": curves(record, means, top)}
-    if is_schedule(record.trials):
+    if record.is_schedule:
         return {**charts, **{f"panel-{index}": stretches(record, index) for index in used}}
     return {
         **charts,
@@ -86,12 +90,6 @@ def figures(record: SweepRecord, means: pd.DataFrame, top: Sequence[int]) -> dic
         "incumbent-env-steps": incumbent(record, outcomes, "env_steps", "env steps, all trials and seeds"),
         **{f"panel-{index}": linked(*panel(record, outcomes, index)) for index in used},
     }
-
-
-def is_schedule(trials: pd.DataFrame) -> bool:
-    """Return whether each trial goes on from the one before, so that together they train one agent."""
-    parents, ids = trials["parent"].fillna(-1).to_list(), trials["trial"].to_list()
-    return len(ids) > 1 and parents == [-1, *ids[:-1]]
 
 
 def in_finish_order(record: SweepRecord) -> pd.DataFrame:
@@ -145,6 +143,7 @@ def _trials(record: SweepRecord, score: Callable[[float], str]) -> pd.DataFrame:
             "outline": [0.0 if name == "completed" else 1.4 for name in outcome],
             "area": _areas(outcome, trials["fidelity"]),
             "words": [score(row.score) if row.status == "completed" else row.status for row in trials.itertuples()],
+            "has_line": trials["trial"].isin(drawn_curves(record)),
             "jitter_x": trials["trial"] * GOLDEN % 1,  # a record always gives the same page
         }
     )
@@ -280,7 +279,7 @@ def mean_curves(record: SweepRecord) -> pd.DataFrame:
     schedule are one curve, that of the last.
     """
     curves = record.curves
-    if is_schedule(record.trials):
+    if record.is_schedule:
         curves = curves.assign(trial=record.trials["trial"].iloc[-1], point=curves["env_steps"])
     groups = curves.groupby(["trial", "point"], as_index=False)
     summary = groups.agg(
@@ -338,7 +337,7 @@ def curves(record: SweepRecord, means: pd.DataFrame, top: Sequence[int]) -> Figu
     tops = colored.mark_line(point={"size": 40} if marks else False)
     changes = alt.Chart(alt.NamedData(TRIALS)).transform_filter("datum.start > 0").mark_rule(strokeDash=[2, 3])
     layers = [
-        *([changes.encode(x="start:Q")] if is_schedule(record.trials) else []),
+        *([changes.encode(x="start:Q")] if record.is_schedule else []),
         lines.encode(detail="trial:N", tooltip=words),
         crosses.encode(x=x, y=mean, tooltip=[alt.Tooltip("trial:Q", title="trial, diverged after this point")]),
         bands.encode(y=low, y2="high:Q", color=color),

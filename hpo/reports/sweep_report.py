@@ -45,7 +45,6 @@ def contents(
 ) -> tuple[dict[str, theme.Figure], dict[str, list[dict[str, Any]]], dict[str, Any]]:
     """Return the figures of the report, their tables, and the values that its template shows; arguments as of `render`."""
     trials = record.trials
-    is_schedule = sweep_figures.is_schedule(trials)
     top = top_trials(record)
     num_seeds = max(trials["num_seeds"], default=0)
     seeds = ("" if trials["num_seeds"].nunique() < 2 else "up to ") + plural(num_seeds, "seed")
@@ -65,8 +64,8 @@ def contents(
         "several_fidelities": trials["fidelity"].nunique() > 1,
         "num_seeds": num_seeds,
         "seeds": seeds,
-        "is_schedule": is_schedule,
-        "curve_keys": [] if is_schedule else _curve_keys(trials, top, record.incumbent, score),
+        "is_schedule": record.is_schedule,
+        "curve_keys": [] if record.is_schedule else _curve_keys(record, top, score),
         "has_curves": not means.empty,
         "has_categories": any(not pages.is_numeric(trials[name]) for name in record.hyperparameters),
         "panels": panels,
@@ -85,7 +84,7 @@ def top_trials(record: SweepRecord) -> list[int]:
 
     The curve of a schedule is that of its last trial.
     """
-    if sweep_figures.is_schedule(record.trials):
+    if record.is_schedule:
         return [trial.trial for trial in record.ranked[:1] if trial.trial == record.trials["trial"].iloc[-1]]
     completed = [trial.trial for trial in record.ranked if trial.status == "completed"]
     return completed[: sweep_figures.NUM_TOP]
@@ -234,9 +233,9 @@ def _columns(record: SweepRecord, trials: pd.DataFrame, score: Score) -> list[tu
     return [column for column in outcome + tuned + cost if column[0] not in hidden]
 
 
-def _curve_keys(trials: pd.DataFrame, top: list[int], incumbent: dict | None, score: Score) -> list[dict[str, str]]:
+def _curve_keys(record: SweepRecord, top: list[int], score: Score) -> list[dict[str, str]]:
     """Return the entries of the legend under the learning curves; `group` names the curves that an entry shows or hides."""
-    scores = trials.set_index("trial")["score"]
+    scores = record.trials.set_index("trial")["score"]
     keys = [
         {
             "label": f"trial {trial}",
@@ -246,12 +245,13 @@ def _curve_keys(trials: pd.DataFrame, top: list[int], incumbent: dict | None, sc
         }
         for place, trial in enumerate(top)
     ]
-    if incumbent is not None:
+    if record.incumbent is not None:
         keys[0]["label"] += ", incumbent"
-    num_others = int((trials["status"] != "failed").sum()) - len(top)
-    label = plural(num_others, "other trial" if top else "trial")
-    others = {"label": label, "note": "", "color": "bar", "group": sweep_figures.OTHERS}
-    return [*keys, others] if num_others else keys
+    others = {trial.trial for trial in record.ranked if trial.status != "failed"} - set(top)
+    num_drawn = len(others.intersection(sweep_figures.drawn_curves(record)))
+    label = plural(len(others), "other trial" if top else "trial")
+    label = label if num_drawn == len(others) else f"{num_drawn} of {label}"
+    return [*keys, {"label": label, "note": "", "color": "bar", "group": sweep_figures.OTHERS}] if others else keys
 
 
 def _panel(trials: pd.DataFrame, name: str) -> dict[str, Any]:

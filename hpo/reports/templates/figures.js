@@ -10,7 +10,9 @@ function complete(figure) {
   const colors = Object.entries(drawing.colors[darkGround.matches ? "dark" : "light"]);
   const params = colors.map(([name, value]) => ({ name, value }));
   const config = { ...drawing.config, params, font: getComputedStyle(document.body).fontFamily };
-  const datasets = { ...figure.datasets, ...structuredClone(drawing.tables) };
+  const text = JSON.stringify(figure);
+  const named = Object.entries(drawing.tables).filter(([name]) => text.includes(`"name":"${name}"`));
+  const datasets = { ...figure.datasets, ...structuredClone(Object.fromEntries(named)) };
   return { width: "container", height: "container", ...figure, config, datasets };
 }
 
@@ -27,8 +29,12 @@ async function draw(plot, figure = drawing.figures[plot.dataset.figure]) {
   return view;
 }
 
-function drawAll() {
-  return Promise.all([...document.querySelectorAll(".plot[data-figure]")].map((plot) => draw(plot)));
+// One after the other, so that the first can be seen while others are drawn.
+async function drawAll() {
+  for (const plot of document.querySelectorAll(".plot[data-figure]")) {
+    await draw(plot);
+    await new Promise((next) => setTimeout(next));
+  }
 }
 
 // Whether a figure has a parameter ("signals") or a table ("data") of this name.
