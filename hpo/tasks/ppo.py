@@ -1,7 +1,7 @@
 """Tasks and spaces of PPO.
 
 The published settings are those of the reference dataset's tasks; the defaults of the full spaces solve classic control
-on ten seeds (`arl train TASK --seeds 10`), but for CartPole, which one of ten loses again. MinAtar is not in that dataset.
+on ten seeds (`arl train TASK --seeds 10`). MinAtar is not in that dataset.
 """
 
 from collections.abc import Mapping
