@@ -7,6 +7,7 @@ import types
 import examples
 import pytest
 import tiny
+from test_cli import arl
 
 import hpo
 from arl.errors import InputError
@@ -66,6 +67,29 @@ def test_a_sweep_that_goes_on_does_not_repeat_what_is_on_record(sweep, heard):
 def test_a_whole_record_can_be_logged(sweep, heard):
     hpo.log(sweep(), Noting)
     assert heard() == [*points(0), 0, *points(1), 1, ("first", "random", 2)]
+
+
+def test_a_comparison_is_heard_of_sweep_by_sweep(heard, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    settings = {"repeats": 1, "budget": 2, "seeds": 1, "test_seeds": 1, "baselines": False, "objective": tiny.Parabola}
+    hpo.compare(["random", "sobol"], [tiny.task()], name="both", log=Noting, **settings)
+    sweeps = [entry[:2] for entry in heard() if isinstance(entry, tuple) and isinstance(entry[0], str)]
+    assert [tuner for _, tuner in sweeps] == ["random", "sobol", "given"]
+    assert [name for name, _ in sweeps] == hpo.Store().names()
+
+
+def test_a_training_is_heard_of(tmp_path):
+    (tmp_path / "mylogger.py").write_text(
+        "import hpo\nclass Mine(hpo.Logger):\n    def on_trial(self, trial): print('heard', trial.trial, trial.seeds)\n"
+    )
+    steps = ["--fidelity", 40, "--set", "num_envs=4", "--set", "num_steps=5"]
+    words = ["train", "ppo/ProbeMatching", "--seeds", 2, *steps]
+    done = arl(tmp_path, *words, "--log", "mylogger.py:Mine", "--log", "tensorbord")
+    assert (done.status, done.err.count("\n")) == (2, 1)
+    assert "unknown logger 'tensorbord'" in done.err
+    assert not (tmp_path / "results").exists()
+    done = arl(tmp_path, *words, "--log", "mylogger.py:Mine")
+    assert "heard 0 (0, 1)" in done.out
 
 
 def test_a_file_has_a_logger(sweep, tmp_path, capsys):

@@ -313,6 +313,7 @@ def compare(
     ] = True,
     objective: ObjectiveOption = "training",
     score: ScoreOption = "final",
+    log: LogOption = None,
     name: Annotated[
         str, typer.Option(help="Name of the comparison; the same command with the same name goes on with it.")
     ] = "comparison",
@@ -349,6 +350,7 @@ def compare(
             name=name,
             store=store,
             view=_comparison_view(as_json),
+            log=log or [],
         )
     command = reporting.command_of(comparison)
     written = [write_report(comparison, directory / "report.html", command), *comparison.export(directory)]
@@ -399,6 +401,7 @@ def train(
     ] = None,
     fidelity: FidelityOption = None,
     episodes: EpisodesOption = None,
+    log: LogOption = None,
     out: Annotated[Path, typer.Option(help="Directory for the picture and the agents.")] = Path("results"),
     store: StoreOption = None,
     as_json: JsonOption = False,
@@ -421,7 +424,7 @@ def train(
         else:
             source = train_command.from_task(str(task), space or "full", fidelity, changes)
         source = train_command.with_episodes(source, episodes)
-        trained = train_command.train(source, parsing.seeds(seeds), name, opened, out, _view(as_json))
+        trained = train_command.train(source, parsing.seeds(seeds), name, opened, out, _view(as_json), log or [])
     if as_json:
         return printing.print_json(
             {

@@ -16,7 +16,7 @@ from arl.records.lineage import lineage
 from arl.records.store import Store, TrialRecord
 from arl.records.sweep import SweepRecord, load_sweep
 from arl.text import seed_list
-from hpo import plans, sweeps, tasks
+from hpo import loggers, plans, sweeps, tasks
 from hpo.autorl import schedules
 from hpo.autorl.schedules import Schedule
 from hpo.objectives.training import Training
@@ -135,10 +135,13 @@ def train(
     store: Store,
     out: Path,
     view: sweeps.View,
+    log: Sequence[str] = (),
 ) -> Trained:
     """Train a config under all seeds at once, and record it as a sweep of one trial.
 
     Values that are lists make it a schedule: a trial per stretch, each going on from the one before.
+
+    `log`: names of loggers, see `hpo.loggers`.
 
     Raises:
         InputError: unknown names, values outside a hyperparameter's domain, a list for one that can't change while an agent
@@ -150,7 +153,8 @@ def train(
     plan = _plan(fixed, schedule, source.seeds(seeds))
     chosen = default_name(plan, source.label, source.changes) if name is None else name
     objective = Training(fixed, plan.settings.seeds, plan.settings.batch, keep_finished=True)
-    sweep = sweeps.make(plan, plan.settings.tuner, objective, chosen, store, view)
+    heard_by = loggers.make(log, chosen, plan.settings)
+    sweep = sweeps.make(plan, plan.settings.tuner, objective, chosen, store, view, loggers=heard_by)
     record = sweep.run()
     agents = _save_agents(sweep, objective, out / "agents" / chosen)
     return Trained(record, save_curve(record, out / f"{chosen}.png"), agents)

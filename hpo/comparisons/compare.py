@@ -15,11 +15,12 @@ from arl.records.lineage import Chain, chain
 from arl.records.settings import DEFAULT_OBJECTIVE, DEFAULT_SCORE
 from arl.records.store import Store, TrialRecord
 from arl.records.sweep import SweepRecord
-from hpo import objectives, plans, scores, sweeps, tuners
+from hpo import loggers, objectives, plans, scores, sweeps, tuners
 from hpo.comparisons import progress, recorded
 from hpo.comparisons.comparison import Comparison, Swept, scale_of
 from hpo.comparisons.design import Design, Seeds, design
 from hpo.comparisons.progress import View
+from hpo.loggers import LoggerLike
 from hpo.objectives import Objective
 from hpo.shared_runs import SharedRuns
 from hpo.tasks import Task
@@ -50,6 +51,7 @@ def compare(
     name: str = "comparison",
     store: Store | str | Path | None = None,
     view: View | None = None,
+    log: LoggerLike | Sequence[LoggerLike] = (),
 ) -> Comparison:
     """Compare tuners on tasks, or finish a comparison that was begun.
 
@@ -58,6 +60,7 @@ def compare(
             score, name: see `design`.
         store: a file, URL or Store; by default `$ARL_STORE`, else `results/store.sqlite`.
         view: what shows its progress; by default a bar on a terminal or in a notebook, nothing elsewhere.
+        log: loggers of its sweeps, see `sweeps.sweep`; each one hears of a sweep by itself, also of those of the tests.
 
     Example:
         >>> comparison = hpo.compare(["sobol"], ["ppo/CartPole-v1", "ppo/Acrobot-v1"], repeats=5, budget=16)
@@ -84,25 +87,24 @@ def compare(
         score=score,
         name=name,
     )
-    return run(
-        chosen, store if isinstance(store, Store) else Store(store), progress.default() if view is None else view
-    )
+    opened = store if isinstance(store, Store) else Store(store)
+    return run(chosen, opened, progress.default() if view is None else view, log)
 
 
-def run(chosen: Design, store: Store, view: View) -> Comparison:
+def run(chosen: Design, store: Store, view: View, log: LoggerLike | Sequence[LoggerLike] = ()) -> Comparison:
     """Run a comparison, or finish it.
 
     Raises:
         InputError: a name that is taken by another sweep, or no tuner that keeps its contract.
     """
-    return _Comparing(chosen, store, view).run()
+    return _Comparing(chosen, store, view, log).run()
 
 
 class _Comparing:
     """The run of one comparison: the sweeps of all tuners, then the tests of their incumbents."""
 
-    def __init__(self, design: Design, store: Store, view: View):
-        self.design, self.store, self.view = design, store, view
+    def __init__(self, design: Design, store: Store, view: View, log: LoggerLike | Sequence[LoggerLike]):
+        self.design, self.store, self.view, self.log = design, store, view, log
         self.broken: dict[str, str] = {}
         self.number = 0
 
@@ -157,7 +159,8 @@ class _Comparing:
             try:
                 plan = design.plan(task, entry, repeat)
                 answers = objective.fresh(design.seeds[repeat])
-                sweep = sweeps.make(plan, entry.tuner, answers, name, self.store, view, shared)
+                heard_by = loggers.make(self.log, name, plan.settings)
+                sweep = sweeps.make(plan, entry.tuner, answers, name, self.store, view, shared, heard_by)
                 record = sweep.run()
             except TunerError as error:
                 self.broken[entry.label] = f"sweep {name!r}: {error}"
@@ -179,8 +182,9 @@ class _Comparing:
         name = self.design.test_name(task, seeds)
         trials = test_trials(chains, self.store.trials(name) if name in self.store else {})
         plan = sweeps.continued(self.design.test_plan(task, seeds), objective, name, self.store)
-        view = self.view.test(name, len(trials))
-        return sweeps.Sweep(plan, Given(trials), objective.fresh(seeds), name, self.store, view).run()
+        view, heard_by = self.view.test(name, len(trials)), loggers.make(self.log, name, plan.settings)
+        answers = objective.fresh(seeds)
+        return sweeps.Sweep(plan, Given(trials), answers, name, self.store, view, loggers=heard_by).run()
 
 
 def test_trials(chains: Sequence[Chain], recorded: Mapping[int, TrialRecord]) -> list[Trial]:
