@@ -294,3 +294,15 @@ def test_a_store_can_not_lie_in_a_file(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError):
         Store(tmp_path / "file" / "store.sqlite").add_sweep("a", {}, {}, {})
+
+
+def test_outlines_of_some_sweeps_read_no_trial_of_others(store):
+    store.add_sweep("b", {}, {}, {})
+    for name in ("a", "b"):
+        store.add_trial(name, trial_record(0, 1.0))
+    assert [outline.name for outline in store.outlines()] == ["a", "b"]
+    statements = []
+    sa.event.listen(store._engine, "before_cursor_execute", lambda *call: statements.append(call[2:4]))
+    (outline,) = store.outlines(["b"])
+    assert (outline.name, list(outline.trials)) == ("b", [0])
+    assert [values for text, values in statements if "FROM trials" in text] == [("b",)]

@@ -66,7 +66,7 @@ def test_texts_wrap_between_words_and_numbers_do_not():
     rows = [{"tuner": "grid", "class": "hpo.tuners.grid:Grid", "what": LONG, "number": 123456.0}]
     lines = printed(rows, 80)
     assert "hpo.tuners.grid:Grid" in words(lines)
-    assert "1.235e+05" in words(lines)
+    assert "123456" in words(lines)
     assert set(LONG.split()) <= set(words(lines))
 
 

@@ -71,15 +71,18 @@ class Ledger:
 
     def cost(self, trial: Asked) -> float:
         """Return what a trial costs now."""
-        start = 0 if trial.parent is None else self.trials[trial.parent].fidelity
-        runs = self._runs(trial)
-        return (trial.fidelity - start) / self.fidelity * len(runs - self.paid or runs) / len(self.seeds)
+        return self._cost(trial, self._runs(trial))
 
     def charge(self, trial: Asked) -> float:
         """Return what a trial costs; from now on its runs are paid for."""
-        cost = self.cost(trial)
-        self.paid |= self._runs(trial)
+        runs = self._runs(trial)
+        cost = self._cost(trial, runs)
+        self.paid |= runs
         return cost
+
+    def _cost(self, trial: Asked, runs: set[tuple[Origin, int]]) -> float:
+        start = 0 if trial.parent is None else self.trials[trial.parent].fidelity
+        return (trial.fidelity - start) / self.fidelity * len(runs - self.paid or runs) / len(self.seeds)
 
     def _runs(self, trial: Asked) -> set[tuple[Origin, int]]:
         agent = origin(trial, self.trials)

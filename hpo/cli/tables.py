@@ -7,6 +7,8 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from arl.text import number
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -113,4 +115,4 @@ def _widest(texts: Sequence[str]) -> int:
 def _text(value: Any) -> str:
     if value is None:
         return ""
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return number(value) if isinstance(value, float) else str(value)
