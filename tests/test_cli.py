@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import math
 import os
 import shlex
 import shutil
@@ -524,6 +525,16 @@ def test_help(tmp_path, command):
     assert f"arl {command} [OPTIONS]" in done.out
     for word in COMMANDS[command]:
         assert word.lower() in done.out.lower()
+
+
+@pytest.mark.parametrize("command", [[], ["show"], ["landscape", "query"]])
+def test_h_is_short_for_help(tmp_path, command):
+    assert arl(tmp_path, *command, "-h").out == arl(tmp_path, *command, "--help").out != ""
+
+
+def test_all_of_several_bounds_hold():
+    bounds = parsing.bounds(["kl<=0.1", "kl<=0.5", "kl>=0.02", "kl>=0.01", "auc>=3"])
+    assert bounds == {"kl": (0.02, 0.1), "auc": (3.0, math.inf)}
 
 
 def test_help_of_all(tmp_path):

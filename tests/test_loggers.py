@@ -108,6 +108,7 @@ class Fails(hpo.Logger):
     ("log", "line"),
     [
         ("tensorbord", "unknown logger 'tensorbord': did you mean 'tensorboard'?"),
+        (["wandb", "wandb"], "loggers must differ, got 'wandb' twice"),
         ("tiny:Listed", "logger 'tiny:Listed' must be a class that derives from hpo.Logger"),
         (Fails, r"logger 'test_loggers:Fails' failed in on_trial: KeyError: 'no such project' \(test_loggers.py, line"),
     ],

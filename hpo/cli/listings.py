@@ -102,7 +102,7 @@ def _tuners() -> Rows:
     entries = tuners.registered()
     num_in = Counter(entry.module for entry in entries.values())
     return [
-        {"tuner": name, "class": entry.value, "what": _summary(entry, is_alone=num_in[entry.module] == 1)}
+        {"tuner": name, "what": _summary(entry, is_alone=num_in[entry.module] == 1), "class": entry.value}
         for name, entry in entries.items()
     ]
 
@@ -118,7 +118,7 @@ def _objectives() -> Rows:
     from hpo import objectives
 
     return [
-        {"objective": name, "class": path, "what": (inspect.getdoc(objectives.get(name)) or "").partition("\n")[0]}
+        {"objective": name, "what": (inspect.getdoc(objectives.get(name)) or "").partition("\n")[0], "class": path}
         for name, path in objectives.OBJECTIVES.items()
     ]
 
@@ -130,8 +130,8 @@ def _networks() -> Rows:
     return [
         {
             "network": name,
-            "class": path,
             "what": (inspect.getdoc(load_object(path, "network")) or "").partition("\n")[0],
+            "class": path,
         }
         for name, path in networks.NETWORKS.items()
     ]

@@ -19,6 +19,7 @@ from hpo.cli.options import App, env_steps
 
 app = App(
     no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     help="AutoRL benchmark: tune reinforcement learning with whole training runs as lanes of one compiled program.",
     epilog="First steps: arl list tasks; arl sweep ppo/CartPole-v1 --trials 8 --name first; arl show first",

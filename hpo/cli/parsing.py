@@ -89,13 +89,13 @@ def tuner_options(texts: list[str]) -> dict[str, dict[str, Any]]:
 
 
 def bounds(texts: list[str]) -> dict[str, tuple[float, float]]:
-    """Return `name<=number` and `name>=number` as the lowest and highest value of each name."""
+    """Return `name<=number` and `name>=number` as the lowest and highest value of each name; of several bounds all hold."""
     bounds: dict[str, tuple[float, float]] = {}
     for text in texts:
         name, sign, number = text.partition("<=") if "<=" in text else text.partition(">=")
         low, high = bounds.get(name.strip(), (-math.inf, math.inf))
         try:
-            bounds[name.strip()] = (low, float(number)) if sign == "<=" else (float(number), high)
+            bounds[name.strip()] = (low, min(high, float(number))) if sign == "<=" else (max(low, float(number)), high)
         except ValueError as error:
             raise InputError(f"bound must be given as name<=number or name>=number, got {text!r}") from error
     return bounds

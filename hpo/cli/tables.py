@@ -58,7 +58,7 @@ def fitting(rows: Sequence[Row], width: int) -> "Iterator[Table | str]":
         left_out = []
     yield from (_table(block) for block in blocks)
     if left_out:
-        yield f"{len(left_out)} columns do not fit: {', '.join(left_out)}; --json has them"
+        yield f"not shown for lack of width: {', '.join(left_out)}; --json has them"
 
 
 def _blocks(rows: Sequence[Row], width: int) -> Iterator[list[Column]]:

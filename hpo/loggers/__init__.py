@@ -25,9 +25,13 @@ def make(loggers: LoggerLike | Sequence[LoggerLike], sweep: str, settings: Sweep
     """Return the loggers of a sweep.
 
     Raises:
-        InputError: an unknown name, a class that does not import or is no logger, or a library that is not installed.
+        InputError: an unknown name or one twice, a class that does not import or is no logger, or a library that is not
+            installed.
     """
-    several = [loggers] if isinstance(loggers, str | type) else loggers
+    several = [loggers] if isinstance(loggers, str | type) else list(loggers)
+    twice = next((logger for logger in several if several.count(logger) > 1), None)
+    if twice is not None:
+        raise InputError(f"loggers must differ, got {twice!r} twice")
     return [_made(logger, sweep, settings) for logger in several]
 
 

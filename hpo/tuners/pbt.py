@@ -65,7 +65,9 @@ class PBT:
         self.population = population if population is not None else self.remaining_steps // fidelity
         self.changeable = changeable(space, mutable)
         if not self.changeable:
-            raise InputError("mutable must name a hyperparameter of the space that may change in mid-run, got none")
+            raise InputError(
+                "mutable must name a hyperparameter of the space that may change in mid-run, got none, as on landscapes"
+            )
         num_intervals = max(1, min(num_intervals, fidelity // min_interval))
         self.ends = [fidelity * i // num_intervals for i in range(1, num_intervals + 1)]
         self.next_id, self.interval = 0, 0
