@@ -93,7 +93,7 @@ def check_shapes(env: "VectorEnv") -> None:
         mend = gymnax_library.mend(type(getattr(env.env, "raw", env.env)))
         raise InputError(f"environment {env.name!r} can't be stepped: {cause}{mend}") from error
     by_reset, by_step = described(start), described((after.obs, after.state))
-    if by_reset != by_step:
+    if jax.tree.flatten(by_reset) != jax.tree.flatten(by_step):  # classes of states may have an == of their own
         raise InputError(
             f"environment {env.name!r} must give the same shapes and types by a reset and by a step, "
             f"got {by_reset} and {by_step}"

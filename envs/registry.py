@@ -64,6 +64,7 @@ LIBRARIES: dict[str, Library] = {
     "planar": Library("envs.planar.library:make", family="box2d"),
     "brax": Library("envs.brax_library:make", family="brax", extra="brax", package="brax"),
     "xminigrid": Library("envs.xminigrid_library:make", family="minigrid", extra="minigrid", package="xminigrid"),
+    "navix": Library("envs.navix_library:make", family="navix", extra="navix", package="navix"),
     "craftax": Library("envs.craftax_library:make", family="craftax", extra="craftax", package="craftax"),
     "jumanji": Library("envs.jumanji_library:make", family="jumanji", extra="jumanji", package="jumanji"),
     "pgx": Library("envs.pgx_library:make", family="pgx", extra="pgx", package="pgx"),

@@ -157,8 +157,13 @@ ADAPTED = [
     ("jumanji/Snake-v1", "jumanji"),
     ("jumanji/Game2048-v1", "jumanji"),
     ("pgx/2048", "pgx"),
+    ("pgx/minatar-freeway", "pgx"),
     ("craftax/Craftax-Classic-Symbolic-v1", "craftax"),
+    ("craftax/Craftax-Symbolic-v1", "craftax"),
     ("playground/CartpoleBalance", "mujoco_playground"),
+    ("playground/PendulumSwingup", "mujoco_playground"),
+    ("navix/Navix-DoorKey-Random-5x5-v0", "navix"),
+    ("navix/Navix-Dynamic-Obstacles-5x5-v0?first_person=true", "navix"),
 ]
 
 
@@ -183,6 +188,7 @@ def test_envs_of_other_libraries_keep_the_contract(name):
         ),
         pytest.param("pgx/chess", "must be for one player, got 2", marks=installed("pgx")),
         pytest.param("craftax/Craftax-v1", "unknown craftax environment 'Craftax-v1'", marks=installed("craftax")),
+        pytest.param("navix/DoorKey", "unknown navix environment 'DoorKey'", marks=installed("navix")),
         pytest.param("playground/CheetahRun?ctrl=1", "unknown argument 'ctrl'", marks=installed("mujoco_playground")),
     ],
 )
@@ -314,6 +320,7 @@ def test_wrong_names_of_minigrid_are_refused(name, reason):
         ("jumanji/Snake-v1", "jumanji", "jumanji"),
         ("pgx/2048", "pgx", "pgx"),
         ("craftax/Craftax-Symbolic-v1", "craftax", "craftax"),
+        ("navix/Navix-DoorKey-5x5-v0", "navix", "navix"),
         ("playground/CheetahRun", "mujoco_playground", "playground"),
     ],
 )
