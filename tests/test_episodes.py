@@ -1,5 +1,6 @@
 """One episode of a saved agent: what it returns, and its pictures."""
 
+import importlib.util
 import io
 import json
 
@@ -134,11 +135,29 @@ def test_arl_play_writes_a_gif_and_says_what_the_episode_returned(tmp_path):
     )
 
 
+@pytest.mark.filterwarnings("ignore:os.fork")  # by reading it
+def test_a_video_has_the_pictures_of_the_episode(tmp_path):
+    imageio_ffmpeg = pytest.importorskip("imageio_ffmpeg")
+    agent = untrained("Pendulum-v1?time_limit=20")
+    episode = episodes.play(agent)
+    path = episodes.save(tmp_path / "run.mp4", agent, episode, frames_per_second=10)
+    facts, *pictures = imageio_ffmpeg.read_frames(str(path))
+    assert (facts["size"], facts["fps"], len(pictures)) == ((480, 320), 10.0, 21)
+    last = np.frombuffer(pictures[-1], np.uint8).reshape(320, 480, 3)
+    assert np.abs(last - list(episodes.frames(agent, episode))[-1].astype(float)).mean() < 3, "but for compression"
+
+
+def test_without_what_writes_videos_they_are_refused_before_the_episode_is_played(tmp_path, monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r"needs the package 'imageio-ffmpeg': pip install 'autorl-sweeps\[video\]'"):
+        episodes.check_ending(tmp_path / "run.mp4")
+
+
 @pytest.mark.parametrize(
     ("words", "error"),
     [
         (["nothing.agent"], "agent file 'nothing.agent' can't be read: FileNotFoundError"),
-        (["nothing.agent", "-o", "run.mp4"], "out must end in .gif or .html, got 'run.mp4'"),
+        (["nothing.agent", "-o", "run.avi"], "out must end in .gif, .mp4 or .html, got 'run.avi'"),
     ],
 )
 def test_bad_input_of_arl_play_is_one_line(tmp_path, words, error):

@@ -1,6 +1,10 @@
 """One episode of a saved agent, step by step: to look at it, and to draw it."""
 
 import dataclasses
+import importlib.util
+import itertools
+import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +13,7 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
-from arl import files
+from arl import distribution, files
 from arl.errors import InputError
 from arl.training.saved_agents import SavedAgent
 from envs.base import Transition
@@ -88,28 +92,30 @@ def _no_picture(agent: SavedAgent, env: Any) -> str:
 
 
 def save(path: Path, agent: SavedAgent, episode: Episode, frames_per_second: float = FRAMES_PER_SECOND) -> Path:
-    """Write an episode as a GIF, or as an HTML page where the environment gives one.
+    """Write an episode as a GIF or an MP4, or as an HTML page where the environment gives one.
 
     Raises:
-        InputError: another ending than .gif or .html, or the environment can't be shown so.
+        InputError: what `check_ending` refuses, or the environment can't be shown so.
     """
     check_ending(path)
     env = agent.env.scored
-    if path.suffix == ".gif":
-        return files.write_bytes(path, _gif(frames(agent, episode), frames_per_second))
+    if path.suffix in _VIDEOS:
+        return files.write_bytes(path, _VIDEOS[path.suffix](frames(agent, episode), frames_per_second))
     if not hasattr(env.env, "page"):
         raise InputError(f"environment {agent.env_name!r} gives no page: out must end in .gif, got {str(path)!r}")
     return files.write_bytes(path, env.env.page(episode.states, env.params).encode())
 
 
 def check_ending(path: Path) -> None:
-    """Refuse a file that is neither a GIF nor a page.
+    """Refuse a file that is no GIF, MP4 or page, and an MP4 where what writes it is missing.
 
     Raises:
-        InputError: it ends otherwise.
+        InputError: it ends otherwise, or the extra is not installed.
     """
-    if path.suffix not in (".gif", ".html"):
-        raise InputError(f"out must end in .gif or .html, got {str(path)!r}")
+    if path.suffix not in (*_VIDEOS, ".html"):
+        raise InputError(f"out must end in .gif, .mp4 or .html, got {str(path)!r}")
+    if path.suffix == ".mp4" and importlib.util.find_spec("imageio_ffmpeg") is None:
+        raise InputError(f"out {str(path)!r} needs the package 'imageio-ffmpeg': {distribution.install('video')}")
 
 
 def _gif(pictures: Iterator[np.ndarray], frames_per_second: float) -> bytes:
@@ -122,3 +128,25 @@ def _gif(pictures: Iterator[np.ndarray], frames_per_second: float) -> bytes:
     duration = round(1000 / frames_per_second)  # ms
     first.save(data, "GIF", save_all=True, append_images=others, duration=duration, loop=0)
     return data.getvalue()
+
+
+def _mp4(pictures: Iterator[np.ndarray], frames_per_second: float) -> bytes:
+    """Return a video of an even width and height.
+
+    ffmpeg is started here: imageio-ffmpeg would fork this process, against which JAX warns.
+    """
+    import imageio_ffmpeg
+
+    first = next(pictures)
+    height, width, _ = first.shape
+    read = f"-f rawvideo -pix_fmt rgb24 -s {width}x{height} -r {frames_per_second} -i".split()
+    write = ["-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2", "-pix_fmt", "yuv420p", "-loglevel", "error"]
+    with tempfile.TemporaryDirectory() as folder:
+        raw, video = Path(folder, "run.rgb"), Path(folder, "run.mp4")
+        with raw.open("wb") as file:
+            file.writelines(picture.tobytes() for picture in itertools.chain([first], pictures))
+        subprocess.run([imageio_ffmpeg.get_ffmpeg_exe(), *read, raw, *write, video], check=True)
+        return video.read_bytes()
+
+
+_VIDEOS = {".gif": _gif, ".mp4": _mp4}
