@@ -70,16 +70,17 @@ def _made(env: str | type | Env, arguments: dict[str, Any]) -> VectorEnv:
 
 
 def _play(env: VectorEnv, num_steps: int) -> Play:
-    program = jax.jit(_rollout, static_argnums=(0, 2))
-    steps, again = (jax.device_get(program(env, jax.random.key(0), num_steps)) for _ in range(2))
+    program = jax.jit(rollout, static_argnums=(0, 2, 3))
+    steps, again = (jax.device_get(program(env, jax.random.key(0), num_steps, NUM_ENVS)) for _ in range(2))
     same = all(x.tobytes() == y.tobytes() for x, y in zip(jax.tree.leaves(steps), jax.tree.leaves(again), strict=True))
     _require(same, f"environment {env.name!r} must give the same bits for the same key, got others")
     done = steps.terminated | steps.truncated
     return Play(steps.next_obs, steps.reward, steps.terminated, steps.truncated, _lengths(done) >= env.episode_limit)
 
 
-def _rollout(env: VectorEnv, key: jax.Array, num_steps: int) -> vector.Step:
-    shape = (num_steps, NUM_ENVS)
+def rollout(env: VectorEnv, key: jax.Array, num_steps: int, num_envs: int) -> vector.Step:
+    """Return the steps `(time, env)`, without their states, that random actions lead to."""
+    shape = (num_steps, num_envs)
     key_start, key_pool, key_fresh, key_action, key_step = jax.random.split(key, 5)
     pool = env.pool(key_pool)
     starts = env.starts(key_fresh, shape, pool)
@@ -90,7 +91,7 @@ def _rollout(env: VectorEnv, key: jax.Array, num_steps: int) -> vector.Step:
         after = env.step(keys, state, action, env.fresh(pool, starts))
         return after.state, after._replace(state=None)
 
-    _, start = env.reset(key_start, (NUM_ENVS,))
+    _, start = env.reset(key_start, (num_envs,))
     _, steps = jax.lax.scan(step, start, (jax.random.split(key_step, shape), actions, starts))
     return steps
 

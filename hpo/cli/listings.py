@@ -4,7 +4,7 @@ import fnmatch
 import inspect
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import EntryPoint
 from typing import TYPE_CHECKING, Any
 
@@ -58,26 +58,50 @@ def _tasks() -> Rows:
     ]
 
 
+def measured_envs(patterns: Sequence[str]) -> Rows:
+    """Return the rows of environments by name, or of the installed ones that match a pattern; their speeds are measured.
+
+    Raises:
+        InputError: an unknown environment, or one that can't be made.
+    """
+    import envs
+    from envs import registry
+    from hpo.cli import env_speeds
+
+    installed = [name for name in envs.names() if registry.parse(name).library.is_installed]
+    chosen = [name for pattern in patterns for name in fnmatch.filter(installed, pattern) or [pattern]]
+    speeds = {name: env_speeds.measure(name) for name in dict.fromkeys(chosen)}
+    return [_env(name, speeds) for name in speeds]
+
+
+def _env(name: str, speeds: Mapping[str, float]) -> dict[str, Any]:
+    """Return the row of an environment, with its env steps per second if they were measured."""
+    import envs
+    from envs import registry
+
+    spec = envs.spec(name)
+    return {
+        "env": spec.name,
+        "family": spec.family,
+        "installed": _yes_or_no(registry.parse(name).library.is_installed),
+        "observation": spec.observation,
+        "actions": spec.actions,
+        "episode limit": spec.episode_limit,
+        "worst return": spec.return_range[0] if spec.return_range else None,
+        "best return": spec.return_range[1] if spec.return_range else None,
+        "steps/s here": int(float(f"{speeds[name]:.2g}")) if name in speeds else None,
+        "extra": spec.extra or "",
+    }
+
+
 def _envs() -> Rows:
     """Return the registered environments, and of each library a row for all others that it has."""
     import envs
     from envs import registry
+    from hpo.cli import env_speeds
 
-    specs = [envs.spec(name) for name in envs.names()]
-    rows = [
-        {
-            "env": spec.name,
-            "family": spec.family,
-            "installed": _yes_or_no(registry.parse(spec.name).library.is_installed),
-            "observation": spec.observation,
-            "actions": spec.actions,
-            "episode limit": spec.episode_limit,
-            "worst return": spec.return_range[0] if spec.return_range else None,
-            "best return": spec.return_range[1] if spec.return_range else None,
-            "extra": spec.extra or "",
-        }
-        for spec in specs
-    ]
+    speeds = env_speeds.recorded()
+    rows = [_env(name, speeds) for name in envs.names()]
     blank = dict.fromkeys(rows[0])
     return rows + [
         {

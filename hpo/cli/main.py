@@ -518,7 +518,10 @@ def play(
     out: Annotated[
         Path | None,
         typer.Option(
-            "--out", "-o", help="GIF to write, or an HTML page of a robot of Brax.", show_default="only its return"
+            "--out",
+            "-o",
+            help="GIF or MP4 to write, or an HTML page of a robot of Brax.",
+            show_default="only its return",
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the episode.")] = 0,
@@ -526,7 +529,7 @@ def play(
     fps: Annotated[float, typer.Option(help="Pictures a second.", min=1.0, max=100.0)] = 30.0,
     as_json: JsonOption = False,
 ) -> None:
-    """Play one episode of a saved agent, and show it as a GIF where the environment can be drawn."""
+    """Play one episode of a saved agent, and show it as a GIF or MP4 where the environment can be drawn."""
     from arl.training import backend, episodes, saved_agents
 
     if out is not None:
@@ -663,13 +666,22 @@ def list_(
             help="List what has this text in a column, e.g. running or 'ppo/*'; sweeps of comparisons one by one.",
         ),
     ] = None,
+    measure: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ENV",
+            help="Measure env steps per second of this env on this machine, e.g. CartPole-v1 or '*-MinAtar', and list it.",
+        ),
+    ] = None,
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """List tasks, envs, tuners, objectives, algorithms and spaces with hyperparameters, networks, or a store's sweeps."""
     from hpo.cli import listings
 
-    rows = listings.rows(what, store, pattern)
+    if measure and what != "envs":
+        raise InputError(f"--measure must be for a listing of envs, got {what!r}")
+    rows = listings.measured_envs(measure) if measure else listings.rows(what, store, pattern)
     if as_json:
         printing.print_json(rows)
     else:
