@@ -11,7 +11,7 @@ import copy
 import dataclasses
 import hashlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -21,11 +21,13 @@ from gymnasium import spaces
 from jaxtyping import Array, Bool, Int, PRNGKeyArray, PyTree, UInt32
 
 from arl.errors import InputError, first_line, unknown
+from envs import host
 from envs.base import EnvFailure, Obs, Params, Transition
 from envs.registry import checked_limit, checked_range
 
 DEFAULT_LIMIT = 1000
 MOST_ALIVE = 4096  # episodes; more than are stepped side by side
+_DIGEST = jax.ShapeDtypeStruct((2,), jnp.uint32)
 _NARROWER = {"float64": "float32", "int64": "int32", "uint64": "uint32"}  # JAX is in 32-bit mode
 
 
@@ -58,8 +60,7 @@ class GymnasiumEnv:
     def reset(self, key: PRNGKeyArray, params: Params) -> tuple[Obs, EpisodeState]:
         """Return a start state and what is observed there."""
         seed = jax.random.bits(key, (), jnp.uint32)
-        shapes = self.host.obs_spec, jax.ShapeDtypeStruct((2,), jnp.uint32)
-        obs, digest = jax.pure_callback(self.host.reset, shapes, seed, vmap_method="broadcast_all")
+        obs, digest = host.call(self.host.reset, (self.host.obs_spec, _DIGEST), seed)
         shape, dtype = ((), jnp.int32) if self.action_low is None else (self.action_low.shape, jnp.float32)
         actions = jnp.zeros((self.episode_limit, *shape), dtype)
         return obs, EpisodeState(seed, jnp.zeros(1, jnp.int32), jnp.zeros((), bool), actions, digest)
@@ -67,11 +68,9 @@ class GymnasiumEnv:
     def step(self, key: PRNGKeyArray, state: EpisodeState, action: Array, params: Params) -> Transition:
         """Return what an action leads to. What is random follows from the seed of the episode, not from the key."""
         flag = jax.ShapeDtypeStruct((), jnp.bool_)
-        shapes = self.host.obs_spec, state.digest, jax.ShapeDtypeStruct((), jnp.float32), flag, flag
+        specs = _Step(self.host.obs_spec, _DIGEST, jax.ShapeDtypeStruct((), jnp.float32), flag, flag)
         action = action.astype(state.actions.dtype)
-        obs, digest, reward, terminated, truncated = jax.pure_callback(
-            self.host.step, shapes, state, action, vmap_method="broadcast_all"
-        )
+        obs, digest, reward, terminated, truncated = host.call(self.host.step, specs, state, action)
         actions, num_steps = state.actions.at[state.num_steps[0]].set(action), state.num_steps + 1
         after = EpisodeState(state.seed, num_steps, terminated | truncated, actions, digest)
         return Transition(obs, after, reward, terminated, truncated | (num_steps[0] >= self.episode_limit))
@@ -86,13 +85,13 @@ class DrawnGymnasiumEnv(GymnasiumEnv):
 
 
 class _Step(NamedTuple):
-    """What a step of one environment gives."""
+    """What a step gives, or of what shapes and types; programs get the digest as two integers."""
 
-    obs: PyTree[np.ndarray]
-    digest: bytes
-    reward: float
-    terminated: bool
-    truncated: bool
+    obs: Any
+    digest: Any
+    reward: Any
+    terminated: Any
+    truncated: Any
 
 
 class Host:
@@ -120,36 +119,18 @@ class Host:
         """Return itself: live environments are no part of a state."""
         return self
 
-    def reset(self, seeds: Any) -> tuple[PyTree[np.ndarray], np.ndarray]:
-        """Return the observations `(*batch, ...)` and digests at the start of episodes with seeds `(*batch)`."""
-        seeds = np.asarray(seeds)
+    def reset(self, seed: np.ndarray) -> tuple[PyTree[np.ndarray], np.ndarray]:
+        """Return the observation and the digest at the start of an episode."""
         with self.lock:
-            starts = [self._started(seed) for seed in seeds.ravel()]
-            for env, _, digest in starts:
-                self._keep(digest, env)
-        obs, digests = self._stacked([obs for _, obs, _ in starts], seeds.shape), [digest for *_, digest in starts]
-        return obs, _numbers(digests, seeds.shape)
+            env, obs, digest = self._started(seed)
+            self._keep(digest, env)
+        return obs, _numbers(digest)
 
-    def step(self, states: EpisodeState, actions: Any) -> tuple[Any, ...]:
-        """Return observations, digests, rewards and both flags `(*batch, ...)` of steps from states `(*batch, ...)`.
-
-        The same step of the same episode, such as in two lanes that have not parted yet, is made once.
-        """
-        states, actions = jax.tree.map(np.asarray, (states, actions))
-        shape = states.seed.shape
-        steps: dict[tuple[bytes, bytes], _Step] = {}
-        made = []
+    def step(self, state: EpisodeState, action: np.ndarray) -> "_Step":
+        """Return what an action leads to."""
         with self.lock:
-            for state, action in _entries(states, actions):
-                key = state.digest.tobytes(), action.tobytes()
-                if key not in steps:
-                    steps[key] = self._after_end(state) if state.has_ended else self._step(state, action)
-                made.append(steps[key])
-        obs, digests = [step.obs for step in made], [step.digest for step in made]
-        reward = np.array([step.reward for step in made], np.float32)
-        flags = np.array([(step.terminated, step.truncated) for step in made], bool).T
-        numbers = (x.reshape(shape) for x in (reward, *flags))
-        return self._stacked(obs, shape), _numbers(digests, shape), *numbers
+            after = self._after_end(state) if state.has_ended else self._step(state, action)
+        return after._replace(digest=_numbers(after.digest))
 
     def draw(self, state: EpisodeState) -> np.ndarray:
         """Return an RGB picture of a state."""
@@ -237,11 +218,6 @@ class Host:
         if len(self.alive) > MOST_ALIVE:
             self.idle.append(self.alive.popitem(last=False)[1])
 
-    def _stacked(self, obs: Any, shape: tuple[int, ...]) -> PyTree[np.ndarray]:
-        return jax.tree.map(
-            lambda spec, *x: np.stack(x).reshape(*shape, *spec.shape).astype(spec.dtype), self.obs_spec, *obs
-        )
-
 
 def make(name: str, episode_limit: int | None = None, **arguments: Any) -> GymnasiumEnv:
     """Return the environment of Gymnasium with that id; the arguments are those of `gymnasium.make`.
@@ -309,12 +285,6 @@ def _arrays(space: spaces.Space, obs: Any) -> PyTree[np.ndarray]:
     return np.array(spaces.flatten(space, obs), np.float32)
 
 
-def _entries(states: EpisodeState, actions: np.ndarray) -> Iterator[tuple[EpisodeState, np.ndarray]]:
-    """Return each state of a batch with its action."""
-    for place in np.ndindex(states.seed.shape):
-        yield EpisodeState(*(x[place] for x in states)), actions[place]
-
-
 def _digest(*parts: bytes | np.ndarray | np.generic) -> bytes:
     digest = hashlib.blake2b(digest_size=8)
     for part in parts:
@@ -322,6 +292,6 @@ def _digest(*parts: bytes | np.ndarray | np.generic) -> bytes:
     return digest.digest()
 
 
-def _numbers(digests: Any, shape: tuple[int, ...]) -> np.ndarray:
-    """Return digests as two integers each, `(*batch, 2)`."""
-    return np.frombuffer(b"".join(digests), np.uint32).reshape(*shape, 2)
+def _numbers(digest: bytes) -> np.ndarray:
+    """Return a digest as two integers."""
+    return np.frombuffer(digest, np.uint32)
