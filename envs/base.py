@@ -55,11 +55,13 @@ class Env(Protocol):
         num_actions: number of discrete actions; None if actions are real-valued.
         action_low, action_high: bounds of real-valued actions, arrays of an action's shape; None if discrete.
 
-    Seven more members are optional:
+    Nine more members are optional:
         num_categories: observations are integers below this that name things, such as tiles; agents embed them.
         fixed_params: names of scalar leaves of `params` that can't be replaced, with the reason ("is the episode limit").
         param_ranges: the lowest and the highest value of params that have bounds, by name.
         derive(params): the params with the leaves that follow from others computed anew.
+        scored_params(params): the params that agents are scored with, where training is with others, such as clipped rewards.
+        goes_on(state): whether the next episode goes on from the state that one has terminated in, as after a lost life.
         mask_key: where an observation, a dict, has the mask of the actions that are allowed, truth values.
         draw(state, params): an RGB picture of a state, `(height, width, 3)` of uint8.
         page(states, params): an HTML page that shows some states in motion.
@@ -105,6 +107,11 @@ def param_ranges(env: Env) -> Mapping[str, tuple[float, float]]:
 def derive(env: Env, params: Params) -> Params:
     """Return the params with the leaves that follow from others computed anew."""
     return env.derive(params) if hasattr(env, "derive") else params
+
+
+def scored_params(env: Env, params: Params) -> Params:
+    """Return the params that agents are scored with."""
+    return env.scored_params(params) if hasattr(env, "scored_params") else params
 
 
 def num_categories(env: Env) -> int | None:

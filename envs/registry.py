@@ -39,6 +39,7 @@ class Library:
         extra: the optional dependency group that installs the library, if it is not in the base install.
         package: the package of the library, if it is one.
         family: the family of its environments; those of some suites, told by the end of their name, have another.
+        wrappers: settings of `envs.wrappers` that its environments have where their name gives no others.
     """
 
     adapter: str
@@ -46,6 +47,7 @@ class Library:
     extra: str | None = None
     package: str | None = None
     suites: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    wrappers: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
     @property
     def is_installed(self) -> bool:
@@ -72,6 +74,13 @@ LIBRARIES: dict[str, Library] = {
         "envs.playground_library:make", family="playground", extra="playground", package="mujoco_playground"
     ),
     "gymnasium": Library("envs.gymnasium_library:make", family="gymnasium", package="gymnasium"),
+    "ALE": Library(
+        "envs.ale_library:make",
+        family="atari",
+        extra="atari",
+        package="ale_py",
+        wrappers={"frame_stack": 4, "reward_clip": 1.0},
+    ),
     "probes": Library("envs.probes:make", family="probe"),
 }
 USER_CLASS = Library("envs.user_class:make", family="custom")
@@ -131,6 +140,8 @@ def _family(library: str, env: str) -> str:
 # Ranges of MinAtar: no reward is negative, and the best are the returns of gymnax's own PPO agents (README of gymnax 1.0.1).
 # Of MiniGrid: 0 for an episode that does not reach its goal, else 1 - 0.9 time / limit.
 # Of LunarLander it is below the returns of 4,000 fixed and random policies.
+# Of ALE: Pong's and DoubleDunk's are those of the game. In the others no reward is negative, and the best are the returns of
+# human testers (Mnih et al. 2015, extended data table 2; Wang et al. 2016, arXiv:1511.06581, for Phoenix).
 # Of Brax they are set, not derived: rewards are velocities, less the squares of torques, and have no bounds.
 SPECS: dict[str, EnvSpec] = {
     spec.name: spec
@@ -183,6 +194,18 @@ SPECS: dict[str, EnvSpec] = {
                 ("halfcheetah", -4000.0, 8000.0, 17, 6),
                 ("hopper", -1000.0, 3000.0, 11, 3),
                 ("humanoid", -2000.0, 12000.0, 244, 17),
+            )
+        ),
+        *(
+            _row(f"ALE/{name}-v5", f"ALE/{name}-v5", 27_000, worst, best, "uint8[84, 84, 4]", f"{actions} discrete")
+            for name, worst, best, actions in (
+                ("BattleZone", 0.0, 37_188.0, 18),
+                ("Breakout", 0.0, 30.0, 4),
+                ("DoubleDunk", -24.0, 24.0, 18),
+                ("NameThisGame", 0.0, 8_049.0, 6),
+                ("Phoenix", 0.0, 7_243.0, 8),
+                ("Pong", -21.0, 21.0, 6),
+                ("Qbert", 0.0, 13_455.0, 6),
             )
         ),
         _row("ProbeConstant", "probes/Constant", 2, 0.0, 1.0, "float32[1]", "2 discrete"),
@@ -268,11 +291,13 @@ def parse(name: str) -> Request:
     limit_in_done = arguments.pop("limit_in_done", False)
     if pool is not None and (not isinstance(pool, int) or isinstance(pool, bool) or pool < 0):
         raise InputError(f"reset_pool of environment {name!r} must be an integer from 0 up, got {pool!r}")
-    if not isinstance(limit_in_done, bool):
-        raise InputError(f"limit_in_done of environment {name!r} must be true or false, got {limit_in_done!r}")
+    checked_setting(name, "limit_in_done", limit_in_done, bool, 0, 1)
     scale = None if return_range is None else checked_range(name, return_range)
-    wrappers = {key: _setting(name, key, arguments.pop(key)) for key in _WRAPPERS if key in arguments}
-    return Request(base, _source(base), arguments, pool, scale, limit_in_done, wrappers)
+    given = {
+        key: checked_setting(name, key, arguments.pop(key), *_WRAPPERS[key]) for key in _WRAPPERS if key in arguments
+    }
+    request = Request(base, _source(base), arguments, pool, scale, limit_in_done)
+    return dataclasses.replace(request, wrappers={**request.library.wrappers, **given})
 
 
 def spec(name: str, **arguments: Any) -> EnvSpec:
@@ -323,6 +348,24 @@ def checked_limit(name: str, given: Any) -> int:
     raise InputError(f"environment {name!r} must have an episode limit of at least 1 env step, got {given!r}")
 
 
+def checked_setting(name: str, key: str, value: Any, kind: type, low: float, high: float) -> Any:
+    """Return an argument of an environment's name as a value of its type: bool, int or float.
+
+    Raises:
+        InputError: it is no such value, or not from `low` to `high`.
+    """
+    if kind is bool:
+        if isinstance(value, bool):
+            return value
+        raise InputError(f"{key} of environment {name!r} must be true or false, got {value!r}")
+    is_number = isinstance(value, int if kind is int else int | float) and not isinstance(value, bool)
+    if is_number and low <= value <= high and math.isfinite(value):
+        return kind(value)
+    words = "an integer" if kind is int else "a number"
+    top = f"to {high:g}" if high < 2**31 - 1 else "up"
+    raise InputError(f"{key} of environment {name!r} must be {words} from {low:g} {top}, got {value!r}")
+
+
 # Settings of `envs.wrappers`: their type, lowest and highest value.
 _WRAPPERS: dict[str, tuple[type, float, float]] = {
     "sticky_actions": (float, 0.0, 1.0),
@@ -333,21 +376,11 @@ _WRAPPERS: dict[str, tuple[type, float, float]] = {
 }
 
 
-def _setting(name: str, key: str, value: Any) -> float:
-    kind, low, high = _WRAPPERS[key]
-    is_number = isinstance(value, int if kind is int else int | float) and not isinstance(value, bool)
-    if is_number and low <= value <= high and math.isfinite(value):
-        return kind(value)
-    words = "an integer" if kind is int else "a number"
-    top = f"to {high:g}" if high < 2**31 - 1 else "up"
-    raise InputError(f"{key} of environment {name!r} must be {words} from {low:g} {top}, got {value!r}")
-
-
 @functools.cache
 def _spec(name: str) -> EnvSpec:
     request = parse(name)
     row = SPECS.get(request.base)
-    if row is not None and not request.arguments and not request.wrappers:
+    if row is not None and not request.arguments and request.wrappers == request.library.wrappers:
         return dataclasses.replace(row, name=name, return_range=request.return_range or row.return_range)
     env = _make(name)
     return EnvSpec(

@@ -118,8 +118,7 @@ class VectorEnv:
     @property
     def scored(self) -> "VectorEnv":
         """The env that agents are scored on: with its own rewards where training sees clipped ones."""
-        inside = getattr(self.env, "scored", None)
-        return self if inside is None else dataclasses.replace(self, env=inside, params=self.params.env)
+        return dataclasses.replace(self, params=base.scored_params(self.env, self.params))
 
     def check_params(self, values: Mapping[str, Any]) -> None:
         """Refuse values that can't replace params.
@@ -191,14 +190,16 @@ class VectorEnv:
         return starts if pool is None else jax.tree.map(lambda x: x[starts], pool)
 
     def step(self, keys: Key[Array, " env"], state: EnvState, action: Array, fresh: Start) -> Step:
-        """Step every env once; an env whose episode ends goes on from its entry in `fresh`.
+        """Step every env once; an env whose episode ends goes on from its entry in `fresh`, unless it `goes_on` as it is.
 
         Actions are `(env,)` if discrete, else `(env, action)` in the env's own units; they are clipped to its bounds.
         """
         next_obs, next_state, reward, terminated, truncated = jax.vmap(self.step_one)(keys, state, action)
-        done = terminated | truncated
+        over = terminated | truncated
+        if hasattr(self.env, "goes_on"):
+            over &= ~(terminated & jax.vmap(self.env.goes_on)(next_state))
         obs, state = jax.tree.map(
-            lambda new, old: jnp.where(done.reshape(done.shape + (1,) * (old.ndim - 1)), new, old),
+            lambda new, old: jnp.where(over.reshape(over.shape + (1,) * (old.ndim - 1)), new, old),
             fresh,
             (next_obs, next_state),
         )

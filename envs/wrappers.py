@@ -67,10 +67,12 @@ class Around:
         self.env = env
 
     def __getattr__(self, name: str) -> Any:
-        """Return what the environment inside has under a name; `draw` and `page` are given its states and params."""
+        """Return what the environment inside has under a name; functions of states and params are given its own."""
         if name == "env" or name.startswith("__"):  # asked for by pickle, before there is an environment
             raise AttributeError(name)
         member = getattr(self.env, name)
+        if name == "goes_on":
+            return lambda state: member(state.env)
         if name == "draw":
             return lambda state, params: member(state.env, self._inner(params))
         if name == "page":
@@ -137,6 +139,10 @@ class Wrapper(Around):
     def derive(self, params: WithParam) -> WithParam:
         """Return the params with the leaves that follow from others computed anew."""
         return dataclasses.replace(params, env=base.derive(self.env, params.env))
+
+    def scored_params(self, params: WithParam) -> WithParam:
+        """Return the params that agents are scored with."""
+        return dataclasses.replace(params, env=base.scored_params(self.env, params.env))
 
     def _inner(self, params: WithParam) -> Params:
         return params.env
@@ -226,7 +232,8 @@ class TimeLimit(Wrapper):
     def step(self, key: PRNGKeyArray, state: State, action: Array, params: WithParam) -> Transition:
         """Return what an action leads to."""
         after, time = super().step(key, state, action, params), state.own + 1
-        return after._replace(state=State(after.state.env, time), truncated=after.truncated | (time >= params.value))
+        own = jnp.where(after.terminated, 0, time)  # where the next episode goes on from here
+        return after._replace(state=State(after.state.env, own), truncated=after.truncated | (time >= params.value))
 
 
 class FrameStack(Wrapper):
@@ -271,10 +278,9 @@ class RewardClip(Wrapper):
     param = "reward_clip"
     bounds = (0.0, math.inf)
 
-    @property
-    def scored(self) -> Env:
-        """The environment that agents are scored on; its params are those of the environment inside."""
-        return self.env
+    def scored_params(self, params: WithParam) -> WithParam:
+        """Return the params that agents are scored with, which clip nothing."""
+        return dataclasses.replace(super().scored_params(params), value=math.inf)
 
     def step(self, key: PRNGKeyArray, state: State, action: Array, params: WithParam) -> Transition:
         """Return what an action leads to."""

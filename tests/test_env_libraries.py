@@ -317,6 +317,7 @@ def test_wrong_names_of_minigrid_are_refused(name, reason):
     [
         ("brax/ant", "brax", "brax"),
         (MINIGRID[0], "xminigrid", "minigrid"),
+        ("ALE/Pong-v5", "ale_py", "atari"),
         ("jumanji/Snake-v1", "jumanji", "jumanji"),
         ("pgx/2048", "pgx", "pgx"),
         ("craftax/Craftax-Symbolic-v1", "craftax", "craftax"),

@@ -11,6 +11,7 @@ from arl import algorithms, networks, testing
 from arl import config as configs
 from arl.algorithms import dqn, q_learning
 from arl.errors import InputError
+from arl.networks import nature
 from arl.training.runner import Run, Runner
 from envs import vector, wrappers
 
@@ -121,6 +122,8 @@ def test_the_network_is_chosen_by_the_shape_of_observations():
     assert networks.choose("auto", vector.make("CartPole-v1").obs_spec) == "mlp"
     assert networks.choose("auto", vector.make("structured:Picture").obs_spec) == "cnn"
     assert networks.choose("auto_layer_norm", vector.make("structured:Parts").obs_spec) == "mlp_layer_norm"
+    assert networks.choose("auto", jax.ShapeDtypeStruct((36, 40, 4), jnp.uint8)) == "nature"
+    assert networks.choose("auto_layer_norm", jax.ShapeDtypeStruct((35, 40, 4), jnp.uint8)) == "cnn_layer_norm"
     assert networks.choose("mlp", vector.make("structured:Picture").obs_spec) == "mlp"
     tiles = vector.make("structured:Tiles")
     assert networks.choose("auto", tiles.obs_spec, has_categories=True) == "tiles"
@@ -166,8 +169,9 @@ def test_a_flax_module_of_the_users_is_a_network():
 
 @pytest.mark.parametrize("name", networks.NETWORKS)
 def test_dueling_streams_are_those_of_any_network_of_ours(name):
-    obs = jnp.ones((3, 4, 4, 2), jnp.uint8)
-    network = networks.make(name, jax.ShapeDtypeStruct((4, 4, 2), jnp.uint8), 5, dueling=True)
+    side = 36 if name.startswith("nature") else 4
+    obs = jnp.ones((3, side, side, 2), jnp.uint8)
+    network = networks.make(name, jax.ShapeDtypeStruct(obs.shape[1:], jnp.uint8), 5, dueling=True)
     params = network.init(jax.random.key(0), obs)
     stack = getattr(params, "stack", params)
     raised = stack._replace(value=[*stack.value[:-1], stack.value[-1]._replace(bias=jnp.ones(1))])
@@ -230,13 +234,39 @@ def test_patches_of_an_image_are_its_neighbourhoods():
     from arl.networks import cnn
 
     image = np.random.default_rng(0).normal(size=(2, 5, 4, 3)).astype(np.float32)
-    patches = np.asarray(cnn.patches(jnp.asarray(image))).reshape(
+    patches = np.asarray(cnn.patches(cnn.channels_first(jnp.asarray(image)), 3)).reshape(
         3, 3, 3, 3, 2, 2
     )  # row column channel | place | batch
     for row in range(3):
         for column in range(2):
             expected = image[:, row : row + 3, column : column + 3].transpose(1, 2, 3, 0)
             np.testing.assert_array_equal(patches[:, :, :, row, column], expected)
+
+
+@pytest.mark.parametrize("shape", [(84, 84, 4), (43, 39, 3)])
+def test_the_network_for_large_images_is_that_of_convolutions(shape):
+    image = jax.random.randint(jax.random.key(0), (2, *shape), 0, 256).astype(jnp.uint8)
+    network = networks.make("nature", jax.ShapeDtypeStruct(shape, jnp.uint8), 3, hidden_size=8, num_layers=1)
+    params = network.init(jax.random.key(1), image)
+    x = image / 255.0
+    for layer, kernel in zip(params.convolutions, nature.KERNELS, strict=True):
+        x = jnp.tanh(convolution(layer, x, kernel))
+    features = jnp.transpose(x, (3, 1, 2, 0)).reshape(-1, 2)  # channel, row, column
+    np.testing.assert_allclose(network.apply(params, image), network.apply_stack(params.stack, features).T, atol=1e-5)
+
+
+def convolution(layer, x, kernel):
+    """Return what XLA's own convolution gives with the weights of a layer over folded patches."""
+    num, block = kernel.size // kernel.stride, kernel.stride
+    axes = layer.weight.reshape(-1, num, num, block, block, x.shape[-1])  # out, place, place in a block, in
+    weight = jnp.transpose(axes, (1, 3, 2, 4, 5, 0)).reshape(kernel.size, kernel.size, x.shape[-1], -1)
+    strides, names = (kernel.stride, kernel.stride), ("NHWC", "HWIO", "NHWC")
+    return jax.lax.conv_general_dilated(x, weight, strides, "VALID", dimension_numbers=names) + layer.bias
+
+
+def test_an_image_too_small_for_the_network_is_refused():
+    with pytest.raises(InputError, match="a height and a width from 36 up, got shape"):
+        networks.check("nature", jax.ShapeDtypeStruct((35, 84, 4), jnp.uint8))
 
 
 def test_a_network_whose_file_was_changed_is_read_again(tmp_path):

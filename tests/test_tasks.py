@@ -19,6 +19,8 @@ from arl.errors import InputError
 from hpo import tasks
 from hpo.tasks import registry
 
+GAMES = [f"ALE/{game}-v5" for game in ("BattleZone", "DoubleDunk", "NameThisGame", "Phoenix", "Qbert")]
+
 # Env steps, number of envs, steps of a rollout, epochs, and whether observations are normalised.
 PUBLISHED = {
     "ppo/CartPole-v1": (100_000, 8, 32, 20, False),
@@ -32,6 +34,7 @@ PUBLISHED = {
     "ppo/MiniGrid-Unlock": (1_000_000, 8, 32, 10, True),
     "ppo/planar/LunarLander": (1_000_000, 16, 1024, 4, False),
     "ppo/planar/LunarLanderContinuous": (1_000_000, 16, 1024, 4, False),
+    **{f"ppo/{game}": (10_000_000, 8, 128, 4, False) for game in GAMES},
     **{f"ppo/brax/{robot}": (50_000_000, 2048, 5, 4, True) for robot in ("ant", "halfcheetah", "hopper", "humanoid")},
 }
 PUBLISHED_SPACE = {
@@ -58,6 +61,7 @@ PUBLISHED_OFF_POLICY = {
     "sac/MountainCarContinuous-v0": (50_000, 8, 1, 1),
     "dqn/planar/LunarLander": (100_000, 4, 1, 1),
     "sac/planar/LunarLanderContinuous": (500_000, 8, 8, 64),
+    **{f"dqn/{game}": (10_000_000, 8, 1, 2) for game in GAMES},
     **{f"sac/brax/{robot}": (5_000_000, 64, 1, 8) for robot in ("ant", "halfcheetah", "hopper", "humanoid")},
 }
 # Tasks that the reference dataset does not have.
@@ -69,12 +73,14 @@ OWN = [
         for algorithm in ("ppo", "dqn", "pqn")
         for game in ("Asterix", "Breakout", "Freeway", "SpaceInvaders")
     ),
+    *(f"{algorithm}/ALE/{game}-v5" for algorithm in ("ppo", "dqn") for game in ("Breakout", "Pong")),
 ]
 MINIBATCH_SIZES = {
     "classic_control": [128, 256, 512],
     "minigrid": [32, 64, 128],
     "box2d": [32, 64, 128],
     "brax": [512, 1024, 2048],
+    "atari": [128, 256, 512],
 }
 PUBLISHED_DQN = {
     "learning_rate": (1e-6, 0.1, 3e-4),
@@ -86,6 +92,12 @@ PUBLISHED_DQN = {
     "priority_alpha": (0.01, 1.0, 0.9),
     "priority_beta": (0.01, 1.0, 0.9),
     "priority_epsilon": (1e-7, 1e-3, 1e-3),
+}
+PUBLISHED_DQN_ATARI = {
+    **PUBLISHED_DQN,
+    "buffer_size": (1024, 100_000, 100_000),
+    "learning_starts": (1024, 32_768, 1024),
+    "target_update_interval": (1, 2000, 1000),
 }
 PUBLISHED_SAC = {
     "learning_rate": (1e-6, 0.1, 3e-4),
@@ -106,12 +118,17 @@ def test_published_off_policy_settings():
         assert (task.fidelity, *fixed) == settings
         assert (task.fixed["gamma"], task.fixed["schedule_steps"]) == (0.99, task.fidelity)
         network = (64 if name.startswith("dqn") else 256, 2, "relu" if "brax" in name else "tanh")
+        network = (512, 1, "relu") if "ALE" in name else network
         assert tuple(task.fixed[key] for key in ("hidden_size", "num_layers", "activation")) == network
 
 
 @pytest.mark.parametrize(
     ("name", "ranges", "sizes"),
-    [("dqn/Acrobot-v1", PUBLISHED_DQN, [64, 128, 256]), ("sac/Pendulum-v1", PUBLISHED_SAC, [256, 512, 1024])],
+    [
+        ("dqn/Acrobot-v1", PUBLISHED_DQN, [64, 128, 256]),
+        ("dqn/ALE/Qbert-v5", PUBLISHED_DQN_ATARI, [16, 32, 64]),
+        ("sac/Pendulum-v1", PUBLISHED_SAC, [256, 512, 1024]),
+    ],
 )
 def test_published_off_policy_space(name, ranges, sizes):
     space = tasks.get(name).space
@@ -175,7 +192,7 @@ def test_published_settings():
         fixed = ("num_envs", "num_steps", "num_epochs", "normalize_observations")
         assert (task.fidelity, *(task.fixed[key] for key in fixed)) == settings
         assert (task.fixed["gamma"], task.fixed["anneal_steps"]) == (0.99, 0)
-        network = (256, 2, "relu") if "brax" in name else (64, 2, "tanh")
+        network = (256, 2, "relu") if "brax" in name else (512, 1, "relu") if "ALE" in name else (64, 2, "tanh")
         assert tuple(task.fixed[key] for key in ("hidden_size", "num_layers", "activation")) == network
         assert (task.num_points, task.num_episodes) == (10, 128)
 

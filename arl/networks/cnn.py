@@ -49,7 +49,7 @@ class CNN(DenseNetwork):
     def _features(
         self, convolution: Dense, image: Shaped[Array, "batch ..."], vectors: Any
     ) -> Float[Array, "feature batch"]:
-        channels = layers.dense(convolution, patches(image))  # (channel, place * batch)
+        channels = layers.dense(convolution, patches(channels_first(image), KERNEL_SIZE))  # (channel, place * batch)
         convolved = self.activation(channels).reshape(-1, image.shape[0])
         return jnp.concatenate([convolved, layers.features(vectors)]) if jax.tree.leaves(vectors) else convolved
 
@@ -60,12 +60,36 @@ class LayerNormCNN(CNN):
     layer_norm = True
 
 
-def patches(image: Shaped[Array, "batch ..."]) -> Float[Array, "pixel place_batch"]:
-    """Return every 3x3 patch of an image as a column of its pixels, the places of one image far apart: `(place, batch)`."""
+def channels_first(image: Shaped[Array, "batch ..."]) -> Float[Array, "channel height width batch"]:
+    """Return an image as real numbers, with the batch along the inner axis.
+
+    Raises:
+        ValueError: it is no image.
+    """
     if image.ndim != 4:
         raise ValueError(f"an image must have a height, a width and channels, got shape {list(image.shape[1:])}")
-    x = jnp.transpose(image.astype(jnp.float32), (3, 1, 2, 0))
-    height, width = (size - KERNEL_SIZE + 1 for size in x.shape[1:3])
-    offsets = [(row, column) for row in range(KERNEL_SIZE) for column in range(KERNEL_SIZE)]
-    shifted = jnp.stack([x[:, row : row + height, column : column + width] for row, column in offsets])
-    return shifted.reshape(len(offsets) * x.shape[0], -1)
+    return jnp.transpose(image.astype(jnp.float32), (3, 1, 2, 0))
+
+
+def patches(
+    x: Float[Array, "channel height width batch"], size: int, stride: int = 1
+) -> Float[Array, "pixel place_batch"]:
+    """Return patches of `size` x `size` as columns of their pixels, the places of one image far apart: `(place, batch)`.
+
+    They lie `stride` apart, of which `size` is a multiple: blocks of `stride` x `stride` pixels are first made the channels
+    of one place, so that few shifts are left.
+    """
+    blocks = folded(x, stride)
+    num = size // stride
+    height, width = (places - num + 1 for places in blocks.shape[1:3])
+    offsets = [(row, column) for row in range(num) for column in range(num)]
+    shifted = jnp.stack([blocks[:, row : row + height, column : column + width] for row, column in offsets])
+    return shifted.reshape(len(offsets) * blocks.shape[0], -1)
+
+
+def folded(x: Float[Array, "channel height width batch"], stride: int) -> Float[Array, "pixel rows columns batch"]:
+    """Return an image of blocks of `stride` x `stride` pixels; what is left at its lower and right edge is cut off."""
+    channels, height, width, batch = x.shape
+    rows, columns = height // stride, width // stride
+    blocks = x[:, : rows * stride, : columns * stride].reshape(channels, rows, stride, columns, stride, batch)
+    return jnp.transpose(blocks, (2, 4, 0, 1, 3, 5)).reshape(-1, rows, columns, batch)

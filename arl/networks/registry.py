@@ -11,12 +11,15 @@ import jax.numpy as jnp
 
 from arl.errors import InputError, first_line, load_object, unknown
 from arl.networks.cnn import KERNEL_SIZE
+from arl.networks.nature import LEAST_SIZE
 
 NETWORKS: dict[str, str] = {
     "mlp": "arl.networks.mlp:MLP",
     "mlp_layer_norm": "arl.networks.mlp:LayerNormMLP",
     "cnn": "arl.networks.cnn:CNN",
     "cnn_layer_norm": "arl.networks.cnn:LayerNormCNN",
+    "nature": "arl.networks.nature:Nature",
+    "nature_layer_norm": "arl.networks.nature:LayerNormNature",
     "tiles": "arl.networks.tiles:Tiles",
     "tiles_layer_norm": "arl.networks.tiles:LayerNormTiles",
 }
@@ -47,18 +50,22 @@ class Network(Protocol):
 def choose(name: str, obs_spec: Any, has_categories: bool = False) -> str:
     """Return the name of the network for observations of this shape, unless it is set.
 
-    It is an embedding for a grid of categories, a CNN for an image, and an MLP for all else.
+    It is an embedding for a grid of categories, a CNN for a small image, that of Mnih et al. 2015 for a larger one, and
+    an MLP for all else.
     """
     if name not in AUTO:
         return name
-    if not _is_image(obs_spec):
+    side = _image_side(obs_spec)
+    if side < KERNEL_SIZE:
         return f"mlp{AUTO[name]}"
-    return ("tiles" if has_categories else "cnn") + AUTO[name]
+    of_image = "nature" if side >= LEAST_SIZE else "cnn"
+    return ("tiles" if has_categories else of_image) + AUTO[name]
 
 
-def _is_image(obs_spec: Any) -> bool:
+def _image_side(obs_spec: Any) -> int:
+    """Return the shorter side of an observation that is one image; 0 if it is not."""
     leaves = jax.tree.leaves(obs_spec)
-    return len(leaves) == 1 and len(leaves[0].shape) == 3 and min(leaves[0].shape[:2]) >= KERNEL_SIZE
+    return min(leaves[0].shape[:2]) if len(leaves) == 1 and len(leaves[0].shape) == 3 else 0
 
 
 def make(name: str, obs_spec: Any, num_outputs: int, **settings: Any) -> Network:

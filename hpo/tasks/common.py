@@ -28,7 +28,7 @@ def of_networks(default: Mapping[str, Any]) -> list[Any]:
 
     return [
         Categorical("normalize_observations", [True, False], default=default["normalize_observations"]),
-        Categorical("hidden_size", [32, 64, 128, 256], default=default["hidden_size"]),
+        choice("hidden_size", [32, 64, 128, 256], default),
         Categorical("num_layers", [1, 2, 3], default=default["num_layers"]),
         Categorical("activation", ["tanh", "relu"], default=default["activation"]),
     ]

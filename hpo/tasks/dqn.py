@@ -11,7 +11,7 @@ from arl.hyperparameters.agent import NO_LIMIT
 from arl.hyperparameters.dqn import DQNConfig
 from arl.scalars import Scalar
 from hpo.tasks import common
-from hpo.tasks.settings import EnvSettings
+from hpo.tasks.settings import ATARI, EnvSettings
 
 if TYPE_CHECKING:
     from ConfigSpace import ConfigurationSpace
@@ -38,6 +38,24 @@ _MINATAR: dict[str, Scalar] = {
     "target_update_interval": 1_000,
     "hidden_size": 128,
     "activation": "relu",
+}
+
+_ATARI: dict[str, Scalar] = {
+    "num_envs": 8,
+    "train_freq": 1,
+    "gradient_steps": 2,
+    "hidden_size": 512,
+    "num_layers": 1,
+    "activation": "relu",
+}
+_ATARI_FULL: dict[str, Scalar] = {
+    **_ATARI,
+    "learning_rate": 1e-4,
+    "batch_size": 32,
+    "learning_starts": 20_000,
+    "target_update_interval": 1_000,
+    "final_epsilon": 0.01,
+    "huber_delta": 1.0,
 }
 
 SETTINGS: dict[str, EnvSettings] = {
@@ -122,6 +140,7 @@ SETTINGS: dict[str, EnvSettings] = {
         ("Asterix-MinAtar", "Breakout-MinAtar", "Freeway-MinAtar", "SpaceInvaders-MinAtar"),
         EnvSettings(1_000_000, _MINATAR, 1_000_000, {**_MINATAR, "n_step": 3}),
     ),
+    **dict.fromkeys(ATARI, EnvSettings(10_000_000, _ATARI, 10_000_000, _ATARI_FULL)),
 }
 
 PUBLISHED: dict[str, Scalar] = {"double_q": False}
@@ -132,8 +151,10 @@ def published_space(family: str) -> "ConfigurationSpace":
     """Return the twelve hyperparameters that the reference dataset tunes, with its ranges for a family of envs."""
     from ConfigSpace import Categorical, ConfigurationSpace, Float, Integer
 
-    largest = 1_000_000 if family == "minigrid" else 120_000
-    sizes = [32, 64, 128] if family in ("minigrid", "minatar") else [64, 128, 256]
+    largest = {"minigrid": 1_000_000, "atari": 100_000}.get(family, common.MAX_BUFFER_SIZE)
+    sizes = {"minigrid": [32, 64, 128], "minatar": [32, 64, 128], "atari": [16, 32, 64]}.get(family, [64, 128, 256])
+    starts = (1024, 32_768) if family == "atari" else (0, 2048)
+    interval = 2_000 if family == "atari" else 100
     space = ConfigurationSpace(
         name="dqn-published",
         space=[
@@ -142,9 +163,9 @@ def published_space(family: str) -> "ConfigurationSpace":
             Categorical("batch_size", sizes, default=sizes[1]),
             Float("initial_epsilon", (0.5, 1.0), default=1.0),
             Float("final_epsilon", (0.001, 0.2), default=0.05),
-            Integer("learning_starts", (0, 2048), default=128),
+            Integer("learning_starts", starts, default=max(starts[0], 128)),
             Categorical("use_target_network", [True, False], default=True),
-            Integer("target_update_interval", (1, 100), default=10),
+            Integer("target_update_interval", (1, interval), default=interval // 2 if family == "atari" else 10),
         ],
     )
     common.require(space, "target_update_interval", "use_target_network")

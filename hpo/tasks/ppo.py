@@ -11,7 +11,7 @@ from arl.hyperparameters.agent import NO_LIMIT
 from arl.hyperparameters.ppo import PPOConfig
 from arl.scalars import Scalar
 from hpo.tasks import common
-from hpo.tasks.settings import EnvSettings
+from hpo.tasks.settings import ATARI, EnvSettings
 
 if TYPE_CHECKING:
     from ConfigSpace import ConfigurationSpace
@@ -46,6 +46,24 @@ _MINATAR: dict[str, Scalar] = {
     "hidden_size": 128,
     "activation": "relu",
     "vf_clip_eps": 10.0,
+}
+
+_ATARI: dict[str, Scalar] = {
+    "num_envs": 8,
+    "num_steps": 128,
+    "num_epochs": 4,
+    "hidden_size": 512,
+    "num_layers": 1,
+    "activation": "relu",
+}
+_ATARI_FULL: dict[str, Scalar] = {
+    **_ATARI,
+    "learning_rate": 2.5e-4,
+    "anneal_steps": 10_000_000,
+    "ent_coef": 0.01,
+    "clip_eps": 0.1,
+    "vf_clip_eps": 10.0,
+    "minibatch_size": 256,
 }
 
 _LANDERS = ("planar/LunarLander", "planar/LunarLanderContinuous")
@@ -159,6 +177,7 @@ SETTINGS: dict[str, EnvSettings] = {
         ("Asterix-MinAtar", "Breakout-MinAtar", "Freeway-MinAtar", "SpaceInvaders-MinAtar"),
         EnvSettings(1_000_000, _MINATAR, 1_000_000, {**_MINATAR, "anneal_steps": 1_000_000}),
     ),
+    **dict.fromkeys(ATARI, EnvSettings(10_000_000, _ATARI, 10_000_000, _ATARI_FULL)),
 }
 
 PUBLISHED: dict[str, Scalar] = {}
@@ -170,7 +189,7 @@ def published_space(family: str) -> "ConfigurationSpace":
     from ConfigSpace import Categorical, ConfigurationSpace, Float
 
     large, medium = [512, 1024, 2048], [128, 256, 512]
-    sizes = {"brax": large, "classic_control": medium, "minatar": medium}.get(family, [32, 64, 128])
+    sizes = {"brax": large, "classic_control": medium, "minatar": medium, "atari": medium}.get(family, [32, 64, 128])
     return ConfigurationSpace(
         name="ppo-published",
         space=[

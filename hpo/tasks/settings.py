@@ -5,6 +5,10 @@ from collections.abc import Mapping
 
 from arl.scalars import Scalar
 
+ATARI = tuple(
+    f"ALE/{game}-v5" for game in ("BattleZone", "DoubleDunk", "NameThisGame", "Phoenix", "Qbert", "Breakout", "Pong")
+)
+
 
 @dataclasses.dataclass(frozen=True)
 class EnvSettings:
