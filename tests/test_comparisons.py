@@ -320,6 +320,26 @@ def test_a_tuner_that_breaks_its_contract_is_left_out(tmp_path, trained):
 def test_a_comparison_of_broken_tuners_says_so(tmp_path, trained):
     with pytest.raises(InputError, match="must ask for at least one trial that the budget pays for"):
         compare(tmp_path / "store.sqlite", ["random"], budget=0.5, baselines=False)
+    assert not (tmp_path / "store.sqlite").exists()
+
+
+class Looks(comparing.View):
+    """Notes what is on record of a comparison when its first sweep begins."""
+
+    def __init__(self, store):
+        self.store, self.seen = store, None
+
+    def sweep(self, name, number, total):
+        self.seen = self.seen or self.store.comparison("comparison")
+        return super().sweep(name, number, total)
+
+
+def test_a_comparison_is_on_record_from_its_beginning(tmp_path, trained):
+    store = Store(tmp_path / "store.sqlite")
+    looks = Looks(store)
+    compare(store, ["sobol"], view=looks)
+    assert looks.seen.ended_at is None
+    assert store.comparison("comparison").members[0]["sweep"] == looks.seen.members[0]["sweep"]
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,11 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
+import urllib.parse
 import urllib.request
 
 import examples
@@ -31,7 +33,8 @@ from arl.records import ranking
 from arl.records.store import PointRecord, RunRecord, Store, TrialRecord
 from hpo.cli import commands
 from hpo.cli.main import app as arl
-from hpo.dashboard import contents, server, surrogate
+from hpo.dashboard import rows as tables_of_sweeps
+from hpo.dashboard import server, surrogate
 from hpo.dashboard.library import Library
 from hpo.reports import sweep_figures
 
@@ -128,6 +131,73 @@ def test_a_comparison_leads_to_its_report_and_its_sweeps(tmp_path):
     assert "arl compare" in re.sub(r"</?span>", "", report)
 
 
+def test_a_comparison_is_shown_while_it_runs(browser, monkeypatch, tmp_path):
+    monkeypatch.setattr(tables_of_sweeps, "SECONDS_IDLE", 0.1)
+    store, tasks = Store(tmp_path / "store.sqlite"), ["ppo/CartPole-v1", "ppo/Pendulum-v1"]
+    hpo.compare(["sobol"], tasks, repeats=2, budget=4, objective="table", name="both", store=store)
+    ended = store.comparison("both")
+    store.set_comparison(dataclasses.replace(ended, ended_at=None))
+    with served(store) as address:
+        browser.open(f"{address}/comparisons/both")
+        browser.wait(DRAWN)
+        text = browser.js("document.body.innerText")
+        assert "Preliminary. It was stopped" in text
+        assert "2/2 repeats" in text
+        assert "arl compare --tuners sobol" in text
+        (row,) = (
+            row
+            for row in browser.js("views.get(document.getElementById('panel-0')).data('scores')")
+            if (row["task"], row["tuner"], row["budget"]) == (tasks[0], "sobol", 4.0)
+        )
+        sweeps = [store.trials(f"both-ppo-CartPole-v1-sobol-{repeat}") for repeat in range(2)]
+        best = [max(trial.score for trial in trials.values()) for trials in sweeps]
+        assert (row["mean"], row["size"]) == (pytest.approx(np.mean(best), rel=1e-5), 2)
+        store.set_comparison(ended)
+        browser.wait("document.body?.innerText.includes('Pairs of tuners')")
+    assert browser.errors == []
+
+
+def test_a_comparison_of_which_no_sweep_has_begun_has_a_page(tmp_path):
+    store = Store(tmp_path / "store.sqlite")
+    hpo.compare(["sobol"], ["ppo/CartPole-v1"], repeats=1, budget=2, objective="table", name="both", store=store)
+    record = store.comparison("both")
+    store.set_comparison(dataclasses.replace(record, ended_at=None))
+    store.delete([member["sweep"] for member in record.members])
+    answer, text = page(server.make(store, commands).test_client(), "/comparisons/both")
+    assert answer.status_code == 200
+    assert "0/5 sweeps" in text
+
+
+def test_incumbents_of_several_sweeps_are_laid_over_one_another(store):
+    begin(store, "second")
+    store.add_trial("second", dataclasses.replace(make_trial(NUM_TRIALS), score=1e3))
+    client = server.make(store, commands).test_client()
+    answer, text = page(client, "/overlay?sweep=first&sweep=second")
+    assert answer.status_code == 200
+    table = drawing(text)["tables"]["incumbents"]
+    assert {row["sweep"] for row in table} == {"first", "second"}
+    record = Library(store).sweep("first").record
+    last = [row for row in table if row["sweep"] == "first"][-1]
+    assert (last["finished"], last["trial"]) == (NUM_TRIALS, record.incumbent["trial"])
+    scores = [run.score for run in record.trial(record.incumbent["trial"]).runs]
+    assert (last["low"], last["high"]) == pytest.approx((min(scores), max(scores)), rel=1e-5)
+    assert last["env_steps"] == record.trials["env_steps"].sum()
+
+
+def test_only_sweeps_of_one_task_are_laid_over_one_another(tmp_path):
+    store = Store(tmp_path / "store.sqlite")
+    for name, task in (("a", "ppo/CartPole-v1"), ("b", "ppo/Acrobot-v1")):
+        hpo.sweep(task, tuner="sobol", trials=2, objective="table", name=name, store=store)
+    client = server.make(store, commands).test_client()
+    for query, words in {
+        "": "must be of one to 40 sweeps",
+        "?sweep=a&sweep=b": "must have the same task, got ppo/CartPole-v1 and ppo/Acrobot-v1",
+        "?sweep=c": "unknown sweep 'c'",
+    }.items():
+        answer, text = page(client, f"/overlay{query}")
+        assert (answer.status_code, words in text) == (404, True), text
+
+
 def test_a_store_without_sweeps_says_how_to_begin(tmp_path):
     client = server.make(Store(tmp_path / "none.sqlite"), commands).test_client()
     assert "arl sweep ppo/CartPole-v1" in page(client, "/")[1]
@@ -176,12 +246,27 @@ def test_pages_of_what_does_not_exist_say_so_in_a_line(client):
         "/sweeps/first/77": "must be one that has finished, got 77",
         "/landscapes/ppo/Nothing": "unknown landscape",
         "/comparisons/none": "comparison",
+        "/nowhere": "there is no page '/nowhere'",
     }.items():
         answer, text = page(client, path)
         assert (answer.status_code, words in text) == (404, True), text
     answer, text = page(client, "/sweeps/first/contour.json?x=rate&y=raet")
-    assert answer.status_code == 422
+    assert answer.status_code == 404
     assert "did you mean 'rate'" in answer.json["error"]
+
+
+def test_a_store_that_is_locked_or_deleted_is_a_line(store):
+    client = server.make(Store(f"sqlite:///{store.path}?timeout=0.05"), commands).test_client()
+    with contextlib.closing(sqlite3.connect(store.path)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        for path in ("/", "/sweeps/first", "/comparisons/both"):
+            answer, text = page(client, path)
+            assert (answer.status_code, "can't be read: database is locked" in text) == (503, True), text
+    assert page(client, "/sweeps/first")[0].status_code == 200
+    store.path.unlink()
+    answer, text = page(client, "/sweeps/first")
+    assert (answer.status_code, "unknown sweep 'first'" in text) == (404, True)
+    assert "Nothing is recorded yet" in page(client, "/")[1]
 
 
 def test_it_only_reads_and_only_for_this_machine(client):
@@ -336,7 +421,8 @@ DRAWN = "[...document.querySelectorAll('.plot')].every((plot) => views.has(plot)
 
 @pytest.mark.parametrize(("width", "dark"), [(390, True), (1280, False)], ids=["phone, dark", "desktop, light"])
 def test_pages_fit_a_browser(browser, address, width, dark):
-    for path, drawn in {"/": "true", "/sweeps/first": DRAWN, f"/sweeps/first/{CHILD}": DRAWN}.items():
+    paths = {"/": "true", "/sweeps/first": DRAWN, f"/sweeps/first/{CHILD}": DRAWN, "/overlay?sweep=first": DRAWN}
+    for path, drawn in {**paths, "/landscapes/ppo/CartPole-v1": "views.size > 3"}.items():
         browser.open(address + path, width=width, dark=dark, touch=width < 500)
         browser.wait(drawn)
         assert browser.errors == []
@@ -357,6 +443,28 @@ def test_selection_is_linked_and_leads_to_the_trial(browser, address):
     browser.wait(DRAWN)
     browser.js("document.querySelector('nav a').click()")
     browser.wait("location.pathname === '/sweeps/first' && typeof selected !== 'undefined' && selected.has(20)")
+    assert browser.errors == []
+
+
+def test_ticks_choose_the_sweeps_of_an_overlay(browser, address, store):
+    begin(store, "second")
+    begin(store, "third")
+    settings = {**store.sweep("third")["settings"], "task": "ppo/Acrobot-v1"}
+    store.set_settings("third", settings)
+    browser.open(address)
+    box = "document.querySelector('[value={}]')"
+    browser.js(f"{box.format('first')}.click(), {box.format('second')}.click()")
+    assert browser.js("document.querySelector('#overlay b').textContent") == "2 sweeps ticked"
+    assert browser.js(f"{box.format('third')}.disabled"), "it is of another task"
+    browser.js("document.querySelector('#overlay button').click()")
+    browser.wait("location.pathname === '/overlay' && document.readyState === 'complete'")
+    browser.wait(DRAWN)
+    rows = "views.get(document.getElementById('incumbent')).data('incumbents')"
+    assert browser.js(f"[...new Set({rows}.map((row) => row.sweep))].sort().join()") == "first,second"
+    browser.js("document.querySelector('.keys button').click()")
+    browser.wait("String(views.get(document.getElementById('incumbent')).signal('hidden')).length > 0")
+    browser.js("document.querySelector('[data-figure=incumbent-env-steps]').click()")
+    browser.wait("document.getElementById('incumbent').textContent.includes('env steps')")
     assert browser.errors == []
 
 
@@ -397,8 +505,8 @@ def test_contours_are_of_the_axes_that_are_chosen(browser, address):
 
 
 def test_it_follows_a_sweep_while_it_runs(monkeypatch, browser, address, store):
-    monkeypatch.setattr(contents, "SECONDS_LIVE", 0.1)
-    monkeypatch.setattr(contents, "SECONDS_IDLE", 0.1)
+    monkeypatch.setattr(tables_of_sweeps, "SECONDS_LIVE", 0.1)
+    monkeypatch.setattr(tables_of_sweeps, "SECONDS_IDLE", 0.1)
     browser.open(f"{address}/sweeps/first", "#trials=5")
     browser.wait(DRAWN)
     browser.js("window.isSame = true; document.querySelector('.keys button').click()")
@@ -416,7 +524,7 @@ def test_it_follows_a_sweep_while_it_runs(monkeypatch, browser, address, store):
 
 
 def test_first_page_follows_as_well(monkeypatch, browser, address, store):
-    monkeypatch.setattr(contents, "SECONDS_IDLE", 0.1)
+    monkeypatch.setattr(tables_of_sweeps, "SECONDS_IDLE", 0.1)
     browser.open(address)
     begin(store, "second")
     browser.wait("document.querySelector('a[href=\"/sweeps/second\"]') !== null")
@@ -426,7 +534,7 @@ def test_first_page_follows_as_well(monkeypatch, browser, address, store):
 def test_names_are_text_and_never_markup(browser, tmp_path):
     space = test_studies.space()
     space.add(test_studies.Categorical(NASTY, [NASTY, "b"]))
-    name = "<b>'\"&?#%20"
+    name = "<script>alert(1)<b>'\"&?#%20"
     with served(begin(Store(tmp_path / "nasty.sqlite"), name, space=space)) as address:
         follow_names(browser, address, name)
 
@@ -440,6 +548,9 @@ def follow_names(browser, address, name):
     browser.js("select([4]), document.querySelector('#selection a').click()")
     browser.wait("document.querySelector('h1')?.textContent === 'Trial 4'")
     assert browser.js("document.images.length") == 0
+    browser.open(f"{address}/overlay?{urllib.parse.urlencode({'sweep': name})}")
+    browser.wait(DRAWN)
+    assert browser.js("document.querySelector('.list a').textContent") == name
     assert browser.errors == []
 
 
@@ -464,8 +575,8 @@ def test_it_shows_ten_thousand_trials_soon(tmp_path):
 
 @pytest.mark.slow
 def test_it_follows_a_real_sweep(monkeypatch, browser, tmp_path):
-    monkeypatch.setattr(contents, "SECONDS_LIVE", 0.2)
-    monkeypatch.setattr(contents, "SECONDS_IDLE", 0.2)
+    monkeypatch.setattr(tables_of_sweeps, "SECONDS_LIVE", 0.2)
+    monkeypatch.setattr(tables_of_sweeps, "SECONDS_IDLE", 0.2)
     path = tmp_path / "store.sqlite"
     sweep = ["sweep", "ppo/CartPole-v1", "--trials", "12", "--batch", "2", "--fidelity", "2048", "--name", "live"]
     command = [sys.executable, "-m", "hpo.cli", *sweep, "--store", str(path)]

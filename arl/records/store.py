@@ -211,6 +211,10 @@ class Outline:
     trials: Mapping[int, TrialRecord]
 
 
+class StoreError(InputError):
+    """The database can't be read or written: it is locked for too long, damaged, full or read-only."""
+
+
 class State(NamedTuple):
     """By what a sweep shows that it has changed: something of it differs whenever its outline does."""
 
@@ -550,7 +554,7 @@ class Store:
             with self._engine.connect() as connection:
                 yield connection
         except sa.exc.OperationalError as error:
-            raise InputError(f"store {self.location!r} can't be read: {_cause(error)}") from error
+            raise StoreError(f"store {self.location!r} can't be read: {_cause(error)}") from error
 
     @contextmanager
     def _writing(self, conflict: str = "") -> Iterator[sa.Connection]:
@@ -568,7 +572,7 @@ class Store:
         except sa.exc.IntegrityError as error:
             raise InputError(conflict or _cause(error)) from error
         except sa.exc.OperationalError as error:
-            raise InputError(f"store {self.location!r} can't be written: {_cause(error)}") from error
+            raise StoreError(f"store {self.location!r} can't be written: {_cause(error)}") from error
 
     def _make(self, connection: sa.Connection) -> None:
         """Make the tables that are missing, and the columns that a store of an earlier schema version lacks."""

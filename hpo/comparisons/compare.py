@@ -109,6 +109,12 @@ class _Comparing:
         self.number = 0
 
     def run(self) -> Comparison:
+        try:
+            return self._run()
+        finally:
+            recorded.forget_if_empty(self.design, self.store)
+
+    def _run(self) -> Comparison:
         design = self.design
         kind = design.objective
         first, tests_first = design.seeds[0], design.test_seeds[0]
@@ -116,6 +122,8 @@ class _Comparing:
         testing = {task.name: objectives.make(kind, task, tests_first, plans.MAX_BATCH) for task in design.tasks}
         for task in design.tasks:
             self._check(task, tuning[task.name], testing[task.name])
+        made_with = sweeps.made_with(objectives.get(kind))
+        recorded.begin(design, made_with, self.store)
         swept = [done for task in design.tasks for done in list(self._tune(task, tuning[task.name]))]
         swept = [done for done in swept if done.tuner not in self.broken]
         if not swept:
@@ -125,7 +133,6 @@ class _Comparing:
             for task in design.tasks
             for seeds in dict.fromkeys(design.test_seeds)
         }
-        made_with = sweeps.made_with(objectives.get(kind))
         of_tasks = {task.name: scale_of(task, design.scores[0], kind, swept, tests) for task in design.tasks}
         comparison = Comparison(design.name, design.settings(), made_with, swept, tests, of_tasks, self.broken)
         recorded.end(comparison, design, self.store)
@@ -166,7 +173,6 @@ class _Comparing:
                 self.broken[entry.label] = f"sweep {name!r}: {error}"
                 self.view.broken(self.broken[entry.label])
                 continue
-            recorded.begin(design, record.provenance, self.store)
             budget = design.budget * entry.factor
             yield Swept(entry.label, repeat, budget, design.test_seeds[repeat], record, list(sweep.asked))
 

@@ -26,6 +26,12 @@ def begin(design: Design, provenance: Mapping[str, Any], store: Store) -> None:
         store.set_comparison(ComparisonRecord(design.name, settings, dict(provenance), list(_members(design)), {}))
 
 
+def forget_if_empty(design: Design, store: Store) -> None:
+    """Delete the record of a comparison of which no sweep is on record, and with it a store that holds nothing else."""
+    if store.exists() and not any(member["sweep"] in store for member in _members(design)):
+        store.withdraw(design.name)
+
+
 def end(comparison: Comparison, design: Design, store: Store) -> None:
     """Record that a comparison has come to its end, unless that is on record."""
     before = store.comparison(design.name)

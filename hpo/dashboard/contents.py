@@ -6,20 +6,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from arl.errors import InputError, unknown
-from arl.records import outlines
 from arl.records.lineage import lineage
 from arl.records.settings import ComparisonSettings
 from arl.records.store import ComparisonRecord, Store, TrialRecord
 from arl.records.sweep import SweepRecord
 from arl.text import duration, grouped, plural
-from hpo.dashboard import figures
-from hpo.dashboard.library import Library, Summary, Sweep
+from hpo.dashboard import figures, rows
+from hpo.dashboard.library import Library, Sweep
 from hpo.reports import pages, sweep_figures, sweep_report, theme
 
 if TYPE_CHECKING:  # imported where they are used: the first page does without
     from hpo.dashboard.surrogate import Surrogate
-
-SECONDS_LIVE, SECONDS_IDLE = 2, 15  # between two looks at what is new, while a sweep runs and else
+    from landscapes.dataset import Landscape
 
 
 class Commands(Protocol):
@@ -42,9 +40,8 @@ def index(library: Library) -> dict[str, Any]:
     by_name = dict(reversed(library.summaries().items()))
     comparisons = library.store.comparisons()[::-1]
     grouped_names = {row["sweep"] for comparison in comparisons for row in comparison.members}
-    sweeps = [_sweep_row(summary) for name, summary in by_name.items() if name not in grouped_names]
-    compared = [_comparison_row(comparison, by_name) for comparison in comparisons]
-    is_live = any(row["status"] == outlines.RUNNING for row in [*sweeps, *compared])
+    sweeps = [rows.of_sweep(summary) for name, summary in by_name.items() if name not in grouped_names]
+    compared = [rows.of_comparison(comparison, by_name) for comparison in comparisons]
     landscapes = catalogue.available()
     return {
         "figures": {},
@@ -59,42 +56,7 @@ def index(library: Library) -> dict[str, Any]:
             }
             for name, one in landscapes.items()
         ],
-        "seconds": SECONDS_LIVE if is_live else SECONDS_IDLE,
-    }
-
-
-def _sweep_row(summary: Summary) -> dict[str, Any]:
-    outline, task = summary.outline, summary.settings.task
-    last = max((trial.finished_at for trial in outline.trials.values()), default=outline.created_at)
-    return {
-        "name": outline.name,
-        "task": task.name,
-        "tuner": pages.inline(summary.settings.tuner),
-        **_state(summary),
-        "score": pages.MISSING if summary.score is None else pages.score_format(task.return_range)(summary.score),
-        "last": pages.clock(last),
-    }
-
-
-def _state(summary: Summary) -> dict[str, Any]:
-    """Return how far a sweep is: its status, its progress in percent and in words."""
-    return {
-        "status": summary.status,
-        "percent": round(100 * summary.progress, 1),
-        "progress_words": summary.progress_words,
-    }
-
-
-def _comparison_row(comparison: ComparisonRecord, by_name: Mapping[str, Summary]) -> dict[str, Any]:
-    members = [by_name[row["sweep"]] for row in comparison.members if row["sweep"] in by_name]
-    ended = outlines.DONE if comparison.ended_at else outlines.STOPPED
-    return {
-        "name": comparison.name,
-        "tasks": ", ".join(comparison.settings["tasks"]),
-        "tuners": ", ".join(comparison.settings["tuners"]),
-        "status": outlines.RUNNING if any(summary.status == outlines.RUNNING for summary in members) else ended,
-        "words": f"{len(members)}/{plural(len(comparison.members), 'sweep')}",
-        "sweeps": [*map(_sweep_row, members)],
+        "seconds": rows.seconds(row["status"] for row in [*sweeps, *compared]),
     }
 
 
@@ -108,11 +70,11 @@ def sweep(current: Sweep, commands: Commands) -> dict[str, Any]:
         "figures": {**charts, **figures.of_sweep(record)} if has_more else charts,
         "has_more": has_more,
         "tables": {**tables, **figures.tables(record)},
-        **_state(current.summary),
+        **rows.state(current.summary),
         "hyperparameters": record.hyperparameters,
         "num_lines": len(sweep_figures.drawn_curves(record)),
         "importance_height": figures.FRAME + figures.ROW * len(record.hyperparameters),
-        "seconds": SECONDS_LIVE if current.summary.status == outlines.RUNNING else SECONDS_IDLE,
+        "seconds": rows.seconds([current.summary.status]),
     }
 
 
@@ -242,27 +204,24 @@ def _commands(record: SweepRecord, trial: TrialRecord, commands: Commands) -> It
         yield ["arl", "reproduce", record.name, "--trial", str(trial.trial)]
 
 
-def comparison(store: Store, name: str, commands: Commands) -> str:
-    """Return the report of a comparison.
+def comparison(record: ComparisonRecord, store: Store, commands: Commands) -> dict[str, Any]:
+    """Return what the page of a comparison that has ended shows: its report.
 
     Raises:
-        InputError: no such comparison, or one that is not finished.
+        InputError: a sweep of it was deleted.
     """
     from hpo.comparisons import recorded
     from hpo.reports import comparison_report
 
-    done = recorded.load(name, store)
+    done = recorded.load(record.name, store)
     words = commands.of_comparison(done.name, done.settings, done.swept[0].record.space)
-    return comparison_report.render(done, words)
+    charts, tables, values = comparison_report.contents(done, words)
+    return {**values, "figures": charts, "tables": tables}
 
 
-def landscape(name: str) -> str:
-    """Return the explorer of a landscape.
-
-    Raises:
-        InputError: no such landscape.
-    """
+def landscape(chosen: "Landscape") -> dict[str, Any]:
+    """Return what the page of a landscape shows: the explorer."""
     from hpo.reports import explorer
-    from landscapes import catalogue
 
-    return explorer.render([catalogue.get(name)])
+    charts, values = explorer.contents([chosen])
+    return {**values, "figures": charts, "tables": {}}

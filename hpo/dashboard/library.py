@@ -2,18 +2,19 @@
 
 import dataclasses
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from arl.errors import unknown
 from arl.records import outlines, ranking
 from arl.records.lineage import lineage
 from arl.records.settings import SweepSettings
-from arl.records.store import Outline, State, Store, TrialRecord
+from arl.records.store import ComparisonRecord, Outline, State, Store, TrialRecord
 from arl.records.sweep import SweepRecord
 from hpo.reports import sweep_figures
 
 if TYPE_CHECKING:  # its libraries take as long to import as all else
+    from hpo.comparisons.incumbents import Incumbent
     from hpo.dashboard.surrogate import Surrogate
 
 GROWTH = 1.1  # of the number of trials, from which on a surrogate is fitted anew
@@ -23,7 +24,7 @@ class Summary(NamedTuple):
     """What the first page says of a sweep.
 
     Attributes:
-        progress: the share of its trials or its budget that is used, at most 1.
+        progress: the share of its trials or its budget that is used; 1 once it is done.
     """
 
     outline: Outline
@@ -33,14 +34,20 @@ class Summary(NamedTuple):
     progress_words: str
     score: float | None
 
+    @property
+    def version(self) -> str:
+        """Another text whenever there is something new to show; it begins with the time at which the sweep was begun."""
+        return f"{self.outline.created_at} {len(self.outline.trials)} {self.status} {self.progress_words}"
+
     @classmethod
     def of(cls, outline: Outline) -> "Summary":
         """Return the summary of an outline."""
+        status = outlines.status(outline)
         return cls(
             outline,
             outlines.settings(outline),
-            outlines.status(outline),
-            min(1.0, outlines.progress(outline)),
+            status,
+            1.0 if status == outlines.DONE else min(1.0, outlines.progress(outline)),
             outlines.progress_words(outline),
             outlines.highest_score(outline),
         )
@@ -50,18 +57,16 @@ class Sweep(NamedTuple):
     """A sweep as it is now.
 
     Attributes:
-        version: another text whenever there is something new to show; it begins with the time at which the sweep was begun.
         record: its runs have their points where a figure draws them, or where they decide which of two trials is better.
     """
 
-    version: str
     record: SweepRecord
     summary: Summary
 
     @property
     def begun_at(self) -> str:
         """When it was begun, which tells it from an earlier sweep of the same name."""
-        return self.version.partition(" ")[0]
+        return self.summary.outline.created_at
 
 
 class Library:
@@ -73,6 +78,7 @@ class Library:
         self._states: dict[str, State] = {}
         self._summaries: dict[str, Summary] = {}
         self._sweeps: dict[str, Sweep] = {}
+        self._trajectories: dict[str, tuple[str, list[Incumbent]]] = {}  # with the version of the sweep
         self._surrogates: dict[str, tuple[str, "Surrogate"]] = {}  # with the time at which the sweep was begun
 
     def summaries(self) -> dict[str, Summary]:
@@ -91,18 +97,49 @@ class Library:
         Raises:
             InputError: no such sweep.
         """
+        return self.sweeps([name])[0]
+
+    def sweeps(self, names: Sequence[str]) -> list[Sweep]:
+        """Return sweeps in the order of their names.
+
+        Raises:
+            InputError: no such sweep.
+        """
         with self._reading:
             summaries = self.summaries()
-            if name not in summaries:
-                raise unknown("sweep", name, summaries, f"in {self.store.location}")
-            summary, outline = summaries[name], summaries[name].outline
-            version = f"{outline.created_at} {len(outline.trials)} {summary.status} {summary.progress_words}"
-            before = self._sweeps.get(name)
-            if before is None or before.version != version:
-                is_same = before is not None and before.begun_at == outline.created_at
-                record = self._record(summary, before.record.records if before and is_same else {})
-                self._sweeps[name] = Sweep(version, record, summary)
-            return self._sweeps[name]
+            for name in names:
+                if name not in summaries:
+                    raise unknown("sweep", name, summaries, f"in {self.store.location}")
+            return [self._current(summaries[name]) for name in names]
+
+    def _current(self, summary: Summary) -> Sweep:
+        name = summary.outline.name
+        before = self._sweeps.get(name)
+        if before is None or before.summary.version != summary.version:
+            is_same = before is not None and before.begun_at == summary.outline.created_at
+            record = self._record(summary, before.record.records if before and is_same else {})
+            self._sweeps[name] = Sweep(record, summary)
+        return self._sweeps[name]
+
+    def trajectory(self, sweep: Sweep) -> list["Incumbent"]:
+        """Return the incumbents of a sweep of a comparison, its trials in the order of their ids."""
+        from hpo.comparisons import incumbents
+
+        name, version = sweep.record.name, sweep.summary.version
+        if self._trajectories.get(name, ("", []))[0] != version:
+            self._trajectories[name] = version, incumbents.incumbents(sweep.record, sorted(sweep.record.records))
+        return self._trajectories[name][1]
+
+    def comparison(self, name: str) -> ComparisonRecord:
+        """Return the record of a comparison.
+
+        Raises:
+            InputError: no such comparison.
+        """
+        comparisons = {record.name: record for record in self.store.comparisons()}
+        if name not in comparisons:
+            raise unknown("comparison", name, comparisons, f"in {self.store.location}")
+        return comparisons[name]
 
     def trial(self, name: str, number: int) -> Sweep:
         """Return a sweep with the points of one of its trials, and of those that it goes on from.

@@ -14,7 +14,7 @@ import flask
 from waitress.server import create_server
 
 from arl.errors import InputError
-from arl.records.store import Store
+from arl.records.store import Store, StoreError
 from hpo.dashboard import contents
 from hpo.dashboard.contents import Commands
 from hpo.dashboard.library import Library
@@ -59,12 +59,12 @@ def make(store: Store, commands: Commands, hosts: tuple[str, ...] | None = LOCAL
     @app.get("/sweeps/<name>")
     def sweep(name: str) -> flask.Response:
         current = library.sweep(name)
-        return page("sweep.html", current.version, lambda: contents.sweep(current, commands))
+        return page("sweep.html", current.summary.version, lambda: contents.sweep(current, commands))
 
     @app.get("/sweeps/<name>/<int:trial>")
     def trial(name: str, trial: int) -> flask.Response:
         current = library.trial(name, trial)
-        return page("trial.html", current.version, lambda: contents.trial(current, trial, commands))
+        return page("trial.html", current.summary.version, lambda: contents.trial(current, trial, commands))
 
     @app.get("/sweeps/<name>/surrogate.json")
     def surrogate(name: str) -> dict[str, Any]:
@@ -75,13 +75,29 @@ def make(store: Store, commands: Commands, hosts: tuple[str, ...] | None = LOCAL
         x, y = (flask.request.args.get(axis, "") for axis in ("x", "y"))
         return contents.contour(library.surrogate(name), x, y)
 
+    @app.get("/overlay")
+    def overlay() -> flask.Response:
+        from hpo.dashboard import overlays
+
+        names = flask.request.args.getlist("sweep")
+        return page("overlay.html", overlays.version(library, names), lambda: overlays.contents(library, names))
+
     @app.get("/comparisons/<name>")
-    def comparison(name: str) -> str:
-        return contents.comparison(store, name, commands)
+    def comparison(name: str) -> flask.Response:
+        from hpo.dashboard import preliminary
+
+        record = library.comparison(name)
+        if record.ended_at is None:
+            shown = preliminary.version(record, library.summaries())
+            return page("preliminary.html", shown, lambda: preliminary.contents(record, library, commands))
+        return page("served_comparison.html", record, lambda: contents.comparison(record, store, commands))
 
     @app.get("/landscapes/<path:name>")
-    def landscape(name: str) -> str:
-        return contents.landscape(name)
+    def landscape(name: str) -> flask.Response:
+        from landscapes import catalogue
+
+        chosen = catalogue.get(name)
+        return page("served_landscape.html", chosen.version, lambda: contents.landscape(chosen))
 
     @app.get("/vega.js")
     def vega() -> flask.Response:
@@ -89,11 +105,23 @@ def make(store: Store, commands: Commands, hosts: tuple[str, ...] | None = LOCAL
         response.cache_control.max_age = 3600
         return response
 
+    def refused(reason: str, status: int) -> tuple[Any, int]:
+        if flask.request.path.endswith(".json"):
+            return {"error": reason}, status
+        return pages.render("error.html", {}, {}, folder=TEMPLATES, error=reason), status
+
     @app.errorhandler(InputError)
     def refuse(error: InputError) -> tuple[Any, int]:
-        if flask.request.path.endswith(".json"):
-            return {"error": str(error)}, HTTPStatus.UNPROCESSABLE_ENTITY
-        return pages.render("error.html", {}, {}, folder=TEMPLATES, version="", error=str(error)), HTTPStatus.NOT_FOUND
+        is_store = isinstance(error, StoreError)
+        return refused(str(error), HTTPStatus.SERVICE_UNAVAILABLE if is_store else HTTPStatus.NOT_FOUND)
+
+    @app.errorhandler(HTTPStatus.NOT_FOUND)
+    def refuse_address(_: Exception) -> tuple[Any, int]:
+        return refused(f"there is no page {flask.request.path!r}", HTTPStatus.NOT_FOUND)
+
+    @app.errorhandler(HTTPStatus.INTERNAL_SERVER_ERROR)
+    def refuse_fault(_: Exception) -> tuple[Any, int]:
+        return refused("this page can't be shown; the server's log says why", HTTPStatus.INTERNAL_SERVER_ERROR)
 
     @app.after_request
     def protect(response: flask.Response) -> flask.Response:

@@ -12,13 +12,13 @@ import pandas as pd
 from arl import statistics
 from hpo.comparisons import REFERENCE
 from hpo.comparisons.comparison import Comparison
-from hpo.reports import theme
+from hpo.reports import steps, theme
+from hpo.reports.steps import DASHES, Band, Style
 from hpo.reports.theme import Figure
 
 ANYTIME, SUMMARY, RANKS, BARS = "anytime", "summary", "ranks", "bars"
 OVERALL = "all tasks"
 LEAST_REGRET = 1e-3  # so that a logarithmic axis shows more than the last bit
-DASHES = {"solid": [1, 0], "dash": [7, 4], "dot": [2, 3], "dashdot": [7, 3, 2, 3]}
 BASELINES = {REFERENCE: "solid", f"{REFERENCE}-2x": "dash", "default": "dot"}
 ROW_HEIGHT, FRAME_HEIGHT, LABEL_WIDTH = 30, 70, 130  # px
 
@@ -29,7 +29,7 @@ def tables(comparison: Comparison) -> dict[str, Rows]:
     """Return the data of all figures by name."""
     anytime = comparison.anytime.assign(task=comparison.anytime.task.fillna(OVERALL))
     regret = {f"regret_{name}": _regret(anytime[name]) for name in ("score", "low", "high")}
-    groups = anytime.tuner.map(lambda tuner: group(comparison, tuner))
+    groups = anytime.tuner.map(lambda tuner: group(comparison.tuners, tuner))
     columns = ["task", "tuner", "group", "budget", "score", "low", "high", *regret]
     names = ["tuner", "score", "low", "high", "gap", "gap_low", "gap_high"]
     names += ["improvement", "improvement_low", "improvement_high"]
@@ -64,19 +64,24 @@ def figures(comparison: Comparison) -> dict[str, Figure]:
     return charts
 
 
-def color_name(comparison: Comparison, tuner: str) -> str:
-    """Return the name of a tuner's colour."""
-    return "baseline" if tuner in BASELINES else theme.series_name(_place(comparison, tuner))
+def color_name(tuners: Sequence[str], tuner: str) -> str:
+    """Return the name of the colour of one of the tuners of a comparison."""
+    return "baseline" if tuner in BASELINES else theme.series_name(_place(tuners, tuner))
 
 
-def dashes(comparison: Comparison, tuner: str) -> str:
+def dashes(tuners: Sequence[str], tuner: str) -> str:
     """Return the kind of a tuner's dashes, which tell apart those of one colour."""
-    return BASELINES.get(tuner) or list(DASHES)[_place(comparison, tuner) // theme.NUM_SERIES % len(DASHES)]
+    return BASELINES.get(tuner) or list(DASHES)[_place(tuners, tuner) // theme.NUM_SERIES % len(DASHES)]
 
 
-def group(comparison: Comparison, tuner: str) -> str:
+def styles(tuners: Sequence[str]) -> dict[str, Style]:
+    """Return how the line of each tuner is drawn."""
+    return {tuner: Style(color_name(tuners, tuner), DASHES[dashes(tuners, tuner)]) for tuner in tuners}
+
+
+def group(tuners: Sequence[str], tuner: str) -> str:
     """Return the name by which the page shows and hides a tuner."""
-    return f"tuner-{comparison.tuners.index(tuner)}"
+    return f"tuner-{tuners.index(tuner)}"
 
 
 def height(num_tuners: int) -> int:
@@ -84,8 +89,8 @@ def height(num_tuners: int) -> int:
     return FRAME_HEIGHT + ROW_HEIGHT * num_tuners
 
 
-def _place(comparison: Comparison, tuner: str) -> int:
-    return -1 if tuner in BASELINES else [name for name in comparison.tuners if name not in BASELINES].index(tuner)
+def _place(tuners: Sequence[str], tuner: str) -> int:
+    return -1 if tuner in BASELINES else [name for name in tuners if name not in BASELINES].index(tuner)
 
 
 def _regret(scores: pd.Series) -> pd.Series:
@@ -93,7 +98,7 @@ def _regret(scores: pd.Series) -> pd.Series:
 
 
 def _color(comparison: Comparison) -> alt.Color:
-    colors = {tuner: theme.color(color_name(comparison, tuner)) for tuner in comparison.tuners}
+    colors = {tuner: theme.color(color_name(comparison.tuners, tuner)) for tuner in comparison.tuners}
     return theme.named(alt.Color, "tuner", colors)
 
 
@@ -102,28 +107,16 @@ def _anytime(comparison: Comparison, task: str, kind: str, title: str | None) ->
 
     Lines are steps: an incumbent's score holds until the next point of the budget.
     """
-    value, low, high = ("score", "low", "high") if kind == "score" else ("regret_score", "regret_high", "regret_low")
-    hidden = alt.param(name="hidden", value=[])
-    x_title = "budget, equivalent full runs" if title else None
-    x = alt.X("budget:Q", title=x_title, scale=alt.Scale(domainMin=0, nice=False))
+    columns = Band("score", "low", "high") if kind == "score" else Band("regret_score", "regret_high", "regret_low")
+    x = alt.X(
+        "budget:Q", title="budget, equivalent full runs" if title else None, scale=alt.Scale(domainMin=0, nice=False)
+    )
     scale = alt.Undefined if kind == "score" else alt.Scale(type="log", nice=False)
-    steps = {tuner: DASHES[dashes(comparison, tuner)] for tuner in comparison.tuners}
-    dash = theme.named(alt.StrokeDash, "tuner", steps)
-    base = (
-        alt.Chart(alt.NamedData(ANYTIME))
-        .transform_filter(alt.FieldEqualPredicate(field="task", equal=task))
-        .transform_filter("indexof(hidden, datum.group) < 0")
-    )
+    rows = alt.Chart(alt.NamedData(ANYTIME)).transform_filter(alt.FieldEqualPredicate(field="task", equal=task))
     tooltip = [alt.Tooltip("tuner:N"), alt.Tooltip("budget:Q"), alt.Tooltip("score:Q", format=".3f")]
-    color = _color(comparison)
-    line = base.mark_line(interpolate="step-after").encode(
-        x=x, y=alt.Y(f"{value}:Q", title=title, scale=scale), color=color, strokeDash=dash, tooltip=tooltip
-    )
-    band = base.mark_area(interpolate="step-after", opacity=0.12).encode(
-        x=x, y=alt.Y(f"{low}:Q", title=title, scale=scale), y2=f"{high}:Q", color=color
-    )
-    layers = [band, line] if comparison.settings.repeats > 1 else [line]
-    return alt.layer(*layers).add_params(hidden)
+    has_bands = comparison.settings.repeats > 1
+    y = {"title": title, "scale": scale}
+    return steps.chart(rows, "tuner", styles(comparison.tuners), x, columns, y, tooltip, has_bands)
 
 
 def _tuner_axis(tuners: Sequence[str], field: str = "tuner") -> alt.Y:

@@ -11,6 +11,7 @@ from arl.text import count, duration, grouped, plural
 from hpo.comparisons import REFERENCE, words
 from hpo.comparisons.comparison import NUM_POINTS, Comparison
 from hpo.reports import comparison_figures, pages
+from hpo.reports.theme import Figure
 
 NUM_TUNING_SEEDS_ADVISED, NUM_TEST_SEEDS_ADVISED, NUM_REPEATS_ADVISED = 3, 5, 10
 COST = "equivalent full runs: env steps times seeds; continued trials pay the difference"
@@ -32,41 +33,47 @@ def write_report(comparison: Comparison, path: Path, command: Sequence[str] = ()
 
 def render(comparison: Comparison, command: Sequence[str] = ()) -> str:
     """Return the report as HTML. One task, one repeat or two tuners only still give every section they can."""
+    figures, tables, values = contents(comparison, command)
+    return pages.render("comparison.html", figures, tables, **values)
+
+
+def contents(
+    comparison: Comparison, command: Sequence[str] = ()
+) -> tuple[dict[str, Figure], dict[str, list[dict[str, Any]]], dict[str, Any]]:
+    """Return the figures of the report, their tables, and the values that its template shows."""
     settings, printed = comparison.settings, tables(comparison)
-    return pages.render(
-        "comparison.html",
-        comparison_figures.figures(comparison),
-        comparison_figures.tables(comparison),
-        name=comparison.name,
-        tasks=comparison.tasks,
-        num_tuners=len(comparison.tuners),
-        subtitle=_subtitle(comparison),
-        key_figures=_key_figures(comparison),
-        broken=list(comparison.broken.values()),
-        keys=_keys(comparison),
-        has_intervals=settings.repeats > 1,
-        seeds_rotate=comparison.seeds_rotate,
-        too_narrow=settings.repeats < (5 if len(comparison.tasks) > 1 else 10),  # see docs/compare.md
-        has_reference=REFERENCE in comparison.tuners,
-        has_double=f"{REFERENCE}-2x" in comparison.tuners,
-        rank_reason=comparison.ranks.reason,
-        rank_words=words.ranks(comparison),
-        rank_pairs=comparison.ranks.pairs is not None,
-        unranked=[tuner for tuner in comparison.tuners if tuner not in comparison.ranked],
-        resolution=words.resolution(comparison),
-        pairs=printed["pairs"],
-        height=comparison_figures.height(len(comparison.tuners)),
-        rank_height=comparison_figures.height(len(comparison.ranked)),
-        summary=printed["summary"],
-        by_task=printed["by_task"],
-        costs=printed["costs"],
-        incumbents=printed["incumbents"],
-        spaces=[(task, _space(comparison, task)) for task in comparison.tasks],
-        settings=pages.definitions({key: value for key, value in settings.to_json().items() if key != "tasks"}),
-        provenance=pages.definitions(comparison.provenance),
-        checklist=checklist(comparison),
-        command=pages.quoted(command),
-    )
+    values = {
+        "name": comparison.name,
+        "tasks": comparison.tasks,
+        "num_tuners": len(comparison.tuners),
+        "subtitle": _subtitle(comparison),
+        "key_figures": _key_figures(comparison),
+        "broken": list(comparison.broken.values()),
+        "keys": _keys(comparison),
+        "has_intervals": settings.repeats > 1,
+        "seeds_rotate": comparison.seeds_rotate,
+        "too_narrow": settings.repeats < (5 if len(comparison.tasks) > 1 else 10),  # see docs/compare.md
+        "has_reference": REFERENCE in comparison.tuners,
+        "has_double": f"{REFERENCE}-2x" in comparison.tuners,
+        "rank_reason": comparison.ranks.reason,
+        "rank_words": words.ranks(comparison),
+        "rank_pairs": comparison.ranks.pairs is not None,
+        "unranked": [tuner for tuner in comparison.tuners if tuner not in comparison.ranked],
+        "resolution": words.resolution(comparison),
+        "pairs": printed["pairs"],
+        "height": comparison_figures.height(len(comparison.tuners)),
+        "rank_height": comparison_figures.height(len(comparison.ranked)),
+        "summary": printed["summary"],
+        "by_task": printed["by_task"],
+        "costs": printed["costs"],
+        "incumbents": printed["incumbents"],
+        "spaces": [(task, _space(comparison, task)) for task in comparison.tasks],
+        "settings": pages.definitions({key: value for key, value in settings.to_json().items() if key != "tasks"}),
+        "provenance": pages.definitions(comparison.provenance),
+        "checklist": checklist(comparison),
+        "command": pages.quoted(command),
+    }
+    return comparison_figures.figures(comparison), comparison_figures.tables(comparison), values
 
 
 def tables(comparison: Comparison) -> dict[str, dict[str, Any]]:
@@ -178,16 +185,27 @@ def _key_figures(comparison: Comparison) -> list[dict[str, str]]:
 
 
 def _keys(comparison: Comparison) -> list[dict[str, str]]:
-    """Return the legend's entries, one per tuner; `group` names the marks that an entry shows or hides."""
+    """Return the legend's entries, one per tuner."""
+    notes = {row["tuner"]: f"{row['score']:.3f}" for row in comparison.summary.to_dict("records")}
+    return keys(comparison.tuners, notes)
+
+
+def keys(tuners: Sequence[str], notes: Mapping[str, str]) -> list[dict[str, str]]:
+    """Return the entries of a legend in the order of their notes; `group` names the marks that an entry shows or hides.
+
+    Args:
+        tuners: all of the comparison.
+        notes: what stands beside the name of a tuner.
+    """
     return [
         {
-            "label": row["tuner"],
-            "note": f"{row['score']:.3f}",
-            "group": comparison_figures.group(comparison, row["tuner"]),
-            "color": comparison_figures.color_name(comparison, row["tuner"]),
-            "border": BORDERS[comparison_figures.dashes(comparison, row["tuner"])],
+            "label": tuner,
+            "note": note,
+            "group": comparison_figures.group(tuners, tuner),
+            "color": comparison_figures.color_name(tuners, tuner),
+            "border": BORDERS[comparison_figures.dashes(tuners, tuner)],
         }
-        for row in comparison.summary.to_dict("records")
+        for tuner, note in notes.items()
     ]
 
 

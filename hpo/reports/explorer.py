@@ -36,6 +36,16 @@ def render(landscapes: Sequence[Landscape]) -> str:
     Raises:
         InputError: as `write_page`.
     """
+    figures, values = contents(landscapes)
+    return pages.render("explore.html", figures, {}, **values)
+
+
+def contents(landscapes: Sequence[Landscape]) -> tuple[dict[str, theme.Figure], dict[str, Any]]:
+    """Return the figures of the page, and the values that its template shows.
+
+    Raises:
+        InputError: as `write_page`.
+    """
     if not landscapes:
         raise InputError("explore needs at least one landscape, got none; build one with  arl landscape build TASK")
     data = {
@@ -44,8 +54,8 @@ def render(landscapes: Sequence[Landscape]) -> str:
         "marks": explorer_figures.MARKS,
         "colors": [theme.series_name(index) for index in range(len(explorer_figures.MARKS))],
     }
-    figures = explorer_figures.figures()
-    return pages.render("explore.html", figures, {}, names=[landscape.name for landscape in landscapes], data=data)
+    values = {"names": [landscape.name for landscape in landscapes], "data": data}
+    return explorer_figures.figures(), values
 
 
 def _embedded(landscape: Landscape) -> dict[str, Any]:

@@ -221,9 +221,9 @@ def padded(low: float, high: float, share: float = 0.05) -> list[float]:
 
 
 def number_format(values: Sequence[float], log: bool = False) -> str:
-    """Return the d3 format of the labels of an axis: powers where a logarithmic one needs them, else plain decimals."""
+    """Return the d3 format of the labels of an axis: powers where decimals would be long, else plain decimals."""
     sizes = [abs(value) for value in values if value]
-    if log and sizes and (min(sizes) < 1e-2 or max(sizes) >= 1e6):
+    if sizes and (max(sizes) < 1e-3 or (log and (min(sizes) < 1e-2 or max(sizes) >= 1e6))):
         return POWER
     return COUNT if sizes and min(sizes) >= 1e3 else DECIMALS
 

@@ -20,8 +20,9 @@ async function look() {
 
 // Returns the seconds until the next question.
 async function refresh() {
-  const answer = await fetch(location.pathname, { headers: { "If-None-Match": `"${version}"` } });
+  const answer = await fetch(location.pathname + location.search, { headers: { "If-None-Match": `"${version}"` } });
   if (answer.status === 304) return secondsOf(document);
+  if (answer.status === 503) return secondsOf(document); // the store is locked, perhaps for a moment
   if (!answer.ok) return location.reload();
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
   const isLike = (selector) => fresh.querySelectorAll(selector).length === document.querySelectorAll(selector).length;

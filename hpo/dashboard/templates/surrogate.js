@@ -14,6 +14,7 @@ async function showSurrogate() {
   asked = performance.now();
   const { error, tables, x, y, words } = await ask("surrogate");
   document.getElementById("surrogate").hidden = Boolean(error);
+  document.getElementById("surrogate").classList.remove("pending");
   document.getElementById("no-surrogate").hidden = !error;
   document.getElementById("no-surrogate").textContent = error ? `No importance and no contours yet: ${error}.` : "";
   if (error) return;

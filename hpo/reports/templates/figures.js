@@ -35,6 +35,7 @@ async function drawAll() {
     await draw(plot);
     await new Promise((next) => setTimeout(next));
   }
+  document.body.classList.remove("drawing");
 }
 
 // Whether a figure has a parameter ("signals") or a table ("data") of this name.
