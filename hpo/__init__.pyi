@@ -1,3 +1,4 @@
+from . import cluster as cluster
 from . import spaces as spaces
 from . import testing as testing
 from . import tuners as tuners

@@ -9,8 +9,11 @@ from typing import Any
 from arl import files, spaces
 from arl.errors import InputError, unknown
 from arl.records.store import TRAINED, Store, TrialRecord
+from arl.records.sweep import SweepRecord
 from arl.scalars import Scalar
+from hpo import cluster as clusters
 from hpo import plans, sweeps, tasks
+from hpo.cluster import ClusterLike
 from hpo.objectives import tabular
 from hpo.tasks import Task
 from hpo.trial import Trial
@@ -23,6 +26,9 @@ BATCH = 128
 
 class DefaultThenSobol:
     """The default config, then the Sobol sequence: a longer landscape holds a shorter one."""
+
+    any_batch = True
+    asynchronous = True
 
     def __init__(self, space, fidelity: int):
         default = Trial(0, spaces.default(space), fidelity)
@@ -46,12 +52,14 @@ def build(
     store: Store | str | Path | None = None,
     make_view: Callable[[], sweeps.View] = sweeps.View,
     fidelity: int | None = None,
+    cluster: ClusterLike | None = None,
 ) -> Landscape:
     """Train what is missing of a landscape, and write it: the default config and `configs` of the Sobol sequence.
 
     After each seed, the landscape of the seeds so far is written. Stopped at any moment, the same call goes on from the
     store's records and ends with the same files. Runs that a landscape holds already, the user's own or one that comes
-    with the package, are copied into the store. `fidelity`: env steps of a full run, if not the task's.
+    with the package, are copied into the store. `fidelity`: env steps of a full run, if not the task's; `cluster`: the
+    workers that train, see `hpo.cluster.connect`.
 
     Raises:
         InputError: unknown names, no configs or seeds, fewer than there are already, or a directory that holds a landscape
@@ -74,26 +82,34 @@ def build(
     restorable = [landscape for landscape in written if landscape and _can_restore(landscape, chosen)]
     for seed, name in enumerate(names):
         _restore(store, name, chosen, seed, configs, restorable)
-    records = []
-    for seed, name in enumerate(names):
-        record = sweeps.sweep(
-            chosen,
-            DefaultThenSobol,
-            trials=configs + 1,
-            seeds=[seed],
-            batch=BATCH,
-            name=name,
-            store=store,
-            view=make_view(),
-        )
-        records.append(record)
-        if before and seed + 1 < len(before.seeds):  # the files must not shrink while the build goes on
-            continue
-        metadata = {"name": chosen.landscape, **collect.metadata(records)}
-        if alike := train_alike(chosen, [trial.config for trial in records[0].records.values()]):
-            metadata["caveats"] = alike
-        landscape = dataset.write(directory, metadata, collect.tables(records), collect.build(records))
-        cards.write(landscape)
+    with clusters.connect_if(cluster) as connected:
+        records = []
+        for seed, name in enumerate(names):
+            record = sweeps.sweep(
+                chosen,
+                DefaultThenSobol,
+                trials=configs + 1,
+                seeds=[seed],
+                batch=BATCH,
+                name=name,
+                store=store,
+                view=make_view(),
+                cluster=connected,
+            )
+            records.append(record)
+            if before and seed + 1 < len(before.seeds):  # the files must not shrink while the build goes on
+                continue
+            landscape = _write(chosen, directory, records)
+    return landscape
+
+
+def _write(task: Task, directory: Path, records: Sequence[SweepRecord]) -> Landscape:
+    """Write the landscape of the seeds so far, and its card."""
+    metadata = {"name": task.landscape, **collect.metadata(records)}
+    if alike := train_alike(task, [trial.config for trial in records[0].records.values()]):
+        metadata["caveats"] = alike
+    landscape = dataset.write(directory, metadata, collect.tables(records), collect.build(records))
+    cards.write(landscape)
     return landscape
 
 

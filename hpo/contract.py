@@ -121,14 +121,22 @@ def checked_records(
             raise InputError(f"{who} must give records of trials, got {record!r}")
         if record.trial not in waiting:
             raise InputError(f"{who} must give one record of each trial that it is asked, got one of {record.trial}")
-        trial = waiting.pop(record.trial)
-        try:
-            _check_record(record, trial, objective.seeds_of(trial))
-        except InputError as error:
-            raise InputError(f"{who}, trial {trial.id}: {error}") from error
+        check_record(record, waiting.pop(record.trial), objective, name)
         yield record
     if waiting:
         raise InputError(f"{who} must give a record of each trial that it is asked, got none of {next(iter(waiting))}")
+
+
+def check_record(record: TrialRecord, trial: Trial, objective: Objective, name: str) -> None:
+    """Refuse an objective's record of a trial that breaks the contract.
+
+    Raises:
+        InputError: a breach; the line names the objective and the trial.
+    """
+    try:
+        _check_record(record, trial, objective.seeds_of(trial))
+    except InputError as error:
+        raise InputError(f"objective {name!r}, trial {trial.id}: {error}") from error
 
 
 def _check_record(record: TrialRecord, trial: Trial, seeds: Sequence[int]) -> None:

@@ -87,9 +87,14 @@ def independent(trials: Sequence[Trial], asked: Mapping[int, Trial], seeds: Sequ
     """Return those trials no run of which is also one of an earlier trial; `seeds`: of a trial that names none."""
     chosen, runs = list[Trial](), set[tuple[Origin, int]]()
     for trial in trials:
-        agent = origin(trial, asked)
-        of_trial = {(agent, seed) for seed in trial.seeds or seeds}
+        of_trial = runs_of(trial, asked, seeds)
         if not of_trial & runs:
             chosen.append(trial)
         runs |= of_trial
     return chosen
+
+
+def runs_of(trial: Trial, asked: Mapping[int, Trial], seeds: Sequence[int]) -> set[tuple[Origin, int]]:
+    """Return the runs of a trial, by how their agents are trained and by their seeds; `seeds`: of a trial that names none."""
+    agent = origin(trial, asked)
+    return {(agent, seed) for seed in trial.seeds or seeds}

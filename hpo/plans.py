@@ -72,6 +72,7 @@ class Plan:
             seeds=self.settings.seeds,
             min_fidelity=max(objective.min_fidelity, self.task.fidelity // RUNGS_SPAN),
             min_interval=objective.min_fidelity,
+            asynchronous=self.settings.asynchronous,
         )
 
 
@@ -92,6 +93,7 @@ def plan(
     score: str | Sequence[str] = DEFAULT_SCORE,
     objective: ObjectiveLike = DEFAULT_OBJECTIVE,
     enqueue: ConfigLike | Sequence[ConfigLike] = (),
+    asynchronous: bool = False,
 ) -> Plan:
     """Return a checked plan.
 
@@ -115,6 +117,8 @@ def plan(
         objective: a registered name, `module:Class`, `file.py:Class`, a class, or an instance.
         enqueue: configs that are tried before the tuner is asked: `default`, the space's default config, or values of some
             hyperparameters, the others being those of the default config. They are trials of the sweep, and are paid for.
+        asynchronous: whether results are told as they come; then the batch is 1 by default, but for tuners that learn
+            nothing.
 
     Raises:
         InputError: unknown names, or numbers that make no sense.
@@ -142,7 +146,7 @@ def plan(
         task=task.settings(),
         tuner=tuners.path(tuner),
         seeds=tuning_seeds(given),
-        batch=batch or (min(most, MAX_BATCH) if tuners.takes_any_batch(tuner) else batch_of_learner(most)),
+        batch=batch or _batch(tuner, most, asynchronous),
         tuner_seed=tuner_seed,
         options=dict(options or {}),
         trials=trials,
@@ -151,6 +155,7 @@ def plan(
         objective=objectives.path(objective),
         user_files=file_checksums(task, objective, tuner),
         enqueued=(enqueue,) if isinstance(enqueue, str | Mapping) else tuple(enqueue),
+        asynchronous=asynchronous,
     )
     scores.check_sources(settings.scores, kind.sources)
     scores.check(settings.scores, settings.task, task.space, len(settings.seeds))
@@ -257,6 +262,13 @@ def file_checksums(task: tasks.Task, objective: ObjectiveLike, *tuner: str | typ
     """Return the checksums of the user's own files that a sweep rests on: of its task, objective and tuner."""
     answers = objective if isinstance(objective, str | type) else type(objective)
     return user_files.checksums([*tasks.sources(task), answers, *tuner])
+
+
+def _batch(tuner: str | type, budget: float, asynchronous: bool) -> int:
+    """Return how many trials a tuner is asked for at a time."""
+    if asynchronous and not tuners.learns_nothing(tuner):
+        return 1
+    return min(MAX_BATCH, int(budget)) if tuners.takes_any_batch(tuner) else batch_of_learner(budget)
 
 
 def batch_of_learner(budget: float) -> int:

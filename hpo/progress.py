@@ -74,7 +74,7 @@ class SweepView(View):
         self.num_done = self.env_steps = 0
         self.num_by_status: collections.Counter[str] = collections.Counter()
         self.errors: set[str] = set()
-        self.last_line = 0.0
+        self.last_line, self.words = 0.0, ""
 
     def started(self, plan: Plan, name: str, num_recorded: int) -> None:
         self.plan, self.begun = plan, time.perf_counter()
@@ -90,7 +90,7 @@ class SweepView(View):
             self.bar = self.live.add_task(name, total=self.total, state="compiling")
 
     def segment(self, progress: Progress) -> None:
-        self.env_steps = progress.env_steps
+        self.env_steps, self.words = progress.env_steps, progress.words
         self._show()
 
     def trial(self, record: TrialRecord) -> None:
@@ -130,6 +130,7 @@ class SweepView(View):
         if self.best is not None:
             parts.append(f"incumbent {self.best.score:.1f} (trial {self.best.trial})")
         parts += [f"{rate:,.0f} env steps/s"] if self.env_steps else []
+        parts += [self.words] if self.words else []
         parts += [f"{num} {status}" for status in ("diverged", "failed") if (num := self.num_by_status[status])]
         return parts
 

@@ -1,12 +1,39 @@
-"""Conversion of a trial's runs to its record, for the store, and of the record to a result, for the tuner."""
+"""Conversion of learning curves to a trial's record, for the store, and of the record to a result, for the tuner."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from arl.records.store import COMPLETED, DIVERGED, FAILED, RunRecord, TrialRecord
+from arl.records.store import COMPLETED, DIVERGED, FAILED, PointRecord, RunRecord, TrialRecord
 from hpo.trial import Cost, Result, Trial
+
+if TYPE_CHECKING:
+    from arl.training.runner import Curve
+
+
+def run_record(seed: int, curve: "Curve", worst: float, made_with: Mapping[str, Any]) -> RunRecord:
+    """Return the record of a run from its curve.
+
+    Args:
+        worst: the score of a run that diverged.
+        made_with: versions, device and lanes that it was trained with.
+    """
+    points = [
+        PointRecord(
+            int(steps),
+            float(mean),
+            float(std),
+            float(length),
+            {name: float(curve.metrics[name][i]) for name in curve.metrics},
+        )
+        for i, (steps, mean, std, length) in enumerate(
+            zip(curve.env_steps, curve.return_mean, curve.return_std, curve.length_mean, strict=True)
+        )
+    ]
+    status, score = (DIVERGED, worst) if curve.diverged else (COMPLETED, points[-1].return_mean)
+    return RunRecord(seed, status, score, curve.trained_steps, curve.seconds, made_with, points)
 
 
 def trial_record(trial: Trial, runs: Sequence[RunRecord]) -> TrialRecord:

@@ -20,6 +20,8 @@ from arl.records.store import RunRecord, Store, TrialRecord, dumps
 from arl.records.sweep import SweepRecord
 from arl.training import provenance
 from hpo import agents, contract, earlier_trials, loggers, merged_runs, objectives, plans, progress, scores, tuners
+from hpo import cluster as clusters
+from hpo.cluster import ClusterLike
 from hpo.loggers import Logger, LoggerLike
 from hpo.merged_runs import MergedRuns
 from hpo.objectives import Objective, ObjectiveLike
@@ -59,6 +61,8 @@ def sweep(
     save_agents: str | Path | None = None,
     enqueue: "ConfigLike | Sequence[ConfigLike]" = (),
     warm_start: str | None = None,
+    cluster: ClusterLike | None = None,
+    synchronous: bool = False,
 ) -> SweepRecord:
     """Run a sweep, or finish one that was begun.
 
@@ -72,6 +76,8 @@ def sweep(
         save_agents: folder in which the incumbent's agents are saved, as `FOLDER/SWEEP/trial7-seed0.agent`.
         warm_start: a sweep, or a landscape such as `ppo/CartPole-v1`, whose trials the tuner is told before it is asked, see
             `hpo.earlier_trials`.
+        cluster: the workers that train, see `hpo.cluster.connect`; by default this machine's cores or GPUs, in this process.
+        synchronous: whether a tuner is told results a batch at a time on a cluster, too, instead of as they come.
 
     Example:
         >>> sweep = hpo.sweep("ppo/CartPole-v1", tuner="random", trials=64, seeds=4)
@@ -80,6 +86,7 @@ def sweep(
     Raises:
         InputError: bad settings, a name taken by another sweep, or a tuner or an objective that breaks its contract.
     """
+    clusters.check_objective(objective, cluster)
     plan = plans.plan(
         task,
         tuner,
@@ -96,23 +103,32 @@ def sweep(
         score=score,
         objective=objective,
         enqueue=enqueue,
+        asynchronous=cluster is not None and not synchronous and tuners.is_asynchronous(tuner),
     )
     store = store if isinstance(store, Store) else Store(store)
     name = plans.default_name(plan, objectives.get(objective).label) if name is None else name
     if warm_start is not None:
         plan = earlier_trials.add(plan, tuner, warm_start, store)
-    if batch is None and name in store:
-        recorded = SweepSettings.from_json(store.sweep(name)["settings"])
-        plan = dataclasses.replace(plan, settings=dataclasses.replace(plan.settings, batch=recorded.batch))
-    made = objectives.make(objective, plan.task, plan.settings.seeds, plan.settings.batch)
+    if name in store:
+        plan = _as_begun(plan, SweepSettings.from_json(store.sweep(name)["settings"]), batch)
     view = progress.default() if view is None else view
-    if save_agents is not None:
-        agents.prepare(made, save_agents)
-    ready = make(plan, tuner, made, name, store, view, loggers=loggers.make(log, name, plan.settings))
-    record = ready.run()
-    if save_agents is not None:
-        agents.save(made, record, save_agents, set(ready.recorded))
+    with clusters.connect_if(cluster) as connected:
+        made = clusters.make_objective(objective, plan.task, plan.settings.seeds, plan.settings.batch, connected)
+        if save_agents is not None:
+            agents.prepare(made, save_agents)
+        ready = make(plan, tuner, made, name, store, view, loggers=loggers.make(log, name, plan.settings))
+        record = ready.run()
+        if save_agents is not None:
+            agents.save(made, record, save_agents, set(ready.recorded))
     return record
+
+
+def _as_begun(plan: Plan, recorded: SweepSettings, batch: int | None) -> Plan:
+    """Return the plan of a sweep that goes on as it was begun: asynchronous or not, and with the same batch unless given."""
+    settings = dataclasses.replace(
+        plan.settings, asynchronous=recorded.asynchronous, batch=recorded.batch if batch is None else batch
+    )
+    return dataclasses.replace(plan, settings=settings)
 
 
 def make(
@@ -136,7 +152,10 @@ def make(
     context = plan.context(objective)
     made = tuners.make(tuner, context, plan.settings.options)
     made = Enqueued(made, plan.enqueued, plan.task.fidelity) if plan.enqueued else made
-    return Sweep(plan, made, objective, name, store, view, shared, loggers)
+    from hpo.asynchronous import AsynchronousSweep  # which derives from the class below
+
+    kind = AsynchronousSweep if plan.settings.asynchronous else Sweep
+    return kind(plan, made, objective, name, store, view, shared, loggers)
 
 
 def made_with(objective: Objective | type[Objective]) -> dict[str, Any]:
@@ -213,6 +232,10 @@ class Sweep:
             self._check_all_replayed()
             if self.is_begun:
                 self.store.set_ended(self.name)
+        return self._ended()
+
+    def _ended(self) -> SweepRecord:
+        """Return the record of the sweep, of which the loggers hear."""
         record = self._record_of_all()
         loggers.log_sweep(self.loggers, record)
         return record
@@ -232,7 +255,12 @@ class Sweep:
     def _ask(self) -> list[Trial]:
         settings = self.plan.settings
         batch = settings.batch * (len(settings.seeds) if tuners.races(self.tuner) else 1)
-        room = batch if settings.trials is None else min(batch, settings.trials - len(self.asked))
+        return self._ask_for(batch)
+
+    def _ask_for(self, most: int) -> list[Trial]:
+        """Return the tuner's next trials, at most so many, as far as trials and budget of the sweep go."""
+        settings = self.plan.settings
+        room = most if settings.trials is None else min(most, settings.trials - len(self.asked))
         if room <= 0 or (settings.budget is not None and self.spent >= settings.budget):
             return []
         trials = contract.check_trials(self._call("ask", room), room, self.plan, self.asked, self.finished)
@@ -340,9 +368,13 @@ class Sweep:
         with self._timed("store"), self.store.transaction():
             self.store.add_trials(self.name, scored)
             self.store.set_timing(self.name, self._timing())
+            self._note_recorded(scored)
         for record in scored:
             self._finish(record)
             loggers.log_trial(self.loggers, record)
+
+    def _note_recorded(self, records: Sequence[TrialRecord]) -> None:
+        """Write what belongs to trials besides themselves, in the transaction that records them."""
 
     def _begin(self) -> None:
         """Claim and record the sweep, or that it goes on, before anything is trained; do nothing the next time.

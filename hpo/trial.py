@@ -121,6 +121,7 @@ class TunerContext:
         min_interval: the fewest env steps in which every config of the space has one iteration.
         scores: names of the sweep's scores, the first one to maximise.
         seeds: the tuning seeds of the sweep.
+        asynchronous: whether results are told as they come, instead of a batch at a time.
     """
 
     space: "ConfigurationSpace"
@@ -132,6 +133,7 @@ class TunerContext:
     min_interval: int = 1
     scores: Sequence[str] = ()
     seeds: Sequence[int] = (0,)
+    asynchronous: bool = False
 
     def keywords(self) -> dict[str, Any]:
         """Return all fields as keyword arguments."""

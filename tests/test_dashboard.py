@@ -129,6 +129,8 @@ def test_a_comparison_leads_to_its_report_and_its_sweeps(tmp_path):
     report = client.get("/comparisons/both", headers={"Host": "localhost"}).text
     assert "Pairs of tuners" in report
     assert "arl compare" in re.sub(r"</?span>", "", report)
+    assert 'src="/vega.js"' in report, "it is fetched once for all pages"
+    assert "fetches nothing" not in report
 
 
 def test_a_comparison_is_shown_while_it_runs(browser, monkeypatch, tmp_path):
@@ -220,7 +222,10 @@ def test_a_sweep_that_has_only_begun_has_a_page(tmp_path):
     answer, text = page(client, "/sweeps/new")
     assert answer.status_code == 200
     assert "no trial completed" in text
-    assert page(client, "/sweeps/new/0")[0].status_code == 404
+    store.add_trials("new", [make_trial(i) for i in range(3)])
+    answer, _ = page(client, "/sweeps/new/surrogate.json")
+    assert (answer.status_code, "needs 10 trials" in answer.json["error"]) == (200, True)
+    assert page(client, "/sweeps/new/9")[0].status_code == 404
 
 
 def test_page_of_a_trial_has_its_metrics_lineage_and_commands(client, store):

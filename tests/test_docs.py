@@ -11,6 +11,7 @@ import pytest
 from arl.scores import SCORES
 
 ELSEWHERE = {
+    "cluster.md": "test_cluster.py",
     "dashboard.md": "test_dashboard.py",
     "environments.md": "test_environment_docs.py",
     "extending.md": "test_extending_docs.py",

@@ -147,7 +147,7 @@ def test_an_old_sweep_on_a_landscape_goes_on_and_brings_the_store_up_to_date(sto
     longer = sweeps.sweep(
         "ppo/CartPole-v1", "random", trials=4, seeds=2, objective="surrogate", name="surrogate", store=store
     )
-    assert version(store) == 3
+    assert version(store) == 4
     assert len(longer.records) == 4
     assert {i: repr(longer.records[i]) for i in before.records} == {
         i: repr(trial) for i, trial in before.records.items()

@@ -232,7 +232,7 @@ def text(path):
     ("make", "message"),
     [
         (foreign_sqlite, "is no arl store: it holds the tables songs"),
-        (of_another_version, "must have schema version 3, got 99, made by a newer version of arl"),
+        (of_another_version, "must have schema version 4, got 99, made by a newer version of arl"),
         (text, "is no arl store: file is not a database"),
     ],
 )

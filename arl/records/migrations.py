@@ -11,8 +11,9 @@ from typing import Any
 from arl.scalars import Scalar
 from arl.task_names import is_imported
 
-SCHEMA_VERSION = 3  # 1: a run's outcome was among its provenance; 2: no comparisons, and no ends of sweeps
-READABLE_VERSIONS = (1, 2, SCHEMA_VERSION)
+# 1: a run's outcome was among its provenance; 2: no comparisons, and no ends of sweeps; 3: no calls of tuners
+SCHEMA_VERSION = 4
+READABLE_VERSIONS = (1, 2, 3, SCHEMA_VERSION)
 
 # Classes that records name by their path, and where they are today.
 MOVED_CLASSES = {

@@ -97,6 +97,7 @@ class SweepSettings:
         user_files: checksums of the user's own files that the sweep rests on, by their names.
         enqueued: configs that are tried before the tuner is asked: `default`, or values that differ from the default config.
         warm_start: earlier trials that the tuner is told.
+        asynchronous: whether results were told as they came, instead of a batch at a time.
     """
 
     task: TaskSettings
@@ -115,9 +116,11 @@ class SweepSettings:
     enqueued: tuple[str | Mapping[str, Any], ...] = ()
     warm_start: WarmStart | None = None
 
+    asynchronous: bool = False
+
     def to_json(self) -> dict[str, Any]:
         """Return the settings as one flat JSON object, the task's among them; what is not set is left out."""
-        optional = ("objective_version", "planned_trials", "user_files", "enqueued", "warm_start")
+        optional = ("objective_version", "planned_trials", "user_files", "enqueued", "warm_start", "asynchronous")
         values = {
             item.name: getattr(self, item.name)
             for item in fields(self)

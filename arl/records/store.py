@@ -103,6 +103,16 @@ _points = sa.Table(
     sa.ForeignKeyConstraint(["sweep", "trial", "seed"], ["runs.sweep", "runs.trial", "runs.seed"], ondelete="CASCADE"),
 )
 
+_calls = sa.Table(
+    "calls",
+    _metadata,
+    sa.Column("sweep", sa.ForeignKey("sweeps.name", ondelete="CASCADE"), primary_key=True),
+    sa.Column("call", sa.Integer, primary_key=True),
+    sa.Column("method", sa.String, nullable=False),
+    sa.Column("room", sa.Integer, nullable=False),
+    sa.Column("trials", sa.JSON, nullable=False),
+)
+
 _ADDED = ((_runs.c.outcome, 2), (_sweeps.c.ended_at, 3))  # columns, and the schema version that brought them
 
 
@@ -190,6 +200,21 @@ class TrialRecord:
     def error(self) -> str | None:
         """Why a failed trial could not be trained; None of any other."""
         return next((run.outcome.error for run in self.runs if run.outcome.error is not None), None)
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call of the tuner of an asynchronous sweep.
+
+    Attributes:
+        method: `ask` or `tell`.
+        room: how many trials it was asked for; 0 of a `tell`.
+        trials: the ids of the trials that it asked for, or whose results it was told.
+    """
+
+    method: str
+    room: int
+    trials: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -522,6 +547,34 @@ class Store:
         """Return the points of the runs of some trials, by trial and seed."""
         with self._reading() as connection:
             return _by_run(self._chosen(connection, _points, sweep, ids))
+
+    def add_calls(self, sweep: str, calls: Sequence[Call]) -> None:
+        """Record further calls of the tuner of an asynchronous sweep, in their order."""
+        with self._writing() as connection:
+            of_sweep = sa.select(sa.func.count()).select_from(_calls).where(_calls.c.sweep == sweep)
+            first = connection.scalar(of_sweep) or 0
+            rows = [
+                {
+                    "sweep": sweep,
+                    "call": first + i,
+                    "method": call.method,
+                    "room": call.room,
+                    "trials": list(call.trials),
+                }
+                for i, call in enumerate(calls)
+            ]
+            if rows:
+                connection.execute(_calls.insert(), rows)
+
+    def calls(self, sweep: str) -> list[Call]:
+        """Return the recorded calls of the tuner of an asynchronous sweep, in their order."""
+        if not self.exists():
+            return []
+        with self._reading() as connection:
+            if not sa.inspect(connection).has_table(_calls.name):
+                return []
+            chosen = sa.select(_calls).where(_calls.c.sweep == sweep).order_by(_calls.c.call)
+            return [Call(row.method, row.room, tuple(row.trials)) for row in connection.execute(chosen)]
 
     def num_trials(self, sweep: str) -> int:
         """Return how many finished trials of a sweep are on record; 0 if there is no such sweep."""

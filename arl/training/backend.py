@@ -91,9 +91,9 @@ def num_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def lanes_per_worker() -> int:
-    """Return how many lanes one worker steps together at most."""
-    return LANES_PER_WORKER.get(jax.default_backend(), 64)
+def lanes_per_worker(backend: str | None = None) -> int:
+    """Return how many lanes one worker steps together at most; `backend`: by default this machine's."""
+    return LANES_PER_WORKER.get(backend or jax.default_backend(), 64)
 
 
 def training_bytes() -> int:

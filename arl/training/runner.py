@@ -18,7 +18,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -133,6 +133,7 @@ class Curve:
 class Report:
     """Counts and costs of all training so far; seconds are summed over workers."""
 
+    words: ClassVar[str] = ""
     env_steps: int = 0
     programs: int = 0
     compile_seconds: float = 0.0
@@ -184,6 +185,8 @@ class Runner:
         num_seeds: under how many seeds.
         num_episodes: over which an agent is evaluated.
         lanes: width and rows of all blocks, to get the numbers of an earlier run.
+        may_halve: whether lanes that are given may be halved where memory lacks, as others are.
+        workers: the device of each worker; by default all of the machine.
 
     Raises:
         InputError: a version of JAX that gives wrong numbers.
@@ -202,13 +205,17 @@ class Runner:
         num_seeds: int,
         num_episodes: int = 128,
         lanes: tuple[int, int] | None = None,
+        may_halve: bool = False,
+        workers: Sequence[jax.Device] | None = None,
     ):
         backend.check_jax()
         self.algorithm, self.env, self.num_episodes = algorithm, env, num_episodes
-        self.workers, self.num_compilers = backend.workers(), backend.num_compilers()
+        self.workers, self.num_compilers = backend.workers() if workers is None else workers, backend.num_compilers()
         self.memory = backend.training_bytes()
-        self.has_fixed_lanes = lanes is not None
-        self.lanes = Lanes(*lanes) if lanes else _balanced(num_configs, num_seeds, len(self.workers))
+        self.has_fixed_lanes = lanes is not None and not may_halve
+        self.lanes = (
+            Lanes(*lanes) if lanes else balanced(num_configs, num_seeds, len(self.workers), backend.lanes_per_worker())
+        )
         if min(self.lanes) < 1:
             raise InputError(f"lanes must be a width and a number of rows from 1 up, got {tuple(self.lanes)}")
         self.report = Report()
@@ -218,6 +225,18 @@ class Runner:
         self._fitting_lanes: dict[Any, Lanes] = {}  # by `_kind`; whose programs are compiled
         self.lost: set[jax.Device] = set()
         self._evaluate = Part(self._evaluation)
+
+    def plan(self, runs: Sequence[Run]) -> list[list[int]]:
+        """Return the positions of the runs of each block, as they are trained in if there is enough memory."""
+        runs = self._canonical(runs)
+        return [
+            _positions(block)
+            for positions in self._alike(runs)
+            for block in self._blocks(runs, positions, self._asked_lanes(runs[positions[0]]))
+        ]
+
+    def _canonical(self, runs: Sequence[Run]) -> list[Run]:
+        return [dataclasses.replace(run, config=self.algorithm.canonical(run.config)) for run in runs]
 
     def _on_compiled(self, programs: int, seconds: float) -> None:
         self.report.add(programs=programs, compile_seconds=seconds)
@@ -233,7 +252,7 @@ class Runner:
         Raises:
             InputError: a run that `check` refuses.
         """
-        runs = [dataclasses.replace(run, config=self.algorithm.canonical(run.config)) for run in runs]
+        runs = self._canonical(runs)
         for run in runs:
             self.check(run)
         call = _Call(runs, Work(_spread(self._alike(runs), len(self.workers))), queue.SimpleQueue())
@@ -506,9 +525,8 @@ class Runner:
         }
 
 
-def _balanced(num_configs: int, num_seeds: int, num_workers: int) -> Lanes:
-    """Return lanes of blocks that keep all workers busy with configs under seeds, and no wider than is fast."""
-    most = backend.lanes_per_worker()
+def balanced(num_configs: int, num_seeds: int, num_workers: int, most: int) -> Lanes:
+    """Return lanes of blocks that keep all workers busy with configs under seeds, at most so many, which is fast."""
     width = min(_power_of_two(num_configs), most, -(-num_configs * num_seeds // num_workers))
     rows_each = -(-num_seeds * -(-num_configs // width) // num_workers)
     blocks_each = -(-rows_each * width // most)

@@ -11,6 +11,7 @@ import typer
 from arl.errors import InputError
 from arl.records.settings import DEFAULT_SCORE
 from arl.text import plural
+from hpo.cli import workers
 from hpo.cli.options import App, env_steps
 from hpo.cli.printing import print_json
 from hpo.cli.tables import print_table
@@ -282,13 +283,24 @@ def build(
     store: Annotated[
         str, typer.Option(help="Run store that makes the build resumable.", envvar="ARL_LANDSCAPE_STORE")
     ] = "results/landscapes.sqlite",
+    cluster: workers.ClusterOption = None,
+    cluster_host: workers.HostOption = None,
+    cluster_wait: workers.WaitOption = 300.0,
 ) -> None:
     """Train a landscape seed by seed; stopped at any moment, the same command goes on."""
     from hpo import build_landscape, progress
 
     console = progress.stderr()
     landscape = build_landscape.build(
-        task, configs, seeds, space, out, store, lambda: progress.SweepView(console), fidelity
+        task,
+        configs,
+        seeds,
+        space,
+        out,
+        store,
+        lambda: progress.SweepView(console),
+        fidelity,
+        workers.address(cluster, cluster_host, cluster_wait),
     )
     print(f"{_size(landscape)}: {landscape.directory}")
 

@@ -14,7 +14,7 @@ import typer
 from arl import files
 from arl.errors import InputError, unknown
 from arl.text import plural
-from hpo.cli import completion, landscape, parsing, printing, tables
+from hpo.cli import completion, landscape, parsing, printing, tables, workers
 from hpo.cli.options import App, env_steps
 
 app = App(
@@ -218,6 +218,12 @@ def sweep(
             show_default=False,
         ),
     ] = None,
+    cluster: workers.ClusterOption = None,
+    cluster_host: workers.HostOption = None,
+    cluster_wait: workers.WaitOption = 300.0,
+    synchronous: Annotated[
+        bool, typer.Option("--synchronous", help="Tell the tuner results a batch at a time on a cluster, too.")
+    ] = False,
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -250,6 +256,8 @@ def sweep(
             view=_view(as_json),
             log=log or [],
             save_agents=_AGENTS if save_agents else None,
+            cluster=workers.address(cluster, cluster_host, cluster_wait),
+            synchronous=synchronous,
         )
     saved = [str(path) for path in agents.paths(record, _AGENTS).values()] if save_agents else []
     if as_json:
@@ -321,6 +329,9 @@ def compare(
     out: Annotated[
         Path | None, typer.Option(help="Directory for the report and the Parquet files.", show_default="results/NAME")
     ] = None,
+    cluster: workers.ClusterOption = None,
+    cluster_host: workers.HostOption = None,
+    cluster_wait: workers.WaitOption = 300.0,
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -352,6 +363,7 @@ def compare(
             store=store,
             view=_comparison_view(as_json),
             log=log or [],
+            cluster=workers.address(cluster, cluster_host, cluster_wait),
         )
     command = reporting.command_of(comparison)
     written = [write_report(comparison, directory / "report.html", command), *comparison.export(directory)]
@@ -714,6 +726,18 @@ def dashboard(
     from hpo.cli import dashboard as command
 
     command.serve(store, host, port)
+
+
+@app.command()
+def worker(
+    scheduler: Annotated[str, typer.Argument(help="File or address of the scheduler, as for --cluster.")],
+    processes: Annotated[
+        int | None, typer.Option(min=1, help="Processes that work.", show_default="one for each GPU or core")
+    ] = None,
+    wait: Annotated[float, typer.Option(help="Seconds to wait for a scheduler.")] = 300.0,
+) -> None:
+    """Train for the sweeps of a scheduler until it ends; more workers may come and go at any time."""
+    workers.work(scheduler, processes, wait)
 
 
 @app.command()

@@ -4,6 +4,7 @@ Every (task, tuner, repeat) is an ordinary sweep, and the incumbents of a task a
 comparison that was stopped goes on with the same command, and one that was finished takes more tuners or repeats.
 """
 
+import functools
 import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +16,9 @@ from arl.records.lineage import Chain, chain
 from arl.records.settings import DEFAULT_OBJECTIVE, DEFAULT_SCORE
 from arl.records.store import Store, TrialRecord
 from arl.records.sweep import SweepRecord
+from hpo import cluster as clusters
 from hpo import loggers, objectives, plans, scores, sweeps, tuners
+from hpo.cluster import ClusterLike
 from hpo.comparisons import progress, recorded
 from hpo.comparisons.comparison import Comparison, Swept, scale_of
 from hpo.comparisons.design import Design, Seeds, design
@@ -28,6 +31,7 @@ from hpo.trial import Trial, TunerError
 from hpo.tuners.given import Given
 
 if TYPE_CHECKING:
+    from hpo.cluster.connection import Cluster
     from hpo.tasks.registry import SpaceLike
 
 
@@ -52,6 +56,7 @@ def compare(
     store: Store | str | Path | None = None,
     view: View | None = None,
     log: LoggerLike | Sequence[LoggerLike] = (),
+    cluster: ClusterLike | None = None,
 ) -> Comparison:
     """Compare tuners on tasks, or finish a comparison that was begun.
 
@@ -61,6 +66,7 @@ def compare(
         store: a file, URL or Store; by default `$ARL_STORE`, else `results/store.sqlite`.
         view: what shows its progress; by default a bar on a terminal or in a notebook, nothing elsewhere.
         log: loggers of its sweeps, see `sweeps.sweep`; each one hears of a sweep by itself, also of those of the tests.
+        cluster: the workers that train, see `hpo.cluster.connect`; by default this machine's cores or GPUs, in this process.
 
     Example:
         >>> comparison = hpo.compare(["sobol"], ["ppo/CartPole-v1", "ppo/Acrobot-v1"], repeats=5, budget=16)
@@ -87,24 +93,39 @@ def compare(
         score=score,
         name=name,
     )
-    opened = store if isinstance(store, Store) else Store(store)
-    return run(chosen, opened, progress.default() if view is None else view, log)
+    clusters.check_objective(objective, cluster)
+    store, view = store if isinstance(store, Store) else Store(store), progress.default() if view is None else view
+    with clusters.connect_if(cluster) as connected:
+        return run(chosen, store, view, log, connected)
 
 
-def run(chosen: Design, store: Store, view: View, log: LoggerLike | Sequence[LoggerLike] = ()) -> Comparison:
+def run(
+    chosen: Design,
+    store: Store,
+    view: View,
+    log: LoggerLike | Sequence[LoggerLike] = (),
+    cluster: "Cluster | None" = None,
+) -> Comparison:
     """Run a comparison, or finish it.
 
     Raises:
         InputError: a name that is taken by another sweep, or no tuner that keeps its contract.
     """
-    return _Comparing(chosen, store, view, log).run()
+    return _Comparing(chosen, store, view, log, cluster).run()
 
 
 class _Comparing:
     """The run of one comparison: the sweeps of all tuners, then the tests of their incumbents."""
 
-    def __init__(self, design: Design, store: Store, view: View, log: LoggerLike | Sequence[LoggerLike]):
-        self.design, self.store, self.view, self.log = design, store, view, log
+    def __init__(
+        self,
+        design: Design,
+        store: Store,
+        view: View,
+        log: LoggerLike | Sequence[LoggerLike],
+        cluster: "Cluster | None",
+    ):
+        self.design, self.store, self.view, self.log, self.cluster = design, store, view, log, cluster
         self.broken: dict[str, str] = {}
         self.number = 0
 
@@ -118,8 +139,9 @@ class _Comparing:
         design = self.design
         kind = design.objective
         first, tests_first = design.seeds[0], design.test_seeds[0]
-        tuning = {task.name: objectives.make(kind, task, first, design.batch) for task in design.tasks}
-        testing = {task.name: objectives.make(kind, task, tests_first, plans.MAX_BATCH) for task in design.tasks}
+        make = functools.partial(clusters.make_objective, kind, cluster=self.cluster)
+        tuning = {task.name: make(task, first, design.batch) for task in design.tasks}
+        testing = {task.name: make(task, tests_first, plans.MAX_BATCH) for task in design.tasks}
         for task in design.tasks:
             self._check(task, tuning[task.name], testing[task.name])
         made_with = sweeps.made_with(objectives.get(kind))

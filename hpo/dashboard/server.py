@@ -68,7 +68,11 @@ def make(store: Store, commands: Commands, hosts: tuple[str, ...] | None = LOCAL
 
     @app.get("/sweeps/<name>/surrogate.json")
     def surrogate(name: str) -> dict[str, Any]:
-        return contents.surrogate(library.surrogate(name))
+        library.sweep(name)
+        try:
+            return contents.surrogate(library.surrogate(name))
+        except InputError as error:  # too few trials, which is no fault of the page that asks
+            return {"error": str(error)}
 
     @app.get("/sweeps/<name>/contour.json")
     def contour(name: str) -> dict[str, Any]:

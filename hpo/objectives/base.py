@@ -26,6 +26,11 @@ class Progress(Protocol):
         """Env steps trained so far, over all trials."""
         ...
 
+    @property
+    def words(self) -> str:
+        """What else there is to say of the workers; empty for nothing."""
+        ...
+
 
 OnSegment = Callable[[Progress], None]
 

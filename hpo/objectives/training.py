@@ -11,13 +11,13 @@ import jax
 from arl import config as configs
 from arl import spaces
 from arl.errors import InputError, refusal
-from arl.records.store import COMPLETED, DIVERGED, FAILED, Outcome, PointRecord, RunRecord, TrialRecord
+from arl.records.store import FAILED, Outcome, RunRecord, TrialRecord
 from arl.training import backend, provenance, saved_agents
 from arl.training.programs import Lanes
 from arl.training.runner import Agent, Curve, Run, Runner, apart
 from arl.training.saved_agents import SavedAgent
 from hpo.objectives.base import Objective, OnSegment, ignore
-from hpo.results import trial_record
+from hpo.results import run_record, trial_record
 from hpo.tasks import Task
 from hpo.trial import Trial, TunerError
 
@@ -173,7 +173,11 @@ class Training(Objective):
         if trial.parent is None:
             return Run(self._from_scratch(trial), seed, self.task.points(trial.fidelity), env_params=params)
         points = self.task.points(trial.fidelity, self.trials[trial.parent].fidelity)
-        return Run(self.task.full(trial.config), seed, points, self.agents[trial.parent, seed], params)
+        return Run(self.task.full(trial.config), seed, points, self._agent(trial.parent, seed), params)
+
+    def _agent(self, trial_id: int, seed: int) -> Agent:
+        """Return the agent of a trial that another trial goes on from."""
+        return self.agents[trial_id, seed]
 
     def _from_scratch(self, trial: Trial) -> Any:
         """Return the complete config of a trial without a parent, and the number of its networks if the algorithm has one."""
@@ -256,27 +260,8 @@ class Training(Objective):
         return self._failed(trial, errors[0]) if errors else trial_record(trial, trained)
 
     def _run_record(self, seed: int, curve: Curve) -> RunRecord:
-        points = [
-            PointRecord(
-                int(steps),
-                float(mean),
-                float(std),
-                float(length),
-                {name: float(curve.metrics[name][i]) for name in curve.metrics},
-            )
-            for i, (steps, mean, std, length) in enumerate(
-                zip(curve.env_steps, curve.return_mean, curve.return_std, curve.length_mean, strict=True)
-            )
-        ]
-        return RunRecord(
-            seed,
-            status=DIVERGED if curve.diverged else COMPLETED,
-            score=self.task.return_range[0] if curve.diverged else points[-1].return_mean,
-            env_steps=curve.trained_steps,
-            seconds=curve.seconds,
-            provenance=self._made_with(curve.agent.lanes or self.runner.lanes),
-            points=points,
-        )
+        made_with = self._made_with(curve.agent.lanes or self.runner.lanes)
+        return run_record(seed, curve, self.task.return_range[0], made_with)
 
     def _failed(self, trial: Trial, reason: str) -> TrialRecord:
         """Return the record of a trial that can't be trained: the worst score, at no cost."""

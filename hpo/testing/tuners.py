@@ -11,6 +11,7 @@ trial.
 import dataclasses
 import json
 import os
+import random
 import subprocess
 import sys
 import zlib
@@ -29,6 +30,7 @@ FIDELITY = 900
 BUDGET = 12.0
 BATCHES = (4, 2, 5, 3)
 SEEDS = (0, 1, 2, 3)
+NUM_WORKERS, NUM_TOLD = 3, 30  # of a tuner that is told one result at a time
 
 Objective = Callable[[Trial], Result]
 
@@ -40,7 +42,8 @@ def check_tuner(tuner: str | type, **options: Any) -> None:
     it is asked for, no two trials of a batch are the same, the space is left as it was. The same questions in the same
     batches get the same answers, also in a process with other hashes, and after an interruption at any batch. Trials
     that diverge or fail, equal scores and asks without results do no harm; nor do earlier trials, where the tuner has
-    `warm_start`.
+    `warm_start`. A tuner whose class says that it is asynchronous
+    goes on, and asks the same again, when results are told one at a time in any order.
 
     Raises:
         AssertionError: the first promise that is broken.
@@ -64,6 +67,8 @@ def check_here(tuner: str | type, options: Mapping[str, Any]) -> None:
     _check_resumes(tuner, options)
     if tuners.learns_from_others(tuner):
         _check_warm_start(tuner, options)
+    if tuners.is_asynchronous(tuner):
+        _check_asynchronous(tuner, options)
 
 
 def check_elsewhere(pairs: Sequence[tuple[str | type, Mapping[str, Any]]]) -> None:
@@ -173,7 +178,13 @@ TROUBLES: dict[str, Objective] = {
 }
 
 
-def make(tuner: str | type, options: Mapping[str, Any], space: ConfigurationSpace, seed: int = 0) -> Tuner:
+def make(
+    tuner: str | type,
+    options: Mapping[str, Any],
+    space: ConfigurationSpace,
+    seed: int = 0,
+    asynchronous: bool = False,
+) -> Tuner:
     """Return the tuner as a sweep makes it."""
     context = TunerContext(
         space=space,
@@ -183,6 +194,7 @@ def make(tuner: str | type, options: Mapping[str, Any], space: ConfigurationSpac
         mutable=frozenset(space),
         scores=("final",),
         seeds=SEEDS,
+        asynchronous=asynchronous,
     )
     return tuners.make(tuner, context, options)
 
@@ -312,6 +324,31 @@ def _after_warm_start(tuner: str | type, options: Mapping[str, Any], objective: 
         batches.append(_as_json(trials))
     _require(asked, "told earlier trials: the tuner must ask for at least one trial")
     return batches
+
+
+def _check_asynchronous(tuner: str | type, options: Mapping[str, Any]) -> None:
+    """Check a tuner that is told one result at a time, of whichever trial is finished first, while others are trained."""
+    asked = [_asynchronous_transcript(tuner, options) for _ in range(2)]
+    _check_same([asked[0]], [asked[1]], "results told one at a time, again")
+    least = min(NUM_WORKERS + 1, sum(len(trials) for trials in transcript(tuner, options)))
+    _require(
+        len(asked[0]) >= least, f"results told one at a time: the tuner must go on, got {len(asked[0])} trials in all"
+    )
+
+
+def _asynchronous_transcript(tuner: str | type, options: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the trials that a tuner asks for whose results come one at a time, as JSON has them."""
+    made, order = make(tuner, options, conditional(), seed=1, asynchronous=True), random.Random(0)
+    asked, training = dict[int, Trial](), list[Trial]()
+    for _ in range(NUM_TOLD):
+        trials = made.ask(NUM_WORKERS - len(training))
+        _check_batch(trials, NUM_WORKERS, asked, conditional(), "results told one at a time")
+        asked.update({trial.id: trial for trial in trials})
+        training += trials
+        if not training:
+            break
+        made.tell([hashed(training.pop(order.randrange(len(training))))])
+    return _as_json(list(asked.values()))
 
 
 def transcript(tuner: str | type, options: Mapping[str, Any]) -> list[list[dict[str, Any]]]:

@@ -20,7 +20,9 @@ __all__ = [
     "from_smac",
     "from_vector",
     "has_fidelities",
+    "is_asynchronous",
     "learns_from_others",
+    "learns_nothing",
     "make",
     "names",
     "path",
@@ -108,6 +110,19 @@ def has_fidelities(tuner: str | type) -> bool:
 def learns_from_others(tuner: str | type) -> bool:
     """Return whether the tuner's class has a method `warm_start`, which takes results of trials that it has not asked for."""
     return callable(getattr(_load(tuner), "warm_start", None))
+
+
+def learns_nothing(tuner: str | type) -> bool:
+    """Return whether the tuner's class says that results make no difference to what it asks for.
+
+    It may be asked for any number of trials at once, and has no fidelities that some of them are promoted to.
+    """
+    return takes_any_batch(tuner) and not has_fidelities(tuner)
+
+
+def is_asynchronous(tuner: str | type) -> bool:
+    """Return whether the tuner's class says that it may be told results in any order (`asynchronous = True`)."""
+    return bool(getattr(_load(tuner), "asynchronous", False))
 
 
 def races(tuner: Tuner) -> bool:

@@ -23,6 +23,7 @@ class ASHA:
     """
 
     has_fidelities = True
+    asynchronous = True
 
     def __init__(
         self,

@@ -12,6 +12,7 @@ class Default:
     """One trial, the space's default config."""
 
     any_batch = True
+    asynchronous = True
 
     def __init__(self, space: ConfigurationSpace, fidelity: int):
         self.trials = [Trial(0, spaces.default(space), fidelity)]

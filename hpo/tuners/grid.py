@@ -30,6 +30,7 @@ class Grid:
     """
 
     any_batch = True
+    asynchronous = True
 
     def __init__(self, space: ConfigurationSpace, fidelity: int, budget: float, points: int | None = None):
         points = points if points is not None else _points_within(space, budget)

@@ -46,6 +46,8 @@ class OptunaTuner:
         objectives: names of the scores to maximise, where there are several.
     """
 
+    asynchronous = True
+
     def __init__(
         self,
         sampler: "optuna.samplers.BaseSampler",

@@ -83,6 +83,8 @@ class PB2(pbt.PBT):
         own_networks: whether each member of a population starts from untrained networks of its own; else all from the same.
     """
 
+    asynchronous = False  # the model learns from whole generations
+
     def __init__(
         self,
         space: ConfigurationSpace,
@@ -120,12 +122,12 @@ class PB2(pbt.PBT):
         self.numbers = [name for name in self.changeable if spaces.choices(space[name]) is None]
         self.choices = [name for name in self.changeable if name not in self.numbers]
 
-    def _offspring(self, results: list[Result]) -> list[Trial]:
+    def _offspring(self, results: list[Result], finished: list[Result]) -> list[Trial]:
         self._learn(results)
         can_fit = self.numbers and np.std(self.gains[-MOST_GAINS:] or [0.0]) > 0
         with threadpool_limits(1):  # matrices are small, and a sum's last bits must not depend on the number of cores
             self.model = fitted(*self._data()) if can_fit else None
-            return super()._offspring(results)
+            return super()._offspring(results, finished)
 
     def _learn(self, results: list[Result]) -> None:
         """Add the gains of the interval that has ended; trials without a score have none."""

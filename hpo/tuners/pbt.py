@@ -25,8 +25,9 @@ Config = Mapping[str, Scalar]
 class PBT:
     """A population that is trained to the full fidelity in intervals; then another one, while the budget pays for it.
 
-    A generation is asked for when all results of the one before are in, so the sizes of the asks change nothing. Where all
-    members have diverged or failed, none is left to copy from: a new population is begun with the rest of the budget.
+    A member goes on when a quorum of the population has finished its interval, and is compared with those that have. Where
+    all must have, the sizes of the asks change nothing. Where all members have diverged or failed, none is left to copy from:
+    a new population is begun with the rest of the budget.
 
     Args:
         budget: full runs.
@@ -39,10 +40,14 @@ class PBT:
             (Jaderberg et al. 2017, section 4.1.1).
         resample: how likely a hyperparameter is drawn anew instead of perturbed.
         own_networks: whether each member of a population starts from untrained networks of its own; else all from the same.
+        asynchronous: whether results are told as they come.
+        quorum: the share of the population that must have finished an interval; by default all, and half of it where results
+            are told as they come.
     """
 
     any_batch = True
     has_fidelities = True
+    asynchronous = True
 
     def __init__(
         self,
@@ -57,8 +62,11 @@ class PBT:
         quantile: float = 0.2,
         resample: float = 0.25,
         own_networks: bool = True,
+        asynchronous: bool = False,
+        quorum: float | None = None,
     ):
         self.own_networks = own_networks
+        self.quorum = quorum if quorum is not None else 0.5 if asynchronous else 1.0
         self.space, self.fidelity, self.seed, self.quantile, self.resample = space, fidelity, seed, quantile, resample
         self.remaining_steps = brackets.affordable_steps(budget, fidelity)
         self._check(min_interval, population, num_intervals)
@@ -70,9 +78,9 @@ class PBT:
             )
         num_intervals = max(1, min(num_intervals, fidelity // min_interval))
         self.ends = [fidelity * i // num_intervals for i in range(1, num_intervals + 1)]
-        self.next_id, self.interval = 0, 0
         self.earlier = list[Result]()
-        self.generation, self.waiting, self.results = list[Trial](), list[Trial](), list[Result]()
+        self.next_id, self.size, self.waiting = 0, 0, list[Trial]()
+        self.results, self.ready = list[list[Result]](), list[list[Result]]()  # by interval; ready ones wait to go on
         self._begin()
 
     def ask(self, n: int) -> list[Trial]:
@@ -82,32 +90,37 @@ class PBT:
     def warm_start(self, results: Sequence[Result]) -> None:
         """Begin the first population with the best configs, at most half of it."""
         self.earlier += results
-        best = [result.trial.config for result in brackets.ranked(self.earlier)[: len(self.generation) // 2]]
-        members = [
-            dataclasses.replace(member, config=config) for member, config in zip(self.generation, best, strict=False)
-        ]
-        self.generation[: len(members)] = self.waiting[: len(members)] = members
+        best = [result.trial.config for result in brackets.ranked(self.earlier)[: self.size // 2]]
+        for i, config in enumerate(best):
+            self.waiting[i] = dataclasses.replace(self.waiting[i], config=config)
 
     def tell(self, results: Sequence[Result]) -> None:
-        self.results += results
-        if self.generation and len(self.results) == len(self.generation):
-            generation, self.results = sorted(self.results, key=lambda result: result.trial.id), []
-            self._next(generation)
+        for result in results:
+            interval = self.ends.index(result.trial.fidelity)
+            self.results[interval].append(result)
+            self.ready[interval].append(result)
+        for interval in range(len(self.ends)):
+            self._go_on(interval)
 
-    def _next(self, results: list[Result]) -> None:
-        """Go on to the next interval, or to a new population after the last one."""
-        is_alive = any(brackets.worth(result) > -math.inf for result in results)
-        if is_alive and self.interval + 1 < len(self.ends):
-            self.interval += 1
-            self._open(self._offspring(results))
-        else:
+    def _go_on(self, interval: int) -> None:
+        """Let the members go on that have finished an interval, if enough others have; begin anew after the last one."""
+        finished = sorted(self.results[interval], key=lambda result: result.trial.id)
+        ready = sorted(self.ready[interval], key=lambda result: result.trial.id)
+        if not ready or len(finished) < self.quorum * self.size:
+            return
+        is_alive = any(brackets.worth(result) > -math.inf for result in finished)
+        if is_alive and interval + 1 < len(self.ends):
+            self.ready[interval], self.interval = [], interval + 1
+            self._open(self._offspring(ready, finished))
+        elif len(finished) == self.size:
             self._begin()
 
     def _begin(self) -> None:
         """Open a population of random configs, of as many as the remaining budget pays full runs for."""
         self.interval = 0
-        size = min(self.population, self.remaining_steps // self.fidelity)
-        self._open([self._member(i) for i in range(self.next_id, self.next_id + size)])
+        self.results, self.ready = [[] for _ in self.ends], [[] for _ in self.ends]
+        self.size = min(self.population, self.remaining_steps // self.fidelity)
+        self._open([self._member(i) for i in range(self.next_id, self.next_id + self.size)])
 
     def _member(self, trial_id: int) -> Trial:
         """Return a member of a new population, whose id numbers its networks."""
@@ -118,11 +131,11 @@ class PBT:
         start = self.ends[self.interval - 1] if self.interval > 0 else 0
         self.remaining_steps -= len(trials) * (self.ends[self.interval] - start)
         self.next_id += len(trials)
-        self.generation, self.waiting = trials, list(trials)
+        self.waiting += trials
 
-    def _offspring(self, results: list[Result]) -> list[Trial]:
-        """Return the next generation: a trial for each member, in the members' order."""
-        winners, losers = truncate(results, self.quantile)
+    def _offspring(self, results: list[Result], finished: list[Result]) -> list[Trial]:
+        """Return what follows on the results of some members, in their order; `finished`: all that they are compared with."""
+        winners, losers = truncate(finished, self.quantile)
         running = [result.trial.config for result in results if result.trial.id not in losers]
         trials = []
         for trial_id, result in enumerate(results, self.next_id):
@@ -160,6 +173,7 @@ class PBT:
             raise InputError(f"population must be at most the {affordable} that the budget pays for, got {population}")
         options.check_share("quantile", self.quantile, most=0.5)
         options.check_share("resample", self.resample)
+        options.check_share("quorum", self.quorum)
 
 
 def truncate(results: Sequence[Result], quantile: float) -> tuple[list[Trial], set[int]]:

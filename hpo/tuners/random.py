@@ -12,6 +12,7 @@ class Random:
     """Independent draws from the space; trial i depends on the seed and on i alone."""
 
     any_batch = True
+    asynchronous = True
 
     def __init__(self, space: ConfigurationSpace, fidelity: int, seed: int = 0):
         self.space, self.fidelity, self.seed, self.num_asked = space, fidelity, seed, 0

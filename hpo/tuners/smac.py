@@ -250,6 +250,8 @@ class Smac(SmacTuner):
         budget: full runs; it sizes the initial design: a quarter of the trials, at most ten per hyperparameter.
     """
 
+    asynchronous = True
+
     def __init__(self, space: ConfigurationSpace, fidelity: int, seed: int = 0, budget: float = 100.0):
         from smac import HyperparameterOptimizationFacade as Facade
 

@@ -18,6 +18,7 @@ class Sobol:
     """Trial i is the i-th point of the sequence that the space does not forbid, mapped to the space axis by axis."""
 
     any_batch = True
+    asynchronous = True
 
     def __init__(self, space: ConfigurationSpace, fidelity: int, seed: int = 0):
         from scipy.stats import qmc

@@ -1,0 +1,325 @@
+"""The cluster of a sweep: a Dask scheduler, begun here or elsewhere, and the workers that come and go."""
+
+import contextlib
+import logging
+import os
+import queue
+import shutil
+import socket
+import time
+import uuid
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import dask
+import distributed
+import yaml
+from dask.utils import typename
+from distributed.comm.addressing import get_address_host_port
+
+from arl.errors import InputError, first_line
+from arl.text import plural
+from arl.training import provenance
+from hpo.cluster import DEFAULT_WAIT, worker
+from hpo.cluster.jobs import Refusal
+
+LOCAL, SLURM = "local:", "slurm:"
+DRIVER = "arl-driver"  # under which a scheduler keeps the versions of the driver that it works for
+_SECONDS_TO_ANSWER = 3.0
+_SECONDS_BETWEEN_COUNTS = 1.0
+
+PRELOAD = [worker.__name__]  # what a worker's process imports while it starts
+CONFIG = {  # Dask's settings
+    "distributed.scheduler.allowed-failures": 10,  # workers that die under a job before it is given up
+    "distributed.scheduler.worker-saturation": 1.0,  # jobs wait at the scheduler: none behind a long one
+    "distributed.admin.log-length": 1000,
+    "logging.distributed": "critical",  # of workers; each says much about how it ends
+}
+
+
+class Sent(NamedTuple):
+    """A call that a worker is to make.
+
+    Attributes:
+        function, argument: what is called, and with what.
+        label: what the caller tells it apart by.
+        worker: the address of the worker that should preferably make it.
+    """
+
+    function: Callable[[Any], Any]
+    argument: Any
+    label: Any = None
+    worker: str | None = None
+
+
+class Cluster:
+    """The workers of a scheduler, as the driver of a sweep sees them.
+
+    Attributes:
+        folder: a folder that all workers share; None if there is none.
+        wait: seconds within which a scheduler must answer, and a first worker must come.
+        description: the versions and the device of the first worker.
+        env_steps: those that the workers have trained.
+        num_lost: workers that ended while the cluster was in use.
+    """
+
+    def __init__(self, client: distributed.Client, folder: Path | None = None, wait: float = DEFAULT_WAIT):
+        self.client, self.folder, self.wait = client, folder, wait
+        self.env_steps = self.num_lost = 0
+        self.busy_seconds = self.present_seconds = 0.0
+        self.refused: dict[str, str] = {}
+        self.workers: dict[str, int] = {}
+        self.counted = time.perf_counter() - _SECONDS_BETWEEN_COUNTS
+        client.set_metadata(DRIVER, _versions())
+        client.subscribe_topic(worker.TOPIC, self._on_progress)
+        client.subscribe_topic("all", self._on_event)
+        self.description: dict[str, Any] = {}
+
+    def meet(self) -> None:
+        """Wait for a first worker that can train for this driver.
+
+        Raises:
+            InputError: none comes in time.
+        """
+        calls, ends = Calls(self), time.monotonic() + self.wait
+        calls.submit(Sent(_introduce, _versions()))
+        try:
+            _, self.description = calls.next(ends)
+        except TimeoutError:
+            refused = "".join(f"; {address}: {reason}" for address, reason in self.refused.items())
+            raise InputError(f"cluster must have a worker within {self.wait:g} s, got none{refused}") from None
+
+    @property
+    def num_workers(self) -> int:
+        """The workers that are connected now."""
+        now = time.perf_counter()
+        if now - self.counted > _SECONDS_BETWEEN_COUNTS:
+            self.present_seconds += (now - self.counted) * len(self.workers)
+            self.workers, self.counted = self.client.nthreads(), now
+        return len(self.workers)
+
+    @property
+    def words(self) -> str:
+        """How many workers there are, and which share of their time they work."""
+        share = self.busy_seconds / self.present_seconds if self.present_seconds else 0.0
+        return f"{plural(self.num_workers, 'worker')} {min(share, 1.0):.0%} busy"
+
+    def refuse(self, address: str, reason: str) -> None:
+        """Do without a worker that can't train, after a warning."""
+        if address not in self.refused:
+            self.refused[address] = reason
+            warnings.warn(f"worker {address} is not used: {reason}", stacklevel=2)
+            self.client.retire_workers([address])
+
+    def close(self) -> None:
+        """Hear no more of the workers."""
+        for topic in (worker.TOPIC, "all"):
+            self.client.unsubscribe_topic(topic)
+
+    def _on_progress(self, event: tuple[float, int]) -> None:
+        self.env_steps += event[1]
+
+    def _on_event(self, event: tuple[float, Mapping[str, Any]]) -> None:
+        message = event[1]
+        if message.get("action") == "remove-worker" and not message.get("expected"):
+            self.num_lost += 1
+
+
+class Calls:
+    """Calls that workers make for one caller, and their results as they come."""
+
+    def __init__(self, cluster: Cluster):
+        self.cluster = cluster
+        self.finished: queue.SimpleQueue[distributed.Future] = queue.SimpleQueue()
+        self.sent: dict[str, tuple[Sent, distributed.Future]] = {}
+
+    def __len__(self) -> int:
+        return len(self.sent)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether a call is finished that `next` has not given."""
+        return not self.finished.empty()
+
+    def submit(self, call: Sent) -> None:
+        """Have a worker make a call."""
+        key = f"{call.function.__name__}-{uuid.uuid4()}"
+        preferred = {"workers": [call.worker], "allow_other_workers": True} if call.worker else {}
+        future = self.cluster.client.submit(call.function, call.argument, key=key, pure=False, **preferred)
+        self.sent[key] = call, future
+        future.add_done_callback(self.finished.put)
+
+    def next(self, ends: float | None = None) -> tuple[Any, Any]:
+        """Return the label and the result of the next call that is finished.
+
+        The result is an `InputError` where all workers have died that tried.
+
+        Raises:
+            TimeoutError: none is finished when the time of `time.monotonic` comes to `ends`.
+            InputError: the scheduler has ended and does not come back.
+        """
+        while True:
+            try:
+                future = self.finished.get(timeout=None if ends is None else max(ends - time.monotonic(), 0.0))
+            except queue.Empty:
+                raise TimeoutError from None
+            call, _ = self.sent.pop(str(future.key))
+            if future.status == "cancelled":
+                self._send_again(call)
+            elif isinstance(result := self._result(future), Refusal):
+                self.cluster.refuse(result.worker, result.reason)
+                self.submit(call)
+            else:
+                return call.label, result
+
+    def cancel(self) -> None:
+        """Take back all calls that are not finished."""
+        futures = [future for _, future in self.sent.values()]
+        self.sent.clear()
+        if futures:
+            self.cluster.client.cancel(futures, force=True)
+
+    def _send_again(self, call: Sent) -> None:
+        """Send a call whose scheduler has ended to the one that takes its place."""
+        ends = time.monotonic() + self.cluster.wait
+        while self.cluster.client.status != "running":
+            if time.monotonic() > ends or self.cluster.client.status == "closed":
+                raise InputError("cluster must keep its scheduler, got no answer from it any more")
+            time.sleep(0.1)
+        self.submit(call)
+
+    def _result(self, future: distributed.Future) -> Any:
+        try:
+            return future.result()
+        except distributed.KilledWorker as error:
+            return InputError(f"a worker must survive its runs, got {error.allowed_failures} that died of them")
+
+
+def _introduce(versions: Mapping[str, str | None]) -> dict[str, Any] | Refusal:
+    """Return the versions and the device of a worker if it can train for the driver."""
+    reason = worker.difference(versions)
+    return Refusal(distributed.get_worker().address, reason) if reason else worker.describe()
+
+
+def _versions() -> dict[str, str | None]:
+    return {name: provenance.versions()[name] for name in worker.VERSIONS}
+
+
+@contextlib.contextmanager
+def connect(cluster: str, host: str | None, wait: float) -> Iterator[Cluster]:
+    """Connect to a cluster, see `hpo.cluster.Address`."""
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # the driver trains nothing
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(dask.config.set(CONFIG))
+        address, folder = _scheduler(cluster, host, stack)
+        client = stack.enter_context(_client(address, wait))
+        connected = Cluster(client, folder, wait)
+        stack.callback(connected.close)
+        connected.meet()
+        yield connected
+
+
+def _scheduler(cluster: str, host: str | None, stack: contextlib.ExitStack) -> tuple[str, Path | None]:
+    """Return the address of the scheduler, and the folder that its workers share with the driver."""
+    if cluster.startswith(LOCAL):
+        return _local(cluster, stack).scheduler_address, None
+    if cluster.startswith(SLURM):
+        return _slurm(Path(cluster.removeprefix(SLURM)), stack).scheduler_address, None
+    if "://" in cluster:
+        return cluster, None
+    path = Path(cluster)
+    if path.suffix != ".json":
+        raise InputError(f"cluster must be local:N, slurm:FILE, tcp://HOST:PORT or a file .json, got {cluster!r}")
+    return _of_file(path, host, stack), path.absolute().parent / "agents"
+
+
+def _local(cluster: str, stack: contextlib.ExitStack) -> distributed.LocalCluster:
+    number = cluster.removeprefix(LOCAL)
+    if not number.isdigit() or int(number) < 1:
+        raise InputError(f"cluster local:N must have at least 1 worker, got {cluster!r}")
+    return _begin(stack, int(number))
+
+
+def _begin(stack: contextlib.ExitStack, num_workers: int, host: str | None = None) -> distributed.LocalCluster:
+    """Begin a scheduler in this process, and workers in processes of their own."""
+    try:
+        made = distributed.LocalCluster(
+            n_workers=num_workers,
+            threads_per_worker=1,
+            memory_limit=0,
+            host=host,
+            silence_logs=logging.CRITICAL,
+            dashboard_address=":0",
+        )
+    except (OSError, RuntimeError, ValueError) as error:
+        cause = error.__cause__ or error
+        raise InputError(
+            f"cluster host must be an address of this machine, got {host!r}: {first_line(cause)}"
+        ) from error
+    return stack.enter_context(made)
+
+
+def _of_file(path: Path, host: str | None, stack: contextlib.ExitStack) -> str:
+    """Return the address of the scheduler that a file names; begin one and write the file where none answers."""
+    if (address := address_in(path)) and answers(address):
+        return address
+    made = _begin(stack, 0, host)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with distributed.Client(made, set_as_default=False) as client:
+        client.write_scheduler_file(path)
+    stack.callback(shutil.rmtree, path.absolute().parent / "agents", ignore_errors=True)
+    stack.callback(path.unlink, missing_ok=True)  # so that workers know that they are no longer needed
+    return str(made.scheduler_address)
+
+
+def address_in(path: Path) -> str | None:
+    """Return the address of the scheduler that a file names; None if there is no such file yet.
+
+    Raises:
+        InputError: a file of another kind.
+    """
+    try:
+        address: str = yaml.safe_load(path.read_text())["address"]
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError) as error:
+        raise InputError(f"cluster file {str(path)!r} must name a scheduler, got {typename(type(error))}") from error
+    return address
+
+
+def answers(address: str) -> bool:
+    """Return whether something listens at an address."""
+    try:
+        socket.create_connection(get_address_host_port(address), _SECONDS_TO_ANSWER).close()
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def _client(address: str, wait: float) -> distributed.Client:
+    try:
+        return distributed.Client(address, timeout=wait, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise InputError(f"scheduler {address} must answer within {wait:g} s, got {first_line(error)}") from error
+
+
+def _slurm(path: Path, stack: contextlib.ExitStack) -> Any:
+    """Begin a scheduler here, and submit Slurm jobs that run workers.
+
+    Raises:
+        InputError: a file that can't be read, or settings that dask-jobqueue refuses.
+    """
+    from dask_jobqueue import SLURMCluster
+
+    try:
+        settings = yaml.safe_load(path.read_text())
+        num_jobs, more = settings.pop("jobs", 1), settings.pop("worker_extra_args", [])
+        made = stack.enter_context(SLURMCluster(worker_extra_args=["--preload", *PRELOAD, *more], **settings))
+        made.scale(jobs=num_jobs)
+    except (OSError, yaml.YAMLError, AttributeError, TypeError, ValueError, RuntimeError) as error:
+        raise InputError(
+            f"cluster file {str(path)!r} must have settings of a Slurm job, got {first_line(error)}"
+        ) from error
+    return made

@@ -1,0 +1,317 @@
+"""Training on a cluster: the numbers are those of this process, whatever happens to workers and drivers."""
+
+import contextlib
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import distributed
+import examples
+import pandas as pd
+import pytest
+import tiny
+from tiny import FIDELITY, outcome
+
+import hpo
+from arl.errors import InputError
+from arl.records.store import Store
+from arl.training import provenance
+from hpo import cluster as clusters
+from hpo.cluster import connection, serving, worker
+from hpo.cluster.connection import Calls, Cluster, Sent
+from hpo.cluster.training import ClusterTraining
+from hpo.trial import Trial
+
+ARL = Path(sys.executable).with_name("arl")
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """Return a cluster of two workers that are threads of this process."""
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=False, dashboard_address=":0", memory_limit=0
+        ) as workers,
+        distributed.Client(workers, set_as_default=False) as client,
+    ):
+        made = Cluster(client, wait=30.0)
+        made.meet()
+        yield made
+        made.close()
+
+
+@pytest.fixture
+def sweep(tmp_path):
+    """Return a function that runs a sweep of the tiny task."""
+
+    def sweep(tuner="random", store="store", **settings):
+        chosen = {"seeds": 2, "name": "a", **({} if "budget" in settings else {"trials": 4}), **settings}
+        return hpo.sweep(tiny.task(), tuner, store=tmp_path / f"{store}.sqlite", **chosen)
+
+    return sweep
+
+
+def assert_same(record, other):
+    for frame, expected in zip(outcome(record), outcome(other), strict=True):
+        pd.testing.assert_frame_equal(frame, expected, check_exact=True)
+
+
+@pytest.mark.parametrize(
+    ("tuner", "settings"),
+    [("random", {}), ("asha", {"budget": 4.0, "synchronous": True}), ("pbt", {"budget": 3.0, "synchronous": True})],
+)
+def test_a_cluster_gives_the_numbers_of_this_process(sweep, cluster, tuner, settings):
+    here = sweep(tuner, **settings)
+    assert_same(sweep(tuner, store="cluster", cluster=cluster, **settings), here)
+
+
+def test_a_promoting_tuner_is_told_results_as_they_come(sweep, cluster, tmp_path):
+    record = sweep("asha", budget=4.0, cluster=cluster)
+    assert record.settings.asynchronous
+    calls = Store(tmp_path / "store.sqlite").calls("a")
+    told = [len(call.trials) for call in calls if call.method == "tell"]
+    assert sum(told) == len(record.records)
+    assert max(told) < 4, "no rounds"
+    assert_same(sweep("asha", budget=4.0), record)
+    assert Store(tmp_path / "store.sqlite").calls("a") == calls, "what is on record is not trained again"
+
+
+def objective(cluster, **settings):
+    return ClusterTraining(tiny.task(), (0,), 1, cluster, **settings)
+
+
+def trial(number, fidelity=FIDELITY, parent=None):
+    return Trial(number, {"learning_rate": 1e-3 * (number % 10 + 1)}, fidelity, parent)
+
+
+def numbers(record):
+    return [[(point.env_steps, point.return_mean) for point in run.points] for run in record.runs]
+
+
+@pytest.mark.parametrize("memory", [None, 0])
+def test_agents_that_are_dropped_are_trained_again(cluster, memory):
+    """With no memory for agents, all that later trials go on from are trained again."""
+    made = objective(cluster, agent_memory=memory)
+    chain = [trial(0, 40), trial(1, 80, 0), trial(2, FIDELITY, 1)]
+    records = [record for link in chain for record in made.evaluate([link])]
+    assert made.num_trained_again == (0 if memory is None else 1 + 2)
+    plain = hpo.objective("training", tiny.task(), [0], 1)
+    expected = [record for link in chain for record in plain.evaluate([link])]
+    assert [numbers(record) for record in records] == [numbers(record) for record in expected]
+
+
+def test_a_chain_of_another_session_is_trained_again(cluster):
+    made = objective(cluster)
+    made.remember([trial(0, 40), trial(1, 80, 0)])
+    (record,) = made.evaluate([trial(2, FIDELITY, 1)])
+    assert made.num_trained_again == 2
+    assert record.status == "completed"
+
+
+def test_large_agents_are_files_that_any_worker_reads(cluster, tmp_path, monkeypatch):
+    monkeypatch.setattr(worker, "SMALL", 10)
+    monkeypatch.setattr(cluster, "folder", tmp_path / "agents")
+    made = objective(cluster)
+    list(made.evaluate([trial(0, 40)]))
+    (stored,) = made.stored.values()
+    assert stored.data.parent == tmp_path / "agents"
+    monkeypatch.setattr(worker, "_agents", worker._Agents())
+    (record,) = made.evaluate([trial(1, 80, 0)])
+    assert made.num_trained_again == 0
+    assert record.status == "completed"
+
+
+def test_the_agents_of_a_trial_are_saved(cluster, tmp_path):
+    made = objective(cluster, keep_finished=True)
+    list(made.evaluate([trial(0, 40)]))
+    made.save_agents(0, {0: tmp_path / "a.agent"})
+    plain = hpo.objective("training", tiny.task(), [0], 1)
+    plain.keep_finished = True
+    list(plain.evaluate([trial(0, 40)]))
+    plain.save_agents(0, {0: tmp_path / "b.agent"})
+    assert (tmp_path / "a.agent").read_bytes() == (tmp_path / "b.agent").read_bytes()
+
+
+def test_a_config_that_cannot_be_trained_fails_alone(cluster):
+    made = objective(cluster)
+    records = {record.trial: record for record in made.evaluate([trial(0, 1), trial(1)])}
+    assert records[0].status == "failed"
+    assert "fidelity must allow one iteration" in records[0].error
+    assert records[1].status == "completed"
+
+
+def test_a_sweep_that_is_stopped_takes_its_jobs_back(cluster):
+    made = objective(cluster)
+    answers = made.evaluate([trial(i) for i in range(6)])
+    next(answers)
+    answers.close()
+    assert len(made.calls) == 0
+    assert not made.queued
+    assert not made.unfinished
+
+
+def test_a_worker_of_another_version_is_not_used(cluster, monkeypatch):
+    made = objective(cluster)
+    made.setup = dataclasses.replace(made.setup, versions={"jax": "0.1"})
+    retired = []
+    monkeypatch.setattr(cluster.client, "retire_workers", retired.append)
+    answers = iter([clusters.jobs.Refusal("tcp://a", "jax must be the driver's 0.1, got 0.2")])
+    monkeypatch.setattr(Calls, "_result", lambda self, future: next(answers, None) or future.result())
+    made.calls.submit(Sent(worker.difference, {"jax": provenance.versions()["jax"]}, "label"))
+    with pytest.warns(UserWarning, match=r"worker tcp://a is not used: jax must be the driver's 0.1"):
+        answer = made.calls.next()
+    assert answer == ("label", None)
+    assert retired == [["tcp://a"]]
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"versions": {"jax": "0.1"}}, "jax must be the driver's 0.1, got "),
+        ({"backend": "tpu"}, "backend must be the sweep's tpu, got cpu"),
+        ({"user_files": {"mine.py": "0"}}, "file 'mine.py' must be the driver's, got none or another"),
+        ({"env": "brax/nothing"}, "nothing"),
+    ],
+)
+def test_a_worker_says_in_one_line_why_it_refuses(cluster, change, reason):
+    made = objective(cluster)
+    job = clusters.jobs.Job(dataclasses.replace(made.setup, **change), [])
+    calls = Calls(cluster)
+    future = cluster.client.submit(worker.train, job, pure=False)
+    assert reason in future.result().reason
+    assert "\n" not in future.result().reason
+    assert len(calls) == 0
+
+
+def test_a_call_under_which_all_workers_die_becomes_an_error(cluster, monkeypatch):
+    def die(future):
+        raise distributed.KilledWorker("train", None, 10)
+
+    calls = Calls(cluster)
+    calls.submit(Sent(len, "abc", "label"))
+    monkeypatch.setattr(distributed.Future, "result", die)
+    label, result = calls.next()
+    assert label == "label"
+    assert isinstance(result, InputError)
+    assert "got 10 that died of them" in str(result)
+
+
+def test_a_cancelled_call_is_sent_again(cluster):
+    calls = Calls(cluster)
+    calls.submit(Sent(time.sleep, 1.0, "label"))
+    ((_, future),) = calls.sent.values()
+    future.cancel(force=True)
+    assert calls.next() == ("label", None)
+
+
+def refused(message, **settings):
+    with pytest.raises(InputError, match=message), clusters.connect(clusters.Address(**settings)):
+        pass
+
+
+def test_bad_clusters_are_refused_in_one_line(tmp_path):
+    refused("cluster local:N must have at least 1 worker, got 'local:0'", name="local:0")
+    refused("cluster must be local:N, slurm:FILE, .* got 'elsewhere'", name="elsewhere")
+    refused("scheduler tcp://127.0.0.1:1 must answer within 0.5 s", name="tcp://127.0.0.1:1", wait=0.5)
+    (tmp_path / "bad.json").write_text("{")
+    refused("must name a scheduler", name=str(tmp_path / "bad.json"))
+    (tmp_path / "bad.yaml").write_text("- 1")
+    refused("must have settings of a Slurm job", name=f"slurm:{tmp_path / 'bad.yaml'}")
+    file = str(tmp_path / "s.json")
+    refused("cluster host must be an address of this machine, got '1.2.3.4'", name=file, host="1.2.3.4")
+    refused("cluster must have a worker within 0.5 s, got none", name=file, wait=0.5)
+    assert not (tmp_path / "s.json").exists()
+
+
+def test_a_cluster_is_for_training(tmp_path):
+    with pytest.raises(InputError, match="objective must be training, got table"):
+        hpo.sweep("ppo/CartPole-v1", trials=2, objective="table", cluster="local:2", store=tmp_path / "s.sqlite")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_worker_waits_for_its_scheduler(tmp_path):
+    with pytest.raises(InputError, match=r"must answer within 0 s, got no answer, and the file is missing"):
+        serving.serve(str(tmp_path / "s.json"), 1, 0.0)
+
+
+def test_a_job_of_slurm_runs_workers(tmp_path):
+    jobqueue = pytest.importorskip("dask_jobqueue")
+    (tmp_path / "jobs.yaml").write_text("queue: short\ncores: 1\nmemory: 4GB\njobs: 3\n")
+    with contextlib.ExitStack() as stack, pytest.MonkeyPatch.context() as patch:
+        scaled = []
+        patch.setattr(jobqueue.SLURMCluster, "scale", lambda self, jobs: scaled.append(jobs))
+        script = connection._slurm(tmp_path / "jobs.yaml", stack).job_script()
+    assert scaled == [3]
+    assert "#SBATCH -p short" in script
+    assert "--preload hpo.cluster.worker" in script
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Return a function that starts a command, which does not outlive the test."""
+    begun = []
+
+    def start(*words):
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+        begun.append(subprocess.Popen([ARL, *map(str, words)], cwd=tmp_path, start_new_session=True, **pipes))
+        return begun[-1]
+
+    yield start
+    for process in begun:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+
+
+SWEEP = (
+    *f"sweep ppo/ProbeMatching --space full --fidelity {FIDELITY} --trials 7 --batch 2 --seeds 2 --name a".split(),
+    *("--tuner", f"{tiny.__file__}:Halving", "-o", "pause=0.5", "--cluster", "run/scheduler.json"),
+)
+
+
+def wait_for_trials(num, path, process):
+    end = time.monotonic() + 240
+    while time.monotonic() < end and process.poll() is None:
+        if path.exists() and "a" in (store := Store(path)) and len(store.trials("a")) >= num:
+            return
+        time.sleep(0.2)
+    raise AssertionError(process.communicate())
+
+
+@pytest.mark.slow
+def test_workers_and_drivers_may_be_killed(tmp_path, start, sweep):
+    """A worker is killed, and another takes its place; then the driver is, and the same command finishes the sweep."""
+    path = tmp_path / "results" / "store.sqlite"
+    workers = start("worker", "run/scheduler.json", "--processes", 1)
+    driver = start(*SWEEP)
+    wait_for_trials(1, path, driver)
+    subprocess.run(["pkill", "-KILL", "-f", "distributed.cli.dask_worke[r]"], check=True)
+    wait_for_trials(3, path, driver)
+    os.killpg(driver.pid, signal.SIGKILL)
+    again = start(*SWEEP)
+    said, _ = again.communicate(timeout=240)
+    assert again.returncode == 0, said
+    ended, _ = workers.communicate(timeout=60)
+    assert "another takes its place" in ended
+    assert ended.endswith("the scheduler has ended\n")
+    straight = hpo.sweep(
+        "ppo/ProbeMatching",
+        tiny.Halving,
+        space="full",
+        fidelity=FIDELITY,
+        trials=7,
+        batch=2,
+        seeds=2,
+        store=tmp_path / "s",
+    )
+    assert_same(hpo.load_sweep("a", path), straight)
+
+
+@pytest.mark.slow
+def test_the_examples_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    examples.run("cluster.md", tmp_path)
