@@ -199,7 +199,8 @@ def test_the_example_of_the_document_trains_and_draws(tmp_path, monkeypatch):
     (commands,) = [code for code in examples.blocks("environments.md") if "ALE/" in code]
     examples.run_commands(commands, tmp_path)
     with Image.open(tmp_path / "pong.gif") as picture:
-        assert (picture.size, picture.n_frames) == ((160, 210), 51)
+        assert picture.size == (160, 210)
+        assert 40 < picture.n_frames <= 51  # frames that are the same are one
 
 
 @pytest.mark.parametrize(

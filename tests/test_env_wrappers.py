@@ -11,7 +11,9 @@ import envs
 import hpo
 from arl.errors import InputError
 from envs import vector
+from envs.base import Transition
 from envs.testing import check_env
+from envs.wrappers import wrapped
 
 KEY = jax.random.key(0)
 ALL = "sticky_actions=0.25&action_repeat=2&time_limit=30&frame_stack=3&reward_clip=0.5"
@@ -100,6 +102,43 @@ def test_rewards_are_clipped_in_training_and_agents_are_scored_without():
     assert steps.reward.min() < -0.5
     np.testing.assert_array_equal(clipped.reward, jnp.maximum(steps.reward, -0.5))
     assert vector.make("Pendulum-v1").scored.env.episode_limit == 200
+
+
+class Lives:
+    """Ends an episode every second step; three of them are a game, of which the state is the time."""
+
+    params, episode_limit, return_range, dear_reset, num_actions = (), 10, (0.0, 1.0), False, 2
+    action_low = action_high = None
+
+    def reset(self, key, params):
+        return jnp.zeros(1), jnp.int32(0)
+
+    def step(self, key, state, action, params):
+        time = state + 1
+        return Transition(jnp.full(1, time, jnp.float32), time, 0.0, time % 2 == 0, jnp.zeros((), bool))
+
+    def goes_on(self, state):
+        return state < 6
+
+
+@pytest.mark.parametrize("wrappers", [{}, {"frame_stack": 1, "reward_clip": 1.0}])
+def test_an_episode_may_go_on_from_the_state_that_the_last_one_ended_in(wrappers):
+    made = wrapped(Lives(), limit_in_done=False, values=wrappers)
+    env = vector.VectorEnv(made, made.params)
+    obs, state = start = env.reset(KEY, (1,))
+    seen = []
+    for _ in range(7):
+        step = env.step(KEY[None], state, jnp.zeros(1, int), start)
+        obs, state = step.obs, step.state
+        seen.append((int(obs[0, 0]), bool(step.terminated[0])))
+    assert seen == [(1, False), (2, True), (3, False), (4, True), (5, False), (0, True), (1, False)]
+
+
+def test_a_time_limit_counts_anew_where_an_episode_goes_on():
+    made = wrapped(Lives(), limit_in_done=False, values={"time_limit": 3})
+    _, steps = played(vector.VectorEnv(made, made.params), jnp.zeros(5, int))
+    assert not steps.truncated.any()
+    assert steps.state.own.tolist() == [1, 0, 1, 0, 1]
 
 
 def test_a_range_is_that_of_the_env_and_facts_are_those_of_the_wrapped_one():
