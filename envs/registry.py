@@ -139,7 +139,8 @@ def _family(library: str, env: str) -> str:
 # step, pi^2 + 0.1 max_speed^2 + 0.001 max_torque^2 = 16.274; of MountainCarContinuous the limit times 0.1, rounded down.
 # Ranges of MinAtar: no reward is negative, and the best are the returns of gymnax's own PPO agents (README of gymnax 1.0.1).
 # Of MiniGrid: 0 for an episode that does not reach its goal, else 1 - 0.9 time / limit.
-# Of LunarLander it is below the returns of 4,000 fixed and random policies.
+# Of LunarLander it is below the returns of 4,000 fixed and random policies. Of BipedalWalker: a fall (-100), full torque for
+# 2,000 steps (-224), the way back (-20) and the hull upside down (-16); the way to the end is worth 364, less torque.
 # Of ALE: Pong's and DoubleDunk's are those of the game. In the others no reward is negative, and the best are the returns of
 # human testers (Mnih et al. 2015, extended data table 2; Wang et al. 2016, arXiv:1511.06581, for Phoenix).
 # Of Brax they are set, not derived: rewards are velocities, less the squares of torques, and have no bounds.
@@ -168,6 +169,10 @@ SPECS: dict[str, EnvSpec] = {
             300.0,
             "float32[8]",
             "float32[2]",
+        ),
+        *(
+            _row(f"planar/{name}", f"planar/{name}", limit, -400.0, 350.0, "float32[24]", "float32[4]")
+            for name, limit in (("BipedalWalker", 1600), ("BipedalWalkerHardcore", 2000))
         ),
         *(
             _row(f"{name}-MinAtar", f"gymnax/{name}-MinAtar", limit, 0.0, best, observation, actions)

@@ -76,6 +76,8 @@ def test_minigrid_keeps_the_contract(name):
         *MINATAR,
         "planar/LunarLander",
         "planar/LunarLanderContinuous",
+        "planar/BipedalWalker",
+        "planar/BipedalWalkerHardcore",
         *(pytest.param(name, marks=installed("xminigrid")) for name in MINIGRID),
         *(pytest.param(name, marks=[installed("brax"), pytest.mark.slow]) for name in BRAX),
     ],

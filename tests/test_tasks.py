@@ -34,6 +34,7 @@ PUBLISHED = {
     "ppo/MiniGrid-Unlock": (1_000_000, 8, 32, 10, True),
     "ppo/planar/LunarLander": (1_000_000, 16, 1024, 4, False),
     "ppo/planar/LunarLanderContinuous": (1_000_000, 16, 1024, 4, False),
+    "ppo/planar/BipedalWalker": (1_000_000, 1, 2048, 10, True),
     **{f"ppo/{game}": (10_000_000, 8, 128, 4, False) for game in GAMES},
     **{f"ppo/brax/{robot}": (50_000_000, 2048, 5, 4, True) for robot in ("ant", "halfcheetah", "hopper", "humanoid")},
 }
@@ -61,6 +62,7 @@ PUBLISHED_OFF_POLICY = {
     "sac/MountainCarContinuous-v0": (50_000, 8, 1, 1),
     "dqn/planar/LunarLander": (100_000, 4, 1, 1),
     "sac/planar/LunarLanderContinuous": (500_000, 8, 8, 64),
+    "sac/planar/BipedalWalker": (500_000, 1, 1, 1),
     **{f"dqn/{game}": (10_000_000, 8, 1, 2) for game in GAMES},
     **{f"sac/brax/{robot}": (5_000_000, 64, 1, 8) for robot in ("ant", "halfcheetah", "hopper", "humanoid")},
 }

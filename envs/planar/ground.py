@@ -1,16 +1,30 @@
-"""The ground: heights at equal distances, joined by straight lines; and where points and shapes touch it.
+"""The ground: straight lines over equal distances, with walls where neighbours do not meet; and what touches it.
 
-A corner of a shape touches the line beneath it. A peak of the ground can also poke into the side of a shape, between its
-corners: the vertex of the ground that is nearest below its centre is looked at.
+A corner of a shape touches the line beneath it or a wall beside it. A vertex of the ground can also poke into the side of a
+shape, between its corners: of the vertices nearest below its centre the deepest one is looked at.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
 FAR = 1e3
+
+
+class Ground(NamedTuple):
+    """The heights at the two ends of each line, the first of which begins at x = 0."""
+
+    left: Float[Array, " line"]
+    right: Float[Array, " line"]
+
+
+def joined(heights: Float[Array, " vertex"]) -> Ground:
+    """Return the ground whose lines meet at these heights."""
+    return Ground(heights[:-1], heights[1:])
 
 
 class Touch(NamedTuple):
@@ -21,11 +35,11 @@ class Touch(NamedTuple):
     line: Int[Array, "*points"]
 
 
-def under_points(heights: Float[Array, " vertex"], spacing: float, points: Float[Array, "*points 2"]) -> Touch:
+def under_points(ground: Ground, spacing: float, points: Float[Array, "*points 2"]) -> Touch:
     """Return how points touch the ground beneath them; beyond its ends there is none."""
-    last = heights.shape[0] - 2
+    last = ground.left.shape[0] - 1
     line = jnp.clip(jnp.floor(points[..., 0] / spacing), 0, last).astype(jnp.int32)
-    left, right = heights[line], heights[line + 1]
+    left, right = ground.left[line], ground.right[line]
     slope = (right - left) / spacing
     up = 1.0 / jnp.sqrt(1.0 + slope**2)
     above = points[..., 1] - left - slope * (points[..., 0] - line * spacing)
@@ -33,24 +47,93 @@ def under_points(heights: Float[Array, " vertex"], spacing: float, points: Float
     return Touch(jnp.stack([-slope * up, up], axis=-1), jnp.where(outside, FAR, above * up), line)
 
 
+def at_points(ground: Ground, spacing: float, points: Float[Array, "*points 2"]) -> Touch:
+    """Return how points touch the line beneath them or the nearest wall: inside the ground what is nearer, else the other.
+
+    The indices of walls follow those of lines.
+    """
+    floor = under_points(ground, spacing, points)
+    last = ground.left.shape[0] - 1
+    index = jnp.clip(jnp.round(points[..., 0] / spacing), 1, last).astype(jnp.int32)
+    before, after = ground.right[index - 1], ground.left[index]
+    outwards = jnp.sign(before - after)
+    gap = outwards * (points[..., 0] - index * spacing)
+    beside = (points[..., 1] < jnp.maximum(before, after)) & (before != after)
+    is_wall = beside & jnp.where(gap < 0.0, gap > floor.gap, gap < floor.gap)
+    normal = jnp.stack([outwards, jnp.zeros_like(outwards)], axis=-1)
+    return Touch(
+        jnp.where(is_wall[..., None], normal, floor.normal),
+        jnp.where(is_wall, gap, floor.gap),
+        jnp.where(is_wall, last + index, floor.line),
+    )
+
+
 def against_vertex(
-    heights: Float[Array, " vertex"],
+    ground: Ground,
     spacing: float,
     polygon: "Polygon",
     center: Float[Array, "2"],
     angle: Float[Array, ""],
+    neighbours: Sequence[int] = (0,),
 ) -> tuple[Touch, Float[Array, "2"]]:
-    """Return how a convex shape touches the nearest vertex of the ground, by its nearest side, and where the vertex is."""
-    index = jnp.clip(jnp.round(center[0] / spacing), 0, heights.shape[0] - 1).astype(jnp.int32)
-    vertex = jnp.stack([index * spacing, heights[index]])
+    """Return how a convex shape touches a vertex of the ground, by its nearest side, and where the vertex is.
+
+    Args:
+        neighbours: the vertices that are looked at, from the nearest one on; of them the deepest counts.
+    """
+    last = ground.left.shape[0]
+    index = jnp.clip(jnp.round(center[0] / spacing) + np.array(neighbours), 0, last).astype(jnp.int32)
+    heights = jnp.maximum(ground.right[jnp.maximum(index - 1, 0)], ground.left[jnp.minimum(index, last - 1)])
+    vertices = jnp.stack([index * spacing, heights], axis=-1)
+    distances = _distances(polygon, vertices - center, angle)
+    deepest = jnp.argmin(distances.max(-1))
+    return _by_side(polygon, distances[deepest], angle, index[deepest]), vertices[deepest]
+
+
+def _distances(
+    polygon: "Polygon", points: Float[Array, "point 2"], angle: Float[Array, ""]
+) -> Float[Array, "point side"]:
+    """Return the distances of points, given from the centre of a turned polygon, from its sides."""
     cos, sin = jnp.cos(angle), jnp.sin(angle)
-    x, y = vertex - center
-    local = jnp.stack([cos * x + sin * y, cos * y - sin * x])
-    distances = (polygon.normals * local).sum(-1) - polygon.offsets
+    x, y = points[:, 0], points[:, 1]
+    local = jnp.stack([cos * x + sin * y, cos * y - sin * x], axis=-1)
+    return (polygon.normals * local[:, None]).sum(-1) - polygon.offsets
+
+
+def _by_side(
+    polygon: "Polygon", distances: Float[Array, " side"], angle: Float[Array, ""], index: Int[Array, ""]
+) -> Touch:
+    """Return how a turned polygon touches a point, by the side that is nearest to it."""
+    cos, sin = jnp.cos(angle), jnp.sin(angle)
     nearest = distances == distances.max()
     side = jnp.where(nearest[:, None], polygon.normals, 0.0).sum(0) / nearest.sum()
     normal = -jnp.stack([cos * side[0] - sin * side[1], sin * side[0] + cos * side[1]])
-    return Touch(normal, distances.max(), index), vertex
+    return Touch(normal, distances.max(), index)
+
+
+def ray_fractions(
+    ground: Ground, spacing: float, origin: Float[Array, "2"], rays: np.ndarray, num_lines: int
+) -> Float[Array, " ray"]:
+    """Return the share of each ray before it meets the ground, 1 if it does not.
+
+    Args:
+        origin: where the rays begin, above the ground.
+        rays: `(ray, 2)`, to their ends, downwards and not to the left.
+        num_lines: how many lines the rays may cross, from the one beneath the origin on.
+    """
+    num_lines = min(num_lines, ground.left.shape[0])
+    first = jnp.clip(jnp.floor(origin[0] / spacing).astype(jnp.int32), 0, ground.left.shape[0] - num_lines)
+    left, right = (jax.lax.dynamic_slice(heights, (first,), (num_lines,)) for heights in ground)
+    starts = (first + jnp.arange(num_lines)) * spacing - origin[0]
+    across, down = rays[:, :1], rays[:, 1:]
+    slope = (right - left) / spacing
+    at_line = (left - slope * starts - origin[1]) / (down - slope * across)
+    on_line = (at_line * across >= starts) & (at_line * across <= starts + spacing)
+    at_wall = starts[1:] / across
+    height = origin[1] + at_wall * down
+    on_wall = (height >= jnp.minimum(right[:-1], left[1:])) & (height <= jnp.maximum(right[:-1], left[1:]))
+    meets = jnp.concatenate([jnp.where(on, at, 1.0) for on, at in ((on_line, at_line), (on_wall, at_wall))], axis=-1)
+    return jnp.where(meets >= 0.0, meets, 1.0).min(-1, initial=1.0)
 
 
 class Polygon(NamedTuple):

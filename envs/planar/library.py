@@ -6,10 +6,16 @@ from typing import Any
 
 from arl.errors import InputError, unknown
 from envs.base import Env
+from envs.planar.bipedal_walker import BipedalWalker
 from envs.planar.lunar_lander import LunarLander
 from envs.registry import checked_limit
 
-ENVS: dict[str, Env] = {"LunarLander": LunarLander(), "LunarLanderContinuous": LunarLander(continuous=True)}
+ENVS: dict[str, Env] = {
+    "LunarLander": LunarLander(),
+    "LunarLanderContinuous": LunarLander(continuous=True),
+    "BipedalWalker": BipedalWalker(),
+    "BipedalWalkerHardcore": BipedalWalker(hardcore=True, episode_limit=2000),
+}
 
 
 def make(name: str, episode_limit: int | None = None, **params: Any) -> Env:

@@ -20,7 +20,7 @@ from flax import struct
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from envs.base import Transition
-from envs.planar import ground, pictures, solver
+from envs.planar import contacts, ground, pictures, solver
 from envs.planar.solver import Contacts, Impulses, Joint, Motion, Motors, Push
 
 SECONDS = 0.02
@@ -56,7 +56,6 @@ HULL_CORNERS = np.stack([TREE.point(0, corner) for corner in HULL.corners])
 FEET = np.stack([TREE.point(leg, corner) for leg in (1, 2) for corner in LEG.corners[:2]])
 CONTACT_BODIES = (1, 1, 2, 2, 1, 2)  # of the feet, then of the vertices of the ground that are nearest to the legs
 OF_LEGS = np.array([[0, 1, 4], [2, 3, 5]])
-NO_LINE = -1
 
 
 @struct.dataclass
@@ -152,7 +151,7 @@ class LunarLander:
 
     def draw(self, state: LanderState, params: LanderParams) -> np.ndarray:
         """Return a picture of a state, as large as gymnasium's."""
-        picture = pictures.landscape(np.asarray(state.heights), SPACING, (WIDTH, HEIGHT), SCALE)
+        picture = pictures.landscape(jax.device_get(ground.joined(state.heights)), SPACING, (WIDTH, HEIGHT), SCALE)
         motion = jax.device_get(state.motion)
         for body, shape in enumerate((HULL, LEG, LEG)):
             pictures.fill(picture, solver.placed(TREE, motion, body, shape.corners), SCALE, pictures.BODY)
@@ -187,7 +186,7 @@ def _first_state(heights: Float[Array, " vertex"], wind: Int[Array, "2"]) -> Lan
         motion=solver.at_rest(center, angle),
         impulses=solver.no_impulses(2, len(CONTACT_BODIES)),
         heights=heights,
-        lines=jnp.full(OF_LEGS.shape, NO_LINE),
+        lines=jnp.full(OF_LEGS.shape, contacts.NO_LINE),
         standing=jnp.zeros(2, bool),
         shaping=jnp.zeros(()),
         still=jnp.zeros((), jnp.int32),
@@ -219,26 +218,26 @@ def _engines(
 def _moved(state: LanderState, push: Push, params: LanderParams) -> tuple[LanderState, Bool[Array, ""]]:
     """Return the state after a step of the physics, and whether the hull touched the ground."""
     wind, clocks = _wind(state, params)
-    contacts, lines = _contacts(state.motion, state.heights)
+    touches, lines = _touches(state.motion, state.heights)
     motion, impulses, touched = solver.step(
         TREE,
         state.motion,
         jax.tree.map(jnp.add, push, wind),
         Motors(jnp.asarray(LEG_SPEED * SIDES), jnp.full(2, LEG_TORQUE)),
-        contacts,
+        touches,
         CONTACT_BODIES,
         FRICTION,
         state.impulses,
         params.gravity,
         SECONDS,
     )
-    lines = jnp.where(touched, lines, NO_LINE)[OF_LEGS]
+    lines = jnp.where(touched, lines, contacts.NO_LINE)[OF_LEGS]
     before, after = (_hull_gap(bodies, state.heights) for bodies in (state.motion, motion))
     moved = state._replace(
         motion=motion,
         impulses=impulses,
         lines=lines,
-        standing=_standing(state, lines),
+        standing=contacts.standing(state.standing, state.lines, lines),
         still=jnp.where(solver.is_still(TREE, motion), state.still + 1, 0),
         wind=clocks,
     )
@@ -254,39 +253,14 @@ def _wind(state: LanderState, params: LanderParams) -> tuple[Push, Float[Array, 
     return push._replace(angular=push.angular.at[0].add(strength[1] * params.turbulence_power)), state.wind + blows
 
 
-def _contacts(motion: Motion, heights: Float[Array, " vertex"]) -> tuple[Contacts, Int[Array, " contact"]]:
+def _touches(motion: Motion, heights: Float[Array, " vertex"]) -> tuple[Contacts, Int[Array, " contact"]]:
     """Return where legs may touch the ground, and which of its lines."""
-    feet = solver.turned(FEET, motion.angle)
-    arms, touches = [feet], [ground.under_points(heights, SPACING, motion.center + feet.sum(-2))]
-    for leg in (1, 2):
-        center_arms = solver.turned(TREE.arms[leg], motion.angle)
-        center = motion.center + center_arms.sum(0)
-        touch, vertex = ground.against_vertex(heights, SPACING, LEG, center, motion.angle[leg])
-        arms.append(center_arms.at[leg].add(vertex - center)[None])
-        touches.append(jax.tree.map(lambda x: x[None], touch))
-    touch = jax.tree.map(lambda *x: jnp.concatenate(x), *touches)
-    return Contacts(jnp.concatenate(arms), touch.normal, touch.gap), touch.line
+    return contacts.candidates(TREE, motion, ground.joined(heights), SPACING, FEET, ((1, LEG), (2, LEG)))
 
 
 def _hull_gap(motion: Motion, heights: Float[Array, " vertex"]) -> Float[Array, ""]:
-    corners = motion.center + solver.turned(HULL_CORNERS, motion.angle).sum(-2)
-    center = motion.center + solver.turned(TREE.arms[0], motion.angle).sum(0)
-    peak, _ = ground.against_vertex(heights, SPACING, HULL, center, motion.angle[0])
-    return jnp.minimum(ground.under_points(heights, SPACING, corners).gap.min(), peak.gap)
-
-
-def _standing(state: LanderState, lines: Int[Array, "leg contact"]) -> Bool[Array, " leg"]:
-    """Return whether legs are said to stand: from when a leg comes upon a line of the ground until it leaves one.
-
-    As in gymnasium, a leg that slides from one line to the next is not said to stand any more, though it does.
-    """
-    begun = ((lines != NO_LINE) & ~_among(lines, state.lines)).any(-1)
-    ended = ((state.lines != NO_LINE) & ~_among(state.lines, lines)).any(-1)
-    return (state.standing | begun) & ~ended
-
-
-def _among(lines: Int[Array, "leg contact"], others: Int[Array, "leg contact"]) -> Bool[Array, "leg contact"]:
-    return (lines[:, :, None] == others[:, None]).any(-1)
+    hull, _ = contacts.candidates(TREE, motion, ground.joined(heights), SPACING, HULL_CORNERS, ((0, HULL),))
+    return hull.gap.min()
 
 
 def _observed(state: LanderState) -> Float[Array, "8"]:

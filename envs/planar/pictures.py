@@ -2,24 +2,24 @@
 
 import numpy as np
 
-SKY, EARTH, BODY, FLAG = (225, 232, 255), (70, 90, 70), (110, 85, 200), (220, 170, 0)
+from envs.planar.ground import Ground
+
+SKY, EARTH, BODY, FAR_BODY, FLAG = (225, 232, 255), (70, 90, 70), (110, 85, 200), (160, 145, 225), (220, 170, 0)
 
 
-def landscape(
-    heights: np.ndarray, spacing: float, size: tuple[float, float], scale: float, left: float = 0.0
-) -> np.ndarray:
+def landscape(ground: Ground, spacing: float, size: tuple[float, float], scale: float, left: float = 0.0) -> np.ndarray:
     """Return a picture `(height, width, 3)` of the ground and the sky.
 
     Args:
-        heights: of the ground at its vertices.
-        spacing: distance of vertices, in metres.
+        spacing: length of the ground's lines, in metres.
         size: width and height of what is seen, in metres.
         scale: pixels per metre.
         left: x of the left edge.
     """
     width, height = (round(length * scale) for length in size)
     x, y = left + (np.arange(width) + 0.5) / scale, (height - 0.5 - np.arange(height)) / scale
-    tops = np.interp(x, np.arange(len(heights)) * spacing, heights)
+    line = np.clip(np.floor(x / spacing).astype(int), 0, len(ground.left) - 1)
+    tops = ground.left[line] + (ground.right - ground.left)[line] * (x / spacing - line)
     return np.where((y[:, None] < tops)[..., None], np.array(EARTH, np.uint8), np.array(SKY, np.uint8))
 
 

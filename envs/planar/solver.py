@@ -28,6 +28,9 @@ A contact and the limit of its body's joint are solved together, as a leg betwee
 what it carries. Then the bodies move by another velocity: u' corrected by further sweeps over contacts and limits, with
 targets that push back where they overlap, and by which a point that would pass the ground in this step just arrives there.
 u' itself is kept for the next step, so that pushing back adds no energy; a point that arrives is stopped in the next step.
+Centres move straight in a step, by which joints would come apart, and are pulled back to them, which turns the bodies by
+
+    (5)  M^-1 sum_b m_b d_bk x (x_b moved straight - x_b of equation (1) at the new angles)
 
 Tolerances, arrivals and the softness of motors are those of Box2D 2.3, the engine of gymnasium's environments. Two things
 differ: joints do not come apart, and `NUM_SWEEPS` sweeps do what 180 of Box2D's do, as joints need none. Results agree
@@ -35,8 +38,8 @@ statistically, not bit for bit.
 """
 
 import dataclasses
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -51,6 +54,9 @@ PUSH = 0.2  # share of an overlap that is pushed back in a step, as long as it i
 SLEEP_SPEED, SLEEP_SPIN, SECONDS_TO_SLEEP = 0.01, ANGULAR_SLOP, 0.5  # slower bodies sleep after this time
 NUM_SWEEPS, NUM_CORRECTIONS = 10, 4
 BOX2D_SWEEPS = 180  # of gymnasium's environments
+MOST_UNROLLED = 8  # rows
+
+Index: TypeAlias = Array | int
 
 
 class Joint(NamedTuple):
@@ -255,7 +261,7 @@ def step(
     motors: Motors,
     contacts: Contacts,
     contact_bodies: Sequence[int],
-    friction: float,
+    friction: Float[Array, ""] | float,
     before: Impulses,
     gravity: Float[Array, ""] | float,
     seconds: float,
@@ -268,7 +274,7 @@ def step(
         before: the impulses of the step before.
         gravity: acceleration along y, in m/s^2.
     """
-    joint_of = [body - 1 for body in contact_bodies]
+    joint_of = np.array(contact_bodies) - 1
     inverse_mass = inverse(mass_matrix(tree, motion.angle, motion.angle))
     problem = _problem(tree, inverse_mass, motion, motors, contacts, joint_of, seconds)
     impulses = _still_active(problem, before)
@@ -278,9 +284,23 @@ def step(
         0, NUM_SWEEPS, lambda _, carry: _sweep(problem, joint_of, friction, *carry), (u, impulses)
     )
     touched = problem.touching | (contacts.gap + seconds * (problem.normals.jacobian * u).sum(-1) < ARRIVAL)
-    moved = _corrected(problem, u, _limit_push(tree, motion.angle) / seconds, _contact_push(contacts.gap) / seconds)
-    center, angle = motion.center + moved[:2] * seconds, motion.angle + moved[2:] * seconds
-    return Motion(center, angle, u[:2], u[2:], motion.angle), impulses, touched
+    turns = seconds * u[2:]
+    joined = u.at[2:].add(_joined(tree, inverse_mass, motion.angle, turns) / seconds)
+    limit_push, contact_push = _limit_push(tree, motion.angle) / seconds, _contact_push(contacts.gap) / seconds
+    moved = seconds * _corrected(problem, joined, limit_push, contact_push)
+    return Motion(motion.center + moved[:2], motion.angle + moved[2:], u[:2], u[2:], motion.angle), impulses, touched
+
+
+def _joined(
+    tree: Tree, inverse_mass: Float[Array, "body body"], angle: Float[Array, " body"], turns: Float[Array, " body"]
+) -> Float[Array, " body"]:
+    """Return equation (5): by how much bodies turn when they are joined again after they moved straight."""
+    turned_angle = angle + turns
+    before, after = turned_angle[:, None] - angle, turned_angle[:, None] - turned_angle
+    straight = tree.crosses * (jnp.cos(before) + turns * jnp.sin(before))
+    straight -= tree.dots * (jnp.sin(before) - turns * jnp.cos(before))
+    joined = tree.crosses * jnp.cos(after) - tree.dots * jnp.sin(after)
+    return (inverse_mass * (straight - joined).sum(-1)).sum(-1)
 
 
 def _free(
@@ -299,7 +319,7 @@ def _problem(
     motion: Motion,
     motors: Motors,
     contacts: Contacts,
-    joint_of: Sequence[int],
+    joint_of: np.ndarray,
     seconds: float,
 ) -> Problem:
     joints = _rows(tree, inverse_mass, _joint_jacobian(tree))
@@ -311,7 +331,7 @@ def _problem(
         joints=joints,
         normals=normals,
         tangents=_rows(tree, inverse_mass, _point_jacobian(contacts.arms, tangent)),
-        couplings=(normals.jacobian * joints.response[np.array(joint_of)]).sum(-1),
+        couplings=(normals.jacobian * joints.response[joint_of]).sum(-1),
         motor_speed=motors.speed,
         motor_bound=motors.torque * seconds,
         motor_mass=jnp.minimum(joints.mass, _motor_masses(tree) * (BOX2D_SWEEPS / NUM_SWEEPS)),
@@ -339,20 +359,44 @@ def _by_rows(problem: Problem, impulses: Impulses) -> list[tuple[Rows, Array]]:
 
 
 def _sweep(
-    problem: Problem, joint_of: Sequence[int], friction: float, u: Float[Array, " unknown"], impulses: Impulses
+    problem: Problem, joint_of: np.ndarray, friction: Array | float, u: Float[Array, " unknown"], impulses: Impulses
 ) -> tuple[Array, Impulses]:
     """Return the velocity and the impulses after each row was solved once."""
-    motor, limit, contact, slide = (list(x) for x in impulses)
-    for j, bound in enumerate(problem.motor_bound):
-        row = _row(problem.joints, j)
+
+    def solve_joint(j: Index, carry: tuple[Array, Impulses]) -> tuple[Array, Impulses]:
+        u, impulses = carry
+        row, bound = _row(problem.joints, j), problem.motor_bound[j]
         soft = row._replace(mass=problem.motor_mass[j])
-        u, motor[j] = _solved(soft, u, motor[j], problem.motor_speed[j], -bound, bound)
-        u, limit[j] = _solved(row, u, limit[j], 0.0, *_limit_bounds(problem.side[j]))
-    for i, j in enumerate(joint_of):
-        most = friction * contact[i]
-        u, slide[i] = _solved(_row(problem.tangents, i), u, slide[i], 0.0, -most, most)
-        u, contact[i], limit[j] = _solved_pair(problem, i, j, u, contact[i], limit[j])
-    return u, Impulses(*(jnp.stack(x) for x in (motor, limit, contact, slide)))
+        u, motor = _solved(soft, u, impulses.motor[j], problem.motor_speed[j], -bound, bound)
+        u, limit = _solved(row, u, impulses.limit[j], 0.0, *_limit_bounds(problem.side[j]))
+        return u, impulses._replace(motor=impulses.motor.at[j].set(motor), limit=impulses.limit.at[j].set(limit))
+
+    def solve_contact(i: Index, j: Index, carry: tuple[Array, Impulses]) -> tuple[Array, Impulses]:
+        u, impulses = carry
+        most = friction * impulses.contact[i]
+        u, slide = _solved(_row(problem.tangents, i), u, impulses.friction[i], 0.0, -most, most)
+        u, contact, limit = _solved_pair(problem, i, j, u, impulses.contact[i], impulses.limit[j])
+        return u, impulses._replace(
+            friction=impulses.friction.at[i].set(slide),
+            contact=impulses.contact.at[i].set(contact),
+            limit=impulses.limit.at[j].set(limit),
+        )
+
+    carry = _each(np.arange(len(problem.side))[:, None], solve_joint, (u, impulses))
+    return _each(np.stack([np.arange(len(joint_of)), joint_of], axis=1), solve_contact, carry)
+
+
+def _each(rows: np.ndarray, solve: Callable[..., Any], carry: Any) -> Any:
+    """Return what solving rows one after another leads to: unrolled where they are few, as many are long to compile.
+
+    Args:
+        rows: what `solve` takes, besides what is carried, for each of them.
+    """
+    if len(rows) > MOST_UNROLLED:
+        return jax.lax.fori_loop(0, len(rows), lambda i, carry: solve(*jnp.asarray(rows)[i], carry), carry)
+    for row in rows:
+        carry = solve(*row, carry)
+    return carry
 
 
 def _corrected(
@@ -360,13 +404,21 @@ def _corrected(
 ) -> Float[Array, " unknown"]:
     """Return the velocity by which the bodies move, so that limits and contacts are pushed back."""
 
+    def solve_limit(j: Index, carry: tuple[Array, Array]) -> tuple[Array, Array]:
+        u, limit = carry
+        u, solved = _solved(_row(problem.joints, j), u, limit[j], limit_push[j], *_limit_bounds(problem.side[j]))
+        return u, limit.at[j].set(solved)
+
+    def solve_contact(i: Index, carry: tuple[Array, Array]) -> tuple[Array, Array]:
+        u, contact = carry
+        u, solved = _solved(_row(problem.normals, i), u, contact[i], contact_push[i], 0.0, jnp.inf)
+        return u, contact.at[i].set(solved)
+
     def sweep(_: Array, carry: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
-        u, limit, contact = carry[0], list(carry[1]), list(carry[2])
-        for j, push in enumerate(limit_push):
-            u, limit[j] = _solved(_row(problem.joints, j), u, limit[j], push, *_limit_bounds(problem.side[j]))
-        for i, push in enumerate(contact_push):
-            u, contact[i] = _solved(_row(problem.normals, i), u, contact[i], push, 0.0, jnp.inf)
-        return u, jnp.stack(limit), jnp.stack(contact)
+        u, limit, contact = carry
+        u, limit = _each(np.arange(len(limit))[:, None], solve_limit, (u, limit))
+        u, contact = _each(np.arange(len(contact))[:, None], solve_contact, (u, contact))
+        return u, limit, contact
 
     start = u, jnp.zeros_like(limit_push), jnp.zeros_like(contact_push)
     return jax.lax.fori_loop(0, NUM_CORRECTIONS, sweep, start)[0]
@@ -435,7 +487,7 @@ def _solved(
 
 
 def _solved_pair(
-    problem: Problem, i: int, j: int, u: Array, contact: Array, limit: Array
+    problem: Problem, i: Index, j: Index, u: Array, contact: Array, limit: Array
 ) -> tuple[Array, Array, Array]:
     """Return the velocity and impulses that solve contact i and limit j at once: their 2x2 complementarity problem.
 
@@ -457,5 +509,5 @@ def _solved_pair(
     return u, new_contact, new_limit
 
 
-def _row(rows: Rows, i: int) -> Rows:
+def _row(rows: Rows, i: Index) -> Rows:
     return Rows(rows.jacobian[i], rows.response[i], rows.mass[i])

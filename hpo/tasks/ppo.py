@@ -86,6 +86,29 @@ _LANDER = EnvSettings(
         "minibatch_size": 256,
     },
 )
+_WALKER = EnvSettings(
+    published_fidelity=1_000_000,
+    published={
+        "num_envs": 1,
+        "num_steps": 2048,
+        "num_epochs": 10,
+        "normalize_observations": True,
+        "hidden_size": 128,
+        "activation": "relu",
+    },
+    full_fidelity=3_000_000,
+    full={
+        "learning_rate": 3e-4,
+        "anneal_steps": 3_000_000,
+        "vf_clip_eps": 10.0,
+        "normalize_observations": True,
+        "normalize_rewards": True,
+        "num_envs": 16,
+        "num_steps": 512,
+        "num_epochs": 10,
+        "minibatch_size": 256,
+    },
+)
 
 SETTINGS: dict[str, EnvSettings] = {
     "CartPole-v1": EnvSettings(
@@ -169,6 +192,7 @@ SETTINGS: dict[str, EnvSettings] = {
         EnvSettings(1_000_000, _MINIGRID, 1_000_000, _MINIGRID_FULL),
     ),
     **dict.fromkeys(_LANDERS, _LANDER),
+    "planar/BipedalWalker": _WALKER,
     **dict.fromkeys(
         ("brax/ant", "brax/halfcheetah", "brax/hopper", "brax/humanoid"),
         EnvSettings(50_000_000, _BRAX, 50_000_000, {**_BRAX, "minibatch_size": 1024, "vf_clip_eps": 10.0}),

@@ -65,6 +65,22 @@ SETTINGS: dict[str, EnvSettings] = {
             "buffer_size": 500_000,
         },
     ),
+    "planar/BipedalWalker": EnvSettings(
+        published_fidelity=500_000,
+        published={"num_envs": 1},
+        full_fidelity=500_000,
+        full={
+            "learning_rate": 7e-4,
+            "num_envs": 8,
+            "gradient_steps": 4,
+            "gamma": 0.98,
+            "tau": 0.02,
+            "learning_starts": 10_000,
+            "normalize_observations": True,
+            "max_buffer_size": 500_000,
+            "buffer_size": 300_000,
+        },
+    ),
     **dict.fromkeys(
         ("brax/ant", "brax/halfcheetah", "brax/hopper", "brax/humanoid"),
         EnvSettings(
