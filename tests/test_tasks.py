@@ -194,7 +194,8 @@ def test_published_settings():
         fixed = ("num_envs", "num_steps", "num_epochs", "normalize_observations")
         assert (task.fidelity, *(task.fixed[key] for key in fixed)) == settings
         assert (task.fixed["gamma"], task.fixed["anneal_steps"]) == (0.99, 0)
-        network = (256, 2, "relu") if "brax" in name else (512, 1, "relu") if "ALE" in name else (64, 2, "tanh")
+        networks = {"brax": (256, 2, "relu"), "ALE": (512, 1, "relu"), "Walker": (128, 2, "relu")}
+        network = next((size for part, size in networks.items() if part in name), (64, 2, "tanh"))
         assert tuple(task.fixed[key] for key in ("hidden_size", "num_layers", "activation")) == network
         assert (task.num_points, task.num_episodes) == (10, 128)
 
