@@ -75,6 +75,7 @@ class SweepView(View):
         self.num_by_status: collections.Counter[str] = collections.Counter()
         self.errors: set[str] = set()
         self.last_line, self.words = 0.0, ""
+        self.details: Sequence[str] = ()
 
     def started(self, plan: Plan, name: str, num_recorded: int) -> None:
         self.plan, self.begun = plan, time.perf_counter()
@@ -90,7 +91,7 @@ class SweepView(View):
             self.bar = self.live.add_task(name, total=self.total, state="compiling")
 
     def segment(self, progress: Progress) -> None:
-        self.env_steps, self.words = progress.env_steps, progress.words
+        self.env_steps, self.words, self.details = progress.env_steps, progress.words, progress.details
         self._show()
 
     def trial(self, record: TrialRecord) -> None:
@@ -109,6 +110,8 @@ class SweepView(View):
             self.live.stop()
         else:
             self.console.print(_joined(self._parts()))
+        for line in self.details:
+            self.console.print(line, markup=False)
 
     def _show(self) -> None:
         if self.live:

@@ -134,6 +134,7 @@ class Report:
     """Counts and costs of all training so far; seconds are summed over workers."""
 
     words: ClassVar[str] = ""
+    details: ClassVar[tuple[str, ...]] = ()
     env_steps: int = 0
     programs: int = 0
     compile_seconds: float = 0.0

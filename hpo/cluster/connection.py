@@ -54,6 +54,15 @@ class Sent(NamedTuple):
     worker: str | None = None
 
 
+class Done(NamedTuple):
+    """What a worker has done: jobs, env steps, and the seconds that they took; and the kind of its device."""
+
+    jobs: int = 0
+    env_steps: int = 0
+    seconds: float = 0.0
+    device: str = ""
+
+
 class Cluster:
     """The workers of a scheduler, as the driver of a sweep sees them.
 
@@ -63,12 +72,14 @@ class Cluster:
         description: the versions and the device of the first worker.
         env_steps: those that the workers have trained.
         num_lost: workers that ended while the cluster was in use.
+        done: by worker, what it has done.
     """
 
     def __init__(self, client: distributed.Client, folder: Path | None = None, wait: float = DEFAULT_WAIT):
         self.client, self.folder, self.wait = client, folder, wait
         self.env_steps = self.num_lost = 0
-        self.busy_seconds = self.present_seconds = 0.0
+        self.done: dict[str, Done] = {}  # by worker
+        self.present_seconds = 0.0
         self.refused: dict[str, str] = {}
         self.workers: dict[str, int] = {}
         self.counted = time.perf_counter() - _SECONDS_BETWEEN_COUNTS
@@ -103,8 +114,25 @@ class Cluster:
     @property
     def words(self) -> str:
         """How many workers there are, and which share of their time they work."""
-        share = self.busy_seconds / self.present_seconds if self.present_seconds else 0.0
+        busy_seconds = sum(done.seconds for done in self.done.values())
+        share = busy_seconds / self.present_seconds if self.present_seconds else 0.0
         return f"{plural(self.num_workers, 'worker')} {min(share, 1.0):.0%} busy"
+
+    @property
+    def details(self) -> list[str]:
+        """A line on each worker, and where Dask shows more."""
+        lines = [
+            f"worker {address}: {plural(done.jobs, 'job')} in {done.seconds:.1f} s, "
+            f"{done.env_steps / max(done.seconds, 1e-9):,.0f} env steps/s, {done.device}"
+            for address, done in sorted(self.done.items())
+        ]
+        lost = [f"{plural(self.num_lost, 'worker')} ended before the sweep"] if self.num_lost else []
+        return [*lines, *lost]
+
+    def add(self, address: str, env_steps: int, seconds: float, device: str) -> None:
+        """Note what a worker has done: a job."""
+        before = self.done.get(address, Done())
+        self.done[address] = Done(before.jobs + 1, before.env_steps + env_steps, before.seconds + seconds, device)
 
     def refuse(self, address: str, reason: str) -> None:
         """Do without a worker that can't train, after a warning."""
@@ -165,7 +193,9 @@ class Calls:
                 future = self.finished.get(timeout=None if ends is None else max(ends - time.monotonic(), 0.0))
             except queue.Empty:
                 raise TimeoutError from None
-            call, _ = self.sent.pop(str(future.key))
+            call, _ = self.sent.pop(str(future.key), (None, None))
+            if call is None:  # it was taken back
+                continue
             if future.status == "cancelled":
                 self._send_again(call)
             elif isinstance(result := self._result(future), Refusal):
@@ -249,6 +279,7 @@ def _begin(stack: contextlib.ExitStack, num_workers: int, host: str | None = Non
             n_workers=num_workers,
             threads_per_worker=1,
             memory_limit=0,
+            preload=PRELOAD,
             host=host,
             silence_logs=logging.CRITICAL,
             dashboard_address=":0",

@@ -105,9 +105,12 @@ class JobResult:
     """A job's runs in its order, each trained, or the line that says why it could not be.
 
     Attributes:
+        worker, device: the address of the worker, and the kind of its device.
         costs: seconds that the worker spent, by phase; `busy` is all of them.
     """
 
+    worker: str
+    device: str
     runs: Sequence[TrainedRun | str]
     costs: Mapping[str, float]
 

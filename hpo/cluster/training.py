@@ -165,7 +165,7 @@ class ClusterTraining(Training):
         """Take the next result, and send out what has waited for it."""
         runs, result = self.calls.next()
         if isinstance(result, JobResult):
-            self._note_costs(result.costs)
+            self._note(result)
         outcomes = result.runs if isinstance(result, JobResult) else [str(result)] * len(runs)
         for run, outcome in zip(runs, outcomes, strict=True):
             self._finish(run, self.sent.pop(run), outcome)
@@ -173,10 +173,12 @@ class ClusterTraining(Training):
         self._send()
         on_segment(self.cluster)
 
-    def _note_costs(self, costs: Mapping[str, float]) -> None:
-        self.cluster.busy_seconds += costs["busy"]
+    def _note(self, result: JobResult) -> None:
+        """Add what a job has cost."""
+        env_steps = sum(run.record.env_steps for run in result.runs if isinstance(run, TrainedRun))
+        self.cluster.add(result.worker, env_steps, result.costs["busy"], result.device)
         for phase in self.seconds:
-            self.seconds[phase] += costs[phase]
+            self.seconds[phase] += result.costs[phase]
 
     def _finish(self, run: RunId, trial: Trial, outcome: TrainedRun | str) -> None:
         """Keep a run's agent; give the record of its trial if all its runs are finished.

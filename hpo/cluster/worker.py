@@ -54,7 +54,8 @@ def train(job: Job) -> JobResult | Refusal:
     outcomes = _train(runner, [_run(runner, run) for run in job.runs])
     trained = [_trained(job.setup, run, outcome) for run, outcome in zip(job.runs, outcomes, strict=True)]
     compile_seconds, busy = runner.report.compile_seconds - compiled, time.perf_counter() - started
-    return JobResult(trained, {"compile": compile_seconds, "train": busy - compile_seconds, "busy": busy})
+    costs = {"compile": compile_seconds, "train": busy - compile_seconds, "busy": busy}
+    return JobResult(distributed.get_worker().address, describe()["device"], trained, costs)
 
 
 def _unfit(setup: Setup) -> str | None:

@@ -31,6 +31,11 @@ class Progress(Protocol):
         """What else there is to say of the workers; empty for nothing."""
         ...
 
+    @property
+    def details(self) -> Sequence[str]:
+        """What there is to say of each of them in the end, a line each."""
+        ...
+
 
 OnSegment = Callable[[Progress], None]
 
