@@ -13,9 +13,9 @@ from arl.records.lineage import Origin
 from arl.records.store import Call, RunRecord, TrialRecord
 from arl.records.sweep import SweepRecord
 from hpo import contract, merged_runs
+from hpo.loop import Sweep
 from hpo.objectives import Objective, OnSegment
 from hpo.results import result
-from hpo.sweeps import Sweep
 from hpo.trial import Trial, TunerError, copied
 
 

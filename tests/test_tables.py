@@ -82,7 +82,7 @@ def test_the_progress_line_keeps_its_times_and_cuts_no_number(width):
     view.started(plans.plan(tiny.task(), "random", trials=64, seeds=2), "a-sweep-with-a-long-name" * 3, 0)
     view.begun -= 100
     view.live.tasks[0].start_time -= 100
-    view.segment(SimpleNamespace(env_steps=1_000_000))
+    view.segment(SimpleNamespace(env_steps=1_000_000, words="", details=()))
     view.trial(tiny.trial_record(12, score=-123.4, status="completed"))
     (line,) = [line for line in text(view.live).splitlines() if "left" in line]
     view.closed()

@@ -17,7 +17,7 @@ from arl.records.settings import DEFAULT_OBJECTIVE, DEFAULT_SCORE
 from arl.records.store import Store, TrialRecord
 from arl.records.sweep import SweepRecord
 from hpo import cluster as clusters
-from hpo import loggers, objectives, plans, scores, sweeps, tuners
+from hpo import loggers, loop, objectives, plans, scores, sweeps, tuners
 from hpo.cluster import ClusterLike
 from hpo.comparisons import progress, recorded
 from hpo.comparisons.comparison import Comparison, Swept, scale_of
@@ -144,7 +144,7 @@ class _Comparing:
         testing = {task.name: make(task, tests_first, plans.MAX_BATCH) for task in design.tasks}
         for task in design.tasks:
             self._check(task, tuning[task.name], testing[task.name])
-        made_with = sweeps.made_with(objectives.get(kind))
+        made_with = loop.made_with(objectives.get(kind))
         recorded.begin(design, made_with, self.store)
         swept = [done for task in design.tasks for done in list(self._tune(task, tuning[task.name]))]
         swept = [done for done in swept if done.tuner not in self.broken]
@@ -212,7 +212,7 @@ class _Comparing:
         plan = sweeps.continued(self.design.test_plan(task, seeds), objective, name, self.store)
         view, heard_by = self.view.test(name, len(trials)), loggers.make(self.log, name, plan.settings)
         answers = objective.fresh(seeds)
-        return sweeps.Sweep(plan, Given(trials), answers, name, self.store, view, loggers=heard_by).run()
+        return loop.Sweep(plan, Given(trials), answers, name, self.store, view, loggers=heard_by).run()
 
 
 def test_trials(chains: Sequence[Chain], recorded: Mapping[int, TrialRecord]) -> list[Trial]:
