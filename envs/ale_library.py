@@ -73,11 +73,7 @@ _BOUNDS: dict[str, tuple[type, float, float]] = {
     "repeat_action_probability": (float, 0.0, 1.0),
     "episodic_life": (bool, 0, 1),
     "frameskip": (int, 1, 1_000),
-    "noop_max": (
-        int,
-        1,
-        1_000,
-    ),
+    "noop_max": (int, 1, 1_000),
     "fire_reset": (bool, 0, 1),
     "full_action_space": (bool, 0, 1),
 }
@@ -108,9 +104,7 @@ class AleEnv:
     def step(self, key: PRNGKeyArray, state: AleState, action: Array, params: AleParams) -> Transition:
         """Return what an action leads to."""
         stays = jax.random.uniform(key, (self.settings.frameskip,)) < params.repeat_action_probability
-        is_last = jnp.cumprod(stays).astype(
-            bool
-        )  # the action of a frame is the new one from the first that is not sticky
+        is_last = jnp.cumprod(stays).astype(bool)  # up to the first frame at which the new action takes hold
         actions = jnp.where(is_last, state.last_action, action.astype(jnp.int32))
         screen, saved, reward, lost_life, is_over = host.call(self.game.step, self.game.specs, state.saved, actions)
         ends_life = lost_life & params.episodic_life & ~is_over
@@ -193,9 +187,7 @@ class Game:
                 return Step(np.zeros(self.specs.screen.shape), saved, 0.0, lost_life=False, is_over=True)
             lives = self.ale.lives()
             reward, screens = self._held(actions)
-            lost_life = (
-                0 < self.ale.lives() < lives
-            )  # without lives, some games go on for a few frames before they are over
+            lost_life = 0 < self.ale.lives() < lives  # without any, some games go on for a few frames
             if lost_life and self.presses_fire:
                 self.ale.act(_FIRE)
             return Step(np.maximum.reduce(screens), self._saved(), reward, lost_life, self.ale.game_over())
