@@ -15,14 +15,13 @@ from hpo.cluster import ClusterLike
 from hpo.loggers import Logger, LoggerLike
 from hpo.loop import Sweep
 from hpo.objectives import Objective, ObjectiveLike
-from hpo.plans import Plan
+from hpo.plans import ConfigLike, Plan
 from hpo.progress import View
 from hpo.shared_runs import SharedRuns
 from hpo.tasks import Task
 from hpo.tuners.enqueued import Enqueued
 
 if TYPE_CHECKING:
-    from hpo.plans import ConfigLike
     from hpo.tasks.registry import SpaceLike
 
 
@@ -47,7 +46,7 @@ def sweep(
     view: View | None = None,
     log: LoggerLike | Sequence[LoggerLike] = (),
     save_agents: str | Path | None = None,
-    enqueue: "ConfigLike | Sequence[ConfigLike]" = (),
+    enqueue: ConfigLike | Sequence[ConfigLike] = (),
     warm_start: str | None = None,
     cluster: ClusterLike | None = None,
     synchronous: bool = False,

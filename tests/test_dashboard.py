@@ -405,7 +405,7 @@ def served(store):
         yield f"http://127.0.0.1:{listening.effective_port}"
     finally:
         listening.task_dispatcher.shutdown()  # answers that are being made are waited for
-        listening.close()
+        listening.trigger.pull_trigger(listening.close)  # in the thread that waits for it
 
 
 @pytest.fixture

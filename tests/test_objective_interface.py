@@ -184,12 +184,17 @@ def options(function):
 @pytest.mark.parametrize(
     ("outer", "inner", "more"),
     [
-        (hpo.sweep, plans.plan, {"name", "store", "view", "log", "save_agents"}),
-        (hpo.compare, compare.design, {"store", "view"}),
+        (
+            hpo.sweep,
+            plans.plan,
+            {"name", "store", "view", "log", "save_agents", "warm_start", "cluster", "synchronous"},
+        ),
+        (hpo.compare, compare.design, {"store", "view", "log", "cluster"}),
     ],
 )
 def test_settings_are_declared_alike_at_each_layer(outer, inner, more):
     offered, declared = options(outer), options(inner)
+    declared.pop("asynchronous", None)  # follows from cluster and synchronous
     assert offered.keys() - declared.keys() == more
     assert {name: offered[name] for name in declared} == declared
 
@@ -197,8 +202,9 @@ def test_settings_are_declared_alike_at_each_layer(outer, inner, more):
 def test_the_command_line_has_the_same_defaults():
     offered, declared = options(main.sweep), options(hpo.sweep)
     renamed = {"options": "option", "view": "as_json"}
-    differing = {"trials", "seeds", "options", "view", "store", "task", "log"}  # 64, and texts to parse
-    assert offered.keys() == {renamed.get(name, name) for name in declared}
+    differing = {"trials", "seeds", "options", "view", "store", "task", "log", "enqueue"}  # 64, and texts to parse
+    of_cluster = {"cluster_host", "cluster_wait"}
+    assert offered.keys() == {renamed.get(name, name) for name in declared} | of_cluster
     for name in declared.keys() - differing:
         assert offered[name][0] == declared[name][0], name
 
