@@ -35,6 +35,8 @@ CONFIG = {  # Dask's settings
     "distributed.scheduler.allowed-failures": 10,  # workers that die under a job before it is given up
     "distributed.scheduler.worker-saturation": 1.0,  # jobs wait at the scheduler: none behind a long one
     "distributed.admin.log-length": 1000,
+    # without Dask's MALLOC_TRIM_THRESHOLD_, by which memory goes back to the system and comes again all the time
+    "distributed.nanny.pre-spawn-environ": {"OMP_NUM_THREADS": "1"},
     "logging.distributed": "critical",  # of workers; each says much about how it ends
 }
 
