@@ -137,12 +137,12 @@ class AsynchronousSweep(Sweep):
 
     def _start(self) -> None:
         """Start the trials none of whose runs is being trained for an earlier one."""
-        ready, taken = list[Trial](), self.training
+        ready, taken = list[Trial](), set(self.training)
         for trial in self.held_back.values():
             runs = self._runs(trial)
             if not runs & taken:
                 ready.append(trial)
-            taken = taken | runs
+            taken |= runs
         if ready:
             self._check_precision()
             self._begin()

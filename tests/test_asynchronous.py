@@ -5,7 +5,7 @@ import random
 import pandas as pd
 import pytest
 import tiny
-from tiny import FIDELITY, Parabola, outcome
+from tiny import FIDELITY, Parabola, StopAfter, outcome
 
 import hpo
 from arl.errors import InputError
@@ -33,18 +33,6 @@ class Workers(Parabola):
 
     def stop(self):
         self.training.clear()
-
-
-class StopAfter(sweeps.View):
-    """Presses Ctrl-C when so many trials are on record."""
-
-    def __init__(self, num):
-        self.num = num
-
-    def trial(self, record):
-        self.num -= 1
-        if self.num == 0:
-            raise KeyboardInterrupt
 
 
 @pytest.fixture

@@ -9,29 +9,16 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import tiny
-from tiny import FIDELITY, Fickle, Halving, Listed, outcome
+from tiny import FIDELITY, Fickle, Halving, Listed, StopAfter, outcome
 
 import hpo
 import landscapes
 from arl.errors import InputError
 from arl.records import outlines
 from arl.records.store import Store
-from hpo import sweeps
 from hpo.trial import Trial
 
 ARL = Path(sys.executable).with_name("arl")
-
-
-class StopAfter(sweeps.View):
-    """Presses Ctrl-C when so many trials are on record."""
-
-    def __init__(self, num):
-        self.num = num
-
-    def trial(self, record):
-        self.num -= 1
-        if self.num == 0:
-            raise KeyboardInterrupt
 
 
 @pytest.fixture

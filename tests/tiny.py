@@ -16,6 +16,7 @@ from arl.records.settings import SweepSettings
 from arl.records.store import PointRecord, RunRecord, TrialRecord
 from hpo import results, tasks
 from hpo.objectives import Objective
+from hpo.progress import View
 from hpo.trial import Trial
 
 STATICS = {"num_envs": 4, "num_steps": 5, "num_epochs": 1, "minibatch_size": 16, "hidden_size": 32, "num_layers": 1}
@@ -124,6 +125,18 @@ class Parabola(Objective):
             self.trained.append(trial.id)
             runs = [run_record(seed, parabola(trial.config) - seed % 1000) for seed in self.seeds_of(trial)]
             yield results.trial_record(trial, runs)
+
+
+class StopAfter(View):
+    """Presses Ctrl-C when so many trials are on record."""
+
+    def __init__(self, num):
+        self.num = num
+
+    def trial(self, record):
+        self.num -= 1
+        if self.num == 0:
+            raise KeyboardInterrupt
 
 
 def counting(trained):
