@@ -80,10 +80,19 @@ class Browser:
         return answer["result"].get("value")
 
     def wait(self, expression, seconds=30):
+        """Ask until an expression is true; a page that is loaded anew in the middle of an answer is asked again."""
         end = time.monotonic() + seconds
-        while not self.js(expression):
+        while not self._is_true(expression):
             assert time.monotonic() < end, f"not true within {seconds} s: {expression}"
             time.sleep(0.02)
+
+    def _is_true(self, expression):
+        try:
+            return self.js(expression)
+        except AssertionError as error:
+            if "Inspected target navigated or closed" in str(error):
+                return False
+            raise
 
     def key(self, key, code, text=""):
         for kind in ("keyDown", "keyUp"):
