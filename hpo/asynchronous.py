@@ -32,7 +32,7 @@ class Concurrent(Protocol):
         ...
 
     def wait(self, on_segment: OnSegment) -> list[TrialRecord]:
-        """Return trials that have finished since, at least one."""
+        """Return trials that have finished since; none if there is room for more by now."""
         ...
 
     def stop(self) -> None:
@@ -159,9 +159,9 @@ class AsynchronousSweep(Sweep):
         self.concurrent.start(trials)
 
     def _tell_next(self) -> None:
-        """Tell the tuner of trials that are recorded; if there are none, record those that finish next."""
-        if not self.groups:
-            self._record([self._answer(record) for record in self.concurrent.wait(self.view.segment)])
+        """Tell the tuner of trials that are recorded; if there are none, record those that finish next, if any do."""
+        if not self.groups and (records := self.concurrent.wait(self.view.segment)):
+            self._record([self._answer(record) for record in records])
         groups, self.groups = self.groups, []
         for records in groups:
             self._tell(records)

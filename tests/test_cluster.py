@@ -39,7 +39,6 @@ def cluster():
         distributed.Client(workers, set_as_default=False) as client,
     ):
         made = Cluster(client, wait=30.0)
-        made.meet()
         yield made
         made.close()
 
@@ -209,8 +208,8 @@ def test_a_cancelled_call_is_sent_again(cluster):
 
 
 def refused(message, **settings):
-    with pytest.raises(InputError, match=message), clusters.connect(clusters.Address(**settings)):
-        pass
+    with pytest.raises(InputError, match=message), clusters.connect(clusters.Address(**settings)) as cluster:
+        assert cluster.description, "no worker is waited for before there is something to train"
 
 
 def test_bad_clusters_are_refused_in_one_line(tmp_path):

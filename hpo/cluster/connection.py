@@ -1,6 +1,7 @@
 """The cluster of a sweep: a Dask scheduler, begun here or elsewhere, and the workers that come and go."""
 
 import contextlib
+import functools
 import logging
 import os
 import queue
@@ -69,29 +70,37 @@ class Cluster:
     """The workers of a scheduler, as the driver of a sweep sees them.
 
     Attributes:
-        folder: a folder that all workers share; None if there is none.
+        folder: a folder of this driver's that all workers share; None if there is none.
         wait: seconds within which a scheduler must answer, and a first worker must come.
-        description: the versions and the device of the first worker.
         env_steps: those that the workers have trained.
         num_lost: workers that ended while the cluster was in use.
+        num_at_first: workers that were there when the first one was met.
         done: by worker, what it has done.
     """
 
     def __init__(self, client: distributed.Client, folder: Path | None = None, wait: float = DEFAULT_WAIT):
         self.client, self.folder, self.wait = client, folder, wait
-        self.env_steps = self.num_lost = 0
+        self.env_steps = self.num_lost = self.num_at_first = 0
         self.done: dict[str, Done] = {}  # by worker
         self.present_seconds = 0.0
         self.refused: dict[str, str] = {}
         self.workers: dict[str, int] = {}
         self.counted = time.perf_counter() - _SECONDS_BETWEEN_COUNTS
-        client.set_metadata(DRIVER, _versions())
-        client.subscribe_topic(worker.TOPIC, self._on_progress)
-        client.subscribe_topic("all", self._on_event)
-        self.description: dict[str, Any] = {}
+        self.scheduler = ""
+        self.register()
 
-    def meet(self) -> None:
-        """Wait for a first worker that can train for this driver.
+    def register(self) -> None:
+        """Tell the scheduler of this driver, unless it has been told."""
+        if (scheduler := self.client.scheduler_info()["id"]) == self.scheduler:
+            return
+        self.scheduler = scheduler
+        self.client.set_metadata(DRIVER, _versions())
+        self.client.subscribe_topic(worker.TOPIC, self._on_progress)
+        self.client.subscribe_topic("all", self._on_event)
+
+    @functools.cached_property
+    def description(self) -> dict[str, Any]:
+        """The versions and the device of the first worker that can train for this driver, which is waited for.
 
         Raises:
             InputError: none comes in time.
@@ -99,19 +108,28 @@ class Cluster:
         calls, ends = Calls(self), time.monotonic() + self.wait
         calls.submit(Sent(_introduce, _versions()))
         try:
-            _, self.description = calls.next(ends)
+            _, described = calls.next(ends)
         except TimeoutError:
+            calls.cancel()
             refused = "".join(f"; {address}: {reason}" for address, reason in self.refused.items())
             raise InputError(f"cluster must have a worker within {self.wait:g} s, got none{refused}") from None
+        self._count()
+        self.num_at_first = len(self.workers)
+        return dict(described)
 
     @property
     def num_workers(self) -> int:
         """The workers that are connected now."""
-        now = time.perf_counter()
-        if now - self.counted > _SECONDS_BETWEEN_COUNTS:
-            self.present_seconds += (now - self.counted) * len(self.workers)
-            self.workers, self.counted = self.client.nthreads(), now
+        if time.perf_counter() - self.counted > _SECONDS_BETWEEN_COUNTS:
+            self._count()
         return len(self.workers)
+
+    def _count(self) -> None:
+        now = time.perf_counter()
+        self.present_seconds += (now - self.counted) * len(self.workers)
+        self.counted = now
+        with contextlib.suppress(OSError):  # no scheduler answers at the moment
+            self.workers = self.client.nthreads()
 
     @property
     def words(self) -> str:
@@ -220,6 +238,7 @@ class Calls:
             if time.monotonic() > ends or self.cluster.client.status == "closed":
                 raise InputError("cluster must keep its scheduler, got no answer from it any more")
             time.sleep(0.1)
+        self.cluster.register()
         self.submit(call)
 
     def _result(self, future: distributed.Future) -> Any:
@@ -247,10 +266,31 @@ def connect(cluster: str, host: str | None, wait: float) -> Iterator[Cluster]:
         stack.enter_context(dask.config.set(CONFIG))
         address, folder = _scheduler(cluster, host, stack)
         client = stack.enter_context(_client(address, wait))
-        connected = Cluster(client, folder, wait)
+        connected = Cluster(client, None if folder is None else _own(folder, client, stack), wait)
         stack.callback(connected.close)
-        connected.meet()
         yield connected
+
+
+def _own(folder: Path, client: distributed.Client, stack: contextlib.ExitStack) -> Path:
+    """Return this driver's folder of agents, which ends with it; delete those of drivers that are gone."""
+    present = client.run_on_scheduler(_clients)
+    for left in folder.glob("*"):
+        if left.name not in present:
+            shutil.rmtree(left, ignore_errors=True)
+    own = folder / client.id
+    stack.callback(_delete, own)
+    return own
+
+
+def _clients(dask_scheduler: distributed.Scheduler) -> list[str]:
+    return list(dask_scheduler.clients)
+
+
+def _delete(own: Path) -> None:
+    """Delete a driver's folder of agents, and the folder of those of all drivers if it is the last one."""
+    shutil.rmtree(own, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        own.parent.rmdir()
 
 
 def _scheduler(cluster: str, host: str | None, stack: contextlib.ExitStack) -> tuple[str, Path | None]:
@@ -302,7 +342,6 @@ def _of_file(path: Path, host: str | None, stack: contextlib.ExitStack) -> str:
     path.parent.mkdir(parents=True, exist_ok=True)
     with distributed.Client(made, set_as_default=False) as client:
         client.write_scheduler_file(path)
-    stack.callback(shutil.rmtree, path.absolute().parent / "agents", ignore_errors=True)
     stack.callback(path.unlink, missing_ok=True)  # so that workers know that they are no longer needed
     return str(made.scheduler_address)
 

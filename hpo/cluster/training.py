@@ -1,6 +1,7 @@
 """The objective that trains on a cluster: runs go out as jobs, records come back as they finish."""
 
 import functools
+import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -24,6 +25,7 @@ from hpo.tasks import Task
 from hpo.trial import Trial
 
 RunId = tuple[int, int]  # trial and seed
+_SECONDS_BETWEEN_LOOKS = 1.0
 
 
 class ClusterTraining(Training):
@@ -37,6 +39,7 @@ class ClusterTraining(Training):
 
     Attributes:
         num_trained_again: runs whose agent was no longer kept.
+        num_workers: those that trials were last asked for.
     """
 
     def __init__(
@@ -53,33 +56,29 @@ class ClusterTraining(Training):
         super().__init__(task, seeds, batch, runner, agent_memory, keep_finished)
         self.id = uuid.uuid4().hex
         self.calls = Calls(cluster)
-        self.setup = self._setup()
         self.stored: dict[RunId, StoredAgent] = {}
         self.queued: dict[RunId, Trial] = {}
         self.sent: dict[RunId, Trial] = {}
         self.unfinished: dict[int, dict[int, RunRecord | InputError]] = {}
         self.finished: list[TrialRecord] = []
         self.seconds: dict[str, float] = {"compile": 0.0, "train": 0.0}
-        self.num_trained_again = 0
+        self.num_trained_again = self.num_workers = 0
 
     def fresh(self, seeds: Sequence[int] | None = None) -> "ClusterTraining":
         chosen = self.seeds if seeds is None else seeds
         return type(self)(self.task, chosen, self.batch, self.cluster, self.runner, self.agent_memory)
 
-    def _runner(self, batch: int) -> Runner:
-        """Return the runner that plans the jobs; their lanes are those of this machine, or of the workers' kind of device."""
-        runner, kind = super()._runner(batch), self.cluster.description["backend"]
-        if kind != self._backend_here():
-            configs_alike = max(1, batch // self._num_structures())
+    @functools.cached_property
+    def setup(self) -> Setup:
+        """What all jobs have in common, which depends on the workers: the first one is waited for.
+
+        The lanes are those of this machine, or of the workers' kind of device.
+        """
+        task, kind = self.task, self.cluster.description["backend"]
+        if kind != backend.describe()["backend"]:
+            configs_alike = max(1, self.batch // self._num_structures())
             most = backend.lanes_per_worker(kind)
-            runner.lanes = balanced(configs_alike, len(self.seeds), self.cluster.num_workers, most)
-        return runner
-
-    def _backend_here(self) -> str:
-        return str(backend.describe()["backend"])
-
-    def _setup(self) -> Setup:
-        task = self.task
+            self.runner.lanes = balanced(configs_alike, len(self.seeds), self.cluster.num_at_first, most)
         sources = tuple(tasks.sources(task))
         return Setup(
             algorithm=task.algorithm_name,
@@ -88,14 +87,14 @@ class ClusterTraining(Training):
             worst=task.return_range[0],
             lanes=self.runner.lanes,
             versions={name: self.cluster.description[name] for name in worker.VERSIONS},
-            backend=self.cluster.description["backend"],
+            backend=kind,
             sources=sources,
             user_files=user_files.checksums(sources),
             folder=self.cluster.folder,
         )
 
     def provenance(self) -> dict[str, Any]:
-        return self._made_with(self.runner.lanes)
+        return self._made_with(self.setup.lanes)
 
     def _made_with(self, lanes: Lanes) -> dict[str, Any]:
         return {**self.cluster.description, **lanes._asdict()}
@@ -106,7 +105,8 @@ class ClusterTraining(Training):
 
     def room(self) -> int:
         """Return how many more trials keep all workers busy."""
-        lanes = max(1, self.cluster.num_workers) * self.runner.lanes.number
+        self.num_workers = self.cluster.num_workers
+        lanes = max(1, self.num_workers) * self.runner.lanes.number
         free = lanes - len(self.sent) - len(self.queued)
         return max(0, -(-free // len(self.seeds)))
 
@@ -132,12 +132,12 @@ class ClusterTraining(Training):
         self._send()
 
     def wait(self, on_segment: OnSegment = ignore) -> list[TrialRecord]:
-        """Return all trials that have finished since, at least one.
+        """Return all trials that have finished since; none if more workers have come than trials were asked for.
 
         Raises:
             InputError: the scheduler has ended and does not come back.
         """
-        while not self.finished or self.calls.is_ready:
+        while self.calls.is_ready or not (self.finished or self.cluster.num_workers > self.num_workers):
             self._take_next(on_segment)
         records, self.finished = self.finished, []
         return records
@@ -162,8 +162,12 @@ class ClusterTraining(Training):
             self._take_next(on_segment)
 
     def _take_next(self, on_segment: OnSegment) -> None:
-        """Take the next result, and send out what has waited for it."""
-        runs, result = self.calls.next()
+        """Take the next result, and send out what has waited for it; do nothing if none comes within a moment."""
+        try:
+            runs, result = self.calls.next(time.monotonic() + _SECONDS_BETWEEN_LOOKS)
+        except TimeoutError:
+            on_segment(self.cluster)
+            return
         if isinstance(result, JobResult):
             self._note(result)
         outcomes = result.runs if isinstance(result, JobResult) else [str(result)] * len(runs)
@@ -199,6 +203,8 @@ class ClusterTraining(Training):
 
     def _send(self) -> None:
         """Send out those queued runs whose parents' agents are stored, as jobs of one block each."""
+        if not self.queued:
+            return
         self._queue_lost([_parent(run, trial) for run, trial in self.queued.items()])
         parents = {run: _parent(run, trial) for run, trial in self.queued.items()}
         ready = [run for run, parent in parents.items() if parent is None or parent in self.stored]
@@ -211,6 +217,7 @@ class ClusterTraining(Training):
             else:
                 trainable[run] = made
         runs = list(trainable)
+        self.runner.lanes = self.setup.lanes
         for block in self.runner.plan(list(trainable.values())):
             self._send_job({runs[i]: trainable[runs[i]] for i in block})
 

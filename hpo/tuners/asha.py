@@ -1,5 +1,6 @@
 """ASHA (Li et al. 2020): successive halving that never waits for a rung to fill."""
 
+import bisect
 import itertools
 from collections.abc import Mapping, Sequence
 
@@ -40,8 +41,13 @@ class ASHA:
         self.ladder = brackets.ladder(fidelity, budget, eta, num_rungs, min_fidelity, continued)
         self.remaining_steps = self.ladder.env_steps
         self.num_asked = 0
-        self.results: dict[int, list[Result]] = {rung: [] for rung in self.ladder.rungs}
-        self.promoted: set[int] = set()
+        self.num_told: dict[int, int] = dict.fromkeys(self.ladder.rungs, 0)
+        self.ranked: dict[int, list[Result]] = {
+            rung: [] for rung in self.ladder.rungs
+        }  # that may be promoted, best first
+        self.waiting: dict[int, list[Result]] = {
+            rung: [] for rung in self.ladder.rungs
+        }  # those of them that are not yet
 
     def ask(self, n: int) -> list[Trial]:
         trials: list[Trial] = []
@@ -51,7 +57,10 @@ class ASHA:
 
     def tell(self, results: Sequence[Result]) -> None:
         for result in results:
-            self.results[result.trial.fidelity].append(result)
+            rung = result.trial.fidelity
+            self.num_told[rung] += 1
+            for results in (self.ranked[rung], self.waiting[rung]) if brackets.may_rise(result) else ():
+                bisect.insort(results, result, key=brackets.order)
 
     def _promotion(self) -> Trial | None:
         """Return the promotion from the highest rung that has a candidate which the remaining budget pays for."""
@@ -59,15 +68,17 @@ class ASHA:
         for rung, next_rung in reversed(list(itertools.pairwise(rungs))):
             candidate = self._candidate(rung)
             if candidate is not None and self._pay(next_rung - rung if continued else next_rung):
-                self.promoted.add(candidate.id)
+                del self.waiting[rung][0]
                 return self._trial(candidate.config, next_rung, candidate.id if continued else None)
         return None
 
     def _candidate(self, rung: int) -> Trial | None:
         """Return the best trial of a rung that is among its top `1 / eta` and not promoted yet."""
-        results = self.results[rung]
-        top = brackets.ranked(results)[: brackets.whole(len(results) / self.ladder.eta)]
-        return next((result.trial for result in top if result.trial.id not in self.promoted), None)
+        if not self.waiting[rung]:
+            return None
+        best = self.waiting[rung][0]
+        place = bisect.bisect_left(self.ranked[rung], brackets.order(best), key=brackets.order)
+        return best.trial if place < brackets.whole(self.num_told[rung] / self.ladder.eta) else None
 
     def _new(self) -> Trial | None:
         lowest = self.ladder.rungs[0]

@@ -180,8 +180,17 @@ def ranked(results: Sequence[Result]) -> list[Result]:
 
     A trial that diverged or failed is left out: its agent is of no use, so a rung with too few others gets smaller.
     """
-    sound = [result for result in results if worth(result) > -math.inf]
-    return sorted(sound, key=lambda result: (-result.score, result.trial.id))
+    return sorted(filter(may_rise, results), key=order)
+
+
+def may_rise(result: Result) -> bool:
+    """Return whether a trial may be promoted: it did not diverge or fail, and its score is finite."""
+    return worth(result) > -math.inf
+
+
+def order(result: Result) -> tuple[float, int]:
+    """Return by what results that may be promoted are sorted, the best first."""
+    return -result.score, result.trial.id
 
 
 def worth(result: Result) -> float:
