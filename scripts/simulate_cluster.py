@@ -95,7 +95,10 @@ class Sleeping(Objective):
     def wait(self, on_segment: OnSegment) -> list[TrialRecord]:
         records = list[TrialRecord]()
         while not records or self.calls.is_ready:
-            number, slept = self.calls.next()
+            try:
+                number, slept = self.calls.next(time.monotonic() + 0.1 if records else None)
+            except TimeoutError:
+                break
             self.slept.append(slept)
             records.append(self._record(self.training.pop(number)))
         return records

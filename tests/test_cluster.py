@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import types
 from pathlib import Path
 
 import distributed
@@ -19,7 +20,6 @@ from tiny import FIDELITY, outcome
 import hpo
 from arl.errors import InputError
 from arl.records.store import Store
-from arl.training import provenance
 from hpo import cluster as clusters
 from hpo.cluster import connection, serving, worker
 from hpo.cluster.connection import Calls, Cluster, Sent
@@ -153,17 +153,22 @@ def test_a_sweep_that_is_stopped_takes_its_jobs_back(cluster):
     assert not made.unfinished
 
 
+refusals = list[clusters.jobs.Refusal]()
+
+
+def refuse_first(argument):
+    return refusals.pop() if refusals else argument
+
+
 def test_a_worker_of_another_version_is_not_used(cluster, monkeypatch):
-    made = objective(cluster)
-    made.setup = dataclasses.replace(made.setup, versions={"jax": "0.1"})
     retired = []
     monkeypatch.setattr(cluster.client, "retire_workers", retired.append)
-    answers = iter([clusters.jobs.Refusal("tcp://a", "jax must be the driver's 0.1, got 0.2")])
-    monkeypatch.setattr(Calls, "_result", lambda self, future: next(answers, None) or future.result())
-    made.calls.submit(Sent(worker.difference, {"jax": provenance.versions()["jax"]}, "label"))
+    refusals.append(clusters.jobs.Refusal("tcp://a", "jax must be the driver's 0.1, got 0.2"))
+    calls = Calls(cluster)
+    calls.submit(Sent(refuse_first, "argument", "label"))
     with pytest.warns(UserWarning, match=r"worker tcp://a is not used: jax must be the driver's 0.1"):
-        answer = made.calls.next()
-    assert answer == ("label", None)
+        answer = calls.next()
+    assert answer == ("label", "argument")
     assert retired == [["tcp://a"]]
 
 
@@ -186,13 +191,13 @@ def test_a_worker_says_in_one_line_why_it_refuses(cluster, change, reason):
     assert len(calls) == 0
 
 
-def test_a_call_under_which_all_workers_die_becomes_an_error(cluster, monkeypatch):
-    def die(future):
-        raise distributed.KilledWorker("train", None, 10)
+def die(argument):
+    raise distributed.KilledWorker("train", types.SimpleNamespace(address="tcp://a"), 10)
 
+
+def test_a_call_under_which_all_workers_die_becomes_an_error(cluster):
     calls = Calls(cluster)
-    calls.submit(Sent(len, "abc", "label"))
-    monkeypatch.setattr(distributed.Future, "result", die)
+    calls.submit(Sent(die, None, "label"))
     label, result = calls.next()
     assert label == "label"
     assert isinstance(result, InputError)

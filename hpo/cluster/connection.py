@@ -1,5 +1,7 @@
 """The cluster of a sweep: a Dask scheduler, begun here or elsewhere, and the workers that come and go."""
 
+import asyncio
+import concurrent.futures
 import contextlib
 import functools
 import logging
@@ -28,6 +30,7 @@ from hpo.cluster.jobs import Refusal
 
 LOCAL, SLURM = "local:", "slurm:"
 DRIVER = "arl-driver"  # under which a scheduler keeps the versions of the driver that it works for
+_CANCELLED = (asyncio.CancelledError, concurrent.futures.CancelledError)  # of a call whose scheduler has ended
 _SECONDS_TO_ANSWER = 3.0
 _SECONDS_BETWEEN_COUNTS = 1.0
 
@@ -180,7 +183,7 @@ class Calls:
 
     def __init__(self, cluster: Cluster):
         self.cluster = cluster
-        self.finished: queue.SimpleQueue[distributed.Future] = queue.SimpleQueue()
+        self.finished: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()  # keys and results, or exceptions
         self.sent: dict[str, tuple[Sent, distributed.Future]] = {}
 
     def __len__(self) -> int:
@@ -197,7 +200,15 @@ class Calls:
         preferred = {"workers": [call.worker], "allow_other_workers": True} if call.worker else {}
         future = self.cluster.client.submit(call.function, call.argument, key=key, pure=False, **preferred)
         self.sent[key] = call, future
-        future.add_done_callback(self.finished.put)
+        assert self.cluster.client.loop is not None  # it has been connected
+        self.cluster.client.loop.add_callback(self._fetch, key, future)
+
+    async def _fetch(self, key: str, future: distributed.Future) -> None:
+        """Put a call's result with those that are finished when it has come here, which holds up no other."""
+        try:
+            self.finished.put((key, await future.result()))
+        except (Exception, asyncio.CancelledError) as error:
+            self.finished.put((key, error))
 
     def next(self, ends: float | None = None) -> tuple[Any, Any]:
         """Return the label and the result of the next call that is finished.
@@ -210,19 +221,19 @@ class Calls:
         """
         while True:
             try:
-                future = self.finished.get(timeout=None if ends is None else max(ends - time.monotonic(), 0.0))
+                key, result = self.finished.get(timeout=None if ends is None else max(ends - time.monotonic(), 0.0))
             except queue.Empty:
                 raise TimeoutError from None
-            call, _ = self.sent.pop(str(future.key), (None, None))
+            call, _ = self.sent.pop(key, (None, None))
             if call is None:  # it was taken back
                 continue
-            if future.status == "cancelled":
+            if isinstance(result, _CANCELLED):
                 self._send_again(call)
-            elif isinstance(result := self._result(future), Refusal):
+            elif isinstance(result, Refusal):
                 self.cluster.refuse(result.worker, result.reason)
                 self.submit(call)
             else:
-                return call.label, result
+                return call.label, _checked(result)
 
     def cancel(self) -> None:
         """Take back all calls that are not finished."""
@@ -241,11 +252,14 @@ class Calls:
         self.cluster.register()
         self.submit(call)
 
-    def _result(self, future: distributed.Future) -> Any:
-        try:
-            return future.result()
-        except distributed.KilledWorker as error:
-            return InputError(f"a worker must survive its runs, got {error.allowed_failures} that died of them")
+
+def _checked(result: Any) -> Any:
+    """Return a result, or the error of a call under which all workers died; raise any other exception."""
+    if isinstance(result, distributed.KilledWorker):
+        return InputError(f"a worker must survive its runs, got {result.allowed_failures} that died of them")
+    if isinstance(result, BaseException):
+        raise result
+    return result
 
 
 def _introduce(versions: Mapping[str, str | None]) -> dict[str, Any] | Refusal:
