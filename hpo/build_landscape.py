@@ -82,7 +82,7 @@ def build(
     restorable = [landscape for landscape in written if landscape and _can_restore(landscape, chosen)]
     for seed, name in enumerate(names):
         _restore(store, name, chosen, seed, configs, restorable)
-    with clusters.connect_if(cluster) as connected:
+    with clusters.connect_if(cluster, make_view().note) as connected:
         records = []
         for seed, name in enumerate(names):
             record = sweeps.sweep(

@@ -28,6 +28,9 @@ _WIDE = 150  # a terminal that has room for the first two
 class View:
     """Shows the progress of a sweep; this base class shows nothing."""
 
+    def note(self, line: str) -> None:
+        """Show what a sweep works with."""
+
     def started(self, plan: Plan, name: str, num_recorded: int) -> None:
         """Show that the sweep begins, or goes on from `num_recorded` trials."""
 
@@ -76,6 +79,9 @@ class SweepView(View):
         self.errors: set[str] = set()
         self.last_line, self.words = 0.0, ""
         self.details: Sequence[str] = ()
+
+    def note(self, line: str) -> None:
+        self.console.print(line, markup=False)
 
     def started(self, plan: Plan, name: str, num_recorded: int) -> None:
         self.plan, self.begun = plan, time.perf_counter()

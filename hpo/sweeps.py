@@ -99,7 +99,7 @@ def sweep(
     if name in store:
         plan = _as_begun(plan, SweepSettings.from_json(store.sweep(name)["settings"]), batch)
     view = progress.default() if view is None else view
-    with clusters.connect_if(cluster) as connected:
+    with clusters.connect_if(cluster, view.note) as connected:
         made = clusters.make_objective(objective, plan.task, plan.settings.seeds, plan.settings.batch, connected)
         if save_agents is not None:
             agents.prepare(made, save_agents)

@@ -2,9 +2,6 @@
 
 import contextlib
 import dataclasses
-import os
-import signal
-import subprocess
 import sys
 import time
 import types
@@ -79,6 +76,16 @@ def test_a_promoting_tuner_is_told_results_as_they_come(sweep, cluster, tmp_path
     assert Store(tmp_path / "store.sqlite").calls("a") == calls, "what is on record is not trained again"
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("num_workers", [1, 2, 4])
+def test_any_number_of_processes_gives_the_numbers_of_this_one(sweep, num_workers):
+    rounds = {"budget": 4.0, "synchronous": True}
+    with clusters.connect(f"local:{num_workers}") as processes:
+        for tuner, settings in {"random": {"trials": 12}, "asha": rounds, "pbt": rounds}.items():
+            here = sweep(tuner, name=tuner, **settings)
+            assert_same(sweep(tuner, store="cluster", name=tuner, cluster=processes, **settings), here)
+
+
 def objective(cluster, **settings):
     return ClusterTraining(tiny.task(), (0,), 1, cluster, **settings)
 
@@ -122,6 +129,34 @@ def test_large_agents_are_files_that_any_worker_reads(cluster, tmp_path, monkeyp
     (record,) = made.evaluate([trial(1, 80, 0)])
     assert made.num_trained_again == 0
     assert record.status == "completed"
+
+
+def test_runs_go_on_where_their_parents_were_trained(cluster):
+    made = objective(cluster)
+    list(made.evaluate([trial(i, 40) for i in range(4)]))
+    for i in range(4):
+        list(made.evaluate([trial(4 + i, FIDELITY - 1, i)]))
+    places = [[made.stored[i + first, 0].worker for i in range(4)] for first in (0, 4)]
+    assert places[0] == places[1]
+    assert len(set(places[0])) == 2
+
+
+def test_a_run_does_not_wait_for_the_worker_of_its_parent_while_another_is_free(cluster):
+    calls, (address, _) = Calls(cluster), cluster.client.nthreads()
+    calls.submit(Sent(time.sleep, 3.0, "long", address))
+    calls.submit(Sent(time.sleep, 0.1, "short", address))
+    assert [calls.next()[0] for _ in range(2)] == ["short", "long"]
+
+
+def test_more_workers_are_asked_for_more_trials(cluster):
+    made = objective(cluster)
+    made.start([trial(0)])
+    assert made.room() == 1
+    made.num_workers = 1
+    made.calls.next = lambda ends: time.sleep(0.1)
+    assert made.wait() == [], "another worker has come since"
+    del made.calls.next
+    made.stop()
 
 
 def test_the_agents_of_a_trial_are_saved(cluster, tmp_path):
@@ -252,67 +287,6 @@ def test_a_job_of_slurm_runs_workers(tmp_path):
     assert scaled == [3]
     assert "#SBATCH -p short" in script
     assert "--preload hpo.cluster.worker" in script
-
-
-@pytest.fixture
-def start(tmp_path):
-    """Return a function that starts a command, which does not outlive the test."""
-    begun = []
-
-    def start(*words):
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-        begun.append(subprocess.Popen([ARL, *map(str, words)], cwd=tmp_path, start_new_session=True, **pipes))
-        return begun[-1]
-
-    yield start
-    for process in begun:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-
-
-SWEEP = (
-    *f"sweep ppo/ProbeMatching --space full --fidelity {FIDELITY} --trials 7 --batch 2 --seeds 2 --name a".split(),
-    *("--tuner", f"{tiny.__file__}:Halving", "-o", "pause=0.5", "--cluster", "run/scheduler.json"),
-)
-
-
-def wait_for_trials(num, path, process):
-    end = time.monotonic() + 240
-    while time.monotonic() < end and process.poll() is None:
-        if path.exists() and "a" in (store := Store(path)) and len(store.trials("a")) >= num:
-            return
-        time.sleep(0.2)
-    raise AssertionError(process.communicate())
-
-
-@pytest.mark.slow
-def test_workers_and_drivers_may_be_killed(tmp_path, start, sweep):
-    """A worker is killed, and another takes its place; then the driver is, and the same command finishes the sweep."""
-    path = tmp_path / "results" / "store.sqlite"
-    workers = start("worker", "run/scheduler.json", "--processes", 1)
-    driver = start(*SWEEP)
-    wait_for_trials(1, path, driver)
-    subprocess.run(["pkill", "-KILL", "-f", "distributed.cli.dask_worke[r]"], check=True)
-    wait_for_trials(3, path, driver)
-    os.killpg(driver.pid, signal.SIGKILL)
-    again = start(*SWEEP)
-    said, _ = again.communicate(timeout=240)
-    assert again.returncode == 0, said
-    ended, _ = workers.communicate(timeout=60)
-    assert "another takes its place" in ended
-    assert ended.endswith("the scheduler has ended\n")
-    straight = hpo.sweep(
-        "ppo/ProbeMatching",
-        tiny.Halving,
-        space="full",
-        fidelity=FIDELITY,
-        trials=7,
-        batch=2,
-        seeds=2,
-        store=tmp_path / "s",
-    )
-    assert_same(hpo.load_sweep("a", path), straight)
 
 
 @pytest.mark.slow

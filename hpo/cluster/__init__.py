@@ -8,7 +8,7 @@ that a run gives the same numbers on every worker of one kind.
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Union
 
@@ -45,9 +45,15 @@ class Address:
 ClusterLike = Union[str, Path, Address, "Cluster"]
 
 
+def silent(line: str) -> None:
+    """Say nothing."""
+
+
 @contextlib.contextmanager
-def connect(cluster: ClusterLike) -> "Iterator[Cluster]":
+def connect(cluster: ClusterLike, say: Callable[[str], None] = silent) -> "Iterator[Cluster]":
     """Connect to a cluster, and begin what is missing of it, which ends with the context; one that is given stays.
+
+    `say`: hears where the scheduler and its dashboard are.
 
     Example:
         >>> with hpo.cluster.connect("local:4") as cluster:
@@ -64,12 +70,15 @@ def connect(cluster: ClusterLike) -> "Iterator[Cluster]":
 
     address = cluster if isinstance(cluster, Address) else Address(str(cluster))
     with connection.connect(address.name, address.host, address.wait) as connected:
+        say(connected.place)
         yield connected
 
 
-def connect_if(cluster: ClusterLike | None) -> "contextlib.AbstractContextManager[Cluster | None]":
+def connect_if(
+    cluster: ClusterLike | None, say: Callable[[str], None] = silent
+) -> "contextlib.AbstractContextManager[Cluster | None]":
     """Return the context of a cluster, which gives None if there is none."""
-    return contextlib.nullcontext() if cluster is None else connect(cluster)
+    return contextlib.nullcontext() if cluster is None else connect(cluster, say)
 
 
 def check_objective(objective: ObjectiveLike, cluster: ClusterLike | None) -> None:

@@ -1,9 +1,11 @@
 """The cluster of a sweep: a Dask scheduler, begun here or elsewhere, and the workers that come and go."""
 
 import asyncio
+import collections
 import concurrent.futures
 import contextlib
 import functools
+import importlib.util
 import logging
 import os
 import queue
@@ -19,7 +21,6 @@ from typing import Any, NamedTuple
 import dask
 import distributed
 import yaml
-from dask.utils import typename
 from distributed.comm.addressing import get_address_host_port
 
 from arl.errors import InputError, first_line
@@ -29,10 +30,16 @@ from hpo.cluster import DEFAULT_WAIT, worker
 from hpo.cluster.jobs import Refusal
 
 LOCAL, SLURM = "local:", "slurm:"
+SUBMIT = "sbatch"  # the command that submits a job of Slurm
 DRIVER = "arl-driver"  # under which a scheduler keeps the versions of the driver that it works for
-_CANCELLED = (asyncio.CancelledError, concurrent.futures.CancelledError)  # of a call whose scheduler has ended
+_LOST = (
+    OSError,
+    asyncio.CancelledError,
+    concurrent.futures.CancelledError,
+)  # what calls end with that lose the scheduler
 _SECONDS_TO_ANSWER = 3.0
 _SECONDS_BETWEEN_COUNTS = 1.0
+_SECONDS_BETWEEN_TRIES = 0.1
 
 PRELOAD = [worker.__name__]  # what a worker's process imports while it starts
 CONFIG = {  # Dask's settings
@@ -61,11 +68,12 @@ class Sent(NamedTuple):
 
 
 class Done(NamedTuple):
-    """What a worker has done: jobs, env steps, and the seconds that they took; and the kind of its device."""
+    """What a worker has done: jobs, env steps, and the seconds that they took; the lanes of a job; the kind of its device."""
 
     jobs: int = 0
     env_steps: int = 0
     seconds: float = 0.0
+    lanes: int = 0
     device: str = ""
 
 
@@ -85,21 +93,40 @@ class Cluster:
         self.client, self.folder, self.wait = client, folder, wait
         self.env_steps = self.num_lost = self.num_at_first = 0
         self.done: dict[str, Done] = {}  # by worker
-        self.present_seconds = 0.0
+        self.present: dict[str, float] = collections.defaultdict(float)  # seconds, by worker
         self.refused: dict[str, str] = {}
         self.workers: dict[str, int] = {}
         self.counted = time.perf_counter() - _SECONDS_BETWEEN_COUNTS
-        self.scheduler = ""
-        self.register()
+        self.connection: object = None  # to the scheduler that knows of this driver
+        self.reach()
 
-    def register(self) -> None:
-        """Tell the scheduler of this driver, unless it has been told."""
-        if (scheduler := self.client.scheduler_info()["id"]) == self.scheduler:
-            return
-        self.scheduler = scheduler
-        self.client.set_metadata(DRIVER, _versions())
-        self.client.subscribe_topic(worker.TOPIC, self._on_progress)
-        self.client.subscribe_topic("all", self._on_event)
+    def reach(self) -> None:
+        """Wait for a scheduler that answers, where the connection is lost, and tell it of this driver.
+
+        What is submitted while the connection is lost does not arrive.
+
+        Raises:
+            InputError: the scheduler has ended and does not come back.
+        """
+        ends = time.monotonic() + self.wait
+        while not self._is_known():
+            if time.monotonic() > ends or self.client.status == "closed":
+                raise InputError("cluster must keep its scheduler, got no answer from it any more")
+            time.sleep(_SECONDS_BETWEEN_TRIES)
+
+    def _is_known(self) -> bool:
+        """Return whether the scheduler that is connected knows of this driver; tell it if it does not."""
+        if self.client.status != "running":
+            return False
+        if (connection := self.client.scheduler_comm) is not self.connection:
+            try:
+                self.client.set_metadata(DRIVER, _versions())
+            except OSError:
+                return False
+            self.client.subscribe_topic(worker.TOPIC, self._on_progress)
+            self.client.subscribe_topic("all", self._on_event)
+            self.connection = connection
+        return True
 
     @functools.cached_property
     def description(self) -> dict[str, Any]:
@@ -129,7 +156,8 @@ class Cluster:
 
     def _count(self) -> None:
         now = time.perf_counter()
-        self.present_seconds += (now - self.counted) * len(self.workers)
+        for address in self.workers:
+            self.present[address] += now - self.counted
         self.counted = now
         with contextlib.suppress(OSError):  # no scheduler answers at the moment
             self.workers = self.client.nthreads()
@@ -137,25 +165,43 @@ class Cluster:
     @property
     def words(self) -> str:
         """How many workers there are, and which share of their time they work."""
-        busy_seconds = sum(done.seconds for done in self.done.values())
-        share = busy_seconds / self.present_seconds if self.present_seconds else 0.0
-        return f"{plural(self.num_workers, 'worker')} {min(share, 1.0):.0%} busy"
+        return f"{plural(self.num_workers, 'worker')} {self._share(*self.present):.0%} busy"
+
+    def _share(self, *workers: str) -> float:
+        """Return the share of the time of workers in which they trained."""
+        busy, present = (
+            (sum(seconds) for seconds in zip(*map(self._seconds, workers), strict=True)) if workers else (0, 0)
+        )
+        return min(busy / present, 1.0) if present else 0.0
+
+    def _seconds(self, worker: str) -> tuple[float, float]:
+        return self.done.get(worker, Done()).seconds, self.present[worker]
 
     @property
     def details(self) -> list[str]:
-        """A line on each worker, and where Dask shows more."""
+        """A line on each worker."""
         lines = [
-            f"worker {address}: {plural(done.jobs, 'job')} in {done.seconds:.1f} s, "
-            f"{done.env_steps / max(done.seconds, 1e-9):,.0f} env steps/s, {done.device}"
+            f"worker {address}: {plural(done.jobs, 'job')} of {plural(done.lanes, 'lane')} in {done.seconds:.1f} s, "
+            f"{self._share(address):.0%} busy, {done.env_steps / max(done.seconds, 1e-9):,.0f} env steps/s, {done.device}"
             for address, done in sorted(self.done.items())
         ]
         lost = [f"{plural(self.num_lost, 'worker')} ended before the sweep"] if self.num_lost else []
         return [*lines, *lost]
 
-    def add(self, address: str, env_steps: int, seconds: float, device: str) -> None:
+    @property
+    def place(self) -> str:
+        """Where the scheduler is, and its dashboard, which needs bokeh."""
+        address = self.client.scheduler_info(1)["address"]
+        shown = self.client.run_on_scheduler(_has_dashboard)
+        dashboard = f"its dashboard at {self.client.dashboard_link}" if shown else "its dashboard needs bokeh"
+        return f"cluster at {address} with {plural(self.num_workers, 'worker')}, {dashboard}"
+
+    def add(self, address: str, env_steps: int, seconds: float, lanes: int, device: str) -> None:
         """Note what a worker has done: a job."""
         before = self.done.get(address, Done())
-        self.done[address] = Done(before.jobs + 1, before.env_steps + env_steps, before.seconds + seconds, device)
+        self.done[address] = Done(
+            before.jobs + 1, before.env_steps + env_steps, before.seconds + seconds, lanes, device
+        )
 
     def refuse(self, address: str, reason: str) -> None:
         """Do without a worker that can't train, after a warning."""
@@ -166,8 +212,9 @@ class Cluster:
 
     def close(self) -> None:
         """Hear no more of the workers."""
-        for topic in (worker.TOPIC, "all"):
-            self.client.unsubscribe_topic(topic)
+        with contextlib.suppress(OSError):  # the scheduler has ended
+            for topic in (worker.TOPIC, "all"):
+                self.client.unsubscribe_topic(topic)
 
     def _on_progress(self, event: tuple[float, int]) -> None:
         self.env_steps += event[1]
@@ -195,7 +242,12 @@ class Calls:
         return not self.finished.empty()
 
     def submit(self, call: Sent) -> None:
-        """Have a worker make a call."""
+        """Have a worker make a call.
+
+        Raises:
+            InputError: the scheduler has ended and does not come back.
+        """
+        self.cluster.reach()
         key = f"{call.function.__name__}-{uuid.uuid4()}"
         preferred = {"workers": [call.worker], "allow_other_workers": True} if call.worker else {}
         future = self.cluster.client.submit(call.function, call.argument, key=key, pure=False, **preferred)
@@ -227,13 +279,11 @@ class Calls:
             call, _ = self.sent.pop(key, (None, None))
             if call is None:  # it was taken back
                 continue
-            if isinstance(result, _CANCELLED):
-                self._send_again(call)
-            elif isinstance(result, Refusal):
-                self.cluster.refuse(result.worker, result.reason)
-                self.submit(call)
-            else:
+            if not isinstance(result, (*_LOST, Refusal)):
                 return call.label, _checked(result)
+            if isinstance(result, Refusal):
+                self.cluster.refuse(result.worker, result.reason)
+            self.submit(call)
 
     def cancel(self) -> None:
         """Take back all calls that are not finished."""
@@ -241,16 +291,6 @@ class Calls:
         self.sent.clear()
         if futures:
             self.cluster.client.cancel(futures, force=True)
-
-    def _send_again(self, call: Sent) -> None:
-        """Send a call whose scheduler has ended to the one that takes its place."""
-        ends = time.monotonic() + self.cluster.wait
-        while self.cluster.client.status != "running":
-            if time.monotonic() > ends or self.cluster.client.status == "closed":
-                raise InputError("cluster must keep its scheduler, got no answer from it any more")
-            time.sleep(0.1)
-        self.cluster.register()
-        self.submit(call)
 
 
 def _checked(result: Any) -> Any:
@@ -275,12 +315,14 @@ def _versions() -> dict[str, str | None]:
 @contextlib.contextmanager
 def connect(cluster: str, host: str | None, wait: float) -> Iterator[Cluster]:
     """Connect to a cluster, see `hpo.cluster.Address`."""
+    check_wait(wait)
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # the driver trains nothing
     with contextlib.ExitStack() as stack:
         stack.enter_context(dask.config.set(CONFIG))
         address, folder = _scheduler(cluster, host, stack)
-        client = stack.enter_context(_client(address, wait))
-        connected = Cluster(client, None if folder is None else _own(folder, client, stack), wait)
+        made = stack.enter_context(client(address, wait))
+        connected = Cluster(made, None if folder is None else _own(folder, made, stack), wait)
         stack.callback(connected.close)
         yield connected
 
@@ -300,6 +342,10 @@ def _clients(dask_scheduler: distributed.Scheduler) -> list[str]:
     return list(dask_scheduler.clients)
 
 
+def _has_dashboard(dask_scheduler: distributed.Scheduler) -> bool:
+    return "dashboard" in dask_scheduler.services and importlib.util.find_spec("bokeh") is not None
+
+
 def _delete(own: Path) -> None:
     """Delete a driver's folder of agents, and the folder of those of all drivers if it is the last one."""
     shutil.rmtree(own, ignore_errors=True)
@@ -314,7 +360,7 @@ def _scheduler(cluster: str, host: str | None, stack: contextlib.ExitStack) -> t
     if cluster.startswith(SLURM):
         return _slurm(Path(cluster.removeprefix(SLURM)), stack).scheduler_address, None
     if "://" in cluster:
-        return cluster, None
+        return checked_address(cluster), None
     path = Path(cluster)
     if path.suffix != ".json":
         raise InputError(f"cluster must be local:N, slurm:FILE, tcp://HOST:PORT or a file .json, got {cluster!r}")
@@ -341,11 +387,14 @@ def _begin(stack: contextlib.ExitStack, num_workers: int, host: str | None = Non
             dashboard_address=":0",
         )
     except (OSError, RuntimeError, ValueError) as error:
-        cause = error.__cause__ or error
         raise InputError(
-            f"cluster host must be an address of this machine, got {host!r}: {first_line(cause)}"
+            f"cluster host must be an address of this machine, got {host!r}: {first_line(_first_cause(error))}"
         ) from error
     return stack.enter_context(made)
+
+
+def _first_cause(error: BaseException) -> BaseException:
+    return error if error.__cause__ is None else _first_cause(error.__cause__)
 
 
 def _of_file(path: Path, host: str | None, stack: contextlib.ExitStack) -> str:
@@ -360,6 +409,31 @@ def _of_file(path: Path, host: str | None, stack: contextlib.ExitStack) -> str:
     return str(made.scheduler_address)
 
 
+def check_wait(wait: float) -> None:
+    """Refuse to wait for a time that is none.
+
+    Raises:
+        InputError: a negative number of seconds.
+    """
+    if not wait >= 0:
+        raise InputError(f"seconds to wait must be at least 0, got {wait:g}")
+
+
+def checked_address(address: str) -> str:
+    """Return the address of a scheduler if it can be one.
+
+    Raises:
+        InputError: it has no host or port, or another scheme than TCP or TLS.
+    """
+    try:
+        host, _ = get_address_host_port(address)
+    except ValueError:
+        host = ""
+    if not host or not address.startswith(("tcp://", "tls://")):
+        raise InputError(f"address of a scheduler must be tcp://HOST:PORT or tls://HOST:PORT, got {address!r}")
+    return address
+
+
 def address_in(path: Path) -> str | None:
     """Return the address of the scheduler that a file names; None if there is no such file yet.
 
@@ -367,12 +441,12 @@ def address_in(path: Path) -> str | None:
         InputError: a file of another kind.
     """
     try:
-        address: str = yaml.safe_load(path.read_text())["address"]
+        return checked_address(str(yaml.safe_load(path.read_text())["address"]))
     except FileNotFoundError:
         return None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError) as error:
-        raise InputError(f"cluster file {str(path)!r} must name a scheduler, got {typename(type(error))}") from error
-    return address
+    except (OSError, ValueError, yaml.YAMLError, KeyError, TypeError) as error:
+        text = first_line(error) if isinstance(error, OSError | InputError) else "no address"
+        raise InputError(f"cluster file {str(path)!r} must name a scheduler: {text}") from error
 
 
 def answers(address: str) -> bool:
@@ -384,7 +458,14 @@ def answers(address: str) -> bool:
     return True
 
 
-def _client(address: str, wait: float) -> distributed.Client:
+def client(address: str, wait: float) -> distributed.Client:
+    """Return a client of a scheduler.
+
+    Raises:
+        InputError: it does not answer in time, or asks for a certificate, and Dask's settings name none.
+    """
+    if address.startswith("tls://") and distributed.Security().get_connection_args("client")["ssl_context"] is None:
+        raise InputError(f"scheduler {address} needs a certificate: Dask's settings distributed.comm.tls must name one")
     try:
         return distributed.Client(address, timeout=wait, set_as_default=False)
     except (OSError, ValueError) as error:
@@ -399,9 +480,13 @@ def _slurm(path: Path, stack: contextlib.ExitStack) -> Any:
     """
     from dask_jobqueue import SLURMCluster
 
+    if shutil.which(SUBMIT) is None:
+        raise InputError(f"cluster slurm:FILE must be used where jobs can be submitted, got no command {SUBMIT!r}")
     try:
         settings = yaml.safe_load(path.read_text())
-        num_jobs, more = settings.pop("jobs", 1), settings.pop("worker_extra_args", [])
+        num_jobs, more = int(settings.pop("jobs", 1)), settings.pop("worker_extra_args", [])
+        if num_jobs < 1:
+            raise ValueError(f"jobs must be at least 1, got {num_jobs}")
         made = stack.enter_context(SLURMCluster(worker_extra_args=["--preload", *PRELOAD, *more], **settings))
         made.scale(jobs=num_jobs)
     except (OSError, yaml.YAMLError, AttributeError, TypeError, ValueError, RuntimeError) as error:

@@ -8,11 +8,9 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import distributed
-
 from arl.errors import InputError
 from arl.text import plural
-from hpo.cluster import connection, worker
+from hpo.cluster import DEFAULT_WAIT, connection, worker
 
 _SECONDS_BETWEEN_LOOKS = 1.0
 _SECONDS_TO_END = 5.0
@@ -37,10 +35,11 @@ def serve(scheduler: str, number: int | None, wait: float) -> None:
     Raises:
         InputError: no scheduler in time, or one whose driver has other versions.
     """
+    connection.check_wait(wait)
     envs = _environments(number)
     address: str | None = _next_scheduler(scheduler, wait)
     while address is not None:
-        _check_versions(address)
+        _check_versions(address, wait)
         print(f"{plural(len(envs), 'worker')} at {address}    Ctrl-C ends them", flush=True)
         with _processes(address, envs) as processes:
             while connection.answers(address):
@@ -70,7 +69,9 @@ def _next_scheduler(scheduler: str, wait: float) -> str:
     """
     ends = time.monotonic() + wait
     while True:
-        address = scheduler if "://" in scheduler else connection.address_in(Path(scheduler))
+        address = (
+            connection.checked_address(scheduler) if "://" in scheduler else connection.address_in(Path(scheduler))
+        )
         if address is not None and connection.answers(address):
             return address
         if time.monotonic() > ends:
@@ -89,13 +90,13 @@ def _successor(scheduler: str, wait: float) -> str | None:
         return None
 
 
-def _check_versions(address: str) -> None:
+def _check_versions(address: str, wait: float = DEFAULT_WAIT) -> None:
     """Refuse to work for a driver of other versions.
 
     Raises:
         InputError: the first version that differs.
     """
-    with distributed.Client(address, set_as_default=False) as client:
+    with connection.client(address, wait) as client:
         versions = client.get_metadata([connection.DRIVER], default={})
     if reason := worker.difference(versions):
         raise InputError(reason)

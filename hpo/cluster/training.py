@@ -1,6 +1,7 @@
 """The objective that trains on a cluster: runs go out as jobs, records come back as they finish."""
 
 import functools
+import math
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -39,7 +40,7 @@ class ClusterTraining(Training):
 
     Attributes:
         num_trained_again: runs whose agent was no longer kept.
-        num_workers: those that trials were last asked for.
+        num_workers: those that were there when trials were last asked for as there was room; infinity before.
     """
 
     def __init__(
@@ -62,7 +63,8 @@ class ClusterTraining(Training):
         self.unfinished: dict[int, dict[int, RunRecord | InputError]] = {}
         self.finished: list[TrialRecord] = []
         self.seconds: dict[str, float] = {"compile": 0.0, "train": 0.0}
-        self.num_trained_again = self.num_workers = 0
+        self.num_trained_again = 0
+        self.num_workers = math.inf
 
     def fresh(self, seeds: Sequence[int] | None = None) -> "ClusterTraining":
         chosen = self.seeds if seeds is None else seeds
@@ -105,8 +107,8 @@ class ClusterTraining(Training):
 
     def room(self) -> int:
         """Return how many more trials keep all workers busy."""
-        self.num_workers = self.cluster.num_workers
-        lanes = max(1, self.num_workers) * self.runner.lanes.number
+        self.num_workers = num_workers = self.cluster.num_workers
+        lanes = max(1, num_workers) * self.runner.lanes.number
         free = lanes - len(self.sent) - len(self.queued)
         return max(0, -(-free // len(self.seeds)))
 
@@ -180,7 +182,7 @@ class ClusterTraining(Training):
     def _note(self, result: JobResult) -> None:
         """Add what a job has cost."""
         env_steps = sum(run.record.env_steps for run in result.runs if isinstance(run, TrainedRun))
-        self.cluster.add(result.worker, env_steps, result.costs["busy"], result.device)
+        self.cluster.add(result.worker, env_steps, result.costs["busy"], self.setup.lanes.number, result.device)
         for phase in self.seconds:
             self.seconds[phase] += result.costs[phase]
 

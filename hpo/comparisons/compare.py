@@ -95,7 +95,7 @@ def compare(
     )
     clusters.check_objective(objective, cluster)
     store, view = store if isinstance(store, Store) else Store(store), progress.default() if view is None else view
-    with clusters.connect_if(cluster) as connected:
+    with clusters.connect_if(cluster, view.note) as connected:
         return run(chosen, store, view, log, connected)
 
 

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 class View:
     """Shows the progress of a comparison; this base class shows nothing."""
 
+    def note(self, line: str) -> None:
+        """Show what a comparison works with."""
+
     def sweep(self, name: str, number: int, total: int) -> progress.View:
         """Return the view of the next sweep, the `number`-th of `total`."""
         return progress.View()
@@ -37,6 +40,9 @@ class ComparisonView(View):
 
     def __init__(self, console: "Console"):
         self.console = console
+
+    def note(self, line: str) -> None:
+        self.console.print(line, markup=False)
 
     def sweep(self, name: str, number: int, total: int) -> progress.View:
         return progress.OneLineView(self.console, f"sweep {number}/{total} {name}")
