@@ -148,6 +148,21 @@ def test_a_run_does_not_wait_for_the_worker_of_its_parent_while_another_is_free(
     assert [calls.next()[0] for _ in range(2)] == ["short", "long"]
 
 
+def test_a_run_goes_elsewhere_when_the_worker_of_its_parent_has_gone():
+    with (
+        distributed.LocalCluster(n_workers=0, processes=False, dashboard_address=":0") as workers,
+        distributed.Client(workers, set_as_default=False) as client,
+    ):
+        calls = Calls(Cluster(client))
+        calls.submit(Sent(len, "abc", "label", "tcp://127.0.0.1:1"))
+        while not client.run_on_scheduler(connection._waiting_keys):
+            time.sleep(0.1)
+        workers.scale(1)
+        client.wait_for_workers(1)
+        calls.free()
+        assert calls.next(time.monotonic() + 30.0) == ("label", 3)
+
+
 def test_more_workers_are_asked_for_more_trials(cluster):
     made = objective(cluster)
     made.start([trial(0)])
@@ -252,7 +267,9 @@ def refused(message, **settings):
         assert cluster.description, "no worker is waited for before there is something to train"
 
 
-def test_bad_clusters_are_refused_in_one_line(tmp_path):
+def test_bad_clusters_are_refused_in_one_line(tmp_path, monkeypatch):
+    refused("must be used where jobs can be submitted, got no command 'sbatch'", name="slurm:jobs.yaml")
+    monkeypatch.setattr(connection, "SUBMIT", "true")
     refused("cluster local:N must have at least 1 worker, got 'local:0'", name="local:0")
     refused("cluster must be local:N, slurm:FILE, .* got 'elsewhere'", name="elsewhere")
     refused("scheduler tcp://127.0.0.1:1 must answer within 0.5 s", name="tcp://127.0.0.1:1", wait=0.5)
@@ -260,6 +277,11 @@ def test_bad_clusters_are_refused_in_one_line(tmp_path):
     refused("must name a scheduler", name=str(tmp_path / "bad.json"))
     (tmp_path / "bad.yaml").write_text("- 1")
     refused("must have settings of a Slurm job", name=f"slurm:{tmp_path / 'bad.yaml'}")
+    (tmp_path / "bad.yaml").write_text("{cores: 1, memory: 1GB, jobs: 0}")
+    refused("jobs must be at least 1, got 0", name=f"slurm:{tmp_path / 'bad.yaml'}")
+    refused("must be tcp://HOST:PORT or tls://HOST:PORT, got 'tcp://here'", name="tcp://here")
+    refused("needs a certificate", name="tls://127.0.0.1:1")
+    refused("seconds to wait must be at least 0, got -1", name="local:1", wait=-1.0)
     file = str(tmp_path / "s.json")
     refused("cluster host must be an address of this machine, got '1.2.3.4'", name=file, host="1.2.3.4")
     refused("cluster must have a worker within 0.5 s, got none", name=file, wait=0.5)
@@ -282,6 +304,7 @@ def test_a_job_of_slurm_runs_workers(tmp_path):
     (tmp_path / "jobs.yaml").write_text("queue: short\ncores: 1\nmemory: 4GB\njobs: 3\n")
     with contextlib.ExitStack() as stack, pytest.MonkeyPatch.context() as patch:
         scaled = []
+        patch.setattr(connection, "SUBMIT", "true")
         patch.setattr(jobqueue.SLURMCluster, "scale", lambda self, jobs: scaled.append(jobs))
         script = connection._slurm(tmp_path / "jobs.yaml", stack).job_script()
     assert scaled == [3]

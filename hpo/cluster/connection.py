@@ -285,6 +285,16 @@ class Calls:
                 self.cluster.refuse(result.worker, result.reason)
             self.submit(call)
 
+    def free(self) -> None:
+        """Send calls again that wait for a worker that has gone: if there was none, Dask offers them to no other that comes."""
+        with contextlib.suppress(OSError):
+            for key in self.cluster.client.run_on_scheduler(_waiting_keys):
+                call, future = self.sent.get(key, (None, None))
+                if call is not None and future is not None and call.worker is not None:
+                    del self.sent[key]
+                    self.cluster.client.cancel([future], force=True)
+                    self.submit(call._replace(worker=None))
+
     def cancel(self) -> None:
         """Take back all calls that are not finished."""
         futures = [future for _, future in self.sent.values()]
@@ -340,6 +350,10 @@ def _own(folder: Path, client: distributed.Client, stack: contextlib.ExitStack) 
 
 def _clients(dask_scheduler: distributed.Scheduler) -> list[str]:
     return list(dask_scheduler.clients)
+
+
+def _waiting_keys(dask_scheduler: distributed.Scheduler) -> list[str]:
+    return [str(task.key) for task in dask_scheduler.unrunnable]
 
 
 def _has_dashboard(dask_scheduler: distributed.Scheduler) -> bool:

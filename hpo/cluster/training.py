@@ -168,6 +168,7 @@ class ClusterTraining(Training):
         try:
             runs, result = self.calls.next(time.monotonic() + _SECONDS_BETWEEN_LOOKS)
         except TimeoutError:
+            self.calls.free()
             on_segment(self.cluster)
             return
         if isinstance(result, JobResult):
