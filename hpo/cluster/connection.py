@@ -286,7 +286,7 @@ class Calls:
             self.submit(call)
 
     def free(self) -> None:
-        """Send calls again that wait for a worker that has gone: if there was none, Dask offers them to no other that comes."""
+        """Send calls again that wait for a worker that has gone, which Dask may not offer to one that comes later."""
         with contextlib.suppress(OSError):
             for key in self.cluster.client.run_on_scheduler(_waiting_keys):
                 call, future = self.sent.get(key, (None, None))
