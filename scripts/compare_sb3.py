@@ -70,12 +70,32 @@ TASKS: dict[str, tuple[int, dict[str, Any]]] = {
         10_000,
         {"learning_rate": 1e-3, "batch_size": 128, "num_envs": 1, "schedule_steps": 10_000},
     ),
+    "dqn/planar/LunarLander": (
+        100_000,
+        {
+            "learning_rate": 6.3e-4,
+            "double_q": False,
+            "num_envs": 1,
+            "train_freq": 4,
+            "gradient_steps": 4,
+            "batch_size": 128,
+            "buffer_size": 50_000,
+            "target_update_interval": 250,
+            "exploration_fraction": 0.12,
+            "final_epsilon": 0.1,
+            "hidden_size": 256,
+            "activation": "relu",
+            "schedule_steps": 100_000,
+        },
+    ),
 }
+THEIRS = {"planar/LunarLander": "LunarLander-v3"}  # what they train in, where it is not the env of that name
 
 
 def main() -> None:
     args = parse_args()
-    args.csv.parent.mkdir(parents=True, exist_ok=True)
+    for folder in filter(None, (args.csv.parent, args.policies)):
+        folder.mkdir(parents=True, exist_ok=True)
     curves = pd.read_csv(args.csv) if args.csv.exists() else pd.DataFrame({"task": []})
     for name in args.tasks:
         curves = pd.concat([curves[curves.task != name], curves_of_both(name, args).round(4)], ignore_index=True)
@@ -90,6 +110,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--tasks", nargs="*", choices=TASKS, default=list(TASKS))
     parser.add_argument("--csv", type=Path, default=ROOT / "results/sb3.csv")
     parser.add_argument("--picture", type=Path, default=ROOT / "docs/sb3.png")
+    parser.add_argument("--policies", type=Path, help="folder to save the networks in that they learn")
     parser.add_argument("--sb3-python", default=str(ROOT / ".venv-sb3/bin/python"))
     return parser.parse_args()
 
@@ -105,7 +126,7 @@ def curves_of_both(name: str, args: argparse.Namespace) -> pd.DataFrame:
 
 def our_curves(name: str, changes: dict[str, Any], points: list[int], num_seeds: int) -> list[tuple[int, int, float]]:
     """Return seed, env steps and mean return of every point of ours."""
-    algorithm_name, env_name = name.split("/")
+    algorithm_name, env_name = name.split("/", 1)
     algorithm = algorithms.get(algorithm_name)
     config: Any = configs.make(algorithm.Config, changes)
     runs = [Run(config, seed, tuple(points)) for seed in range(num_seeds)]
@@ -122,15 +143,16 @@ def sb3_curves(
     name: str, changes: dict[str, Any], points: list[int], args: argparse.Namespace
 ) -> list[tuple[int, int, float]]:
     """Return the same of stable-baselines3, which runs in its own virtual environment."""
-    algorithm, env = name.split("/")
+    algorithm, env = name.split("/", 1)
     config: Any = configs.make(algorithms.get(algorithm).Config, changes)
     task = {
         "algorithm": algorithm,
-        "env": env,
+        "env": THEIRS.get(env, env),
         "config": configs.values(config),
         "points": points,
         "seeds": list(range(args.seeds)),
         "num_episodes": NUM_EPISODES,
+        "policies": str(args.policies) if args.policies else None,
     }
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         json.dump(task, file)

@@ -56,7 +56,7 @@ def test_the_first_observation_is_gymnasiums(walker):
 
 
 def test_a_hull_on_the_ground_ends_the_episode(walker):
-    after = walker.step(walker.moved_by(y=-2.1))
+    after = walker.step(walker.moved_by(y=-2.3))
     assert (float(after.reward), bool(after.terminated), bool(after.truncated)) == (-100.0, True, False)
 
 

@@ -96,10 +96,10 @@ _WALKER = EnvSettings(
         "hidden_size": 128,
         "activation": "relu",
     },
-    full_fidelity=3_000_000,
+    full_fidelity=2_000_000,
     full={
         "learning_rate": 3e-4,
-        "anneal_steps": 3_000_000,
+        "anneal_steps": 2_000_000,
         "vf_clip_eps": 10.0,
         "normalize_observations": True,
         "normalize_rewards": True,

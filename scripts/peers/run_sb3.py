@@ -2,7 +2,8 @@
 
 compare_sb3.py runs it in a virtual environment made from sb3.txt. It reads a task from a JSON
 file: `algorithm`, `env`, `config` under our names, `points` (env steps, each a whole number of
-iterations), `seeds`, `num_episodes`.
+iterations), `seeds`, `num_episodes`, and maybe `policies`, a folder to save the layers of the networks in
+that choose actions.
 
 Brought in line with ours, because their libraries differ:
 
@@ -70,7 +71,27 @@ def curve(task, seed):
     callback = Curve(task, seed)
     model.learn(task["points"][-1], callback)
     returns = [callback.returns[point] for point in task["points"]]
-    return {"seed": seed, "returns": returns, "cpu_seconds": round(time.process_time() - started, 1)}
+    seconds = round(time.process_time() - started, 1)
+    if task.get("policies"):
+        path = Path(task["policies"]) / f"{task['algorithm']}-{task['env']}-{seed}.npz"
+        save_layers(acting_layers[task["algorithm"]](model.policy), task["config"]["activation"], path)
+    return {"seed": seed, "returns": returns, "cpu_seconds": seconds}
+
+
+acting_layers = {
+    "ppo": lambda policy: [*linear_layers(policy.mlp_extractor.policy_net), policy.action_net],
+    "dqn": lambda policy: linear_layers(policy.q_net),
+    "sac": lambda policy: [*linear_layers(policy.actor.latent_pi), policy.actor.mu],
+}
+
+
+def save_layers(layers, activation, path):
+    """Save the weights `(in, out)` and the biases of layers, one after the other, and the activation between them."""
+    arrays = {"activation": activation}
+    for i, layer in enumerate(layers):
+        arrays[f"weight{i}"] = layer.weight.detach().numpy().T
+        arrays[f"bias{i}"] = layer.bias.detach().numpy()
+    np.savez(path, **arrays)
 
 
 def make_ppo(config, env, seed):
