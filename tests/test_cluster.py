@@ -254,6 +254,18 @@ def test_a_call_under_which_all_workers_die_becomes_an_error(cluster):
     assert "got 10 that died of them" in str(result)
 
 
+def fail(argument):
+    raise FileNotFoundError(argument)
+
+
+def test_what_a_call_raises_is_raised(cluster):
+    """An error of files is not taken for one of the connection, after which a call is sent again."""
+    calls = Calls(cluster)
+    calls.submit(Sent(fail, "a.agent"))
+    with pytest.raises(FileNotFoundError, match=r"a\.agent"):
+        calls.next(time.monotonic() + 30.0)
+
+
 def test_a_cancelled_call_is_sent_again(cluster):
     calls = Calls(cluster)
     calls.submit(Sent(time.sleep, 1.0, "label"))

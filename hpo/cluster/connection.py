@@ -32,11 +32,7 @@ from hpo.cluster.jobs import Refusal
 LOCAL, SLURM = "local:", "slurm:"
 SUBMIT = "sbatch"  # the command that submits a job of Slurm
 DRIVER = "arl-driver"  # under which a scheduler keeps the versions of the driver that it works for
-_LOST = (
-    OSError,
-    asyncio.CancelledError,
-    concurrent.futures.CancelledError,
-)  # what calls end with that lose the scheduler
+_LOST = (OSError, asyncio.CancelledError, concurrent.futures.CancelledError)  # of calls that lose the scheduler
 _SECONDS_TO_ANSWER = 3.0
 _SECONDS_BETWEEN_COUNTS = 1.0
 _SECONDS_BETWEEN_TRIES = 0.1
@@ -276,13 +272,14 @@ class Calls:
                 key, result = self.finished.get(timeout=None if ends is None else max(ends - time.monotonic(), 0.0))
             except queue.Empty:
                 raise TimeoutError from None
-            call, _ = self.sent.pop(key, (None, None))
-            if call is None:  # it was taken back
+            call, future = self.sent.pop(key, (None, None))
+            if call is None or future is None:  # it was taken back
                 continue
-            if not isinstance(result, (*_LOST, Refusal)):
-                return call.label, _checked(result)
+            is_lost = isinstance(result, _LOST) and future.status != "error"  # by no fault of the function
             if isinstance(result, Refusal):
                 self.cluster.refuse(result.worker, result.reason)
+            elif not is_lost:
+                return call.label, _checked(result)
             self.submit(call)
 
     def free(self) -> None:
