@@ -300,6 +300,19 @@ def test_bad_clusters_are_refused_in_one_line(tmp_path, monkeypatch):
     assert not (tmp_path / "s.json").exists()
 
 
+def test_agents_end_with_their_driver_and_those_of_dead_drivers_with_the_next_one(tmp_path):
+    """Two drivers share a scheduler's file; a third one has left agents behind."""
+    (tmp_path / "agents" / "Client-dead").mkdir(parents=True)
+    file = str(tmp_path / "s.json")
+    with clusters.connect(file) as first:
+        first.folder.mkdir()
+        with clusters.connect(file) as second:
+            second.folder.mkdir()
+            assert {path.name for path in (tmp_path / "agents").iterdir()} == {first.client.id, second.client.id}
+        assert [path.name for path in (tmp_path / "agents").iterdir()] == [first.client.id]
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_cluster_is_for_training(tmp_path):
     with pytest.raises(InputError, match="objective must be training, got table"):
         hpo.sweep("ppo/CartPole-v1", trials=2, objective="table", cluster="local:2", store=tmp_path / "s.sqlite")
