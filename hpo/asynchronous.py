@@ -80,6 +80,7 @@ class AsynchronousSweep(Sweep):
         with contextlib.ExitStack() as self.held:
             self.held.callback(self.view.closed)
             self.held.callback(self.concurrent.stop)
+            self._tell_earlier()
             self._replay()
             self._fill()
             if not self.waiting and not self.finished:

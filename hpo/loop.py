@@ -72,8 +72,7 @@ class Sweep:
     def run(self) -> SweepRecord:
         """Ask, train, record and tell until the budget is spent or the tuner has no more to ask."""
         self.objective.check()
-        if self.plan.earlier:
-            self._call("warm_start", self.plan.earlier)
+        self._tell_earlier()
         trials = self._ask()
         if not trials:
             self._check_all_replayed()
@@ -108,6 +107,11 @@ class Sweep:
             head["space"],
             records=dict(sorted(self.finished.items())),
         )
+
+    def _tell_earlier(self) -> None:
+        """Tell the tuner the earlier trials of its warm start."""
+        if self.plan.earlier:
+            self._call("warm_start", self.plan.earlier)
 
     def _ask(self) -> list[Trial]:
         settings = self.plan.settings

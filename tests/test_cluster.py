@@ -86,6 +86,19 @@ def test_any_number_of_processes_gives_the_numbers_of_this_one(sweep, num_worker
             assert_same(sweep(tuner, store="cluster", name=tuner, cluster=processes, **settings), here)
 
 
+def test_a_tuner_on_a_cluster_is_told_earlier_trials_first(sweep, cluster, tmp_path):
+    settings = {"warm_start": "source", "enqueue": {"learning_rate": 0.02}}
+    source = sweep(name="source", trials=6)
+    record = sweep("tpe", cluster=cluster, options={"n_startup_trials": 6}, **settings)
+    assert record.settings.asynchronous
+    assert record.settings.warm_start.num_trials == len(source.records)
+    assert record.records[0].config["learning_rate"] == 0.02
+    first = next(call for call in Store(tmp_path / "store.sqlite").calls("a") if call.method == "tell")
+    assert first.trials == (0,), "the tuner waits for what is enqueued"
+    assert record.records[1].config != sweep("tpe", name="cold").records[0].config
+    assert_same(sweep("tpe", cluster=cluster, options={"n_startup_trials": 6}, **settings), record)
+
+
 def objective(cluster, **settings):
     return ClusterTraining(tiny.task(), (0,), 1, cluster, **settings)
 
