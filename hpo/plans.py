@@ -154,7 +154,7 @@ def plan(
         scores=scores.chosen(score),
         objective=objectives.path(objective),
         user_files=file_checksums(task, objective, tuner),
-        enqueued=(enqueue,) if isinstance(enqueue, str | Mapping) else tuple(enqueue),
+        enqueued=several_configs(enqueue),
         asynchronous=asynchronous,
     )
     scores.check_sources(settings.scores, kind.sources)
@@ -162,6 +162,11 @@ def plan(
     checked = Plan(task, settings)
     _check_enqueued(checked)
     return checked
+
+
+def several_configs(enqueue: ConfigLike | Sequence[ConfigLike]) -> tuple[ConfigLike, ...]:
+    """Return the configs that are enqueued, of which one may be given by itself."""
+    return (enqueue,) if isinstance(enqueue, str | Mapping) else tuple(enqueue)
 
 
 def _completed(task: tasks.Task, config: ConfigLike) -> dict[str, Scalar]:

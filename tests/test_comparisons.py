@@ -14,7 +14,7 @@ from test_analysis import by_learning_rate, landscape_of
 from tiny import FIDELITY, Halving, Listed, Parabola, parabola
 
 import hpo
-from arl import statistics
+from arl import spaces, statistics
 from arl.errors import InputError
 from arl.records.lineage import chain
 from arl.records.store import Store
@@ -22,9 +22,10 @@ from arl.records.sweep import SweepRecord
 from hpo import plans, scores, sweeps, testing
 from hpo.cli import commands
 from hpo.comparisons import compare as comparing
-from hpo.comparisons import design, incumbents, words
+from hpo.comparisons import design, incumbents, recorded, words
 from hpo.comparisons.comparison import NUM_POINTS
 from hpo.objectives.training import Training
+from hpo.reports.comparison_report import checklist
 from hpo.trial import Trial
 from hpo.tuners.given import Given
 from landscapes import catalogue
@@ -144,6 +145,40 @@ def test_baselines_are_added_and_budgets_are_equal(straight):
     spent = comparison.costs.set_index("tuner").full_runs
     assert spent["sobol"] == spent["random"] == 2.0
     assert (spent["random-2x"], spent["default"], spent["Halving"]) == (4.0, 1.0, pytest.approx(1.8))
+
+
+def test_every_tuner_but_the_default_begins_with_what_is_enqueued(tmp_path, trained):
+    first = {"learning_rate": 0.02}
+    store = tmp_path / "store.sqlite"
+    comparison = compare(store, enqueue=["default", first], budget=3.0)
+    default = spaces.default(tiny.task().space)
+    for swept in comparison.swept:
+        begun = [swept.record.records[trial].config for trial in swept.order]
+        if swept.tuner == "default":
+            assert begun == [default]
+        else:
+            assert begun[:2] == [default, {**default, **first}]
+            assert swept.spent <= swept.budget + 1e-9
+    words = commands.of_comparison(comparison.name, comparison.settings)
+    assert [words[i + 1] for i, word in enumerate(words) if word == "--enqueue"] == ["default", json.dumps(first)]
+    assert recorded.load(comparison.name, store).settings == comparison.settings
+    assert "Every tuner begins with the same configs" in [item for _, item, _ in checklist(comparison)]
+
+
+@pytest.mark.parametrize(
+    ("enqueue", "message"),
+    [
+        ("best", "enqueue must be default, or values by hyperparameter, got 'best'"),
+        ({"gamm": 0.9}, "unknown hyperparameter of the space 'gamm'"),
+        (["default", {}, {"learning_rate": 0.02}], "configs that differ"),
+        ([{"learning_rate": 1e-3 * i} for i in range(1, 4)], "no more configs than trials are paid for, 2, got 3"),
+    ],
+)
+def test_what_can_not_be_enqueued_is_refused_before_anything_is_trained(tmp_path, trained, enqueue, message):
+    with pytest.raises(InputError, match=message):
+        compare(tmp_path / "store.sqlite", enqueue=enqueue)
+    assert not trained
+    assert not (tmp_path / "store.sqlite").exists()
 
 
 def test_seeds_of_tuning_and_test_are_apart(straight):

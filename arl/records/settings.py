@@ -152,6 +152,7 @@ class ComparisonSettings:
         repeats: sweeps of each tuner on each task.
         budget: equivalent full runs that each sweep may spend.
         seeds, test_seeds: of tuning, and of the incumbents' test, by repeat.
+        enqueued: configs that every tuner tries first, as in `SweepSettings`.
     """
 
     tuners: Mapping[str, Mapping[str, Any]]
@@ -164,12 +165,15 @@ class ComparisonSettings:
     objective: str = DEFAULT_OBJECTIVE
     scores: tuple[str, ...] = (DEFAULT_SCORE,)
     classes: Mapping[str, str] = field(default_factory=dict)
+    enqueued: tuple[str | Mapping[str, Any], ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """Return the settings as a JSON object."""
+        """Return the settings as a JSON object; `enqueued` is left out where nothing is."""
         values = {item.name: getattr(self, item.name) for item in fields(self)}
+        enqueued = values.pop("enqueued")
         return {
             **values,
+            **({"enqueued": list(enqueued)} if enqueued else {}),
             "tuners": {label: dict(options) for label, options in self.tuners.items()},
             "tasks": {name: task.to_json() for name, task in self.tasks.items()},
             **{name: [list(seeds) for seeds in values[name]] for name in ("seeds", "test_seeds")},

@@ -33,8 +33,7 @@ def of_sweep(record: SweepRecord) -> list[str]:
     words = ["arl", "sweep", record.task, "--name", record.name, "--tuner", settings.tuner, *_flags(options)]
     words += _assignments("--fix", _fixed(settings.task))
     words += _assignments("--option", settings.options)
-    for config in settings.enqueued:
-        words += ["--enqueue", config if isinstance(config, str) else json.dumps(config)]
+    words += _enqueued(settings.enqueued)
     words += ["--warm-start", settings.warm_start.source] if settings.warm_start else []
     return [*words, *_scores(settings.scores)]
 
@@ -81,7 +80,7 @@ def of_comparison(name: str, settings: ComparisonSettings, space: Mapping[str, A
     words = ["arl", "compare", *_flags(options), *_assignments("--fix", _fixed(task))]
     words += [] if DOUBLE in settings.tuners else ["--no-baselines"]
     words += [] if settings.objective == DEFAULT_OBJECTIVE else ["--objective", settings.objective]
-    words += _scores(settings.scores)
+    words += [*_scores(settings.scores), *_enqueued(settings.enqueued)]
     for label, path in tuners.items():
         words += _assignments("--option", {f"{path}.{key}": value for key, value in settings.tuners[label].items()})
     return words
@@ -117,6 +116,11 @@ def _flags(options: Mapping[str, Any]) -> list[str]:
 
 def _assignments(flag: str, values: Mapping[str, Any]) -> list[str]:
     return [word for name, value in values.items() for word in (flag, f"{name}={json.dumps(value)}")]
+
+
+def _enqueued(configs: Sequence[str | Mapping[str, Any]]) -> list[str]:
+    texts = [config if isinstance(config, str) else json.dumps(config) for config in configs]
+    return [word for text in texts for word in ("--enqueue", text)]
 
 
 def _scores(scores: tuple[str, ...]) -> list[str]:

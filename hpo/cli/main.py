@@ -90,6 +90,14 @@ LogOption = Annotated[
         "module:Class; repeatable.",
     ),
 ]
+EnqueueOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="CONFIG",
+        help="Config to try before the tuner is asked: default, or a JSON object of the values that differ from it; "
+        "repeatable.",
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 
 
@@ -192,14 +200,7 @@ def sweep(
     option: Annotated[
         list[str] | None, typer.Option("--option", "-o", help="Option of the tuner, name=value; repeatable.")
     ] = None,
-    enqueue: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="CONFIG",
-            help="Config to try before the tuner is asked: default, or a JSON object of the values that differ from it; "
-            "repeatable.",
-        ),
-    ] = None,
+    enqueue: EnqueueOption = None,
     warm_start: Annotated[
         str | None,
         typer.Option(
@@ -320,6 +321,7 @@ def compare(
     baselines: Annotated[
         bool, typer.Option(help="Add random search, random search with twice the budget, and the default config.")
     ] = True,
+    enqueue: EnqueueOption = None,
     objective: ObjectiveOption = "training",
     score: ScoreOption = "final",
     log: LogOption = None,
@@ -359,6 +361,7 @@ def compare(
             baselines=baselines,
             objective=objective,
             score=score,
+            enqueue=[parsing.config(text) for text in enqueue or []],
             name=name,
             store=store,
             view=_comparison_view(as_json),

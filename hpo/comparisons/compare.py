@@ -25,6 +25,7 @@ from hpo.comparisons.design import Design, Seeds, design
 from hpo.comparisons.progress import View
 from hpo.loggers import LoggerLike
 from hpo.objectives import Objective
+from hpo.plans import ConfigLike
 from hpo.shared_runs import SharedRuns
 from hpo.tasks import Task
 from hpo.trial import Trial, TunerError
@@ -52,6 +53,7 @@ def compare(
     baselines: bool = True,
     objective: str | type[Objective] = DEFAULT_OBJECTIVE,
     score: str | Sequence[str] = DEFAULT_SCORE,
+    enqueue: ConfigLike | Sequence[ConfigLike] = (),
     name: str = "comparison",
     store: Store | str | Path | None = None,
     view: View | None = None,
@@ -62,7 +64,7 @@ def compare(
 
     Args:
         tuners, on, repeats, budget, seeds, test_seeds, space, fidelity, fix, episodes, batch, options, baselines, objective,
-            score, name: see `design`.
+            score, enqueue, name: see `design`.
         store: a file, URL or Store; by default `$ARL_STORE`, else `results/store.sqlite`.
         view: what shows its progress; by default a bar on a terminal or in a notebook, nothing elsewhere.
         log: loggers of its sweeps, see `sweeps.sweep`; each one hears of a sweep by itself, also of those of the tests.
@@ -91,6 +93,7 @@ def compare(
         baselines=baselines,
         objective=objective,
         score=score,
+        enqueue=enqueue,
         name=name,
     )
     clusters.check_objective(objective, cluster)

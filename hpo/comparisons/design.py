@@ -10,6 +10,7 @@ from arl.records.settings import DEFAULT_OBJECTIVE, DEFAULT_SCORE, ComparisonSet
 from hpo import objectives, plans, scores, tasks, tuners
 from hpo.comparisons import REFERENCE, UNTUNED
 from hpo.objectives import Objective
+from hpo.plans import ConfigLike
 from hpo.tasks import Task
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class Design:
         seeds, test_seeds: of tuning, and of the incumbents' test, by repeat.
         objective: a registered name, `module:Class`, `file.py:Class`, or a class.
         scores: what a tuner maximises and is judged by; of several, it is judged by the first.
+        enqueued: configs that every tuner but the default config tries first, see `hpo.plans.plan`.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Design:
     batch: int
     objective: str | type[Objective] = DEFAULT_OBJECTIVE
     scores: tuple[str, ...] = (DEFAULT_SCORE,)
+    enqueued: tuple[ConfigLike, ...] = ()
 
     def settings(self) -> ComparisonSettings:
         """Return the design as it is recorded."""
@@ -66,6 +69,7 @@ class Design:
             objective=objectives.path(self.objective),
             scores=self.scores,
             classes={e.label: tuners.path(e.tuner) for e in self.entries if not isinstance(e.tuner, str)},
+            enqueued=self.enqueued,
         )
 
     def plan(self, task: Task, entry: Entry, repeat: int) -> plans.Plan:
@@ -80,6 +84,7 @@ class Design:
             options=entry.options,
             objective=self.objective,
             score=self.scores,
+            enqueue=() if entry.tuner == UNTUNED else self.enqueued,
         )
 
     def test_plan(self, task: Task, test_seeds: tuple[int, ...]) -> plans.Plan:
@@ -124,6 +129,7 @@ def design(
     baselines: bool = True,
     objective: str | type[Objective] = DEFAULT_OBJECTIVE,
     score: str | Sequence[str] = DEFAULT_SCORE,
+    enqueue: ConfigLike | Sequence[ConfigLike] = (),
     name: str = "comparison",
 ) -> Design:
     """Return a checked design.
@@ -144,6 +150,8 @@ def design(
         baselines: whether random search, random search with twice the budget, and the default config are added.
         objective: a registered name, `module:Class`, `file.py:Class`, or a class.
         score: what a tuner maximises and is judged by; of several, it is judged by the first.
+        enqueue: configs that every tuner tries first, and pays for, see `hpo.plans.plan`; the baseline `default` does
+            not.
         name: of the comparison; the same call with the same name goes on with it.
 
     Raises:
@@ -190,6 +198,7 @@ def design(
         batch or plans.batch_of_learner(budget),
         objective,
         names,
+        plans.several_configs(enqueue),
     )
 
 

@@ -106,6 +106,7 @@ def checklist(comparison: Comparison) -> list[Check]:
     double = f", {REFERENCE}-2x twice" if f"{REFERENCE}-2x" in tuners else ""
     options = {tuner: settings.tuners.get(tuner) or {} for tuner in tuners}
     used = "; ".join(f"{tuner} ({pages.inline(given)})" if given else tuner for tuner, given in options.items())
+    begin = "; ".join(config if isinstance(config, str) else pages.inline(config) for config in settings.enqueued)
     left_out = ", ".join(f"{tuner} is left out" for tuner in comparison.broken) or "none broke its contract"
 
     def many(item: str, number: int, advised: int, how: str = "") -> Check:
@@ -140,6 +141,7 @@ def checklist(comparison: Comparison) -> list[Check]:
         Check(True, "One cost for all tuners", COST),
         Check(True, "One budget for all tuners", f"{settings.budget:g}{double}"),
         Check(True, "One batch for all tuners", f"{settings.batch} trials are asked for at a time"),
+        *([Check(True, "Every tuner begins with the same configs", begin)] if settings.enqueued else []),
         Check(True, "Tuners and their options", used),
         Check(not comparison.broken, "All tuners finished", left_out),
         Check(True, "Final incumbents", "in the table of this page and in incumbents.parquet"),
