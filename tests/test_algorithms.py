@@ -21,9 +21,9 @@ ENVS = {
     "sac": vector.make("Pendulum-v1"),
     "pqn": vector.make("CartPole-v1"),
 }
-NUM_ITERATIONS = 8
+NUM_ITERATIONS = 12
 NUM_BEFORE = 4  # in these, learning has begun and exploration is still falling
-NUM_AFTER = 4
+NUM_AFTER = 8
 
 SIZES = {("dqn", "max_buffer_size"), ("sac", "max_buffer_size")}  # not hyperparameters: what memory is taken
 
@@ -34,8 +34,10 @@ HYPERPARAMETERS = [
     if (name, hyperparameter) not in SIZES
 ]
 
-# Where the usual move would change next to nothing; standard deviations begin at 1, the exponential of 0.
+# Where the usual move would change next to nothing, or none of the few actions; standard deviations begin at exp(0).
 MOVED = {
+    "final_epsilon": 1.0,
+    "noise_correlation": 0.9,
     "log_std_min": 0.1,
     "log_std_max": -1.0,
     "adam_eps": 0.1,
@@ -48,7 +50,7 @@ MOVED = {
 WITHOUT_EFFECT_IN_MID_RUN = {("sac", "alpha")}
 
 # Where the usual move comes too late to matter: learning has begun, and the networks change little in an iteration.
-MOVED_IN_MID_RUN = {**MOVED, "learning_starts": 40, "vf_clip_eps": 1e-3, "clip_eps": 1e-3}
+MOVED_IN_MID_RUN = {**MOVED, "learning_starts": 40, "initial_epsilon": 0.1, "vf_clip_eps": 1e-3, "clip_eps": 1e-3}
 
 
 class Program:

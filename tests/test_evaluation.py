@@ -16,7 +16,7 @@ NUM = 16
 
 def play(env, policy, num_episodes=NUM, seed=0):
     made = vector.make(env) if isinstance(env, str) else env
-    episodes = jax.jit(lambda key: evaluate(made, policy, key, num_episodes))(jax.random.key(seed))
+    episodes = jax.jit(lambda key: evaluate(made, policy, jax.random.split(key), num_episodes))(jax.random.key(seed))
     return np.asarray(episodes.episode_return), np.asarray(episodes.length)
 
 

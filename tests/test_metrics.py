@@ -27,7 +27,7 @@ def played(rewards, dones, episodes=None):
 
 
 def of_episodes(episodes):
-    results = metrics.results(metrics.no_updates(NAMES), episodes)
+    results = metrics.results(metrics.no_updates(NAMES), episodes, NAMES)
     return float(results["episode_length"]), float(results["episode_return"])
 
 
@@ -42,7 +42,7 @@ def test_without_an_episode_that_ended_there_is_no_mean():
 
 def test_an_episode_counts_in_the_segment_that_it_ends_in():
     updates = metrics.no_updates(NAMES)
-    episodes, results = metrics.END.function(played([[3.0], [1.0]], [[1], [0]]), updates, None, None, None)
+    episodes, results = metrics.end(NAMES).function(played([[3.0], [1.0]], [[1], [0]]), updates, None, None, None)
     assert (results["episode_length"], results["episode_return"]) == (1.0, 3.0)
     assert np.isnan(of_episodes(episodes)).all()
     assert of_episodes(played([[5.0]], [[1]], episodes)) == (2.0, 6.0)
@@ -59,7 +59,7 @@ def updated(values, active=True, updates=None):
     updates = metrics.no_updates(NAMES) if updates is None else updates
     for value in values:
         updates = metrics.add_update(updates, {"q_loss": value, "grad_norm": value}, jnp.array(active))
-    return metrics.results(updates, metrics.no_episodes(1)), updates
+    return metrics.results(updates, metrics.no_episodes(1), NAMES), updates
 
 
 def test_updates_have_a_mean_and_a_variance():

@@ -120,10 +120,10 @@ def prioritized(**values):
 
 def test_priorities_are_powers_of_the_errors_and_new_transitions_get_the_largest():
     config, memory = prioritized()
-    np.testing.assert_allclose(memory.priorities.levels[0][0, :4], [1, 2, 3, 1], rtol=1e-6)
+    np.testing.assert_allclose(memory.priorities.rows[0, :4], [1, 2, 3, 1], rtol=1e-6)
     never, blank = jnp.zeros(1, bool), jnp.zeros((1, 1))
     memory = replay.add(memory, config, ENV, blank, jnp.zeros(1), never, never, blank, blank)
-    np.testing.assert_allclose(memory.priorities.levels[0][0, :5], [1, 2, 3, 1, 3], rtol=1e-6)
+    np.testing.assert_allclose(memory.priorities.rows[0, :5], [1, 2, 3, 1, 3], rtol=1e-6)
 
 
 def test_inactive_lanes_keep_their_priorities():

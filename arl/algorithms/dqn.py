@@ -87,7 +87,7 @@ def _start(changed: Any, read: Any, config: DQNConfig, env: VectorEnv, key: PRNG
     return off_policy.start(key_reset, noise, config, env)
 
 
-_LEARNER, _START = Part(_learner, row_by_row=True), Part(_start)
+_LEARNER, _START = Part(_learner, once=True, row_by_row=True), Part(_start, once=True)
 
 
 def _network(config: DQNConfig, env: VectorEnv) -> Network:
@@ -164,6 +164,7 @@ def _update(
         return jnp.mean(weights * huber(value - target, config.huber_delta)), (value - target, value)
 
     (q_loss, (td_error, value)), grads = jax.value_and_grad(loss, has_aux=True)(learner.params)
+    grads = optimizer.flat(grads)
     norm = optimizer.norm(grads)
     clipped = optimizer.clip(grads, norm, config.max_grad_norm)
     params, opt_state = optimizer.descend(learner.params, learner.opt_state, clipped, config.learning_rate, config)

@@ -5,9 +5,9 @@ up by ones stops at 2^24.
 """
 
 import functools
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
@@ -20,9 +20,9 @@ COMMON = ("grad_norm", "grad_norm_variance", "episode_length", "episode_return")
 
 
 class Updates(NamedTuple):
-    """Means over the updates since the segment began, and how many these are."""
+    """Means over the updates since the segment began, in the order of the metrics' names, and how many these are."""
 
-    means: Metrics
+    means: Float[Array, " metric"]
     num: Int[Array, ""]
 
 
@@ -42,8 +42,7 @@ class Episodes(NamedTuple):
 
 def no_updates(names: tuple[str, ...]) -> Updates:
     """Return the means over no updates, for an algorithm with the metrics `names`."""
-    of_updates = [name for name in names if not name.startswith("episode_")]
-    return Updates(dict.fromkeys(of_updates, jnp.zeros(())), jnp.zeros((), jnp.int32))
+    return Updates(jnp.zeros(len(_of_updates(names))), jnp.zeros((), jnp.int32))
 
 
 def no_episodes(num_envs: int) -> Episodes:
@@ -55,9 +54,9 @@ def add_update(updates: Updates, metrics: Metrics, active: Bool[Array, ""] | boo
     """Return the means with an update's metrics added, if it is an active one."""
     metrics = {**metrics, "grad_norm_variance": jnp.square(metrics["grad_norm"])}
     num = updates.num + jnp.asarray(active, jnp.int32)
-    share = 1.0 / jnp.maximum(num, 1)
-    means = jax.tree.map(lambda mean, x: jnp.where(active, mean + share * (x - mean), mean), updates.means, metrics)
-    return Updates(means, num)
+    new = jnp.stack([metrics[name] for name in _of_updates(metrics)])
+    means = updates.means + (new - updates.means) / jnp.maximum(num, 1)
+    return Updates(jnp.where(active, means, updates.means), num)
 
 
 def add_step(episodes: Episodes, reward: Float[Array, " env"], done: Bool[Array, " env"]) -> Episodes:
@@ -70,9 +69,9 @@ def add_step(episodes: Episodes, reward: Float[Array, " env"], done: Bool[Array,
     return Episodes(jnp.where(done, 0.0, so_far), means, num_ended)
 
 
-def results(updates: Updates, episodes: Episodes) -> Metrics:
-    """Return the metrics of a segment: NaN over no updates, or no episode that has ended."""
-    means = {name: _or_nan(mean, updates.num) for name, mean in updates.means.items()}
+def results(updates: Updates, episodes: Episodes, names: tuple[str, ...]) -> Metrics:
+    """Return the metrics `names` of a segment: NaN over no updates, or no episode that has ended."""
+    means = dict(zip(_of_updates(names), _or_nan(updates.means, updates.num), strict=True))
     variance = means["grad_norm_variance"] - jnp.square(means["grad_norm"])
     episode_return, episode_length = _or_nan(episodes.means, episodes.num_ended)
     return {
@@ -83,6 +82,11 @@ def results(updates: Updates, episodes: Episodes) -> Metrics:
     }
 
 
+def _of_updates(names: Iterable[str]) -> list[str]:
+    """Return the names of metrics that are means over updates, in the order of a vector of them."""
+    return sorted(name for name in names if not name.startswith("episode_"))
+
+
 def _or_nan(mean: Float[Array, "*mean"], num: Int[Array, ""]) -> Float[Array, "*mean"]:
     return jnp.where(num > 0, mean, jnp.nan)
 
@@ -90,13 +94,15 @@ def _or_nan(mean: Float[Array, "*mean"], num: Int[Array, ""]) -> Float[Array, "*
 @functools.cache
 def start(names: tuple[str, ...]) -> Part:
     """Return the part that begins a segment, see `no_updates`."""
-    return Part(lambda changed, read, config, env, key: no_updates(names))
+    return Part(lambda changed, read, config, env, key: no_updates(names), once=True)
 
 
-def _end(episodes: Episodes, updates: Updates, config: Any, env: Any, key: Any) -> tuple[Episodes, Metrics]:
-    """End a segment: return its metrics, and the episodes without those that have ended."""
-    none_ended = no_episodes(episodes.so_far.shape[1])._replace(so_far=episodes.so_far)
-    return none_ended, results(updates, episodes)
+@functools.cache
+def end(names: tuple[str, ...]) -> Part:
+    """Return the part that ends a segment: it gives the episodes without those that have ended, and the metrics."""
 
+    def function(episodes: Episodes, updates: Updates, config: Any, env: Any, key: Any) -> tuple[Episodes, Metrics]:
+        none_ended = no_episodes(episodes.so_far.shape[1])._replace(so_far=episodes.so_far)
+        return none_ended, results(updates, episodes, names)
 
-END = Part(_end)
+    return Part(function, once=True)

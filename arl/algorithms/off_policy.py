@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree
+from jaxtyping import Array, Bool, Float, Int, Key, PRNGKeyArray, PyTree
 
-from arl.algorithms import lanes, metrics, normalizer, replay, reset_pools, rewards
+from arl.algorithms import lanes, metrics, normalizer, random_keys, replay, reset_pools, rewards
 from arl.algorithms.metrics import Metrics
 from arl.algorithms.parts import Count, Keys, Part, Programs
 from arl.errors import InputError
@@ -157,7 +157,7 @@ def train(
     state, updates = reset_pools.over_stretches(
         train_from, agent, config, env, key, env_steps, num_iterations, unit, programs
     )
-    episodes, results = programs.call(metrics.END, state.episodes, updates, config, env, key)
+    episodes, results = programs.call(metrics.end(metric_names), state.episodes, updates, config, env, key)
     return state._replace(episodes=episodes), results
 
 
@@ -197,11 +197,11 @@ def _iteration(
 ) -> Agent:
     """Return an agent after the iteration that follows `before` env steps."""
     after = before + iteration_steps(config)
-    key_collect, key_update = jax.random.split(jax.random.fold_in(key, before))
+    key_collect, key_update = random_keys.of_step(key, before, 2)
 
     def collect(j: Array, state: OffPolicyState) -> OffPolicyState:
         steps = before + j * config.num_envs
-        return _collect(state, config, env, jax.random.fold_in(key_collect, j), steps, pool, explore)
+        return _collect(state, config, env, random_keys.of_step(key_collect, j, 3), steps, pool, explore)
 
     def learn(j: Array, agent: Agent) -> Agent:
         progress = Progress(
@@ -209,7 +209,7 @@ def _iteration(
             last=j == config.gradient_steps - 1,
             num_updates=before // iteration_steps(config) * config.gradient_steps + j + 1,
         )
-        return _learn(*agent, config, env, jax.random.fold_in(key_update, j), progress, update)
+        return _learn(*agent, config, env, random_keys.of_step(key_update, j, 2), progress, update)
 
     state, updates = agent
     state = jax.lax.fori_loop(0, config.train_freq, collect, state)
@@ -221,18 +221,17 @@ def _collect(
     state: OffPolicyState,
     config: OffPolicyConfig,
     env: VectorEnv,
-    key: PRNGKeyArray,
+    step_keys: Key[Array, " three"],
     env_steps: Int[Array, ""],
     pool: Start | None,
     explore: Explore,
 ) -> OffPolicyState:
     """Make one step of every env and store it."""
-    key_action, key_step, key_reset = jax.random.split(key, 3)
+    key_action, key_step, key_reset = step_keys
     obs = normalizer.normalize(state.normalizer, state.obs, config.normalize_observations)
     action, noise = explore(state.learner, state.noise, config, env, obs, key_action, env_steps)
-    keys = jax.random.split(key_step, config.num_envs)
     fresh = env.fresh(pool, env.starts(key_reset, (config.num_envs,), pool))
-    after = env.step(keys, state.env_state, env.scaled(action), fresh)
+    after = env.step(jax.random.split(key_step, config.num_envs), state.env_state, env.scaled(action), fresh)
     columns = action.reshape(config.num_envs, -1).astype(jnp.float32)
     memory = replay.add(
         state.replay, config, env, columns, after.reward, after.terminated, after.truncated, after.next_obs, after.obs
@@ -249,12 +248,12 @@ def _learn(
     updates: metrics.Updates,
     config: OffPolicyConfig,
     env: VectorEnv,
-    key: PRNGKeyArray,
+    update_keys: Key[Array, " two"],
     progress: Progress,
     update: Update,
 ) -> Agent:
     """Make one update, without effect before learning starts."""
-    key_sample, key_update = jax.random.split(key)
+    key_sample, key_update = update_keys
     rows, weights = replay.sample(state.replay, config, key_sample, progress.env_steps[0])
     batch = replay.gather(state.replay, config, env, rows)
     batch = batch._replace(

@@ -5,9 +5,9 @@ from typing import Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, PRNGKeyArray, PyTree
+from jaxtyping import Array, Bool, Float, Key, PRNGKeyArray, PyTree
 
-from arl.algorithms import metrics, normalizer, reset_pools, rewards, shuffle
+from arl.algorithms import metrics, normalizer, random_keys, reset_pools, rewards, shuffle
 from arl.algorithms.metrics import Episodes, Metrics, Updates
 from arl.algorithms.normalizer import Normalizer
 from arl.algorithms.parts import Count, Keys, Part, Programs
@@ -119,7 +119,7 @@ def train(
     state, updates = reset_pools.over_stretches(
         iterations, start, config, env, key, env_steps, num_iterations, unit, programs
     )
-    episodes, results = programs.call(metrics.END, state.episodes, updates, config, env, key)
+    episodes, results = programs.call(metrics.end(metric_names), state.episodes, updates, config, env, key)
     return state._replace(episodes=episodes), results
 
 
@@ -130,10 +130,9 @@ def start(key: PRNGKeyArray, config: OnPolicyConfig, env: VectorEnv) -> Walk:
     return Walk(env_state, obs, episodes, normalizer.init(env.obs_spec), returns)
 
 
-def keys(key: PRNGKeyArray, env_steps: Count) -> tuple[PRNGKeyArray, PRNGKeyArray]:
+def iteration_keys(key: PRNGKeyArray, env_steps: Count) -> Key[Array, " two"]:
     """Return the keys of an iteration, for its rollout and for its updates."""
-    key_rollout, key_update = jax.random.split(jax.random.fold_in(key, env_steps))
-    return key_rollout, key_update
+    return random_keys.of_step(key, env_steps, 2)
 
 
 def collect(
@@ -223,7 +222,7 @@ def passes(
         return jax.tree.map(lambda x: jnp.take(x, chosen, axis=0, mode="clip"), samples)
 
     def epoch(i: Array, carry: Carry) -> Carry:
-        order = shuffle.draw(jax.random.fold_in(key, i))
+        order = shuffle.draw(key, i)
 
         def minibatch(j: Array, carry: Carry) -> Carry:
             places = j * size + jnp.arange(size)

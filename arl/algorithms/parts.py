@@ -37,12 +37,14 @@ class Part:
             the shapes of `changed` and `read` and in the static hyperparameters that it looks at.
         is_hot: whether so much of training is spent in it that faster code is worth slower compilation, even for a single
             lane; may be a function of the config.
+        once: whether it runs once for a program's other work, so that the quickest compilation is best.
         row_by_row: whether the rows of a block are computed one after the other instead of side by side, and blocks one after
             the other as well: for decompositions of matrices.
     """
 
     function: Callable[..., Any]
     is_hot: bool | Callable[[Any], bool] = False
+    once: bool = False
     row_by_row: bool = False
 
 

@@ -128,7 +128,7 @@ def _start(changed: Any, read: Any, config: PPOConfig, env: VectorEnv, key: PRNG
     return on_policy.start(key_reset, config, env)
 
 
-_LEARNER, _START = Part(_learner, row_by_row=True), Part(_start)
+_LEARNER, _START = Part(_learner, once=True, row_by_row=True), Part(_start, once=True)
 
 
 def _within_bounds(log_std: Float[Array, "*batch"], config: PPOConfig) -> Float[Array, "*batch"]:
@@ -203,7 +203,7 @@ def _experience(
 ) -> tuple[Walk, Batch]:
     """Gather a rollout; return where it ends, and what the loss needs of it."""
     params, pool = read
-    key_rollout, _ = on_policy.keys(key, env_steps)
+    key_rollout, _ = on_policy.iteration_keys(key, env_steps)
     after, rollout = _collect(walk, params, pool, config, env, key_rollout)
     samples = _samples(walk.normalizer, params, config, env, rollout)
     return after, Batch(on_policy.padded(samples), _explained_variance(samples))
@@ -280,7 +280,7 @@ def _update(
 
     Updates after the first divergence beyond `target_kl` are without effect: lanes of a block go on together.
     """
-    _, key_update = on_policy.keys(key, env_steps)
+    _, key_update = on_policy.iteration_keys(key, env_steps)
     learning_rate = on_policy.learning_rate(config, env_steps)
     of_rollout = {"explained_variance": batch.explained_variance}
 
@@ -288,6 +288,7 @@ def _update(
         learner, is_over = carry
         grads, of_update = jax.grad(loss, has_aux=True)(learner.params, config, env, minibatch)
         is_over = is_over | (of_update["kl"] > 1.5 * config.target_kl)
+        grads = optimizer.flat(grads)
         norm = optimizer.norm(grads)
         clipped = optimizer.clip(grads, norm, config.max_grad_norm)
         params, opt_state = optimizer.descend(

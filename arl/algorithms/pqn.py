@@ -92,7 +92,7 @@ def _start(changed: Any, read: Any, config: PQNConfig, env: VectorEnv, key: PRNG
     return on_policy.start(key_reset, config, env)
 
 
-_LEARNER, _START = Part(_learner, row_by_row=True), Part(_start)
+_LEARNER, _START = Part(_learner, once=True, row_by_row=True), Part(_start, once=True)
 
 
 def _network(config: PQNConfig, env: VectorEnv) -> Network:
@@ -151,7 +151,7 @@ def _experience(
 ) -> tuple[Walk, Samples]:
     """Gather a rollout; return where it ends, and what the loss needs of it."""
     params, pool = read
-    key_rollout, _ = on_policy.keys(key, env_steps)
+    key_rollout, _ = on_policy.iteration_keys(key, env_steps)
     after, rollout = _collect(walk, params, pool, config, env, key_rollout, _epsilon(config, env_steps))
     return after, on_policy.padded(_samples(walk.normalizer, params, config, env, rollout))
 
@@ -166,11 +166,12 @@ def _update(
     num_samples: Count,
 ) -> Learner:
     """Make `num_epochs` passes over the samples, each in a new random order."""
-    _, key_update = on_policy.keys(key, env_steps)
+    _, key_update = on_policy.iteration_keys(key, env_steps)
     learning_rate, epsilon = on_policy.learning_rate(config, env_steps), _epsilon(config, env_steps)
 
     def update(learner: Learner, minibatch: Samples) -> Learner:
         grads, of_update = jax.grad(_loss, has_aux=True)(learner.params, config, env, minibatch)
+        grads = optimizer.flat(grads)
         norm = optimizer.norm(grads)
         clipped = optimizer.clip(grads, norm, config.max_grad_norm)
         params, opt_state = optimizer.descend_rectified(

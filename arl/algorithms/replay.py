@@ -166,10 +166,12 @@ def gather(replay: Replay, config: OffPolicyConfig, env: VectorEnv, rows: Int[Ar
     slot, lane = _div(rows, num_envs), _rem(rows, num_envs)
     age = _rem(replay.time - 1 - slot + slots, slots)  # how many steps were written after this one
     time = replay.time - 1 - age
-    action, reward, terminated, truncated = _unpacked(replay.steps[rows])
+    later_slots = _rem(slot + jnp.arange(config.n_step)[:, None], slots)
+    action, *steps = _unpacked(replay.steps[later_slots * num_envs + lane])  # of all n steps, in one gather
+    reward, terminated, truncated = (x[0] for x in steps)
     goes_on, gamma, last = ~(terminated | truncated), jnp.full(reward.shape, config.gamma), time
     for k in range(1, config.n_step):
-        _, *later = _unpacked(replay.steps[_rem(slot + k, slots) * num_envs + lane])
+        later = [x[k] for x in steps]
         goes_on = goes_on & (k <= age)
         reward = reward + jnp.where(goes_on, gamma * later[0], 0.0)
         terminated, truncated = jnp.where(goes_on, later[1], terminated), jnp.where(goes_on, later[2], truncated)
@@ -180,7 +182,7 @@ def gather(replay: Replay, config: OffPolicyConfig, env: VectorEnv, rows: Int[Ar
     both = jnp.concatenate([first_rows, last_rows])  # in one gather
     frames = jax.tree.map(lambda x: x[both].reshape(2, -1, *x.shape[1:]), replay.frames)
     obs, next_obs = (jax.tree.map(lambda x, i=i: x[i], frames) for i in range(2))
-    return Transitions(obs, action, reward, next_obs, gamma * ~terminated)
+    return Transitions(obs, action[0], reward, next_obs, gamma * ~terminated)
 
 
 def set_priorities(
@@ -232,10 +234,10 @@ def _written(rows: PyTree[Array], obs: PyTree[Array], first: Int[Array, ""]) -> 
     return jax.tree.map(lambda x, new: jax.lax.dynamic_update_slice(x, new, (first, *[0] * (x.ndim - 1))), rows, obs)
 
 
-def _unpacked(steps: Float[Array, "batch column"]) -> tuple[Array, Array, Array, Array]:
-    """Return actions `(batch, action)`, rewards, and whether episodes were terminated and truncated, `(batch,)`."""
-    reward, terminated, truncated = steps[:, -3:].T
-    return steps[:, :-3], reward, terminated > 0, truncated > 0
+def _unpacked(steps: Float[Array, "*batch column"]) -> tuple[Array, Array, Array, Array]:
+    """Return actions `(*batch, action)`, rewards, and whether episodes were terminated and truncated, `(*batch,)`."""
+    reward, terminated, truncated = (steps[..., column] for column in (-3, -2, -1))
+    return steps[..., :-3], reward, terminated > 0, truncated > 0
 
 
 def _within(rows: Int[Array, " batch"], num_rows: Int[Array, ""]) -> Int[Array, " batch"]:

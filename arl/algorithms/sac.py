@@ -102,7 +102,7 @@ def _start(changed: Any, read: Any, config: SACConfig, env: VectorEnv, key: PRNG
     return off_policy.start(key_reset, noise, config, env)
 
 
-_LEARNER, _START = Part(_learner, row_by_row=True), Part(_start)
+_LEARNER, _START = Part(_learner, once=True, row_by_row=True), Part(_start, once=True)
 
 
 def _actor(config: SACConfig, env: VectorEnv) -> Network:
@@ -181,15 +181,12 @@ def _sampled(output: Float[Array, "output env"], env: VectorEnv, key: PRNGKeyArr
     """Return actions drawn from the policy: `(env,)` if discrete, else `(env, action)` in [-1, 1]."""
     if env.discrete:
         return _categorical(output, key)
-    return distributions.squashed_normal(output, _noise(key, env, output))[0].T
+    noise = jax.random.normal(key, (env.action_size, output.shape[1]))
+    return distributions.squashed_normal(output, noise)[0].T
 
 
 def _categorical(logits: Float[Array, "action env"], key: PRNGKeyArray) -> Int[Array, " env"]:
     return jnp.argmax(logits + jax.random.gumbel(key, logits.shape), axis=0)
-
-
-def _noise(key: PRNGKeyArray, env: VectorEnv, output: Float[Array, "output batch"]) -> Float[Array, "action batch"]:
-    return jax.random.normal(key, (env.action_size, output.shape[1]))
 
 
 def _update(
@@ -202,9 +199,9 @@ def _update(
     progress: Progress,
 ) -> tuple[Learner, Float[Array, " batch"], Metrics]:
     """Update the critics, then the actor against the new critics, then the temperature."""
-    key_critics, key_actor = jax.random.split(key)
+    noise = jax.random.normal(key, (2, env.action_size, weights.size))
     alpha = temperature(learner, config)
-    next_q, next_entropy = _evaluated(learner.actor, learner.targets, config, env, batch.next_obs, key_critics)
+    next_q, next_entropy = _evaluated(learner.actor, learner.targets, config, env, batch.next_obs, noise[0])
     target = batch.reward + batch.discount * (next_q + alpha * next_entropy)
 
     def critics_loss(critics: Any) -> tuple[Float[Array, ""], tuple[Array, Array]]:
@@ -214,21 +211,23 @@ def _update(
 
     (q_loss, (td_error, value)), grads_critics = jax.value_and_grad(critics_loss, has_aux=True)(learner.critics)
     learning_rate = config.learning_rate * config.critic_learning_rate_scale
+    grads_critics = optimizer.flat(grads_critics)
     critics_norm = optimizer.norm(grads_critics)
     clipped = optimizer.clip(grads_critics, critics_norm, config.max_grad_norm)
     critics, opt_critics = optimizer.descend(learner.critics, learner.opt_critics, clipped, learning_rate, config)
 
     def actor_loss(actor: Any) -> tuple[Float[Array, ""], Float[Array, ""]]:
-        q, entropy = _evaluated(actor, critics, config, env, batch.obs, key_actor)
+        q, entropy = _evaluated(actor, critics, config, env, batch.obs, noise[1])
         return -jnp.mean(weights * (q + alpha * entropy)), jnp.mean(entropy)
 
     (policy_loss, entropy), grads_actor = jax.value_and_grad(actor_loss, has_aux=True)(learner.actor)
+    grads_actor = optimizer.flat(grads_actor)
     actor_norm = optimizer.norm(grads_actor)
     clipped = optimizer.clip(grads_actor, actor_norm, config.max_grad_norm)
     actor, opt_actor = optimizer.descend(learner.actor, learner.opt_actor, clipped, config.learning_rate, config)
 
     learning_rate = config.learning_rate * config.alpha_learning_rate_scale
-    grad_alpha = entropy - target_entropy(config, env)
+    grad_alpha = optimizer.flat(entropy - target_entropy(config, env))
     log_alpha, opt_alpha = optimizer.descend(
         learner.log_alpha, learner.opt_alpha, grad_alpha, learning_rate, config, active=config.alpha_auto
     )
@@ -265,15 +264,15 @@ def _evaluated(
     config: SACConfig,
     env: VectorEnv,
     obs: PyTree[Array],
-    key: PRNGKeyArray,
+    noise: Float[Array, "action batch"],
 ) -> tuple[Float[Array, " batch"], Float[Array, " batch"]]:
-    """Return the policy's value by the smaller critic, and its entropy: over a sampled action, or all discrete ones."""
+    """Return the policy's value by the smaller critic, and its entropy: of an action of some noise, or all discrete ones."""
     output = _actor(config, env).apply(actor, obs).T
     if env.discrete:
         log_prob, q = jax.nn.log_softmax(output, axis=0), jnp.min(_q_outputs(critics, config, env, obs), axis=0)
         prob = jnp.exp(log_prob)
         return jnp.sum(prob * q, axis=0), -jnp.sum(prob * log_prob, axis=0)
-    action, log_prob = distributions.squashed_normal(output, _noise(key, env, output))
+    action, log_prob = distributions.squashed_normal(output, noise)
     q = _q_outputs(critics, config, env, obs, action.T)
     return jnp.min(q[:, 0], axis=0), -log_prob
 

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Int, PRNGKeyArray, UInt32
 
+from arl.algorithms import random_keys
 from arl.algorithms.parts import Count
 
 _TO_WALK = np.uint32(1 << 31)  # marks a number that is not yet below `num`
@@ -13,9 +14,9 @@ _NUM_ROUNDS = 6  # with fewer, permutations of 5 entries are not equally likely
 Choice = tuple[UInt32[Array, ""], ...]  # of a permutation
 
 
-def draw(key: PRNGKeyArray) -> Choice:
-    """Return a random permutation's constants."""
-    return tuple(jax.random.bits(key, (2 * _NUM_ROUNDS,)))
+def draw(key: PRNGKeyArray, step: Count) -> Choice:
+    """Return the constants of a step's random permutation: the words of as many keys as there are rounds."""
+    return tuple(jax.random.key_data(random_keys.of_step(key, step, _NUM_ROUNDS)).reshape(-1))
 
 
 def entries(choice: Choice, places: Int[Array, " place"], num: Count) -> Int[Array, " place"]:

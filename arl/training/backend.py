@@ -35,6 +35,8 @@ QUICK_COMPILER_OPTIONS: dict[str, dict[str, Any]] = {"cpu": {"xla_cpu_use_fusion
 if jax.__version_info__ >= (0, 11):  # whose XLA has the new one only, and refuses the option
     QUICK_COMPILER_OPTIONS = {}
 
+# Without optimising, LLVM takes a third to a half of the time.
+ONCE_COMPILER_OPTIONS: dict[str, dict[str, Any]] = {"cpu": {"xla_backend_optimization_level": 0}}
 
 WRONG_JAX = ("0.10.2",)  # on CPUs: reductions over batched products of small matrices
 
@@ -125,10 +127,11 @@ def num_compilers() -> int:
     return 0 if jax.default_backend() == "cpu" else max(1, num_cores() - len(workers()))
 
 
-def compiler_options(is_hot: bool = True) -> dict[str, Any]:
-    """Return XLA options for the programs that train; those of hot parts, in which most of training is spent, are faster."""
+def compiler_options(is_hot: bool = True, once: bool = False) -> dict[str, Any]:
+    """Return XLA options for a part: for faster code if much of training is spent in it, see `arl.algorithms.parts.Part`."""
     backend = jax.default_backend()
-    return COMPILER_OPTIONS.get(backend, {}) | ({} if is_hot else QUICK_COMPILER_OPTIONS.get(backend, {}))
+    options = COMPILER_OPTIONS.get(backend, {}) | ({} if is_hot else QUICK_COMPILER_OPTIONS.get(backend, {}))
+    return options | (ONCE_COMPILER_OPTIONS.get(backend, {}) if once else {})
 
 
 def describe() -> dict[str, Any]:

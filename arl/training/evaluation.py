@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree
+from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
 from envs.vector import VectorEnv
 
@@ -26,18 +26,19 @@ class _Progress(NamedTuple):
 
 
 def evaluate(
-    env: VectorEnv, policy: Callable[[PyTree[Array]], Array], key: PRNGKeyArray, num_episodes: int
+    env: VectorEnv, policy: Callable[[PyTree[Array]], Array], keys: Key[Array, " two"], num_episodes: int
 ) -> Episodes:
     """Play `num_episodes` episodes from fresh start states until the last has ended.
 
-    `policy` maps observations `(episode, ...)` to actions. An episode counts up to the step that ends it.
+    `policy` maps observations `(episode, ...)` to actions. An episode counts up to the step that ends it. One of the keys
+    is for start states, the other for steps.
     """
-    key_reset, key_step = jax.random.split(key)
+    key_reset, key_step = keys
     obs, env_state = env.reset(key_reset, (num_episodes,))
 
     def step(progress: _Progress) -> _Progress:
-        keys = jax.random.split(jax.random.fold_in(key_step, progress.time), num_episodes)
-        after = env.step(keys, progress.env_state, policy(progress.obs), (progress.obs, progress.env_state))
+        step_keys = jax.random.split(jax.random.fold_in(key_step, progress.time), num_episodes)
+        after = env.step(step_keys, progress.env_state, policy(progress.obs), (progress.obs, progress.env_state))
         episodes = Episodes(
             progress.episodes.episode_return + jnp.where(progress.running, after.reward, 0.0),
             progress.episodes.length + progress.running,

@@ -163,8 +163,8 @@ class Compiler:
         watched = configs.watched(config, compiled_in, looked_at)
         is_hot = lanes.number > 1 or (part.is_hot(watched) if callable(part.is_hot) else part.is_hot)
         axes = {name: axis for name, axis in configs.values(configs.lane_axes(config)).items() if name in arguments[2]}
-        options = backend.compiler_options(is_hot)
-        needs_batch = options != backend.compiler_options()
+        options = backend.compiler_options(is_hot, part.once)
+        needs_batch = not is_hot and options != backend.compiler_options()
         row = _side_by_side(one_lane, (0, 0, axes, 0, None, None), lanes.width, batch_one=needs_batch)
         row_axes = (0, 0, axes, 0, 0, None)
         block = _row_by_row(row, lanes.rows) if part.row_by_row else _side_by_side(row, row_axes, lanes.rows)

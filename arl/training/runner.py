@@ -23,10 +23,11 @@ from typing import Any, ClassVar, NamedTuple, TypeVar
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from arl import config as configs
-from arl.algorithms import Algorithm
+from arl.algorithms import Algorithm, random_keys
 from arl.algorithms.parts import Part
 from arl.errors import InputError, first_line
 from arl.text import plural
@@ -517,7 +518,7 @@ class Runner:
         def policy(obs: PyTree[Array]) -> Array:
             return self.algorithm.act(agent, config, env, obs, unused, explore=False)
 
-        episodes = evaluation.evaluate(env.scored, policy, jax.random.fold_in(key, env_steps), self.num_episodes)
+        episodes = evaluation.evaluate(env.scored, policy, random_keys.of_step(key, env_steps, 2), self.num_episodes)
         return {
             "return_mean": jnp.mean(episodes.episode_return),
             "return_std": jnp.std(episodes.episode_return),
@@ -706,7 +707,7 @@ def _curve(
 
 def _all_finite(tree: Any) -> Bool[Array, ""]:
     floats = [x for x in jax.tree.leaves(tree) if jnp.issubdtype(x.dtype, jnp.floating)]
-    return jnp.all(jnp.array([jnp.all(jnp.isfinite(x)) for x in floats]))
+    return jnp.all(jnp.isfinite(ravel_pytree(floats)[0]))
 
 
 def _power_of_two(count: int) -> int:
