@@ -5,9 +5,9 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, Key, PyTree
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree
 
-from envs.vector import VectorEnv
+from envs.vector import Start, VectorEnv
 
 
 class Episodes(NamedTuple):
@@ -25,19 +25,17 @@ class _Progress(NamedTuple):
     episodes: Episodes
 
 
-def evaluate(
-    env: VectorEnv, policy: Callable[[PyTree[Array]], Array], keys: Key[Array, " two"], num_episodes: int
-) -> Episodes:
-    """Play `num_episodes` episodes from fresh start states until the last has ended.
+def evaluate(env: VectorEnv, policy: Callable[[PyTree[Array]], Array], start: Start, key: PRNGKeyArray) -> Episodes:
+    """Play an episode from each of some start states until the last has ended.
 
-    `policy` maps observations `(episode, ...)` to actions. An episode counts up to the step that ends it. One of the keys
-    is for start states, the other for steps.
+    `policy` maps observations `(episode, ...)` to actions. An episode counts up to the step that ends it. The key is for
+    the env's steps.
     """
-    key_reset, key_step = keys
-    obs, env_state = env.reset(key_reset, (num_episodes,))
+    obs, env_state = start
+    num_episodes = jax.tree.leaves(obs)[0].shape[0]
 
     def step(progress: _Progress) -> _Progress:
-        step_keys = jax.random.split(jax.random.fold_in(key_step, progress.time), num_episodes)
+        step_keys = jax.random.split(jax.random.fold_in(key, progress.time), num_episodes)
         after = env.step(step_keys, progress.env_state, policy(progress.obs), (progress.obs, progress.env_state))
         episodes = Episodes(
             progress.episodes.episode_return + jnp.where(progress.running, after.reward, 0.0),
@@ -46,8 +44,8 @@ def evaluate(
         running = progress.running & ~(after.terminated | after.truncated)
         return _Progress(progress.time + 1, after.state, after.obs, running, episodes)
 
-    start = Episodes(jnp.zeros(num_episodes), jnp.zeros(num_episodes, jnp.int32))
-    progress = _Progress(jnp.zeros((), jnp.int32), env_state, obs, jnp.ones(num_episodes, bool), start)
+    none = Episodes(jnp.zeros(num_episodes), jnp.zeros(num_episodes, jnp.int32))
+    progress = _Progress(jnp.zeros((), jnp.int32), env_state, obs, jnp.ones(num_episodes, bool), none)
     return jax.lax.while_loop(
         lambda progress: progress.running.any() & (progress.time < env.episode_limit), step, progress
     ).episodes

@@ -35,7 +35,7 @@ from arl.training import backend, evaluation, saved_programs
 from arl.training.programs import BlockPrograms, Compiler, EnvParams, Lanes, Rehearsal
 from arl.training.work import Work
 from envs.base import failure
-from envs.vector import VectorEnv
+from envs.vector import Start, VectorEnv
 
 Key = TypeVar("Key")
 
@@ -226,7 +226,7 @@ class Runner:
         self._most_lanes: dict[Any, Lanes] = {}  # by `_kind`; after a lack of memory
         self._fitting_lanes: dict[Any, Lanes] = {}  # by `_kind`; whose programs are compiled
         self.lost: set[jax.Device] = set()
-        self._evaluate = Part(self._evaluation)
+        self._start_evaluation, self._evaluate = Part(self._evaluation_start), Part(self._evaluation)
 
     def plan(self, runs: Sequence[Run]) -> list[list[int]]:
         """Return the positions of the runs of each block, as they are trained in if there is enough memory."""
@@ -491,7 +491,8 @@ class Runner:
             trained = np.int32(_start(run) + done * unit), np.int32(iterations - done)
             states, metrics = self.algorithm.train(states, config, self.env, keys.train, *trained, programs)
             agent, env_steps = self.algorithm.actor(states), np.int32(_start(run) + iterations * unit)
-            evaluated = programs.call(self._evaluate, (), agent, config, self.env, keys.evaluate, env_steps)
+            starts = programs.call(self._start_evaluation, (), (), config, self.env, keys.evaluate, env_steps)
+            evaluated = programs.call(self._evaluate, starts, agent, config, self.env, keys.evaluate, env_steps)
             yield iterations, states, Point(**evaluated, metrics=metrics)
             done = iterations
 
@@ -509,8 +510,14 @@ class Runner:
             for name in params[0][0]
         }
 
+    def _evaluation_start(
+        self, changed: Any, read: Any, config: Any, env: VectorEnv, key: Array, env_steps: Array
+    ) -> Start:
+        """Return the start states of an evaluation, which all configs share a program for."""
+        return env.scored.reset(random_keys.of_step(key, env_steps, 2)[0], (self.num_episodes,))
+
     def _evaluation(
-        self, changed: Any, agent: Any, config: Any, env: VectorEnv, key: Array, env_steps: Array
+        self, start: Start, agent: Any, config: Any, env: VectorEnv, key: Array, env_steps: Array
     ) -> dict[str, Array]:
         """Return an agent's `Point` after some env steps, without metrics."""
         unused = jax.random.key(0)  # the best actions are not random
@@ -518,7 +525,7 @@ class Runner:
         def policy(obs: PyTree[Array]) -> Array:
             return self.algorithm.act(agent, config, env, obs, unused, explore=False)
 
-        episodes = evaluation.evaluate(env.scored, policy, random_keys.of_step(key, env_steps, 2), self.num_episodes)
+        episodes = evaluation.evaluate(env.scored, policy, start, random_keys.of_step(key, env_steps, 2)[1])
         return {
             "return_mean": jnp.mean(episodes.episode_return),
             "return_std": jnp.std(episodes.episode_return),

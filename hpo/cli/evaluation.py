@@ -35,7 +35,9 @@ def play(agent: SavedAgent, num_episodes: int, seed: int) -> Episodes:
         def policy(obs: Any) -> jax.Array:
             return agent.algorithm.act(state, agent.config, agent.env, obs, key, False)
 
-        return evaluation.evaluate(agent.env, policy, key, num_episodes)
+        key_start, key_steps = jax.random.split(key)
+        env = agent.env.scored
+        return evaluation.evaluate(env, policy, env.reset(key_start, (num_episodes,)), key_steps)
 
     return jax.device_get(episodes(agent.state, chance))
 
