@@ -57,7 +57,7 @@ def test_configs_are_spread_and_programs_compiled_for_all_at_once():
     assert counter.lanes == (4, 1)
     assert {curve.agent.device for curve in curves} == set(DEVICES)
     assert [curve.agent.state["trained"] for curve in curves] == [20] * 16
-    assert counter.report.programs == 3, "the start, training and evaluation"
+    assert counter.report.programs == 4, "the start, training, the start of evaluation, and evaluation"
 
 
 def test_agents_may_be_gone_on_from_wherever_they_are():

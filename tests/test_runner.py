@@ -267,7 +267,7 @@ def test_report_counts_what_was_done():
     report = counter.report
     assert len(blocks) == 2, "runs that share no value share no block"
     assert report.env_steps == 4 * 20
-    assert report.programs == 3, "the start, training and evaluation"
+    assert report.programs == 4, "the start, training, the start of evaluation, and evaluation"
     assert len(seen) == 4, "two points in each of two blocks"
     assert report.compile_seconds > 0
     assert report.train_seconds > 0
@@ -277,7 +277,7 @@ def test_what_is_static_has_a_program_each():
     counter = make_counter(num_configs=1)
     curves = train(counter, [Run(CountingConfig(unit=unit), 0, (20,)) for unit in (10, 7, 10)])
     assert [curve.trained_steps for curve in curves] == [20, 14, 20]
-    assert counter.report.programs == 4, "training alone depends on it"
+    assert counter.report.programs == 5, "training alone depends on it"
 
 
 @pytest.fixture
@@ -290,7 +290,7 @@ def test_what_is_shared_may_be_compiled_in(compiles_loops_in):
     counter = make_counter(num_configs=1)
     runs = [Run(CountingConfig(rate=rate), 0, (20, 50)) for rate in (1, 2)]
     assert [curve.trained_steps for curve in train(counter, runs)] == [50, 50]
-    assert counter.report.programs == 3, "no part looks at the rate, and iterations are not compiled in"
+    assert counter.report.programs == 4, "no part looks at the rate, and iterations are not compiled in"
 
 
 @pytest.mark.parametrize("name", ["ppo", "pqn", "dqn", "sac"])
@@ -337,7 +337,7 @@ def test_configs_that_train_the_same_share_a_program():
     counter = make_counter(at_most_10)
     curves = train(counter, [Run(CountingConfig(unit=unit), 0, (45,)) for unit in (10, 20, 30)])
     assert [curve.trained_steps for curve in curves] == [40, 40, 40]
-    assert counter.report.programs == 3
+    assert counter.report.programs == 4
 
 
 def test_agents_know_the_size_of_their_block(counter):
@@ -381,7 +381,7 @@ def test_lanes_that_can_not_fit_are_not_compiled(monkeypatch):
     assert counter.lanes == (4, 2)
     (curve,) = train(counter, [Run(CountingConfig(), 0, (20,))])
     assert curve.agent.lanes == (1, 1)
-    assert counter.report.programs == 2 * 3, "those of eight lanes and of one"
+    assert counter.report.programs == 2 * 4, "those of eight lanes and of one"
 
 
 def test_lanes_that_fit_are_compiled_once(monkeypatch):

@@ -492,7 +492,7 @@ class Runner:
             states, metrics = self.algorithm.train(states, config, self.env, keys.train, *trained, programs)
             agent, env_steps = self.algorithm.actor(states), np.int32(_start(run) + iterations * unit)
             starts = programs.call(self._start_evaluation, (), (), config, self.env, keys.evaluate, env_steps)
-            evaluated = programs.call(self._evaluate, starts, agent, config, self.env, keys.evaluate, env_steps)
+            evaluated = programs.call(self._evaluate, (), (agent, starts), config, self.env, keys.evaluate, env_steps)
             yield iterations, states, Point(**evaluated, metrics=metrics)
             done = iterations
 
@@ -517,9 +517,10 @@ class Runner:
         return env.scored.reset(random_keys.of_step(key, env_steps, 2)[0], (self.num_episodes,))
 
     def _evaluation(
-        self, start: Start, agent: Any, config: Any, env: VectorEnv, key: Array, env_steps: Array
+        self, changed: Any, read: tuple[Any, Start], config: Any, env: VectorEnv, key: Array, env_steps: Array
     ) -> dict[str, Array]:
         """Return an agent's `Point` after some env steps, without metrics."""
+        agent, start = read
         unused = jax.random.key(0)  # the best actions are not random
 
         def policy(obs: PyTree[Array]) -> Array:
