@@ -16,12 +16,7 @@ NUM = 16
 
 def play(env, policy, num_episodes=NUM, seed=0):
     made = vector.make(env) if isinstance(env, str) else env
-
-    def episodes_of(key):
-        key_start, key_steps = jax.random.split(key)
-        return evaluate(made, policy, made.reset(key_start, (num_episodes,)), key_steps)
-
-    episodes = jax.jit(episodes_of)(jax.random.key(seed))
+    episodes = jax.jit(lambda key: evaluate(made, policy, key, num_episodes))(jax.random.key(seed))
     return np.asarray(episodes.episode_return), np.asarray(episodes.length)
 
 

@@ -128,8 +128,7 @@ def evaluated(size: int) -> tuple[Array, Numbers]:
     gains = _single(np.linspace(0.1, 2.0, size))
 
     def returns(gain: Array) -> Array:
-        start = SPRING.reset(jax.random.key(0), (NUM_EPISODES,))
-        episodes = evaluation.evaluate(SPRING, lambda obs: -gain * obs[:, 1:], start, jax.random.key(1))
+        episodes = evaluation.evaluate(SPRING, lambda obs: -gain * obs[:, 1:], jax.random.key(0), NUM_EPISODES)
         return episodes.episode_return
 
     reference = np.repeat(_spring_returns(gains)[:, None], NUM_EPISODES, axis=1)

@@ -25,7 +25,15 @@ class _Progress(NamedTuple):
     episodes: Episodes
 
 
-def evaluate(env: VectorEnv, policy: Callable[[PyTree[Array]], Array], start: Start, key: PRNGKeyArray) -> Episodes:
+def evaluate(
+    env: VectorEnv, policy: Callable[[PyTree[Array]], Array], key: PRNGKeyArray, num_episodes: int
+) -> Episodes:
+    """Play `num_episodes` episodes from fresh start states, see `play`."""
+    key_start, key_steps = jax.random.split(key)
+    return play(env, policy, env.reset(key_start, (num_episodes,)), key_steps)
+
+
+def play(env: VectorEnv, policy: Callable[[PyTree[Array]], Array], start: Start, key: PRNGKeyArray) -> Episodes:
     """Play an episode from each of some start states until the last has ended.
 
     `policy` maps observations `(episode, ...)` to actions. An episode counts up to the step that ends it. The key is for

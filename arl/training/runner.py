@@ -526,7 +526,7 @@ class Runner:
         def policy(obs: PyTree[Array]) -> Array:
             return self.algorithm.act(agent, config, env, obs, unused, explore=False)
 
-        episodes = evaluation.evaluate(env.scored, policy, start, random_keys.of_step(key, env_steps, 2)[1])
+        episodes = evaluation.play(env.scored, policy, start, random_keys.of_step(key, env_steps, 2)[1])
         return {
             "return_mean": jnp.mean(episodes.episode_return),
             "return_std": jnp.std(episodes.episode_return),

@@ -35,9 +35,7 @@ def play(agent: SavedAgent, num_episodes: int, seed: int) -> Episodes:
         def policy(obs: Any) -> jax.Array:
             return agent.algorithm.act(state, agent.config, agent.env, obs, key, False)
 
-        key_start, key_steps = jax.random.split(key)
-        env = agent.env.scored
-        return evaluation.evaluate(env, policy, env.reset(key_start, (num_episodes,)), key_steps)
+        return evaluation.evaluate(agent.env.scored, policy, key, num_episodes)
 
     return jax.device_get(episodes(agent.state, chance))
 
