@@ -240,7 +240,27 @@ BAD = [
     (of("  - {name: gamma, type: categorical, choices: [0.9, high]}\n"), "gamma must be of type float, got 'high'"),
     (of("  - {name: num_envs, type: uniform_float, lower: 1.0, upper: 4.0}\n"), "num_envs must be of type int"),
     (of("  - {name: env.wind, type: uniform_float, lower: 0.0, upper: 1.0}\n"), "wind"),
-    (of(conditions="[{child: learning_rate, parent: gamma, type: EQ, value: 1}]"), "can't be made: KeyError: 'gamma'"),
+    (
+        of(conditions="[{child: learning_rate, parent: gamma, type: EQ, value: 1}]"),
+        "unknown parent 'gamma' in the conditions of space 'bad.yaml': known are learning_rate",
+    ),
+    (
+        of(conditions="[{type: AND, conditions: [{child: lerning_rate, parent: learning_rate, type: EQ, value: 1}]}]"),
+        "unknown child 'lerning_rate' in the conditions of space 'bad.yaml': did you mean 'learning_rate'?",
+    ),
+    (
+        of(forbiddens="[{name: gamma, type: EQUALS, value: 0.9}]"),
+        "unknown hyperparameter 'gamma' in the forbiddens of space 'bad.yaml': known are learning_rate",
+    ),
+    (
+        of(conditions="[{child: learning_rate, type: EQ, value: 1}]"),
+        "space 'bad.yaml' must have the key 'parent' in each entry of its type, got one without",
+    ),
+    (
+        of(conditions="[learning_rate > 1]"),
+        "conditions of space 'bad.yaml' must be mappings such as {name: gamma, ...}, got 'learning_rate > 1'",
+    ),
+    (of(conditions="{a: 1}"), "conditions of space 'bad.yaml' must be a list, got {'a': 1}"),
     (
         of(
             "  - {name: gamma, type: categorical, choices: [0.9, 0.99]}\n",

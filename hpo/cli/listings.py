@@ -1,11 +1,13 @@
 """The rows of `arl list`: tasks, envs, tuners, objectives, algorithms, networks, spaces, and the sweeps of a store."""
 
+import ast
 import fnmatch
+import importlib.util
 import inspect
-import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import EntryPoint
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from arl.errors import unknown
@@ -132,10 +134,17 @@ def _tuners() -> Rows:
 
 
 def _summary(entry: EntryPoint, is_alone: bool) -> str:
-    """Return the first line of a tuner's module, or of its class if the module has several tuners or no docstring."""
-    tuner = entry.load()
-    text = inspect.getdoc(sys.modules[entry.module]) if is_alone else None
-    return (text or inspect.getdoc(tuner) or "").partition("\n")[0]
+    """Return the first line of a tuner's module, or of its class if the module has several tuners or no docstring.
+
+    It is read from the source, where there is one: imports of numerical libraries take a second.
+    """
+    spec = importlib.util.find_spec(entry.module)
+    if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
+        return (inspect.getdoc(entry.load()) or "").partition("\n")[0]
+    module = ast.parse(Path(spec.origin).read_bytes())
+    classes = [node for node in module.body if isinstance(node, ast.ClassDef) and node.name == entry.attr]
+    texts = [ast.get_docstring(node) for node in ([module] if is_alone else []) + classes]
+    return next(filter(None, texts), "").partition("\n")[0]
 
 
 def _objectives() -> Rows:

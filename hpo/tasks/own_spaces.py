@@ -5,7 +5,7 @@ import dataclasses
 import itertools
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ from arl.scalars import plain_value
 from hpo.tasks.task import OWN, Task
 
 _KEYS = ("name", "hyperparameters", "conditions", "forbiddens", "python_module_version", "format_version")
+_REFERENCES = {"child", "parent", "name", "left", "right"}  # keys of clauses whose value is a hyperparameter's name
+_NESTED = {"conditions", "clauses"}  # keys of clauses that are made of others
 _EXPONENT = re.compile(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+")  # YAML 1.1 takes 1e-4 for text
 
 
@@ -80,11 +82,43 @@ def _decoded(text: str, source: str, is_yaml: bool = False) -> ConfigurationSpac
         if key not in _KEYS:
             raise unknown("key", str(key), _KEYS, f"of space {source}")
     lists = {key: data.get(key) or [] for key in ("conditions", "forbiddens")}
+    _check_references(data["hyperparameters"], lists, source)
     try:
         return spaces.from_json({"name": None, **data, **lists})
+    except KeyError as error:
+        raise InputError(
+            f"space {source} must have the key {error} in each entry of its type, got one without"
+        ) from error
     except Exception as error:  # ConfigSpace's errors share no base class
         cause = f"{type(error).__name__}: {' '.join(str(error).split())}"
         raise InputError(f"space {source} can't be made: {cause}") from error
+
+
+def _check_references(hyperparameters: list[Any], lists: Mapping[str, Any], source: str) -> None:
+    """Refuse conditions and forbidden clauses about hyperparameters that the space does not have.
+
+    Raises:
+        InputError: one of them, or an entry of a list that is no mapping.
+    """
+    names = [entry.get("name") for entry in _entries(hyperparameters, "hyperparameters", source)]
+    for kind, clauses in lists.items():
+        for clause in _entries(clauses, kind, source):
+            for key in _REFERENCES & clause.keys():
+                if clause[key] not in names:
+                    subject = "hyperparameter" if key == "name" else key
+                    raise unknown(subject, str(clause[key]), map(str, names), f"in the {kind} of space {source}")
+
+
+def _entries(entries: Any, kind: str, source: str) -> Iterator[dict[str, Any]]:
+    """Yield the entries of a list, and after each those of the lists that it is made of."""
+    if not isinstance(entries, list):
+        raise InputError(f"{kind} of space {source} must be a list, got {entries!r}")
+    for entry in entries:
+        if not isinstance(entry, dict):
+            raise InputError(f"{kind} of space {source} must be mappings such as {{name: gamma, ...}}, got {entry!r}")
+        yield entry
+        for key in _NESTED & entry.keys():
+            yield from _entries(entry[key], kind, source)
 
 
 def _with_numbers(value: Any) -> Any:

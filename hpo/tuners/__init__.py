@@ -1,19 +1,24 @@
 """Tuners by name: those of this package, those that other packages register, and the user's own classes.
 
-`from_optuna`, `from_smac` and `from_vector` make tuner classes of other libraries' objects.
+`from_optuna`, `from_smac` and `from_vector` make tuner classes of other libraries' objects. They are imported at first use,
+as a list of tuners does without ConfigSpace, whose import takes most of a second.
 """
 
 import functools
 import inspect
 from collections.abc import Iterable, Mapping
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import lazy_loader
 
 from arl.errors import InputError, load_object, object_path, unknown
 from hpo.trial import Tuner, TunerContext, TunerError
-from hpo.tuners.optuna import from_optuna
-from hpo.tuners.smac import from_smac
-from hpo.tuners.unit_cube import from_vector
+
+if TYPE_CHECKING:
+    from hpo.tuners.optuna import from_optuna
+    from hpo.tuners.smac import from_smac
+    from hpo.tuners.unit_cube import from_vector
 
 __all__ = [
     "from_optuna",
@@ -32,6 +37,10 @@ __all__ = [
 ]
 
 GROUP = "arl.tuners"
+
+__getattr__, _, _ = lazy_loader.attach(
+    __name__, submod_attrs={"optuna": ["from_optuna"], "smac": ["from_smac"], "unit_cube": ["from_vector"]}
+)
 
 
 @functools.cache
