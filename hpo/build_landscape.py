@@ -14,6 +14,7 @@ from arl.scalars import Scalar
 from hpo import cluster as clusters
 from hpo import plans, sweeps, tasks
 from hpo.cluster import ClusterLike
+from hpo.errors import interruptible
 from hpo.objectives import tabular
 from hpo.tasks import Task
 from hpo.trial import Trial
@@ -43,6 +44,7 @@ class DefaultThenSobol:
         pass
 
 
+@interruptible()
 def build(
     task: str,
     configs: int = 256,

@@ -12,6 +12,7 @@ from hpo import agents, earlier_trials, loggers, objectives, plans, progress, tu
 from hpo import cluster as clusters
 from hpo.asynchronous import AsynchronousSweep
 from hpo.cluster import ClusterLike
+from hpo.errors import interruptible
 from hpo.loggers import Logger, LoggerLike
 from hpo.loop import Sweep
 from hpo.objectives import Objective, ObjectiveLike
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from hpo.tasks.registry import SpaceLike
 
 
+@interruptible()
 def sweep(
     task: str | Task,
     tuner: str | type = "random",

@@ -23,6 +23,7 @@ from hpo.comparisons import progress, recorded
 from hpo.comparisons.comparison import Comparison, Swept, scale_of
 from hpo.comparisons.design import Design, Seeds, design
 from hpo.comparisons.progress import View
+from hpo.errors import interruptible
 from hpo.loggers import LoggerLike
 from hpo.objectives import Objective
 from hpo.plans import ConfigLike
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from hpo.tasks.registry import SpaceLike
 
 
+@interruptible()
 def compare(
     tuners: Sequence[str | type],
     on: Sequence[str | Task],
