@@ -120,6 +120,18 @@ def test_the_incumbent_of_a_running_sweep_is_not_trained(home):
     assert done.err == "arl: sweep 'first' is running: wait, or name a trial, e.g. --from first:0\n"
 
 
+def test_a_sweep_without_a_finished_trial(tmp_path):
+    store = Store(tmp_path / "results" / "store.sqlite")
+    store.add_sweep("new", tiny.sweep_settings(trials=4).to_json(), {}, {"hyperparameters": []})
+    with store.claim("new"):
+        running = arl(tmp_path, "train", "--from", "new")
+    assert (running.status, running.err) == (2, "arl: sweep 'new' is running: wait\n")
+    stopped = arl(tmp_path, "train", "--from", "new")
+    assert "sweep 'new' must have a completed trial to train its incumbent, got none" in stopped.err
+    shown = arl(tmp_path, "show", "new")
+    assert shown.out.splitlines()[:3] == ["none", "0 trials (0 diverged), 0 env steps", "stopped: 0/4 trials"]
+
+
 def test_a_sweep_without_an_incumbent_is_one_line(tmp_path):
     words = ["train", TASK, *SMALL, "--fidelity", FIDELITY, "--set", "learning_rate=1e30", "--name", "wild"]
     assert arl(tmp_path, *words).status == 0

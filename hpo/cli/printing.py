@@ -95,10 +95,8 @@ def print_sweep(record: "SweepRecord", top: int) -> None:
     print_table([{name: value for name, value in row.items() if name not in hidden} for row in best])
     times = "  ".join(f"{phase} {seconds:.1f} s" for phase, seconds in record.timing.items() if phase != "tuner_cpu")
     failed = f", {counts['failed']} failed" if counts["failed"] else ""
-    print(
-        f"{plural(counts['trials'], 'trial')} ({counts['diverged']} diverged{failed}), {counts['env_steps']:,} env steps; "
-        f"{times}"
-    )
+    done = f"{plural(counts['trials'], 'trial')} ({counts['diverged']} diverged{failed}), {counts['env_steps']:,} env steps"
+    print("; ".join(filter(None, (done, times))))
     for remark in record.remarks:
         print(remark)
     task = record.settings.task

@@ -108,7 +108,9 @@ def _recorded(location: str, store: Store) -> tuple[SweepRecord, TrialRecord]:
     if not (colon and number.isdecimal()) or location in store:
         record = load_sweep(location, store)
         if store.is_running(location):
-            raise InputError(f"sweep {location!r} is running: wait, or name a trial, e.g. --from {location}:0")
+            finished = next(iter(record.records), None)
+            or_name = f", or name a trial, e.g. --from {location}:{finished}" if finished is not None else ""
+            raise InputError(f"sweep {location!r} is running: wait{or_name}")
         if record.incumbent is None:
             raise InputError(f"sweep {location!r} must have a completed trial to train its incumbent, got none")
         return record, record.records[record.incumbent["trial"]]
