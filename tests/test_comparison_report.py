@@ -2,8 +2,11 @@
 
 import dataclasses
 import functools
+import math
 import re
+import types
 
+import pandas as pd
 import pytest
 import tiny
 from browser import Browser
@@ -83,6 +86,21 @@ def test_numbers_of_the_page_are_those_of_the_summary(make):
         "Halving",
         "random",
     }
+
+
+@pytest.mark.parametrize(("lows", "winner"), [((0.1, 0.2), "a"), ((-0.1, 0.2), None), ((math.nan, 0.2), None)])
+def test_a_winner_leads_every_other_tuner_by_more_than_the_interval(lows, winner):
+    pairs = pd.DataFrame({"tuner": ["a", "a", "b"], "other": ["b", "c", "c"], "low": [*lows, -1.0]})
+    comparison = types.SimpleNamespace(summary=pd.DataFrame({"tuner": ["a", "b", "c"]}), pairs=pairs)
+    assert words.winner(comparison) == winner
+
+
+def test_page_names_a_winner_only_where_there_is_one(make):
+    one_repeat, several = make(repeats=1), make()
+    for comparison in (one_repeat, several):
+        visible = re.sub(r"\s+", " ", Page(comparison_report.render(comparison)).visible())
+        assert f"Highest score {words.winner(comparison) or 'no clear winner'}" in visible
+    assert words.winner(one_repeat) is None
 
 
 def test_curves_are_steps_over_the_budget(make):

@@ -21,6 +21,13 @@ def ranks(comparison: Comparison) -> str:
     return outcome
 
 
+def winner(comparison: Comparison) -> str | None:
+    """Return the tuner whose lead over each other one is more than the interval of the difference; None if none has one."""
+    best = str(comparison.summary.tuner[0])
+    leads = comparison.pairs[comparison.pairs.tuner == best]
+    return best if (leads.low > 0).all() else None
+
+
 def resolution(comparison: Comparison) -> str:
     """Return which difference of scores the comparison detects, and what a small one would take."""
     num = len(comparison.tasks) * comparison.settings.repeats

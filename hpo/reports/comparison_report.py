@@ -177,8 +177,9 @@ def _key_figures(comparison: Comparison) -> list[dict[str, str]]:
         plural(settings.repeats, "repeat"),
     )
     counted = "shared runs once, tests included" if comparison.is_trained else "looked up, none trained"
+    highest, winner = f"{best['score']:.3f} ({interval})", words.winner(comparison)
     figures = [
-        ("Highest score", str(best["tuner"]), f"{best['score']:.3f} ({interval})"),
+        ("Highest score", winner or "no clear winner", highest if winner else f"{best['tuner']} {highest}"),
         ("Sweeps", str(len(comparison.swept)), " x ".join(sizes)),
         ("Env steps", count(float(env_steps)), counted),
         ("Wall time", duration(wall), "all sweeps and tests"),

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import altair as alt
+import numpy as np
 import pandas as pd
 
 from arl.records.sweep import SweepRecord
@@ -257,10 +258,12 @@ def _value_axis(record: SweepRecord, direction: str, index: int) -> Any:
     name = record.hyperparameters[index]
     if not _is_numeric(record, index):
         return theme.position(direction, f"value{index}", None, None)
-    values = sorted({pages.plain(value) for value in record.trials[name].dropna().unique()})
+    present = np.sort(record.trials[name].dropna().unique())
+    are_few = len(present) <= MOST_VALUES
+    values = (present if are_few else present[[0, -1]]).tolist()
     log = name in record.log_hyperparameters and values[0] > 0
     channel = theme.position(direction, f"value{index}", None, values, log=log, ticks=4)
-    if len(values) <= MOST_VALUES:
+    if are_few:
         channel["axis"].values = values
     return channel
 
