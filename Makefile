@@ -6,8 +6,8 @@ INSTALLED := .venv/installed
 .PHONY: sweep test test-slow check lock peers clean
 
 sweep: $(INSTALLED)  ## a first sweep: 16 Sobol configs of PPO on CartPole, 2 seeds each
-	$(BIN)/arl sweep ppo/CartPole-v1 --tuner sobol --trials 16 --seeds 2 --name first
-	$(BIN)/arl report first
+	$(BIN)/arl sweep ppo/CartPole-v1 --tuner sobol --trials 16 --seeds 2 --name demo
+	$(BIN)/arl report demo
 
 test: $(INSTALLED)  ## the checks and the tests, without the slow ones
 	$(MAKE) --no-print-directory check

@@ -6,11 +6,10 @@ import importlib.util
 import inspect
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from arl.errors import unknown
+from arl.errors import load_object, unknown
 from arl.scalars import plain_value
 
 if TYPE_CHECKING:
@@ -128,46 +127,36 @@ def _tuners() -> Rows:
     entries = tuners.registered()
     num_in = Counter(entry.module for entry in entries.values())
     return [
-        {"tuner": name, "what": _summary(entry, is_alone=num_in[entry.module] == 1), "class": entry.value}
+        {"tuner": name, "what": _summary(entry.value, is_alone=num_in[entry.module] == 1), "class": entry.value}
         for name, entry in entries.items()
     ]
 
 
-def _summary(entry: EntryPoint, is_alone: bool) -> str:
-    """Return the first line of a tuner's module, or of its class if the module has several tuners or no docstring.
+def _summary(path: str, is_alone: bool = False) -> str:
+    """Return the first line of the docstring of `module:Name`, or of its module if it is alone there and that has one.
 
     It is read from the source, where there is one: imports of numerical libraries take a second.
     """
-    spec = importlib.util.find_spec(entry.module)
+    module, _, name = path.partition(":")
+    spec = importlib.util.find_spec(module)
     if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
-        return (inspect.getdoc(entry.load()) or "").partition("\n")[0]
-    module = ast.parse(Path(spec.origin).read_bytes())
-    classes = [node for node in module.body if isinstance(node, ast.ClassDef) and node.name == entry.attr]
-    texts = [ast.get_docstring(node) for node in ([module] if is_alone else []) + classes]
+        return (inspect.getdoc(load_object(path, "name")) or "").partition("\n")[0]
+    tree = ast.parse(Path(spec.origin).read_bytes())
+    nodes = [node for node in tree.body if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == name]
+    texts = [ast.get_docstring(node) for node in [*([tree] if is_alone else []), *nodes]]
     return next(filter(None, texts), "").partition("\n")[0]
 
 
 def _objectives() -> Rows:
     from hpo import objectives
 
-    return [
-        {"objective": name, "what": (inspect.getdoc(objectives.get(name)) or "").partition("\n")[0], "class": path}
-        for name, path in objectives.OBJECTIVES.items()
-    ]
+    return [{"objective": name, "what": _summary(path), "class": path} for name, path in objectives.OBJECTIVES.items()]
 
 
 def _networks() -> Rows:
     from arl import networks
-    from arl.errors import load_object
 
-    return [
-        {
-            "network": name,
-            "what": (inspect.getdoc(load_object(path, "network")) or "").partition("\n")[0],
-            "class": path,
-        }
-        for name, path in networks.NETWORKS.items()
-    ]
+    return [{"network": name, "what": _summary(path), "class": path} for name, path in networks.NETWORKS.items()]
 
 
 def _algorithms() -> Rows:
