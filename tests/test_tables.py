@@ -70,6 +70,19 @@ def test_texts_wrap_between_words_and_numbers_do_not():
     assert set(LONG.split()) <= set(words(lines))
 
 
+def test_lines_of_words_wrap_on_a_terminal_only(capsys, monkeypatch):
+    line = "16 trials (0 diverged), 3,194,880 env steps; total\N{NO-BREAK SPACE}81.0\N{NO-BREAK SPACE}s  learning-rate"
+    tables.print_words(line)
+    assert capsys.readouterr().out == line.replace("\N{NO-BREAK SPACE}", " ") + "\n"
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "54")
+    tables.print_words(line)
+    assert capsys.readouterr().out.splitlines() == [
+        "16 trials (0 diverged), 3,194,880 env steps;",
+        "total 81.0 s  learning-rate",
+    ]
+
+
 def test_what_fits_is_one_table_with_headings():
     lines = printed([{"a": 1, "b": "x"}, {"a": None, "b": "y"}], 80)
     assert [line.split() for line in lines if line.strip() and "─" not in line] == [["a", "b"], ["1", "x"], ["y"]]

@@ -14,7 +14,7 @@ from arl.text import plural
 from hpo.cli import workers
 from hpo.cli.options import App, env_steps
 from hpo.cli.printing import print_json
-from hpo.cli.tables import print_table
+from hpo.cli.tables import print_table, print_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -161,7 +161,7 @@ def ablation(
     _print_frame(path, as_json)
     _print_caveats([landscape], as_json)
     if not as_json:
-        print(accuracy or "the forest's accuracy is unknown: there are too few configs")
+        print_words(accuracy or "the forest's accuracy is unknown: there are too few configs")
         if len(path) == 1:
             print("the default config is among the best: no path leads from it")
     if out is not None:
@@ -350,7 +350,8 @@ def _print_caveats(chosen: Iterable["Landscape"], as_json: bool) -> None:
     """Print the caveats of landscapes; beside a JSON document, on the standard error."""
     for landscape in chosen:
         for caveat in landscape.caveats:
-            print(f"{landscape.name}: {caveat}", file=sys.stderr if as_json else sys.stdout)
+            line = f"{landscape.name}: {caveat}"
+            print(line, file=sys.stderr) if as_json else print_words(line)
 
 
 def _rows(frame: "pd.DataFrame") -> list[dict[str, Any]]:

@@ -189,7 +189,10 @@ def _spaces() -> Rows:
 
 
 def _sweeps(store: str | None, pattern: str | None) -> Rows:
-    """Return a row per sweep; without a pattern those of a comparison in one row."""
+    """Return a row per sweep; without a pattern those of a comparison in one row.
+
+    On a narrow terminal the last columns are left out.
+    """
     from arl.records.store import Store
 
     opened = Store(store)
@@ -210,14 +213,14 @@ def _sweep(outline: "Outline") -> dict[str, Any]:
     settings, score = outlines.settings(outline), outlines.highest_score(outline)
     return {
         "sweep": outline.name,
-        "task": settings.task.name,
-        "tuner": settings.tuner,
         "status": outlines.status(outline),
         "trials": len(outline.trials),
         "planned": settings.trials,
+        "score": None if score is None else round(score, 2),
+        "task": settings.task.name,
+        "tuner": settings.tuner,
         "full runs": round(outlines.spent(outline), 2),
         "budget": settings.budget,
-        "score": None if score is None else round(score, 2),
     }
 
 
@@ -231,12 +234,12 @@ def _comparison(comparison: "ComparisonRecord", sweeps: Sequence["Outline"]) -> 
     status = outlines.DONE if comparison.ended_at else outlines.STOPPED
     return {
         "sweep": comparison.name,
-        "task": ", ".join(settings["tasks"]),
-        "tuner": f"comparison of {', '.join(settings['tuners'])}",
         "status": outlines.RUNNING if any(sweep.is_running for sweep in sweeps) else status,
         "trials": sum(len(sweep.trials) for sweep in tuning),
         "planned": None,
+        "score": None,
+        "task": ", ".join(settings["tasks"]),
+        "tuner": f"comparison of {', '.join(settings['tuners'])}",
         "full runs": round(sum(outlines.spent(sweep) for sweep in tuning), 2),
         "budget": sum(budgets.values()),
-        "score": None,
     }

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from arl.text import plural, shortened
 from hpo.cli import parsing
-from hpo.cli.tables import print_table
+from hpo.cli.tables import NO_BREAK, print_table, print_words
 
 if TYPE_CHECKING:
     from arl.records.store import Outline, TrialRecord
@@ -93,20 +93,21 @@ def print_sweep(record: "SweepRecord", top: int) -> None:
     hidden += ["num_seeds"] if len({row["num_seeds"] for row in rows.values()}) < 2 else []
     best = [rows[trial.trial] for trial in record.ranked[:top]]
     print_table([{name: value for name, value in row.items() if name not in hidden} for row in best])
-    times = "  ".join(f"{phase} {seconds:.1f} s" for phase, seconds in record.timing.items() if phase != "tuner_cpu")
+    timing = {phase: seconds for phase, seconds in record.timing.items() if phase != "tuner_cpu"}
+    times = "  ".join(NO_BREAK.join((phase, f"{seconds:.1f}", "s")) for phase, seconds in timing.items())
     failed = f", {counts['failed']} failed" if counts["failed"] else ""
     done = f"{plural(counts['trials'], 'trial')} ({counts['diverged']} diverged{failed}), {counts['env_steps']:,} env steps"
-    print("; ".join(filter(None, (done, times))))
+    print_words("; ".join(filter(None, (done, times))))
     for remark in record.remarks:
-        print(remark)
+        print_words(remark)
     task = record.settings.task
     print_values("set", task.changes)
     if task.preset == "fixed":
         print_values("default", {name: value for name, value in task.fixed.items() if name not in task.changes})
     if started := record.settings.warm_start:
-        print(f"warm start: the tuner was told {plural(started.num_trials, 'trial')} of {started.source!r}")
+        print_words(f"warm start: the tuner was told {plural(started.num_trials, 'trial')} of {started.source!r}")
     if record.answers:
-        print(record.answers)
+        print_words(record.answers)
     _print_failures(record)
 
 
@@ -121,7 +122,8 @@ def print_training(record: "SweepRecord") -> None:
 def print_values(what: str, values: Mapping[str, Any]) -> None:
     """Print values by name in one line, long ones shortened; nothing if there is none."""
     if values:
-        print(f"{what}: " + ", ".join(f"{name} {shortened(json.dumps(value), 40)}" for name, value in values.items()))
+        texts = {name: shortened(json.dumps(value), 40) for name, value in values.items()}
+        print_words(f"{what}: " + ", ".join(f"{name}{NO_BREAK}{text}" for name, text in texts.items()))
 
 
 def print_front(record: "SweepRecord", front: str, bounds: list[str], as_json: bool) -> None:
@@ -182,8 +184,9 @@ def print_comparison(comparison: "Comparison", files: list[Path]) -> None:
     name = settings.scores[0]
     what = f"test {'returns' if name == 'final' else name}, 0 the median random config and 1 the best on record"
     over = f"{plural(settings.repeats, 'repeat')}, mean over {plural(len(comparison.tasks), 'task')}"
-    print(f"score: interquartile mean of {what}, over {over}; costs: means of a sweep")
-    print(f"{words.resolution(comparison)}\n{words.ranks(comparison)}")
+    print_words(f"score: interquartile mean of {what}, over {over}; costs: means of a sweep")
+    print_words(words.resolution(comparison))
+    print_words(words.ranks(comparison))
     print(f"report: {files[0]}    data: {files[0].parent}/*.parquet")
 
 
@@ -204,4 +207,4 @@ def _print_failures(record: "SweepRecord") -> None:
     """Print the commonest reasons why trials failed."""
     reasons = Counter(trial.error for trial in record.records.values() if trial.error is not None)
     for reason, num in reasons.most_common(3):
-        print(f"{num} failed: {reason}")
+        print_words(f"{num} failed: {reason}")

@@ -3,7 +3,9 @@
 Only columns of long texts wrap, between words.
 """
 
+import shutil
 import sys
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
 
 PIPE_WIDTH = 10_000
 LONG_TEXT = 24  # a text that is longer may wrap
+NO_BREAK = "\N{NO-BREAK SPACE}"
 MOST_BLOCKS = 3  # of a table on its side
 _GAP = 3  # between columns
 
@@ -40,7 +43,15 @@ def print_table(rows: Sequence[Row]) -> None:
     width = None if sys.stdout.isatty() else PIPE_WIDTH
     console = Console(width=width, highlight=False, markup=False, emoji=False)
     for part in fitting(rows, console.width):
-        console.print(part)
+        print_words(part) if isinstance(part, str) else console.print(part)
+
+
+def print_words(text: str) -> None:
+    """Print a line, on a terminal wrapped between words; a no-break space keeps a number with its unit."""
+    is_wrapped = sys.stdout.isatty()
+    width = shutil.get_terminal_size().columns
+    lines = textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False) if is_wrapped else [text]
+    print("\n".join(lines).replace(NO_BREAK, " "))
 
 
 def fitting(rows: Sequence[Row], width: int) -> "Iterator[Table | str]":

@@ -35,10 +35,10 @@ def show(record: SweepRecord, trial: TrialRecord) -> None:
     tables.print_table([_run_row(run) for run in trial.runs])
     line = [f"trial {ancestor.trial} to {ancestor.fidelity:,}" for ancestor in lineage(trial, record.records)]
     if len(line) > 1:
-        print(f"lineage, env steps: {', then '.join(line)}")
+        tables.print_words(f"lineage, env steps: {', then '.join(line)}")
     printing.print_values("fixed", record.settings.task.fixed)
     if trial.error:
-        print(f"failed: {trial.error}")
+        tables.print_words(f"failed: {trial.error}")
     for words in _commands(record, trial):
         print(shlex.join(words))
 
