@@ -29,7 +29,7 @@ def summary(record: SweepRecord, trial: TrialRecord) -> dict[str, Any]:
 
 def show(record: SweepRecord, trial: TrialRecord) -> None:
     """Print one trial: its config, curve, seeds and lineage, and the commands that go on from it."""
-    print(f"trial {trial.trial} of {record.name}: {trial.status}, {_place(record, trial)}")
+    tables.print_words(f"trial {trial.trial} of {record.name}: {trial.status}, {_place(record, trial)}")
     tables.print_table([{"hyperparameter": name, "value": value} for name, value in trial.config.items()])
     print_curve(record, trial)
     tables.print_table([_run_row(run) for run in trial.runs])
