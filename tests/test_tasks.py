@@ -362,3 +362,7 @@ def test_summaries_say_of_every_task_what_the_task_says():
     for name, preset, *facts in tasks.summaries():
         task = tasks.get(name, preset)
         assert facts == [task.fidelity, len(task.space), task.num_points, task.num_episodes]
+
+
+def test_a_task_shows_itself_in_a_line():
+    assert repr(tasks.get("dqn/CartPole-v1")) == "<Task dqn/CartPole-v1: published space, 12 hyperparameters, 50,000 env steps>"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from arl.scalars import Scalar, plain
 from arl.task_names import is_imported
+from arl.text import plural
 
 if TYPE_CHECKING:
     from ConfigSpace import ConfigurationSpace
@@ -67,6 +68,10 @@ class Task:
 
     def _without_tuned(self, values: Mapping[str, Any]) -> dict[str, Any]:
         return {name: value for name, value in values.items() if name not in self.space}
+
+    def __repr__(self) -> str:
+        size = f"{plural(len(self.space), 'hyperparameter')}, {self.fidelity:,} env steps"
+        return f"<Task {self.name}: {self.preset} space, {size}>"
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what is copied and pickled: the fields, without the algorithm and the env that were looked up."""
