@@ -365,4 +365,5 @@ def test_summaries_say_of_every_task_what_the_task_says():
 
 
 def test_a_task_shows_itself_in_a_line():
-    assert repr(tasks.get("dqn/CartPole-v1")) == "<Task dqn/CartPole-v1: published space, 12 hyperparameters, 50,000 env steps>"
+    expected = "<Task dqn/CartPole-v1: published space, 12 hyperparameters, 50,000 env steps>"
+    assert repr(tasks.get("dqn/CartPole-v1")) == expected
