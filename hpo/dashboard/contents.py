@@ -63,7 +63,8 @@ def index(library: Library) -> dict[str, Any]:
 def sweep(current: Sweep, commands: Commands) -> dict[str, Any]:
     """Return what the page of a sweep shows: its report, and figures of all hyperparameters together."""
     record = current.record
-    charts, tables, values = sweep_report.contents(record, commands.of_sweep(record), commands.training_of(record))
+    words = commands.of_sweep(record), commands.training_of(record)
+    charts, tables, values = sweep_report.contents(record, *words, draw_panel=figures.panel)
     has_more = bool(record.records) and not values["is_schedule"]
     return {
         **values,

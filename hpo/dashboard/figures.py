@@ -3,6 +3,7 @@
 Tables of the surrogate are empty at first: the page fills them when the surrogate is fitted.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import altair as alt
@@ -21,14 +22,8 @@ ROW, FRAME = 26, 60  # px: height of a bar with its label, height of the axis
 
 
 def of_sweep(record: SweepRecord) -> dict[str, Figure]:
-    """Return the figures of a sweep's page besides those of its report, some in place of them."""
-    used = [index for index, name in enumerate(record.hyperparameters) if record.trials[name].notna().any()]
-    outcomes = sweep_figures.occurring(record)
-    return {
-        "parallel": parallel_coordinates(record),
-        "importance": importance(),
-        **{f"panel-{index}": panel(record, outcomes, index) for index in used},
-    }
+    """Return the figures of a sweep's page besides those of its report."""
+    return {"parallel": parallel_coordinates(record), "importance": importance()}
 
 
 def tables(record: SweepRecord) -> dict[str, list[dict[str, Any]]]:
@@ -93,7 +88,7 @@ def importance() -> Figure:
 
 
 @theme.unchecked
-def panel(record: SweepRecord, outcomes: list[str], index: int) -> Figure:
+def panel(record: SweepRecord, outcomes: Sequence[str], index: int) -> Figure:
     """Draw the scores over one hyperparameter as the report does, and behind them what the surrogate predicts."""
     points = sweep_figures.panel(record, outcomes, index)
     axes = points[0].encoding

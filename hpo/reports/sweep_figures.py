@@ -31,6 +31,9 @@ MOST_VALUES = 5  # of a numeric hyperparameter, up to which the ticks stand at t
 GOLDEN = (math.sqrt(5) - 1) / 2
 
 
+DrawPanel = Callable[[SweepRecord, Sequence[str], int], Figure]
+
+
 class Mark(NamedTuple):
     """How trials of an outcome are drawn: their words in the legend, the name of their colour, shape, area in square px."""
 
@@ -77,9 +80,16 @@ def thinned(record: SweepRecord, most: int) -> list[int]:
     return [*ids[:half], *ids[half :: math.ceil((len(ids) - half) / (most - half))]]
 
 
+def scores_over(record: SweepRecord, outcomes: Sequence[str], index: int) -> Figure:
+    """Draw the scores over the values of one hyperparameter; `outcomes`: those that occur."""
+    return linked(*panel(record, outcomes, index))
+
+
 @theme.unchecked
-def figures(record: SweepRecord, means: pd.DataFrame, top: Sequence[int]) -> dict[str, Figure]:
-    """Return every figure by the id of its place on the page."""
+def figures(
+    record: SweepRecord, means: pd.DataFrame, top: Sequence[int], draw_panel: DrawPanel = scores_over
+) -> dict[str, Figure]:
+    """Return every figure by the id of its place on the page; `draw_panel` draws those of single hyperparameters."""
     outcomes = occurring(record)
     used = [index for index, name in enumerate(record.hyperparameters) if record.trials[name].notna().any()]
     charts = {} if means.empty else {"curves": curves(record, means, top)}
@@ -89,7 +99,7 @@ def figures(record: SweepRecord, means: pd.DataFrame, top: Sequence[int]) -> dic
         **charts,
         "incumbent-trials": incumbent(record, outcomes, "finished", "trials finished"),
         "incumbent-env-steps": incumbent(record, outcomes, "env_steps", "env steps, all trials and seeds"),
-        **{f"panel-{index}": linked(*panel(record, outcomes, index)) for index in used},
+        **{f"panel-{index}": draw_panel(record, outcomes, index) for index in used},
     }
 
 

@@ -41,9 +41,15 @@ def render(record: SweepRecord, command: Sequence[str] = (), training: Sequence[
 
 
 def contents(
-    record: SweepRecord, command: Sequence[str] = (), training: Sequence[str] | None = None
+    record: SweepRecord,
+    command: Sequence[str] = (),
+    training: Sequence[str] | None = None,
+    draw_panel: sweep_figures.DrawPanel = sweep_figures.scores_over,
 ) -> tuple[dict[str, theme.Figure], dict[str, list[dict[str, Any]]], dict[str, Any]]:
-    """Return the figures of the report, their tables, and the values that its template shows; arguments as of `render`."""
+    """Return the figures of the report, their tables, and the values that its template shows.
+
+    `draw_panel` draws the figures of single hyperparameters; the other arguments are those of `render`.
+    """
     trials = record.trials
     top = top_trials(record)
     num_seeds = max(trials["num_seeds"], default=0)
@@ -76,7 +82,7 @@ def contents(
         "command": pages.quoted(command),
         "training": pages.quoted(training or ()),
     }
-    return sweep_figures.figures(record, means, top), tables, values
+    return sweep_figures.figures(record, means, top, draw_panel), tables, values
 
 
 def top_trials(record: SweepRecord) -> list[int]:
