@@ -64,12 +64,12 @@ class Browser:
 
     def open(self, path, hash="", width=1280, height=900, dark=False, touch=False):
         """Load a file, or a page at an address; its scripts have run when this returns."""
-        self.errors.clear()
+        self.send("Page.navigate", url="about:blank")
+        self.errors.clear()  # of the page before, which may have asked a server that has ended
         self.send("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=touch)
         self.send("Emulation.setTouchEmulationEnabled", enabled=touch)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.send("Emulation.setEmulatedMedia", features=[scheme])
-        self.send("Page.navigate", url="about:blank")
         self.send("Page.navigate", url=(path if isinstance(path, str) else path.as_uri()) + hash)
         self.wait("location.protocol !== 'about:' && document.readyState === 'complete'")
 

@@ -34,9 +34,9 @@ from arl.records.store import PointRecord, RunRecord, Store, TrialRecord
 from hpo.cli import commands
 from hpo.cli.main import app as arl
 from hpo.dashboard import rows as tables_of_sweeps
-from hpo.dashboard import server, surrogate
+from hpo.dashboard import server
 from hpo.dashboard.library import Library
-from hpo.reports import sweep_figures
+from hpo.reports import surrogate, sweep_figures, sweep_report
 
 NASTY = "<img src=x onerror=alert(1)>"
 NUM_TRIALS, FIDELITY, SEEDS = 40, 400, (0, 1)
@@ -352,6 +352,29 @@ def test_surrogate_tells_what_matters(store):
     assert len(cells) == 2 * surrogate.NUM_VALUES
     assert cells[0]["x"] == pytest.approx(1e-6)
     assert cells[-1]["x2"] == pytest.approx(0.1)
+
+
+def test_the_report_has_the_figures_of_the_surrogate_as_well(browser, store, tmp_path):
+    record = hpo.load_sweep("first", store)
+    browser.open(sweep_report.write_report(record, tmp_path / "report.html"))
+    browser.wait(f"{DRAWN} && !document.body.classList.contains('drawing')")
+    assert browser.js("views.get(document.getElementById('importance')).data('importance').length") == 9
+    assert browser.js("views.get(document.getElementById('contour')).data('cells').length") > 0
+    assert browser.js("views.get(document.getElementById('panel-0')).data('dependence0').length") > 0
+    assert browser.js("views.get(document.getElementById('parallel')).data('trials').length") == NUM_TRIALS
+    assert "fitted to 39 trials of 400 env steps" in browser.js("document.body.textContent")
+    assert browser.errors == []
+
+
+def test_the_report_of_few_trials_has_no_figures_of_a_surrogate(tmp_path):
+    store = Store(tmp_path / "store.sqlite")
+    space = test_studies.space()
+    store.add_sweep("few", sweep_settings(seeds=SEEDS).to_json(), {}, space.to_serialized_dict())
+    store.add_trials("few", [make_trial(trial, space) for trial in range(5)])
+    text = sweep_report.render(hpo.load_sweep("few", store))
+    assert 'data-figure="parallel"' in text
+    assert 'data-figure="importance"' not in text
+    assert "partial dependence" not in text
 
 
 def test_few_trials_have_no_surrogate(store):

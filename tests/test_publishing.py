@@ -75,7 +75,7 @@ def test_figures_and_tables_of_a_sweep_are_written(compared):
     paths = [folder / path for path in done.out.splitlines()]
     assert paths[0] == folder / "out" / "page.html"
     assert {path.parent for path in paths[1:]} == {folder / "out" / "page"}
-    assert {"learning_rate.png", "curves.png", "incumbent-trials.png", "trials.csv", "runs.csv"} <= {
+    assert {"learning_rate.png", "curves.png", "incumbent-trials.png", "parallel.png", "trials.csv", "runs.csv"} <= {
         p.name for p in paths
     }
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in paths if path.suffix == ".png")

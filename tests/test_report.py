@@ -65,6 +65,8 @@ def make_record(scores=(10.0, 30.0, 20.0), seeds=(0, 1), **changes):
             runs.append({"trial": trial, "seed": seed, **outcome, "env_steps": 400, **config})
             curves += make_curve(trial, seed, score, diverges=score is None and seed == seeds[-1])
     record = Record(
+        records={},  # without them, the figures of all hyperparameters together are left out
+        space={"hyperparameters": []},
         answers=None,
         remarks=[],
         name="demo",
@@ -449,8 +451,8 @@ def test_hundreds_of_trials_are_one_group():
 def test_inactive_hyperparameters_leave_their_panel():
     text = sweep_report.render(make_record((10.0, 30.0, 20.0)))
     assert [row["value3"] for row in trials_of(text)] == [0.01, None, 0.03]
-    panel = drawing_of(text)["figures"]["panel-3"]
-    assert all({"filter": "isValid(datum.value3)"} in layer["transform"] for layer in panel["layer"])
+    _, *points, _ = drawing_of(text)["figures"]["panel-3"]["layer"]
+    assert all({"filter": "isValid(datum.value3)"} in layer["transform"] for layer in points)
     assert ("span", "1 inactive") in Page(text).texts
 
 

@@ -13,10 +13,10 @@ from arl.records.sweep import SweepRecord
 from arl.text import duration, grouped, plural
 from hpo.dashboard import figures, rows
 from hpo.dashboard.library import Library, Sweep
-from hpo.reports import pages, sweep_figures, sweep_report, theme
+from hpo.reports import pages, space_figures, sweep_report, theme
 
 if TYPE_CHECKING:  # imported where they are used: the first page does without
-    from hpo.dashboard.surrogate import Surrogate
+    from hpo.reports.surrogate import Surrogate
     from landscapes.dataset import Landscape
 
 
@@ -61,31 +61,22 @@ def index(library: Library) -> dict[str, Any]:
 
 
 def sweep(current: Sweep, commands: Commands) -> dict[str, Any]:
-    """Return what the page of a sweep shows: its report, and figures of all hyperparameters together."""
+    """Return what the page of a sweep shows: its report, whose surrogate the page asks for later."""
     record = current.record
-    words = commands.of_sweep(record), commands.training_of(record)
-    charts, tables, values = sweep_report.contents(record, *words, draw_panel=figures.panel)
-    has_more = bool(record.records) and not values["is_schedule"]
+    charts, tables, values = sweep_report.contents(record, commands.of_sweep(record), commands.training_of(record))
     return {
         **values,
-        "figures": {**charts, **figures.of_sweep(record)} if has_more else charts,
-        "has_more": has_more,
-        "tables": {**tables, **figures.tables(record)},
+        "figures": charts,
+        "tables": tables,
         **rows.state(current.summary),
-        "hyperparameters": record.hyperparameters,
-        "num_lines": len(sweep_figures.drawn_curves(record)),
-        "importance_height": figures.FRAME + figures.ROW * len(record.hyperparameters),
         "seconds": rows.seconds([current.summary.status]),
     }
 
 
 def surrogate(model: "Surrogate") -> dict[str, Any]:
     """Return what a sweep's page gets from its surrogate: tables of figures, the axes of its contours, words."""
-    dependences = {figures.dependence_table(i): model.dependence(i) for i in range(len(model.names))}
     i, j = model.pair()
-    words = f"fitted to {plural(len(model.y), 'trial')} of {grouped(model.fidelity)} env steps"
-    tables = {figures.IMPORTANCE: model.importance(), **dependences}
-    return {"tables": tables, "x": model.names[i], "y": model.names[j], "words": words}
+    return {"tables": model.tables(), "x": model.names[i], "y": model.names[j], "words": model.words}
 
 
 def contour(model: "Surrogate", x: str, y: str) -> dict[str, Any]:
@@ -100,7 +91,7 @@ def contour(model: "Surrogate", x: str, y: str) -> dict[str, Any]:
     if x == y:
         raise InputError(f"x and y must be two hyperparameters, got {x} twice")
     i, j = model.names.index(x), model.names.index(y)
-    return {"figure": theme.spec(figures.contour(model.record, i, j)), "cells": model.contour(i, j)}
+    return {"figure": theme.spec(space_figures.contour(model.record, i, j)), "cells": model.contour(i, j)}
 
 
 def trial(current: Sweep, number: int, commands: Commands) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from hpo.reports import sweep_figures
 
 if TYPE_CHECKING:  # its libraries take as long to import as all else
     from hpo.comparisons.incumbents import Incumbent
-    from hpo.dashboard.surrogate import Surrogate
+    from hpo.reports.surrogate import Surrogate
 
 GROWTH = 1.1  # of the number of trials, from which on a surrogate is fitted anew
 
@@ -180,7 +180,7 @@ class Library:
         Raises:
             InputError: no such sweep, or too few trials.
         """
-        from hpo.dashboard.surrogate import Surrogate
+        from hpo.reports.surrogate import Surrogate
 
         sweep = self.sweep(name)
         with self._fitting:

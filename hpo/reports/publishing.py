@@ -10,7 +10,7 @@ import pandas as pd
 from arl import files
 from arl.records.sweep import SweepRecord
 from hpo.comparisons.comparison import Comparison
-from hpo.reports import comparison_figures, comparison_report, pages, sweep_figures, sweep_report, theme
+from hpo.reports import comparison_figures, comparison_report, pages, space_figures, sweep_report, theme
 
 WIDTH, HEIGHT = 480, 280  # px of a figure
 PICTURES, TABLES = ("pdf", "png", "svg"), ("csv", "tex")
@@ -26,14 +26,14 @@ def of_sweep(record: SweepRecord, directory: Path, forms: Iterable[str]) -> list
 
     `forms`: of `PICTURES` for figures, and of `TABLES` for tables.
     """
-    means = sweep_figures.mean_curves(record)
-    top = sweep_report.top_trials(record)
-    data = sweep_figures.tables(record, means, top, pages.score_format(record.return_range))
+    charts, data, _ = sweep_report.contents(record)
+    charts, data, _ = sweep_report.with_surrogate(record, charts, data)
     panels = {f"panel-{i}": name for i, name in enumerate(record.hyperparameters)}
-    figures = _named(sweep_figures.figures(record, means, top), panels)
+    figures = _named(charts, panels)
     frames = {"trials": record.trials, "runs": record.runs, "curves": record.curves}
     texts = {name: pages.frame_of_texts(frame) for name, frame in frames.items()}
-    return list(_write(figures, data, frames, texts, directory, forms))
+    widths = {"parallel": space_figures.parallel_width(record)}
+    return list(_write(figures, data, frames, texts, directory, forms, widths))
 
 
 def of_comparison(comparison: Comparison, directory: Path, forms: Iterable[str]) -> list[Path]:
@@ -52,13 +52,22 @@ def _named(figures: Figures, names: Mapping[str, str]) -> Figures:
 
 
 def _write(
-    figures: Figures, data: Mapping[str, Any], frames: Frames, texts: Frames, directory: Path, forms: Iterable[str]
+    figures: Figures,
+    data: Mapping[str, Any],
+    frames: Frames,
+    texts: Frames,
+    directory: Path,
+    forms: Iterable[str],
+    widths: Mapping[str, int] = {},
 ) -> Iterator[Path]:
-    """Write figures that name their data, frames as CSV, and tables of texts as LaTeX."""
+    """Write figures that name their data, frames as CSV, and tables of texts as LaTeX.
+
+    `widths`: of figures that are not `WIDTH` wide.
+    """
     for form in forms:
         if form in PICTURES:
             for name, chart in figures.items():
-                spec = theme.standalone(chart, data, WIDTH, HEIGHT)
+                spec = theme.standalone(chart, data, widths.get(name, WIDTH), HEIGHT)
                 yield theme.save_spec(spec, directory / f"{name.replace('/', '-').replace(':', '.')}.{form}")
         elif form == "csv":
             for name, frame in frames.items():

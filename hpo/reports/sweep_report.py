@@ -10,9 +10,10 @@ from typing import Any
 
 import pandas as pd
 
+from arl.errors import InputError
 from arl.records.sweep import SweepRecord
 from arl.text import count, duration, grouped, plural
-from hpo.reports import pages, sweep_figures, theme
+from hpo.reports import pages, space_figures, sweep_figures, theme
 
 STATUSES = ("completed", "diverged", "failed")
 TOTALS = ("total", "wall")
@@ -20,6 +21,8 @@ CPU = "tuner_cpu"  # of the tuner's time, which is a part already
 MOST_ROWS = 1000  # of the table of trials
 
 Score = Callable[[float], str]
+Figures = dict[str, theme.Figure]
+Tables = dict[str, list[dict[str, Any]]]
 
 
 def write_report(
@@ -37,18 +40,38 @@ def render(record: SweepRecord, command: Sequence[str] = (), training: Sequence[
         training: words of the command that trains its incumbent; None where there is none.
     """
     figures, tables, values = contents(record, command, training)
-    return pages.render("report.html", figures, tables, **values)
+    figures, tables, words = with_surrogate(record, figures, tables)
+    return pages.render("report.html", figures, tables, **values, fitted=words)
+
+
+def with_surrogate(record: SweepRecord, figures: Figures, tables: Tables) -> tuple[Figures, Tables, str | None]:
+    """Return the figures and tables of a report with what a surrogate says, and what that is fitted to.
+
+    Of a schedule, and of too few trials, there is none.
+    """
+    others = {name: chart for name, chart in figures.items() if name != space_figures.IMPORTANCE}
+    if record.is_schedule or not record.records:
+        return others, tables, None
+    from hpo.reports.surrogate import Surrogate  # its libraries take as long to import as all else
+
+    try:
+        model = Surrogate(record)
+    except InputError:
+        return others, tables, None
+    i, j = model.pair()
+    tables = {**tables, **model.tables()}
+    if i == j:
+        return figures, tables, model.words
+    contour = space_figures.contour(record, i, j)
+    return {**figures, "contour": contour}, {**tables, space_figures.CELLS: model.contour(i, j)}, model.words
 
 
 def contents(
-    record: SweepRecord,
-    command: Sequence[str] = (),
-    training: Sequence[str] | None = None,
-    draw_panel: sweep_figures.DrawPanel = sweep_figures.scores_over,
-) -> tuple[dict[str, theme.Figure], dict[str, list[dict[str, Any]]], dict[str, Any]]:
-    """Return the figures of the report, their tables, and the values that its template shows.
+    record: SweepRecord, command: Sequence[str] = (), training: Sequence[str] | None = None
+) -> tuple[Figures, Tables, dict[str, Any]]:
+    """Return the figures of the report, their tables, and the values that its template shows; arguments as of `render`.
 
-    `draw_panel` draws the figures of single hyperparameters; the other arguments are those of `render`.
+    What a surrogate says is not among them: its tables are empty.
     """
     trials = record.trials
     top = top_trials(record)
@@ -75,6 +98,11 @@ def contents(
         "has_curves": not means.empty,
         "has_categories": any(not pages.is_numeric(trials[name]) for name in record.hyperparameters),
         "panels": panels,
+        "has_more": bool(record.records) and not record.is_schedule,
+        "hyperparameters": record.hyperparameters,
+        "num_lines": len(sweep_figures.drawn_curves(record)),
+        "parallel_width": space_figures.parallel_width(record),
+        "importance_height": space_figures.FRAME + space_figures.ROW * len(record.hyperparameters),
         "table": _trial_table(record, trials, score),
         "timing": _timing(record.timing),
         "settings": pages.definitions(record.settings.to_json()),
@@ -82,7 +110,10 @@ def contents(
         "command": pages.quoted(command),
         "training": pages.quoted(training or ()),
     }
-    return sweep_figures.figures(record, means, top, draw_panel), tables, values
+    figures = sweep_figures.figures(record, means, top, space_figures.panel)
+    if values["has_more"]:
+        figures |= space_figures.of_sweep(record)
+    return figures, {**tables, **space_figures.tables(record)}, values
 
 
 def top_trials(record: SweepRecord) -> list[int]:

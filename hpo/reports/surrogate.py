@@ -11,7 +11,8 @@ import pandas as pd
 from arl import spaces
 from arl.errors import InputError
 from arl.records.sweep import SweepRecord
-from hpo.reports import pages, parallel, sweep_figures, theme
+from arl.text import grouped, plural
+from hpo.reports import pages, parallel, space_figures, sweep_figures, theme
 from landscapes import fanova, forest
 
 Rows = list[dict[str, Any]]
@@ -45,6 +46,16 @@ class Surrogate:
             )
         self.x = np.array([self._vector(trial.config) for trial in trials])
         self.forest = forest.regressor().fit(self.x, self.y)
+
+    @property
+    def words(self) -> str:
+        """What it is fitted to, in words."""
+        return f"fitted to {plural(len(self.y), 'trial')} of {grouped(self.fidelity)} env steps"
+
+    def tables(self) -> dict[str, Rows]:
+        """Return the tables of the importance and of the partial dependences by name."""
+        dependences = {space_figures.dependence_table(i): self.dependence(i) for i in range(len(self.names))}
+        return {space_figures.IMPORTANCE: self.importance(), **dependences}
 
     def importance(self) -> Rows:
         """Return a row per hyperparameter: its share of the variance over the space by functional ANOVA, in percent."""
