@@ -280,7 +280,15 @@ BAD = [
             "  - {name: gamma, type: constant, value: 0.9}\n",
             forbiddens="[{name: gamma, type: EQUALS, value: 0.9}]",
         ),
-        "can't be made: ForbiddenValueError",
+        "space 'bad.yaml' must not forbid its default config, got the clause gamma == 0.9",
+    ),
+    (of(RATE), "hyperparameters of space 'bad.yaml' must have different names, got 'learning_rate' 2 times"),
+    (
+        of(
+            "  - {name: gamma, type: categorical, choices: [0.9, 0.99]}\n",
+            forbiddens="[{name: gamma, type: IN, values: [0.9, 0.99]}]",
+        ),
+        "space 'bad.yaml' must not forbid its default config, got the clause gamma in {0.9, 0.99}",
     ),
 ]
 

@@ -5,12 +5,14 @@ import dataclasses
 import itertools
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ConfigSpace import ConfigurationSpace
 from ConfigSpace.conditions import Conjunction
+from ConfigSpace.exceptions import ForbiddenValueError
 from ConfigSpace.hyperparameters import FloatHyperparameter, IntegerHyperparameter
 
 from arl import spaces
@@ -89,6 +91,9 @@ def _decoded(text: str, source: str, is_yaml: bool = False) -> ConfigurationSpac
         raise InputError(
             f"space {source} must have the key {error} in each entry of its type, got one without"
         ) from error
+    except ForbiddenValueError as error:
+        clause = str(error).rpartition("Forbidden: ")[2]
+        raise InputError(f"space {source} must not forbid its default config, got the clause {clause}") from error
     except Exception as error:  # ConfigSpace's errors share no base class
         cause = f"{type(error).__name__}: {' '.join(str(error).split())}"
         raise InputError(f"space {source} can't be made: {cause}") from error
@@ -98,9 +103,12 @@ def _check_references(hyperparameters: list[Any], lists: Mapping[str, Any], sour
     """Refuse conditions and forbidden clauses about hyperparameters that the space does not have.
 
     Raises:
-        InputError: one of them, or an entry of a list that is no mapping.
+        InputError: one of them, an entry of a list that is no mapping, or two hyperparameters of a name.
     """
     names = [entry.get("name") for entry in _entries(hyperparameters, "hyperparameters", source)]
+    for name, count in Counter(names).items():
+        if count > 1:
+            raise InputError(f"hyperparameters of space {source} must have different names, got {name!r} {count} times")
     for kind, clauses in lists.items():
         for clause in _entries(clauses, kind, source):
             for key in _REFERENCES & clause.keys():
