@@ -377,6 +377,18 @@ def test_the_report_of_few_trials_has_no_figures_of_a_surrogate(tmp_path):
     assert "partial dependence" not in text
 
 
+def test_the_report_of_a_training_shows_its_config_and_no_figures_of_what_is_tuned(tmp_path):
+    store = Store(tmp_path / "store.sqlite")
+    fixed = {"task": {"fixed": {"learning_rate": 0.001, "gamma": 0.5}}}
+    store.add_sweep("trained", sweep_settings(seeds=SEEDS, **fixed).to_json(), {}, {"hyperparameters": []})
+    store.add_trials("trained", [dataclasses.replace(make_trial(0), config={})])
+    text = sweep_report.render(hpo.load_sweep("trained", store))
+    assert set(drawing(text)["figures"]) == {"curves"}
+    assert ">Config</h2>" in text
+    assert "<h3>Tuned</h3>" not in text
+    assert re.search(r"<h3>Fixed</h3>.*gamma.*0\.5", text, flags=re.DOTALL)
+
+
 def test_few_trials_have_no_surrogate(store):
     record = Library(store).sweep("first").record
     few = dataclasses.replace(record, records={i: record.records[i] for i in range(9)})

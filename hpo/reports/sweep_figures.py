@@ -95,6 +95,8 @@ def figures(
     charts = {} if means.empty else {"curves": curves(record, means, top)}
     if record.is_schedule:
         return {**charts, **{f"panel-{index}": stretches(record, index) for index in used}}
+    if not record.hyperparameters:  # one config was trained, nothing was tuned
+        return charts
     return {
         **charts,
         "incumbent-trials": incumbent(record, outcomes, "finished", "trials finished"),

@@ -98,7 +98,8 @@ def contents(
         "has_curves": not means.empty,
         "has_categories": any(not pages.is_numeric(trials[name]) for name in record.hyperparameters),
         "panels": panels,
-        "has_more": bool(record.records) and not record.is_schedule,
+        "is_tuned": bool(record.hyperparameters),
+        "has_more": bool(record.records and record.hyperparameters) and not record.is_schedule,
         "hyperparameters": record.hyperparameters,
         "num_lines": len(sweep_figures.drawn_curves(record)),
         "parallel_width": space_figures.parallel_width(record),
@@ -206,7 +207,8 @@ def _incumbent(record: SweepRecord, score: Score) -> dict[str, Any] | None:
     """Return what the page shows of the incumbent: its tuned and its fixed hyperparameters, and its score under each seed."""
     if record.incumbent is None:
         return None
-    config = {key: pages.plain(value) for key, value in record.incumbent["config"].items()}
+    values = record.incumbent["config"] if record.hyperparameters else record.settings.task.fixed
+    config = {key: pages.plain(value) for key, value in values.items()}
     runs = record.runs[record.runs["trial"] == record.incumbent["trial"]].sort_values("seed")
     return {
         "trial": record.incumbent["trial"],
