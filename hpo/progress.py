@@ -188,12 +188,15 @@ def _limit(settings: SweepSettings) -> str:
 
 
 class OneLineView(SweepView):
-    """Shows a spinner on a terminal, nothing elsewhere, while the sweep runs; its outcome when it ends."""
+    """Shows a spinner on a terminal, nothing elsewhere, while the sweep runs; its outcome when it ends.
 
-    def __init__(self, console: "Console", what: str):
+    `is_alone`: whether no other sweep is shown at the same time, so that there is room for a spinner.
+    """
+
+    def __init__(self, console: "Console", what: str, is_alone: bool = True):
         super().__init__(console)
         self.what, self.live = what, None
-        self.status = console.status(what) if console.is_terminal else None
+        self.status = console.status(what) if console.is_terminal and is_alone else None
 
     def started(self, plan: Plan, name: str, num_recorded: int) -> None:
         self.plan, self.begun, self.last_line = plan, time.perf_counter(), time.perf_counter()

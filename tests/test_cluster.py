@@ -21,6 +21,7 @@ from hpo import cluster as clusters
 from hpo.cluster import connection, serving, worker
 from hpo.cluster.connection import Calls, Cluster, Sent
 from hpo.cluster.training import ClusterTraining
+from hpo.comparisons import compare, design, progress
 from hpo.trial import Trial
 
 ARL = Path(sys.executable).with_name("arl")
@@ -97,6 +98,52 @@ def test_a_tuner_on_a_cluster_is_told_earlier_trials_first(sweep, cluster, tmp_p
     assert first.trials == (0,), "the tuner waits for what is enqueued"
     assert record.records[1].config != sweep("tpe", name="cold").records[0].config
     assert_same(sweep("tpe", cluster=cluster, options={"n_startup_trials": 6}, **settings), record)
+
+
+def compared(store, **settings):
+    chosen = {"repeats": 3, "budget": 2, "seeds": 2, "test_seeds": 2, "batch": 2, "baselines": False, "store": store}
+    comparison = hpo.compare(["random", "successive_halving"], [tiny.task()], **chosen, **settings)
+    records = {name: hpo.load_sweep(name, store) for name in Store(store).names()}
+    return comparison.summary, dict(sorted(records.items()))
+
+
+def test_sweeps_of_a_comparison_run_at_once_and_give_the_same_records(cluster, tmp_path):
+    summary, here = compared(tmp_path / "here.sqlite")
+    together, there = compared(tmp_path / "there.sqlite", cluster=cluster)
+    pd.testing.assert_frame_equal(together, summary)
+    assert len(here) == 3 * 2 + 3
+    for record, other in zip(here.values(), there.values(), strict=True):
+        assert_same(record, other)
+
+
+def test_groups_of_sweeps_share_no_run(cluster, tmp_path):
+    def groups(cluster, seeds):
+        chosen = design.design(["random"], [tiny.task()], repeats=3, budget=2, seeds=seeds, test_seeds=2)
+        comparing = compare._Comparing(chosen, Store(tmp_path / "s.sqlite"), progress.View(), (), cluster)
+        return [list(repeats) for _, repeats in comparing._groups()]
+
+    assert groups(cluster, 2) == [[0], [1], [2]]
+    assert groups(cluster, [0, 1]) == [[0, 1, 2]]
+    assert groups(None, 2) == [[0, 1, 2]]
+
+
+def test_what_uses_a_cluster_at_the_same_time_ends_with_the_first_that_fails(cluster):
+    def wait():
+        calls = Calls(cluster)
+        calls.submit(Sent(time.sleep, 5.0))
+        try:
+            calls.next()
+        finally:
+            calls.cancel()
+
+    def refuse():
+        raise InputError("no")
+
+    begun = time.monotonic()
+    with pytest.raises(InputError, match="no"):
+        cluster.at_once([wait, refuse], 2)
+    assert time.monotonic() - begun < 4.0
+    assert not cluster.is_stopped.is_set()
 
 
 def objective(cluster, **settings):
@@ -224,15 +271,15 @@ def refuse_first(argument):
 
 
 def test_a_worker_of_another_version_is_not_used(cluster, monkeypatch):
-    retired = []
-    monkeypatch.setattr(cluster.client, "retire_workers", retired.append)
+    removed = []
+    monkeypatch.setattr(cluster.client, "run_on_scheduler", lambda _, address: removed.append(address))
     refusals.append(clusters.jobs.Refusal("tcp://a", "jax must be the driver's 0.1, got 0.2"))
     calls = Calls(cluster)
     calls.submit(Sent(refuse_first, "argument", "label"))
     with pytest.warns(UserWarning, match=r"worker tcp://a is not used: jax must be the driver's 0.1"):
         answer = calls.next()
     assert answer == ("label", "argument")
-    assert retired == [["tcp://a"]]
+    assert removed == ["tcp://a"]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,9 @@ import signal
 import socket
 import subprocess
 import sys
+import sysconfig
 import time
+import venv
 from pathlib import Path
 
 import distributed
@@ -28,9 +30,11 @@ BIN = Path(sys.executable).parent
 FILE = "run/scheduler.json"
 
 
-def sweep(cluster, name="a", pause=0.5):
+def sweep(cluster, name="a", pause=0.5, seeds=2):
     """Return the words of a sweep, whose tuner pauses before each answer, on a cluster."""
-    words = f"sweep ppo/ProbeMatching --space full --fidelity {FIDELITY} --trials 7 --batch 2 --seeds 2 --name {name}"
+    words = (
+        f"sweep ppo/ProbeMatching --space full --fidelity {FIDELITY} --trials 7 --batch 2 --name {name} --seeds {seeds}"
+    )
     tuner = ("--tuner", f"{tiny.__file__}:Halving", "-o", f"pause={pause}")
     return (*words.split(), *tuner, "--cluster", cluster, "--cluster-wait", 60)
 
@@ -179,6 +183,45 @@ def test_a_worker_of_another_version_ends_with_one_line(start, monkeypatch):
         made.close()
     assert worker.returncode == 2
     assert said.splitlines()[-1].startswith("arl: jax must be the driver's 0.1, got ")
+
+
+@pytest.fixture
+def without(tmp_path):
+    """Return a function that gives the Python of a virtual environment with all that is installed but one package."""
+
+    def without(package):
+        folder = tmp_path / "venv"
+        venv.create(folder, symlinks=True)
+        site = Path(sysconfig.get_path("purelib", vars={"base": folder, "platbase": folder}))
+        for path in Path(sysconfig.get_path("purelib")).iterdir():
+            if not path.name.startswith(package):
+                (site / path.name).symlink_to(path)
+        others = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+        path = os.pathsep.join(place for place in others if not (Path(place) / package).exists())
+        return folder / "bin" / "python", path
+
+    return without
+
+
+def test_a_worker_without_an_extra_ends_with_one_line(tmp_path, start, without):
+    """The sweep goes on with the workers that have it."""
+    pytest.importorskip("pgx")
+    python, path = without("pgx")
+    words = "--fidelity 256 --trials 2 --batch 1 --seeds 1 --fix num_envs=4 --fix num_steps=16 --episodes 4 --name a"
+    driver = start(
+        "arl", "sweep", "ppo/pgx/2048?return_range=0,1000", *words.split(), "--cluster", FILE, "--cluster-wait", 120
+    )
+    lacking = start(python, "-m", "hpo.cli", "worker", FILE, "--processes", 1, PYTHONPATH=path)
+    said, _ = lacking.communicate(timeout=120)
+    reason = "environment 'pgx/2048?return_range=0,1000' needs the package 'pgx': pip install 'autorl-sweeps[pgx]'"
+    assert lacking.returncode == 2
+    assert said.splitlines()[-1] == f"arl: {reason}"
+    start("arl", "worker", FILE, "--processes", 1)
+    said, _ = driver.communicate(timeout=240)
+    assert driver.returncode == 0, said
+    assert len([line for line in said.splitlines() if f"is not used: {reason}" in line]) == 1
+    trials = hpo.load_sweep("a", tmp_path / "results" / "store.sqlite").trials
+    assert trials["status"].tolist() == ["completed"] * 2
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """A store on a real PostgreSQL server: records, claims and a race for the same sweep."""
 
+import concurrent.futures
 import os
 import pwd
 import shutil
@@ -7,9 +8,14 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
+import test_cluster_faults
 import tiny
+from test_cluster import assert_same
+from tiny import FIDELITY
 
 import hpo
 from arl.errors import InputError
@@ -102,6 +108,47 @@ def test_of_two_that_run_the_same_sweep_one_is_told(server):
     for process, error in zip(race, errors, strict=True):
         last = error.strip().splitlines()[-1] if error.strip() else ""
         assert process.returncode == 0 or "another process" in last
+
+
+def test_several_make_the_tables_at_once(server):
+    engine = sa.create_engine(server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(sa.text("CREATE DATABASE fresh"))
+    engine.dispose()
+
+    def begin(number):
+        store = Store(server.replace("/postgres?", "/fresh?"))
+        store.add_sweep(str(number), tiny.sweep_settings(trials=9).to_json(), {}, {"hyperparameters": []})
+        return store.names()
+
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        names = list(pool.map(begin, range(8)))
+    assert {name for seen in names for name in seen} == {str(number) for number in range(8)}
+
+
+def drive(folder, url, name, seeds):
+    """Start a sweep with a worker of its own, of some 30 s, which are spent in pauses of its tuner."""
+    words = [*test_cluster_faults.sweep("local:1", name, 5, seeds), "--store", url]
+    command = [Path(sys.executable).with_name("arl"), *map(str, words)]
+    return subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+
+@pytest.mark.slow
+def test_drivers_of_clusters_write_at_once_but_not_to_one_sweep(server, tmp_path):
+    """Three drivers start together: one of a sweep, and two of another, of which one is told."""
+    seeds = {"one": 1, "two": 2}
+    drivers = [drive(tmp_path, server, name, seeds[name]) for name in ("one", "two", "two")]
+    said = [driver.communicate(timeout=480)[1] for driver in drivers]
+    assert drivers[0].returncode == 0, said
+    assert sorted(driver.returncode for driver in drivers[1:]) == [0, 2], said
+    refused = next(text for driver, text in zip(drivers, said, strict=True) if driver.returncode)
+    assert refused.splitlines()[-1].startswith("arl: sweep 'two' is running in another process")
+    outlines = Store(server).outlines(list(seeds))
+    assert max(outline.created_at for outline in outlines) < min(outline.ended_at for outline in outlines)
+    settings = {"space": "full", "fidelity": FIDELITY, "trials": 7, "batch": 2, "store": tmp_path / "straight.sqlite"}
+    for name, number in seeds.items():
+        straight = hpo.sweep("ppo/ProbeMatching", tiny.Halving, seeds=number, name=name, **settings)
+        assert_same(hpo.load_sweep(name, server), straight)
 
 
 def test_a_driver_that_is_missing_is_named(monkeypatch):

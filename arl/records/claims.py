@@ -30,9 +30,8 @@ class FileClaims:
 
     @contextlib.contextmanager
     def take(self, sweep: str) -> Iterator[bool]:
-        self.folder.mkdir(parents=True, exist_ok=True)
         path = self._path(sweep)
-        with path.open("w") as file:
+        with self._opened(path) as file:
             free = _lock(file) and _is_at(file, path)
             try:
                 yield free
@@ -41,6 +40,13 @@ class FileClaims:
                     path.unlink()
                     with contextlib.suppress(OSError):  # others are in it
                         self.folder.rmdir()
+
+    def _opened(self, path: Path) -> IO[str]:
+        """Open a file in the folder, which another process may delete at any time."""
+        while True:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with contextlib.suppress(FileNotFoundError):
+                return path.open("w")
 
     def is_taken(self, sweep: str) -> bool:
         try:
@@ -93,6 +99,15 @@ class PostgresClaims:
 
     def _lock(self, connection: sa.Connection, sweep: str) -> bool:
         return bool(connection.scalar(sa.select(sa.func.pg_try_advisory_lock(_key(sweep)))))
+
+
+def take_schema(connection: sa.Connection) -> None:
+    """Wait for other processes that make tables in the database; hold them up until the transaction ends.
+
+    PostgreSQL fails where two make the same table at once. SQLite has one writer at a time.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_key("schema"))))
 
 
 class NoClaims:

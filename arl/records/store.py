@@ -8,6 +8,7 @@ import functools
 import json
 import math
 import os
+import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field, fields
@@ -21,7 +22,7 @@ import sqlalchemy as sa
 from arl import distribution
 from arl.errors import InputError, unknown
 from arl.records import migrations
-from arl.records.claims import Claims, FileClaims, NoClaims, PostgresClaims
+from arl.records.claims import Claims, FileClaims, NoClaims, PostgresClaims, take_schema
 from arl.records.migrations import READABLE_VERSIONS, SCHEMA_VERSION
 
 DEFAULT_STORE = "results/store.sqlite"
@@ -307,7 +308,7 @@ class Store:
         self._writer = self._engine.execution_options(**{_WRITES: True})
         self._made = self._is_new = False
         self._version = SCHEMA_VERSION
-        self._open: sa.Connection | None = None
+        self._open = threading.local()  # the connection of a transaction, in the thread that began it
         if self.exists():
             self._check()
 
@@ -594,11 +595,11 @@ class Store:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Record what is written within together, or not at all."""
-        with self._writing() as self._open:
+        with self._writing() as self._open.connection:
             try:
                 yield
             finally:
-                self._open = None
+                self._open.connection = None
 
     @contextmanager
     def _reading(self) -> Iterator[sa.Connection]:
@@ -617,7 +618,8 @@ class Store:
             self._made, self._is_new = False, True
             self.path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with nullcontext(self._open) if self._open else self._writer.begin() as connection:
+            begun = getattr(self._open, "connection", None)
+            with nullcontext(begun) if begun else self._writer.begin() as connection:
                 if not self._made:
                     self._make(connection)
                 yield connection
@@ -629,6 +631,7 @@ class Store:
 
     def _make(self, connection: sa.Connection) -> None:
         """Make the tables that are missing, and the columns that a store of an earlier schema version lacks."""
+        take_schema(connection)
         _metadata.create_all(connection)
         version = connection.scalar(sa.select(_about.c.schema_version))
         if version is None:

@@ -10,7 +10,7 @@ import contextlib
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Union
+from typing import TYPE_CHECKING, TypeVar, Union
 
 from arl.errors import InputError
 from arl.records.settings import DEFAULT_OBJECTIVE
@@ -20,6 +20,8 @@ from hpo.tasks import Task
 
 if TYPE_CHECKING:
     from hpo.cluster.connection import Cluster
+
+T = TypeVar("T")
 
 DEFAULT_WAIT = 300.0  # seconds
 
@@ -92,11 +94,25 @@ def check_objective(objective: ObjectiveLike, cluster: ClusterLike | None) -> No
 
 
 def make_objective(
-    objective: ObjectiveLike, task: Task, seeds: Sequence[int], batch: int, cluster: "Cluster | None"
+    objective: ObjectiveLike,
+    task: Task,
+    seeds: Sequence[int],
+    batch: int,
+    cluster: "Cluster | None",
+    num_at_once: int = 1,
 ) -> Objective:
-    """Return an objective as `objectives.make` does; one that trains on the cluster if there is one."""
+    """Return an objective as `objectives.make` does; one that trains on the cluster if there is one.
+
+    `num_at_once`: how many such objectives share the driver's memory for agents.
+    """
     if cluster is None:
         return objectives.make(objective, task, seeds, batch)
+    from arl.training import backend
     from hpo.cluster.training import ClusterTraining
 
-    return ClusterTraining(task, seeds, batch, cluster)
+    return ClusterTraining(task, seeds, batch, cluster, agent_memory=backend.agent_bytes() // num_at_once)
+
+
+def at_once(cluster: "Cluster | None", functions: Sequence[Callable[[], T]], most: int) -> list[T]:
+    """Return the results of functions, which are called at the same time on a cluster, one after the other without one."""
+    return [function() for function in functions] if cluster is None else cluster.at_once(functions, most)

@@ -7,22 +7,25 @@ import contextlib
 import functools
 import importlib.util
 import logging
+import math
 import os
 import queue
 import shutil
 import socket
+import threading
 import time
 import uuid
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import dask
 import distributed
 import yaml
 from distributed.comm.addressing import get_address_host_port
 
+from arl import distribution
 from arl.errors import InputError, first_line
 from arl.text import plural
 from arl.training import provenance
@@ -32,16 +35,20 @@ from hpo.cluster.jobs import Refusal
 LOCAL, SLURM = "local:", "slurm:"
 SUBMIT = "sbatch"  # the command that submits a job of Slurm
 DRIVER = "arl-driver"  # under which a scheduler keeps the versions of the driver that it works for
+REFUSED = "arl-refused"  # under which it keeps why workers are not used, by their names
 _LOST = (OSError, asyncio.CancelledError, concurrent.futures.CancelledError)  # of calls that lose the scheduler
 _SECONDS_TO_ANSWER = 3.0
 _SECONDS_BETWEEN_COUNTS = 1.0
 _SECONDS_BETWEEN_TRIES = 0.1
+_SECONDS_BETWEEN_LOOKS = 1.0
+
+T = TypeVar("T")
 
 PRELOAD = [worker.__name__]  # what a worker's process imports while it starts
 CONFIG = {  # Dask's settings
     "distributed.scheduler.allowed-failures": 10,  # workers that die under a job before it is given up
     "distributed.scheduler.worker-saturation": 1.0,  # jobs wait at the scheduler: none behind a long one
-    "distributed.admin.log-length": 1000,
+    "distributed.admin.low-level-log-length": 10,  # messages kept of each connection, which would hold every call
     # without Dask's MALLOC_TRIM_THRESHOLD_, by which memory goes back to the system and comes again all the time
     "distributed.nanny.pre-spawn-environ": {"OMP_NUM_THREADS": "1"},
     "logging.distributed": "critical",  # of workers; each says much about how it ends
@@ -61,6 +68,10 @@ class Sent(NamedTuple):
     argument: Any
     label: Any = None
     worker: str | None = None
+
+
+class Stopped(Exception):
+    """What uses the cluster at the same time has failed, or was interrupted."""
 
 
 class Done(NamedTuple):
@@ -94,6 +105,7 @@ class Cluster:
         self.workers: dict[str, int] = {}
         self.counted = time.perf_counter() - _SECONDS_BETWEEN_COUNTS
         self.connection: object = None  # to the scheduler that knows of this driver
+        self.is_stopped = threading.Event()  # for all that use the cluster at the same time
         self.reach()
 
     def reach(self) -> None:
@@ -186,10 +198,11 @@ class Cluster:
 
     @property
     def place(self) -> str:
-        """Where the scheduler is, and its dashboard, which needs bokeh."""
+        """Where the scheduler is, and its dashboard, which needs an extra."""
         address = self.client.scheduler_info(1)["address"]
         shown = self.client.run_on_scheduler(_has_dashboard)
-        dashboard = f"its dashboard at {self.client.dashboard_link}" if shown else "its dashboard needs bokeh"
+        install = distribution.install("dask-dashboard")
+        dashboard = f"its dashboard at {self.client.dashboard_link}" if shown else f"its dashboard needs {install}"
         return f"cluster at {address} with {plural(self.num_workers, 'worker')}, {dashboard}"
 
     def add(self, address: str, env_steps: int, seconds: float, lanes: int, device: str) -> None:
@@ -199,12 +212,31 @@ class Cluster:
             before.jobs + 1, before.env_steps + env_steps, before.seconds + seconds, lanes, device
         )
 
-    def refuse(self, address: str, reason: str) -> None:
+    def refuse(self, refusal: Refusal) -> None:
         """Do without a worker that can't train, after a warning."""
+        address, reason = refusal.worker, refusal.reason
         if address not in self.refused:
             self.refused[address] = reason
             warnings.warn(f"worker {address} is not used: {reason}", stacklevel=2)
-            self.client.retire_workers([address])
+            self.client.set_metadata([REFUSED, refusal.name], reason)
+            self.client.run_on_scheduler(_remove, address=address)
+
+    def at_once(self, functions: Sequence[Callable[[], T]], most: int) -> list[T]:
+        """Call functions that use the cluster, at most so many at the same time; return their results in order.
+
+        Where one fails, or this is interrupted, the others are stopped as soon as they wait for a worker.
+        """
+        with concurrent.futures.ThreadPoolExecutor(most) as threads:
+            futures = [threads.submit(function) for function in functions]
+            try:
+                for future in concurrent.futures.as_completed(futures):
+                    future.result()
+            except BaseException:
+                self.is_stopped.set()
+                threads.shutdown(cancel_futures=True)
+                self.is_stopped.clear()
+                raise
+        return [future.result() for future in futures]
 
     def close(self) -> None:
         """Hear no more of the workers."""
@@ -266,21 +298,29 @@ class Calls:
         Raises:
             TimeoutError: none is finished when the time of `time.monotonic` comes to `ends`.
             InputError: the scheduler has ended and does not come back.
+            Stopped: what uses the cluster at the same time has failed.
         """
         while True:
-            try:
-                key, result = self.finished.get(timeout=None if ends is None else max(ends - time.monotonic(), 0.0))
-            except queue.Empty:
-                raise TimeoutError from None
+            key, result = self._next_finished(math.inf if ends is None else ends)
             call, future = self.sent.pop(key, (None, None))
             if call is None or future is None:  # it was taken back
                 continue
             is_lost = isinstance(result, _LOST) and future.status != "error"  # by no fault of the function
             if isinstance(result, Refusal):
-                self.cluster.refuse(result.worker, result.reason)
+                self.cluster.refuse(result)
             elif not is_lost:
                 return call.label, _checked(result)
             self.submit(call)
+
+    def _next_finished(self, ends: float) -> tuple[str, Any]:
+        while not self.cluster.is_stopped.is_set():
+            try:
+                left = max(ends - time.monotonic(), 0.0)
+                return self.finished.get(timeout=min(left, _SECONDS_BETWEEN_LOOKS))
+            except queue.Empty:
+                if time.monotonic() >= ends:
+                    raise TimeoutError from None
+        raise Stopped
 
     def free(self) -> None:
         """Send calls again that wait for a worker that has gone, which Dask may not offer to one that comes later."""
@@ -312,7 +352,7 @@ def _checked(result: Any) -> Any:
 def _introduce(versions: Mapping[str, str | None]) -> dict[str, Any] | Refusal:
     """Return the versions and the device of a worker if it can train for the driver."""
     reason = worker.difference(versions)
-    return Refusal(distributed.get_worker().address, reason) if reason else worker.describe()
+    return worker.refusal(reason) if reason else worker.describe()
 
 
 def _versions() -> dict[str, str | None]:
@@ -351,6 +391,11 @@ def _clients(dask_scheduler: distributed.Scheduler) -> list[str]:
 
 def _waiting_keys(dask_scheduler: distributed.Scheduler) -> list[str]:
     return [str(task.key) for task in dask_scheduler.unrunnable]
+
+
+async def _remove(dask_scheduler: distributed.Scheduler, address: str) -> None:
+    """End a worker at once: one that is retired stays where it holds the only copy of a result, as of its refusal."""
+    await dask_scheduler.remove_worker(address, stimulus_id=f"{DRIVER}-refuses", expected=True)
 
 
 def _has_dashboard(dask_scheduler: distributed.Scheduler) -> bool:

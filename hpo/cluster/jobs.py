@@ -117,7 +117,8 @@ class JobResult:
 
 @dataclasses.dataclass(frozen=True)
 class Refusal:
-    """The line in which a worker, at an address, says why it can't take a job; another worker may."""
+    """The line in which a worker, at an address and of a name, says why it can't take a job; another worker may."""
 
     worker: str
     reason: str
+    name: str = ""

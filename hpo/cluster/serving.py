@@ -2,11 +2,14 @@
 
 import contextlib
 import os
+import socket
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from arl.errors import InputError
 from arl.text import plural
@@ -33,7 +36,7 @@ def serve(scheduler: str, number: int | None, wait: float) -> None:
         wait: seconds to wait for a scheduler.
 
     Raises:
-        InputError: no scheduler in time, or one whose driver has other versions.
+        InputError: no scheduler in time, or one whose driver has other versions or can't use these workers.
     """
     connection.check_wait(wait)
     envs = _environments(number)
@@ -102,30 +105,55 @@ def _check_versions(address: str, wait: float = DEFAULT_WAIT) -> None:
         raise InputError(reason)
 
 
+def _check_used(address: str, name: str) -> None:
+    """Refuse to replace a worker that the driver can't use.
+
+    Raises:
+        InputError: why it can't.
+    """
+    with connection.client(address, DEFAULT_WAIT) as client:
+        if reason := client.get_metadata([connection.REFUSED, name], default=None):
+            raise InputError(reason)
+
+
+class _Process(NamedTuple):
+    """A process that works, and its name among the workers."""
+
+    popen: subprocess.Popen[bytes]
+    name: str
+
+
 @contextlib.contextmanager
-def _processes(address: str, envs: list[Mapping[str, str]]) -> Iterator[list[subprocess.Popen[bytes]]]:
+def _processes(address: str, envs: list[Mapping[str, str]]) -> Iterator[list[_Process]]:
     """Give the processes that work for a scheduler; end them with the context."""
     processes = [_process(address, env) for env in envs]
     try:
         yield processes
     finally:
-        for process in processes:
+        for process, _ in processes:
             process.terminate()
-        for process in processes:
+        for process, _ in processes:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(_SECONDS_TO_END)
             process.kill()
 
 
-def _process(address: str, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
+def _process(address: str, env: Mapping[str, str]) -> _Process:
+    name = f"{socket.gethostname()}-{uuid.uuid4()}"
     silent = {"DASK_LOGGING__DISTRIBUTED": "critical", "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen([*_WORKER, address], env={**silent, **env}, start_new_session=True)
+    command = [*_WORKER, "--name", name, address]
+    return _Process(subprocess.Popen(command, env={**silent, **env}, start_new_session=True), name)
 
 
-def _replace_ended(processes: list[subprocess.Popen[bytes]], address: str, envs: list[Mapping[str, str]]) -> None:
-    """Begin processes in the place of those that have ended, unless the scheduler has."""
-    for i, process in enumerate(processes):
+def _replace_ended(processes: list[_Process], address: str, envs: list[Mapping[str, str]]) -> None:
+    """Begin processes in the place of those that have ended, unless the scheduler has.
+
+    Raises:
+        InputError: the driver can't use one that has ended, or has other versions by now.
+    """
+    for i, (process, name) in enumerate(processes):
         if process.poll() is not None and connection.answers(address):
+            _check_used(address, name)
             _check_versions(address)
             print(f"a worker has ended with status {process.returncode}: another takes its place", flush=True)
             processes[i] = _process(address, envs[i])

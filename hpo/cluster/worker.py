@@ -52,15 +52,21 @@ def difference(versions: Mapping[str, str | None]) -> str | None:
     return next((f"{name} must be the driver's {versions[name]}, got {here[name]}" for name in different), None)
 
 
+def refusal(reason: str) -> Refusal:
+    """Return this worker's refusal."""
+    worker = distributed.get_worker()
+    return Refusal(worker.address, reason, str(worker.name))
+
+
 def train(job: Job) -> JobResult | Refusal:
     """Train a job's runs."""
     started = time.perf_counter()
     if reason := _unfit(job.setup):
-        return Refusal(distributed.get_worker().address, reason)
+        return refusal(reason)
     try:
         runner = _runner(job.setup.algorithm, job.setup.env, job.setup.num_episodes, job.setup.lanes)
     except InputError as error:  # the driver has made the same env: an extra is missing here
-        return Refusal(distributed.get_worker().address, str(error))
+        return refusal(str(error))
     compiled = runner.report.compile_seconds
     outcomes = _train(runner, [_run(runner, run) for run in job.runs])
     trained = [_trained(job.setup, run, outcome) for run, outcome in zip(job.runs, outcomes, strict=True)]

@@ -7,7 +7,7 @@ comparison that was stopped goes on with the same command, and one that was fini
 import functools
 import itertools
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +35,9 @@ from hpo.tuners.given import Given
 if TYPE_CHECKING:
     from hpo.cluster.connection import Cluster
     from hpo.tasks.registry import SpaceLike
+
+
+AT_ONCE = 8  # sweeps that are run at the same time on a cluster
 
 
 @interruptible()
@@ -131,6 +134,8 @@ class _Comparing:
         cluster: "Cluster | None",
     ):
         self.design, self.store, self.view, self.log, self.cluster = design, store, view, log, cluster
+        self.num_at_once = 1 if cluster is None or log else AT_ONCE  # a logger's library may have one run at a time
+        view.at_once = self.num_at_once > 1
         self.broken: dict[str, str] = {}
         self.number = 0
 
@@ -144,22 +149,24 @@ class _Comparing:
         design = self.design
         kind = design.objective
         first, tests_first = design.seeds[0], design.test_seeds[0]
-        make = functools.partial(clusters.make_objective, kind, cluster=self.cluster)
+        make = functools.partial(clusters.make_objective, kind, cluster=self.cluster, num_at_once=self.num_at_once)
         tuning = {task.name: make(task, first, design.batch) for task in design.tasks}
         testing = {task.name: make(task, tests_first, plans.MAX_BATCH) for task in design.tasks}
         for task in design.tasks:
             self._check(task, tuning[task.name], testing[task.name])
         made_with = loop.made_with(objectives.get(kind))
         recorded.begin(design, made_with, self.store)
-        swept = [done for task in design.tasks for done in list(self._tune(task, tuning[task.name]))]
-        swept = [done for done in swept if done.tuner not in self.broken]
+        groups = self._groups()
+        tune = [functools.partial(self._tune, task, repeats, tuning[task.name]) for task, repeats in groups]
+        of_groups = clusters.at_once(self.cluster, tune, self.num_at_once)
+        swept = [done for group in of_groups for done in group if done.tuner not in self.broken]
+        swept.sort(key=lambda done: [task.name for task in design.tasks].index(done.task))
         if not swept:
             raise InputError(next(iter(self.broken.values())))
-        tests = {
-            (task.name, seeds): self._test(task, seeds, swept, testing[task.name])
-            for task in design.tasks
-            for seeds in dict.fromkeys(design.test_seeds)
-        }
+        keys = [(task, seeds) for task in design.tasks for seeds in dict.fromkeys(design.test_seeds)]
+        test = [functools.partial(self._test, task, seeds, swept, testing[task.name]) for task, seeds in keys]
+        records = clusters.at_once(self.cluster, test, self.num_at_once)
+        tests = {(task.name, seeds): record for (task, seeds), record in zip(keys, records, strict=True)}
         of_tasks = {task.name: scale_of(task, design.scores[0], kind, swept, tests) for task in design.tasks}
         comparison = Comparison(design.name, design.settings(), made_with, swept, tests, of_tasks, self.broken)
         recorded.end(comparison, design, self.store)
@@ -177,14 +184,26 @@ class _Comparing:
         for seeds in dict.fromkeys(design.test_seeds):
             sweeps.continued(design.test_plan(task, seeds), testing, design.test_name(task, seeds), self.store)
 
-    def _tune(self, task: Task, objective: Objective) -> Iterator[Swept]:
-        """Run the sweeps of a task and yield each that ends.
+    def _groups(self) -> list[tuple[Task, Sequence[int]]]:
+        """Return tasks with repeats, whose sweeps are run in this order.
+
+        On a cluster, groups are run at the same time, with the same records: as no run of one is a run of another, each
+        repeat is a group if its seeds are its own. Where a tuner breaks its contract, first repeats show it early.
+        """
+        repeats = range(self.design.repeats)
+        seeds = list(itertools.chain(*self.design.seeds))
+        if self.cluster is None or len(set(seeds)) < len(seeds):
+            return [(task, repeats) for task in self.design.tasks]
+        return [(task, [repeat]) for repeat in repeats for task in self.design.tasks]
+
+    def _tune(self, task: Task, repeats: Sequence[int], objective: Objective) -> list[Swept]:
+        """Run the sweeps of a task's repeats and return those of tuners that keep their contract.
 
         Every tuner's first repeat comes before all second ones: a tuner that breaks its contract does so early.
         """
-        design, shared = self.design, SharedRuns(task)
+        design, shared, swept = self.design, SharedRuns(task), list[Swept]()
         total = len(design.tasks) * design.repeats * len(design.entries)
-        for repeat, entry in itertools.product(range(design.repeats), design.entries):
+        for repeat, entry in itertools.product(repeats, design.entries):
             self.number += 1
             if entry.label in self.broken:
                 continue
@@ -200,8 +219,9 @@ class _Comparing:
                 self.broken[entry.label] = f"sweep {name!r}: {error}"
                 self.view.broken(self.broken[entry.label])
                 continue
-            budget = design.budget * entry.factor
-            yield Swept(entry.label, repeat, budget, design.test_seeds[repeat], record, list(sweep.asked))
+            budget, test_seeds = design.budget * entry.factor, design.test_seeds[repeat]
+            swept.append(Swept(entry.label, repeat, budget, test_seeds, record, list(sweep.asked)))
+        return swept
 
     def _test(
         self, task: Task, seeds: tuple[int, ...], swept: Sequence[Swept], objective: Objective

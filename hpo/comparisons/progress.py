@@ -10,7 +10,13 @@ if TYPE_CHECKING:
 
 
 class View:
-    """Shows the progress of a comparison; this base class shows nothing."""
+    """Shows the progress of a comparison; this base class shows nothing.
+
+    Attributes:
+        at_once: whether sweeps run at the same time.
+    """
+
+    at_once = False
 
     def note(self, line: str) -> None:
         """Show what a comparison works with."""
@@ -45,10 +51,10 @@ class ComparisonView(View):
         self.console.print(line, markup=False)
 
     def sweep(self, name: str, number: int, total: int) -> progress.View:
-        return progress.OneLineView(self.console, f"sweep {number}/{total} {name}")
+        return progress.OneLineView(self.console, f"sweep {number}/{total} {name}", not self.at_once)
 
     def test(self, name: str, num_incumbents: int) -> progress.View:
-        return progress.OneLineView(self.console, f"{_tested(num_incumbents)}, {name}")
+        return progress.OneLineView(self.console, f"{_tested(num_incumbents)}, {name}", not self.at_once)
 
     def broken(self, reason: str) -> None:
         self.console.print(f"left out: {reason}", markup=False)
