@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import importlib.util
 import sys
 import time
 import types
@@ -358,6 +359,16 @@ def test_bad_clusters_are_refused_in_one_line(tmp_path, monkeypatch):
     refused("cluster host must be an address of this machine, got '1.2.3.4'", name=file, host="1.2.3.4")
     refused("cluster must have a worker within 0.5 s, got none", name=file, wait=0.5)
     assert not (tmp_path / "s.json").exists()
+
+
+def test_the_place_of_a_cluster_names_its_dashboard(cluster):
+    """The extra that it needs is named where it is not installed."""
+    without = importlib.util.find_spec("bokeh") is None
+    shown = (
+        "its dashboard needs pip install 'autorl-sweeps[dask-dashboard]'" if without else cluster.client.dashboard_link
+    )
+    assert cluster.place.startswith(f"cluster at {cluster.client.scheduler_info(1)['address']} with 2 workers, ")
+    assert shown in cluster.place
 
 
 def test_agents_end_with_their_driver_and_those_of_dead_drivers_with_the_next_one(tmp_path):
