@@ -83,7 +83,7 @@ def rollout(env: VectorEnv, key: jax.Array, num_steps: int, num_envs: int) -> ve
     shape = (num_steps, num_envs)
     key_start, key_pool, key_fresh, key_action, key_step = jax.random.split(key, 5)
     pool = env.pool(key_pool)
-    starts = env.starts(key_fresh, shape, pool)
+    starts = env.starts(jax.random.split(key_fresh, shape), pool)
     actions = jax.vmap(jax.vmap(lambda key: checks.random_action(env, key)))(jax.random.split(key_action, shape))
 
     def step(state: Any, drawn: Any) -> tuple[Any, vector.Step]:

@@ -169,21 +169,28 @@ class VectorEnv:
 
     def reset(self, key: PRNGKeyArray, shape: tuple[int, ...]) -> Start:
         """Return fresh start states, with leading axes `shape`: observations and states."""
+        return self.reset_each(jax.random.split(key, shape))
+
+    def reset_each(self, keys: Key[Array, "*shape"]) -> Start:
+        """Return a fresh start for each key, with leading axes `shape`."""
         reset = self.reset_one
-        for _ in shape:
+        for _ in keys.shape:
             reset = jax.vmap(reset)
-        return reset(jax.random.split(key, shape))
+        return reset(keys)
 
     def pool(self, key: PRNGKeyArray) -> Start | None:
         """Return `reset_pool` start states to draw from, with one leading axis; None where each is computed afresh."""
         return self.reset(key, (self.reset_pool,)) if self.reset_pool else None
 
-    def starts(self, key: PRNGKeyArray, shape: tuple[int, ...], pool: Start | None) -> PyTree[Array]:
-        """Return random starts for steps with leading axes `shape`, `(time, env)` for a rollout.
+    def starts(self, keys: Key[Array, "*shape"], pool: Start | None) -> PyTree[Array]:
+        """Return a random start for each key, `(time, env)` for a rollout.
 
         They are indices into the pool, or start states themselves if there is none; `fresh` takes both.
         """
-        return self.reset(key, shape) if pool is None else jax.random.randint(key, shape, 0, self.reset_pool)
+        if pool is None:
+            return self.reset_each(keys)
+        drawn = jax.vmap(lambda key: jax.random.randint(key, (), 0, self.reset_pool))(keys.reshape(-1))
+        return drawn.reshape(keys.shape)
 
     def fresh(self, pool: Start | None, starts: PyTree[Array]) -> Start:
         """Return the start states of one step from its entries of `starts`."""

@@ -70,7 +70,7 @@ def of_ours(game: str, num_envs: int) -> dict[str, Callable[[], Any]]:
         def step(state: Any, key: jax.Array) -> Any:
             keys = jax.random.split(key, num_envs)
             actions = jax.random.randint(key, (num_envs,), 0, env.action_size)
-            starts = env.starts(key, (num_envs,), pool)
+            starts = env.starts(jax.random.split(key, num_envs), pool)
             after = env.step(keys, state, actions, env.fresh(pool, starts))
             return after.state, after.reward
 

@@ -36,7 +36,7 @@ def test_categorical_entropy():
 
 def test_categorical_samples_have_their_frequencies():
     num = 10_000
-    noise = Categorical(3).noise(jax.random.key(0), (num,))
+    noise = Categorical(3).noise(jax.random.split(jax.random.key(0), (3, num)))
     sample = Categorical(3).sample(jnp.repeat(jnp.array(LOGITS)[:, :1], num, axis=1), NO_STD, noise)
     counts = np.bincount(sample, minlength=3)
     assert scipy.stats.chisquare(counts, num * PROBS[:, 0]).pvalue > 0.01
@@ -62,7 +62,7 @@ def test_normal_entropy():
 
 def test_normal_samples_are_distributed_so():
     num = 10_000
-    noise = DiagonalNormal(2).noise(jax.random.key(0), (num,))
+    noise = DiagonalNormal(2).noise(jax.random.split(jax.random.key(0), (2, num)))
     sample = DiagonalNormal(2).sample(
         jnp.repeat(jnp.array(MEANS)[:, :1], num, axis=1), jnp.array(LOG_STD)[:, None], noise
     )
@@ -77,7 +77,7 @@ def test_normal_mode_is_the_mean():
 
 @pytest.mark.parametrize("distribution", [Categorical(3), DiagonalNormal(3)])
 def test_noise_of_a_rollout_is_new_at_every_step(distribution):
-    noise = distribution.noise(jax.random.key(0), (7, 2))
+    noise = distribution.noise(jax.random.split(jax.random.key(0), (7, distribution.num_noise, 2)))
     assert noise.shape == (7, 3, 2)
     assert len(np.unique(noise)) == 42
 

@@ -68,7 +68,7 @@ def updated(config, learner, where):
         next_obs=jnp.array([[1.0], [1.0]]),
         discount=jnp.array([0.5, 0.0]),
     )
-    return dqn._update(learner, config, CARTPOLE, batch, jnp.array([1.0, 0.5]), KEY, where)
+    return dqn._update(learner, config, CARTPOLE, batch, jnp.array([1.0, 0.5]), jax.random.split(KEY, (0, 2)), where)
 
 
 def test_the_loss_is_the_weighted_square_of_the_error():

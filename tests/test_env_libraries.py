@@ -124,7 +124,7 @@ def test_minigrid_steps_and_starts_from_a_pool():
     @jax.jit
     def play(key):
         pool = env.pool(key)
-        starts = env.starts(key, (5, 3), pool)
+        starts = env.starts(jax.random.split(key, (5, 3)), pool)
         _, state = env.reset(key, (3,))
         return env.step(jax.random.split(key, 3), state, jnp.zeros(3, int), env.fresh(pool, starts[0]))
 

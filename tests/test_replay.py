@@ -105,7 +105,9 @@ def test_several_steps_end_at_the_newest_and_at_the_seam():
 
 def test_uniform_draws_are_uniform_over_what_is_there():
     config = small(batch_size=8000, buffer_size=8000, max_buffer_size=8000)
-    rows, weights = replay.sample(filled(config, 2), config, jax.random.key(0), jnp.int32(0))
+    rows, weights = replay.sample(
+        filled(config, 2), config, jax.random.split(jax.random.key(0), config.batch_size), jnp.int32(0)
+    )
     assert set(weights.tolist()) == {1.0}
     counts = np.bincount(rows, minlength=4)
     assert len(counts) == 4
@@ -137,7 +139,7 @@ def test_prioritized_draws_and_their_weights(beta):
     """Schaul et al. 2016, section 3.4: P(i) = p_i / sum p, w_i = (N P(i))^-beta / max w; p = 1 2 3 1."""
     config, memory = prioritized(priority_beta=beta)
     config = dataclasses.replace(config, batch_size=7000)
-    rows, weights = replay.sample(memory, config, jax.random.key(0), jnp.int32(0))
+    rows, weights = replay.sample(memory, config, jax.random.split(jax.random.key(0), config.batch_size), jnp.int32(0))
     np.testing.assert_allclose(np.bincount(rows), [1000, 2000, 3000, 1000], atol=1)
     np.testing.assert_allclose(weights, np.array([1, 2, 3, 1.0])[rows] ** -beta, rtol=1e-5)
 
@@ -146,7 +148,9 @@ def test_prioritized_draws_and_their_weights(beta):
 def test_the_exponent_of_the_weights_may_rise_to_1_over_a_full_run(env_steps, beta):
     config, memory = prioritized(priority_beta=0.5, schedule_steps=64)
     annealed = dataclasses.replace(config, anneal_priority_beta=True, batch_size=100)
-    rows, weights = replay.sample(memory, annealed, jax.random.key(0), jnp.int32(env_steps))
+    rows, weights = replay.sample(
+        memory, annealed, jax.random.split(jax.random.key(0), annealed.batch_size), jnp.int32(env_steps)
+    )
     np.testing.assert_allclose(weights, np.array([1, 2, 3, 1.0])[rows] ** -beta, rtol=1e-5)
 
 

@@ -76,7 +76,8 @@ def updated(env, config, learner, action, due=1):
         discount=jnp.zeros(2),
     )
     progress = Progress((jnp.array(0), jnp.array(4)), jnp.array(True), jnp.array(due))
-    return sac._update(learner, config, vector.make(env), batch, jnp.ones(2), KEY, progress)
+    keys = jax.random.split(KEY, (0 if vector.make(env).discrete else 2, 2))
+    return sac._update(learner, config, vector.make(env), batch, jnp.ones(2), keys, progress)
 
 
 @pytest.mark.parametrize(("env", "action"), [("Pendulum-v1", [[0.3], [-0.3]]), ("Acrobot-v1", [[0.0], [2.0]])])
@@ -158,8 +159,8 @@ def test_exploration_noise_is_normal_and_correlated(correlation):
     state = sac.init(KEY, config, env)
     learner, noise, noises = state.learner, state.noise, [state.noise[0]]
     for step in range(60):
-        key = jax.random.fold_in(jax.random.key(1), step)
-        action, noise = sac._explore(learner, noise, config, env, jnp.zeros((500, 3)), key, jnp.array(0))
+        keys = jax.random.split(jax.random.fold_in(jax.random.key(1), step), noise.shape)
+        action, noise = sac._explore(learner, noise, config, env, jnp.zeros((500, 3)), keys, jnp.array(0))
         noises.append(noise[0])
     np.testing.assert_allclose(np.std(noises, axis=1), 1.0, atol=0.15)
     before, after = (np.ravel(part) for part in (noises[:-1], noises[1:]))

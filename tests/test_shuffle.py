@@ -15,7 +15,7 @@ def orders(num, num_orders):
     """Return permutations of the numbers below `num`, one per seed."""
 
     def order(key):
-        return shuffle.entries(shuffle.draw(key, 0), jnp.arange(num), num)
+        return shuffle.entries(shuffle.draw(key, 0, 0), jnp.arange(num), num)
 
     return np.asarray(jax.jit(jax.vmap(order))(jax.random.split(jax.random.key(0), num_orders)))
 
@@ -26,7 +26,7 @@ def test_an_order_holds_every_number_once(num):
 
 
 def test_some_entries_of_an_order_are_those_of_all():
-    order = shuffle.draw(jax.random.key(3), 0)
+    order = shuffle.draw(jax.random.key(3), 0, 0)
     everything = shuffle.entries(order, jnp.arange(100), 100)
     assert np.array_equal(shuffle.entries(order, jnp.arange(40, 60), 100), everything[40:60])
 
@@ -37,7 +37,7 @@ def test_the_number_of_entries_is_no_part_of_the_program():
     @jax.jit
     def entries(num):
         traces.append(num)
-        return shuffle.entries(shuffle.draw(jax.random.key(0), 5), jnp.arange(8), num)
+        return shuffle.entries(shuffle.draw(jax.random.key(0), 5, 0), jnp.arange(8), num)
 
     for num in (8, 9, 1000):
         assert len(set(entries(num).tolist())) == 8

@@ -120,7 +120,7 @@ def test_good_values_are_accepted(cartpole):
 
 def test_fresh_starts_are_the_resets(cartpole):
     assert cartpole.pool(KEY) is None
-    starts = cartpole.starts(KEY, (3, 2), None)
+    starts = cartpole.starts(jax.random.split(KEY, (3, 2)), None)
     same = jax.tree.map(np.array_equal, starts, cartpole.reset(KEY, (3, 2)))
     assert all(jax.tree.leaves(same))
     assert cartpole.fresh(None, starts) is starts
@@ -129,7 +129,7 @@ def test_fresh_starts_are_the_resets(cartpole):
 def test_starts_come_from_a_pool(cartpole):
     env = dataclasses.replace(cartpole, reset_pool=4)
     pool = env.pool(KEY)
-    starts = env.starts(KEY, (50, 2), pool)
+    starts = env.starts(jax.random.split(KEY, (50, 2)), pool)
     assert starts.shape == (50, 2)
     assert set(np.unique(starts)) == {0, 1, 2, 3}
     assert pool[0].shape == (4, 4)

@@ -1,14 +1,16 @@
 """Action distributions of a policy network, as functions of its output.
 
 Outputs are feature-major, `(action, *batch)`. Noise is drawn apart from sampling, so that the noise of a whole rollout
-is one draw and depends on the key alone.
+is one draw and depends on the keys alone.
 """
 
 from typing import Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Float, Int, Key
+
+from arl.algorithms import random_keys
 
 _LOG_SQRT_2PI = 0.9189385332046727
 
@@ -18,12 +20,13 @@ class Distribution(Protocol):
     """What an algorithm needs of an action distribution.
 
     `output` is the network's; `log_std` are logarithms of standard deviations, `(action, batch)`, or `(action, 1)` if they
-    do not depend on the observation.
+    do not depend on the observation. An action takes `num_noise` random numbers.
     """
 
     num_log_std: int
+    num_noise: int
 
-    def noise(self, key: PRNGKeyArray, shape: tuple[int, ...]) -> Array: ...
+    def noise(self, keys: Array) -> Array: ...
     def sample(self, output: Array, log_std: Array, noise: Array) -> Array: ...
     def mode(self, output: Array) -> Array: ...
     def log_prob(self, output: Array, log_std: Array, action: Array) -> Array: ...
@@ -36,11 +39,10 @@ class Categorical:
     num_log_std = 0
 
     def __init__(self, num_actions: int):
-        self.num_actions = num_actions
+        self.num_actions = self.num_noise = num_actions
 
-    def noise(self, key: PRNGKeyArray, shape: tuple[int, ...]) -> Float[Array, "*shape action batch"]:
-        *lead, batch = shape
-        return jax.random.gumbel(key, (*lead, self.num_actions, batch))
+    def noise(self, keys: Key[Array, "*shape action batch"]) -> Float[Array, "*shape action batch"]:
+        return random_keys.gumbel(keys)
 
     def sample(self, output: Float[Array, "action batch"], log_std: Array, noise: Array) -> Int[Array, " batch"]:
         return jnp.argmax(output + noise, axis=0)
@@ -66,11 +68,10 @@ class DiagonalNormal:
     """
 
     def __init__(self, action_size: int):
-        self.num_log_std = action_size
+        self.num_log_std = self.num_noise = action_size
 
-    def noise(self, key: PRNGKeyArray, shape: tuple[int, ...]) -> Float[Array, "*shape action batch"]:
-        *lead, batch = shape
-        return jax.random.normal(key, (*lead, self.num_log_std, batch))
+    def noise(self, keys: Key[Array, "*shape action batch"]) -> Float[Array, "*shape action batch"]:
+        return random_keys.normal(keys)
 
     def sample(
         self, output: Float[Array, "action batch"], log_std: Float[Array, "action #batch"], noise: Array

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
+from jaxtyping import Array, Float, Int, Key, PRNGKeyArray, PyTree
 
 from arl import networks
 from arl.algorithms import action_masks, agent_config, metrics, normalizer, off_policy, optimizer, q_learning, replay
@@ -139,11 +139,11 @@ def _explore(
     config: DQNConfig,
     env: VectorEnv,
     obs: PyTree[Array],
-    key: PRNGKeyArray,
+    keys: Key[Array, "two env"],
     env_steps: Int[Array, ""],
 ) -> tuple[Int[Array, " env"], Float[Array, "two env"]]:
-    noise = off_policy.correlated(noise, key, config.noise_correlation)
-    uniform, q_values = jax.scipy.stats.norm.cdf(noise), _q_values(learner.params, config, env, obs)
+    noise = off_policy.correlated(noise, keys, config.noise_correlation)
+    uniform, q_values = off_policy.uniform_of(noise), _q_values(learner.params, config, env, obs)
     return q_learning.epsilon_greedy(q_values, uniform, epsilon(config, env_steps), env.action_mask(obs)), noise
 
 
@@ -153,7 +153,7 @@ def _update(
     env: VectorEnv,
     batch: replay.Transitions,
     weights: Float[Array, " batch"],
-    key: PRNGKeyArray,
+    keys: Key[Array, "zero batch"],
     progress: Progress,
 ) -> tuple[Learner, Float[Array, " batch"], Metrics]:
     target = batch.reward + batch.discount * _next_value(learner, config, env, batch.next_obs)
@@ -193,7 +193,8 @@ def _target_share(config: DQNConfig, progress: Progress) -> Float[Array, ""]:
 
     It takes over `tau` for each multiple of the interval that the iteration passed, all of them after the last update.
     """
-    before, after = (steps // config.target_update_interval for steps in progress.env_steps)
+    interval = jnp.asarray(config.target_update_interval, jnp.int32)
+    before, after = (jax.lax.div(steps, interval) for steps in progress.env_steps)
     return jnp.where(progress.last, 1.0 - (1.0 - config.tau) ** (after - before), 0.0)
 
 

@@ -5,10 +5,11 @@ batches from the replay. Nothing is learned before `learning_starts` env steps; 
 
 An algorithm gives `part` two functions, on observations that are normalised already:
 
-    explore(learner, noise, config, env, obs, key, env_steps) -> actions, noise
-    update(learner, config, env, batch, weights, key, progress) -> learner, td_error (batch,), metrics
+    explore(learner, noise, config, env, obs, keys, env_steps) -> actions, noise
+    update(learner, config, env, batch, weights, keys, progress) -> learner, td_error (batch,), metrics
 
-Actions are `(env,)` if discrete, else `(env, action)` in [-1, 1]; `noise` is what exploration remembers between steps.
+Actions are `(env,)` if discrete, else `(env, action)` in [-1, 1]; `noise` is what exploration remembers between steps. There
+is a key for each number of the noise, and as many for each transition of a batch as the algorithm asks for.
 """
 
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key, PRNGKeyArray, PyTree
 
 from arl.algorithms import lanes, metrics, normalizer, random_keys, replay, reset_pools, rewards
@@ -105,10 +107,19 @@ def check(config: OffPolicyConfig) -> None:
 
 
 def correlated(
-    noise: Float[Array, "row env"], key: PRNGKeyArray, correlation: Float[Array, ""] | float
+    noise: Float[Array, "row env"], keys: Key[Array, "row env"], correlation: Float[Array, ""] | float
 ) -> Float[Array, "row env"]:
     """Return the next of a series of standard normal numbers with the given correlation from one to the next."""
-    return correlation * noise + jnp.sqrt(1.0 - jnp.square(correlation)) * jax.random.normal(key, noise.shape)
+    return correlation * noise + jnp.sqrt(1.0 - jnp.square(correlation)) * random_keys.normal(keys)
+
+
+def uniform_of(noise: Float[Array, "row env"]) -> Float[Array, "row env"]:
+    """Return the probabilities of smaller numbers than standard normal ones: uniform numbers in [0, 1].
+
+    They are right to float32's last bits near 1. That is enough for them, and one operation instead of several that are
+    right near 0 as well.
+    """
+    return 0.5 + 0.5 * jax.lax.erf(np.float32(np.sqrt(0.5)) * noise)
 
 
 def start(key: PRNGKeyArray, noise: Any, config: OffPolicyConfig, env: VectorEnv) -> tuple[Any, ...]:
@@ -161,11 +172,16 @@ def train(
     return state._replace(episodes=episodes), results
 
 
-def part(explore: Explore, update: Update) -> Part:
+def part(explore: Explore, update: Update, num_noise: Callable[[VectorEnv], int] = lambda env: 0) -> Part:
     """Return the part that trains an agent for some more iterations, with start states from a pool if there is one.
 
-    Each iteration takes its key from `key` and the env steps before it, so that it is the same wherever training was
+    Each iteration takes its keys from `key` and the env steps before it, so that it is the same wherever training was
     cut into calls.
+
+    Args:
+        explore: see the head of this module.
+        update: see there.
+        num_noise: how many keys an update takes for each transition.
     """
 
     def iterations(
@@ -178,7 +194,8 @@ def part(explore: Explore, update: Update) -> Part:
         num_iterations: Count,
     ) -> Agent:
         def iteration(i: Array, agent: Agent) -> Agent:
-            return _iteration(agent, pool, config, env, key, env_steps + i * iteration_steps(config), explore, update)
+            before = env_steps + i * iteration_steps(config)
+            return _iteration(agent, pool, config, env, key, before, explore, update, num_noise(env))
 
         return jax.lax.fori_loop(0, num_iterations, iteration, agent)
 
@@ -194,14 +211,13 @@ def _iteration(
     before: Int[Array, ""],
     explore: Explore,
     update: Update,
+    num_noise: int,
 ) -> Agent:
     """Return an agent after the iteration that follows `before` env steps."""
     after = before + iteration_steps(config)
-    key_collect, key_update = random_keys.of_step(key, before, 2)
 
     def collect(j: Array, state: OffPolicyState) -> OffPolicyState:
-        steps = before + j * config.num_envs
-        return _collect(state, config, env, random_keys.of_step(key_collect, j, 3), steps, pool, explore)
+        return _collect(state, config, env, key, before + j * config.num_envs, pool, explore)
 
     def learn(j: Array, agent: Agent) -> Agent:
         progress = Progress(
@@ -209,7 +225,8 @@ def _iteration(
             last=j == config.gradient_steps - 1,
             num_updates=before // iteration_steps(config) * config.gradient_steps + j + 1,
         )
-        return _learn(*agent, config, env, random_keys.of_step(key_update, j, 2), progress, update)
+        shapes = (config.batch_size,), (num_noise, config.batch_size)
+        return _learn(*agent, config, env, random_keys.of_step(key, before, *shapes, update=j), progress, update)
 
     state, updates = agent
     state = jax.lax.fori_loop(0, config.train_freq, collect, state)
@@ -221,17 +238,18 @@ def _collect(
     state: OffPolicyState,
     config: OffPolicyConfig,
     env: VectorEnv,
-    step_keys: Key[Array, " three"],
+    key: PRNGKeyArray,
     env_steps: Int[Array, ""],
     pool: Start | None,
     explore: Explore,
 ) -> OffPolicyState:
     """Make one step of every env and store it."""
-    key_action, key_step, key_reset = step_keys
+    shapes = state.noise.shape, (config.num_envs,), (config.num_envs,)
+    noise_keys, step_keys, reset_keys = random_keys.of_step(key, env_steps, *shapes)
     obs = normalizer.normalize(state.normalizer, state.obs, config.normalize_observations)
-    action, noise = explore(state.learner, state.noise, config, env, obs, key_action, env_steps)
-    fresh = env.fresh(pool, env.starts(key_reset, (config.num_envs,), pool))
-    after = env.step(jax.random.split(key_step, config.num_envs), state.env_state, env.scaled(action), fresh)
+    action, noise = explore(state.learner, state.noise, config, env, obs, noise_keys, env_steps)
+    fresh = env.fresh(pool, env.starts(reset_keys, pool))
+    after = env.step(step_keys, state.env_state, env.scaled(action), fresh)
     columns = action.reshape(config.num_envs, -1).astype(jnp.float32)
     memory = replay.add(
         state.replay, config, env, columns, after.reward, after.terminated, after.truncated, after.next_obs, after.obs
@@ -248,20 +266,20 @@ def _learn(
     updates: metrics.Updates,
     config: OffPolicyConfig,
     env: VectorEnv,
-    update_keys: Key[Array, " two"],
+    update_keys: tuple[Key[Array, "..."], ...],
     progress: Progress,
     update: Update,
 ) -> Agent:
     """Make one update, without effect before learning starts."""
-    key_sample, key_update = update_keys
-    rows, weights = replay.sample(state.replay, config, key_sample, progress.env_steps[0])
+    sample_keys, noise_keys = update_keys
+    rows, weights = replay.sample(state.replay, config, sample_keys, progress.env_steps[0])
     batch = replay.gather(state.replay, config, env, rows)
     batch = batch._replace(
         reward=rewards.factor(state.returns, config) * batch.reward,
         obs=normalizer.normalize(state.normalizer, batch.obs, config.normalize_observations),
         next_obs=normalizer.normalize(state.normalizer, batch.next_obs, config.normalize_observations),
     )
-    learner, td_error, of_update = update(state.learner, config, env, batch, weights, key_update, progress)
+    learner, td_error, of_update = update(state.learner, config, env, batch, weights, noise_keys, progress)
     started = progress.env_steps[1] > config.learning_starts
     learner = jax.tree.map(lambda new, old: jnp.where(started, new, old), learner, state.learner)
     # Weights are positive. It says that the old priorities are read before they are written: else XLA copies them all.

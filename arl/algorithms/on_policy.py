@@ -130,16 +130,22 @@ def start(key: PRNGKeyArray, config: OnPolicyConfig, env: VectorEnv) -> Walk:
     return Walk(env_state, obs, episodes, normalizer.init(env.obs_spec), returns)
 
 
-def iteration_keys(key: PRNGKeyArray, env_steps: Count) -> Key[Array, " two"]:
-    """Return the keys of an iteration, for its rollout and for its updates."""
-    return random_keys.of_step(key, env_steps, 2)
+def rollout_keys(
+    key: PRNGKeyArray, env_steps: Count, num_noise: int, config: OnPolicyConfig
+) -> tuple[Key[Array, "time noise env"], Key[Array, "time env"], Key[Array, "time env"]]:
+    """Return the keys of a rollout: `num_noise` for each action, one for each start state, and one for each env step."""
+    steps, envs = config.num_steps, config.num_envs
+    noise_keys, reset_keys, step_keys = random_keys.of_step(
+        key, env_steps, (steps, num_noise, envs), (steps, envs), (steps, envs)
+    )
+    return noise_keys, reset_keys, step_keys
 
 
 def collect(
     walk: Walk,
     env: VectorEnv,
-    key_reset: PRNGKeyArray,
-    key_step: PRNGKeyArray,
+    reset_keys: Key[Array, "time env"],
+    step_keys: Key[Array, "time env"],
     noise: Array,
     choose: Callable[[PyTree[Array], Array], Array],
     config: OnPolicyConfig,
@@ -152,15 +158,14 @@ def collect(
     Args:
         walk: where it starts.
         env: the env.
-        key_reset: for start states.
-        key_step: for the env's steps.
+        reset_keys: for start states.
+        step_keys: for the env's steps.
         noise: what actions are chosen with, a row per step.
         choose: maps observations `(env, ...)` and a row of noise to actions.
         config: the agent's.
         pool: what start states are drawn from, or None.
     """
-    shape = (config.num_steps, config.num_envs)
-    starts, step_keys = env.starts(key_reset, shape, pool), jax.random.split(key_step, shape)
+    starts = env.starts(reset_keys, pool)
 
     def step(
         carry: tuple[Any, PyTree[Array], Episodes], drawn: tuple[Array, Any, Array]
@@ -201,6 +206,7 @@ def passes(
     samples: Samples,
     num_samples: Count,
     key: PRNGKeyArray,
+    env_steps: Count,
     config: OnPolicyConfig,
 ) -> Carry:
     """Update on every minibatch of the samples, in `num_epochs` passes of a new random order each.
@@ -213,6 +219,7 @@ def passes(
         samples: arrays `(capacity, ...)`, see `padded`.
         num_samples: how many of them there are.
         key: for the orders.
+        env_steps: those before the iteration.
         config: the agent's, in canonical form: a minibatch holds no more than there are.
     """
     size = config.minibatch_size
@@ -222,7 +229,7 @@ def passes(
         return jax.tree.map(lambda x: jnp.take(x, chosen, axis=0, mode="clip"), samples)
 
     def epoch(i: Array, carry: Carry) -> Carry:
-        order = shuffle.draw(key, i)
+        order = shuffle.draw(key, env_steps, i)
 
         def minibatch(j: Array, carry: Carry) -> Carry:
             places = j * size + jnp.arange(size)

@@ -190,7 +190,9 @@ def act(
     output, log_std = _policy(state.params, config, env, obs)
     if not explore:
         return distribution.mode(output)
-    return distribution.sample(output, log_std, distribution.noise(key, (output.shape[1],)))
+    return distribution.sample(
+        output, log_std, distribution.noise(jax.random.split(key, (distribution.num_noise, output.shape[1])))
+    )
 
 
 def _experience(
@@ -203,24 +205,28 @@ def _experience(
 ) -> tuple[Walk, Batch]:
     """Gather a rollout; return where it ends, and what the loss needs of it."""
     params, pool = read
-    key_rollout, _ = on_policy.iteration_keys(key, env_steps)
-    after, rollout = _collect(walk, params, pool, config, env, key_rollout)
+    after, rollout = _collect(walk, params, pool, config, env, key, env_steps)
     samples = _samples(walk.normalizer, params, config, env, rollout)
     return after, Batch(on_policy.padded(samples), _explained_variance(samples))
 
 
 def _collect(
-    walk: Walk, params: Params, pool: Start | None, config: PPOConfig, env: VectorEnv, key: PRNGKeyArray
+    walk: Walk,
+    params: Params,
+    pool: Start | None,
+    config: PPOConfig,
+    env: VectorEnv,
+    key: PRNGKeyArray,
+    env_steps: Count,
 ) -> tuple[Walk, Rollout]:
-    key_noise, key_reset, key_step = jax.random.split(key, 3)
     distribution = distributions.for_env(env)
+    noise_keys, reset_keys, step_keys = on_policy.rollout_keys(key, env_steps, distribution.num_noise, config)
 
     def choose(obs: PyTree[Array], noise: Array) -> Array:
         normalized = normalizer.normalize(walk.normalizer, obs, config.normalize_observations)
         return distribution.sample(*_policy(params, config, env, normalized), noise)
 
-    noise = distribution.noise(key_noise, (config.num_steps, config.num_envs))
-    return on_policy.collect(walk, env, key_reset, key_step, noise, choose, config, pool)
+    return on_policy.collect(walk, env, reset_keys, step_keys, distribution.noise(noise_keys), choose, config, pool)
 
 
 def _samples(moments: Normalizer, params: Params, config: PPOConfig, env: VectorEnv, rollout: Rollout) -> Samples:
@@ -280,7 +286,6 @@ def _update(
 
     Updates after the first divergence beyond `target_kl` are without effect: lanes of a block go on together.
     """
-    _, key_update = on_policy.iteration_keys(key, env_steps)
     learning_rate = on_policy.learning_rate(config, env_steps)
     of_rollout = {"explained_variance": batch.explained_variance}
 
@@ -299,7 +304,7 @@ def _update(
         return Learner(params, opt_state, updates), is_over
 
     begin = learner, jnp.zeros((), bool)
-    return on_policy.passes(update, begin, batch.samples, num_samples, key_update, config)[0]
+    return on_policy.passes(update, begin, batch.samples, num_samples, key, env_steps, config)[0]
 
 
 _EXPERIENCE, _UPDATE = Part(_experience), Part(_update, is_hot=True)

@@ -18,7 +18,16 @@ import optax
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree
 
 from arl import networks
-from arl.algorithms import action_masks, agent_config, metrics, normalizer, on_policy, optimizer, q_learning
+from arl.algorithms import (
+    action_masks,
+    agent_config,
+    metrics,
+    normalizer,
+    on_policy,
+    optimizer,
+    q_learning,
+    random_keys,
+)
 from arl.algorithms.metrics import Metrics
 from arl.algorithms.normalizer import Normalizer
 from arl.algorithms.on_policy import Learner, Rollout, Walk, iteration_steps
@@ -151,8 +160,7 @@ def _experience(
 ) -> tuple[Walk, Samples]:
     """Gather a rollout; return where it ends, and what the loss needs of it."""
     params, pool = read
-    key_rollout, _ = on_policy.iteration_keys(key, env_steps)
-    after, rollout = _collect(walk, params, pool, config, env, key_rollout, _epsilon(config, env_steps))
+    after, rollout = _collect(walk, params, pool, config, env, key, env_steps)
     return after, on_policy.padded(_samples(walk.normalizer, params, config, env, rollout))
 
 
@@ -166,7 +174,6 @@ def _update(
     num_samples: Count,
 ) -> Learner:
     """Make `num_epochs` passes over the samples, each in a new random order."""
-    _, key_update = on_policy.iteration_keys(key, env_steps)
     learning_rate, epsilon = on_policy.learning_rate(config, env_steps), _epsilon(config, env_steps)
 
     def update(learner: Learner, minibatch: Samples) -> Learner:
@@ -180,7 +187,7 @@ def _update(
         of_update = {**of_update, "exploration_rate": epsilon, "grad_norm": norm}
         return Learner(params, opt_state, metrics.add_update(learner.updates, of_update))
 
-    return on_policy.passes(update, learner, samples, num_samples, key_update, config)
+    return on_policy.passes(update, learner, samples, num_samples, key, env_steps, config)
 
 
 _EXPERIENCE, _UPDATE = Part(_experience), Part(_update, is_hot=True)
@@ -193,16 +200,17 @@ def _collect(
     config: PQNConfig,
     env: VectorEnv,
     key: PRNGKeyArray,
-    epsilon: Float[Array, ""],
+    env_steps: Count,
 ) -> tuple[Walk, Rollout]:
-    key_noise, key_reset, key_step = jax.random.split(key, 3)
-    uniform = jax.random.uniform(key_noise, (config.num_steps, 2, config.num_envs))
+    epsilon = _epsilon(config, env_steps)
+    noise_keys, reset_keys, step_keys = on_policy.rollout_keys(key, env_steps, 2, config)
+    uniform = random_keys.uniform(noise_keys)
 
     def choose(obs: PyTree[Array], uniform: Array) -> Array:
         q_values = _q_values(params, walk.normalizer, config, env, obs)
         return q_learning.epsilon_greedy(q_values, uniform, epsilon, env.action_mask(obs))
 
-    return on_policy.collect(walk, env, key_reset, key_step, uniform, choose, config, pool)
+    return on_policy.collect(walk, env, reset_keys, step_keys, uniform, choose, config, pool)
 
 
 def _samples(moments: Normalizer, params: Any, config: PQNConfig, env: VectorEnv, rollout: Rollout) -> Samples:

@@ -18,9 +18,9 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree
+from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
-from arl.algorithms import lanes, sum_tree
+from arl.algorithms import random_keys, sum_tree
 from arl.hyperparameters.off_policy import OffPolicyConfig
 from envs.vector import VectorEnv
 
@@ -111,18 +111,12 @@ def add(
     slots = _slots(config)
     first = _rem(replay.time, slots) * config.num_envs
     steps = jnp.concatenate([action, jnp.stack([reward, terminated, truncated], axis=1)], axis=1)
-    envs = jnp.arange(config.num_envs)
-    last_rows = jnp.where(truncated, _final_rows(replay.time, envs, config, env), _NOWHERE)
     frames = _written(replay.frames, next_frame, _rem(replay.time + 1, slots + 1) * config.num_envs)
-    frames = lanes.when_any(
-        jnp.any(truncated),
-        lambda frames: jax.tree.map(lambda x, obs: x.at[last_rows].set(obs, mode="drop"), frames, last_obs),
-        frames,
-    )
+    frames = _with_last(frames, last_obs, truncated, _final_rows(replay.time, jnp.zeros((), jnp.int32), config, env))
     priorities = replay.priorities
     if priorities is not None:
         newest = jnp.broadcast_to(replay.max_priority, reward.shape)
-        priorities = sum_tree.update(priorities, first + envs, newest)
+        priorities = sum_tree.update(priorities, first + jnp.arange(config.num_envs), newest)
     return replay._replace(
         frames=frames,
         steps=jax.lax.dynamic_update_slice(replay.steps, steps, (first, 0)),
@@ -138,15 +132,15 @@ def priority_beta(config: OffPolicyConfig, env_steps: Int[Array, ""]) -> Float[A
 
 
 def sample(
-    replay: Replay, config: OffPolicyConfig, key: PRNGKeyArray, env_steps: Int[Array, ""]
+    replay: Replay, config: OffPolicyConfig, keys: Key[Array, " batch"], env_steps: Int[Array, ""]
 ) -> tuple[Int[Array, " batch"], Float[Array, " batch"]]:
-    """Return rows drawn with replacement, and the weight of each in the loss.
+    """Return a row for each key, drawn with replacement, and the weight of each in the loss.
 
     Uniform, of weight 1; or prioritized (Schaul et al. 2016, arXiv:1511.05952): proportional to the priorities, one draw
     from each of `batch_size` equal parts of their sum, weighted by (N P(i))^-beta over the batch's largest.
     """
     num_rows = size(replay, config) * config.num_envs
-    uniform = jax.random.uniform(key, (config.batch_size,))
+    uniform = random_keys.uniform(keys)
     if replay.priorities is None:
         return _within((uniform * num_rows).astype(jnp.int32), num_rows), jnp.ones(config.batch_size)
     total = sum_tree.total(replay.priorities)
@@ -222,8 +216,8 @@ def _num_finals(config: OffPolicyConfig, env: VectorEnv) -> int:
 
 
 def _final_rows(
-    time: Int[Array, "*batch"], lane: Int[Array, " batch"], config: OffPolicyConfig, env: VectorEnv
-) -> Int[Array, " batch"]:
+    time: Int[Array, "*batch"], lane: Int[Array, "*batch"], config: OffPolicyConfig, env: VectorEnv
+) -> Int[Array, "*batch"]:
     """Return the row of the last observation of an episode that was truncated by the step of this time, in an env."""
     slot = _rem(_div(time, env.episode_limit), _num_finals(config, env))
     return _ring_rows(config) + slot * config.num_envs + lane
@@ -232,6 +226,19 @@ def _final_rows(
 def _written(rows: PyTree[Array], obs: PyTree[Array], first: Int[Array, ""]) -> PyTree[Array]:
     """Return the rows with observations of all envs from `first` on."""
     return jax.tree.map(lambda x, new: jax.lax.dynamic_update_slice(x, new, (first, *[0] * (x.ndim - 1))), rows, obs)
+
+
+def _with_last(
+    rows: PyTree[Array], last_obs: PyTree[Array], truncated: Bool[Array, " env"], first: Int[Array, ""]
+) -> PyTree[Array]:
+    """Return the rows with the last observations of truncated episodes, in those of their envs, from `first` on."""
+
+    def written(rows: Array, obs: Array) -> Array:
+        old = jax.lax.dynamic_slice_in_dim(rows, first, obs.shape[0])
+        new = jnp.where(truncated.reshape(-1, *[1] * (obs.ndim - 1)), obs, old)
+        return jax.lax.dynamic_update_slice_in_dim(rows, new, first, 0)
+
+    return jax.tree.map(written, rows, last_obs)
 
 
 def _unpacked(steps: Float[Array, "*batch column"]) -> tuple[Array, Array, Array, Array]:

@@ -19,10 +19,10 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
+from jaxtyping import Array, Float, Int, Key, PRNGKeyArray, PyTree
 
 from arl import networks
-from arl.algorithms import agent_config, distributions, metrics, normalizer, off_policy, optimizer, replay
+from arl.algorithms import agent_config, distributions, metrics, normalizer, off_policy, optimizer, random_keys, replay
 from arl.algorithms.metrics import Metrics
 from arl.algorithms.off_policy import OffPolicyState, Progress, actor, iteration_steps
 from arl.algorithms.parts import ONE_PROGRAM, Count, Keys, Part, Programs
@@ -165,28 +165,28 @@ def _explore(
     config: SACConfig,
     env: VectorEnv,
     obs: PyTree[Array],
-    key: PRNGKeyArray,
+    keys: Key[Array, "action env"],
     env_steps: Int[Array, ""],
 ) -> tuple[Array, Float[Array, "action env"]]:
     """Return actions of the policy, uniform ones until learning starts."""
     output, random = _actor(config, env).apply(learner.actor, obs).T, env_steps < config.learning_starts
     if env.discrete:
-        return _categorical(jnp.where(random, 0.0, output), key), noise
-    noise = off_policy.correlated(noise, key, config.noise_correlation)
-    uniform = 2.0 * jax.scipy.stats.norm.cdf(noise) - 1.0
+        return _categorical(jnp.where(random, 0.0, output), keys), noise
+    noise = off_policy.correlated(noise, keys, config.noise_correlation)
+    uniform = 2.0 * off_policy.uniform_of(noise) - 1.0
     return jnp.where(random, uniform, distributions.squashed_normal(output, noise)[0]).T, noise
 
 
 def _sampled(output: Float[Array, "output env"], env: VectorEnv, key: PRNGKeyArray) -> Array:
     """Return actions drawn from the policy: `(env,)` if discrete, else `(env, action)` in [-1, 1]."""
+    keys = jax.random.split(key, (env.action_size, output.shape[1]))
     if env.discrete:
-        return _categorical(output, key)
-    noise = jax.random.normal(key, (env.action_size, output.shape[1]))
-    return distributions.squashed_normal(output, noise)[0].T
+        return _categorical(output, keys)
+    return distributions.squashed_normal(output, random_keys.normal(keys))[0].T
 
 
-def _categorical(logits: Float[Array, "action env"], key: PRNGKeyArray) -> Int[Array, " env"]:
-    return jnp.argmax(logits + jax.random.gumbel(key, logits.shape), axis=0)
+def _categorical(logits: Float[Array, "action env"], keys: Key[Array, "action env"]) -> Int[Array, " env"]:
+    return jnp.argmax(logits + random_keys.gumbel(keys), axis=0)
 
 
 def _update(
@@ -195,11 +195,11 @@ def _update(
     env: VectorEnv,
     batch: replay.Transitions,
     weights: Float[Array, " batch"],
-    key: PRNGKeyArray,
+    keys: Key[Array, "two_action batch"],
     progress: Progress,
 ) -> tuple[Learner, Float[Array, " batch"], Metrics]:
     """Update the critics, then the actor against the new critics, then the temperature."""
-    noise = jax.random.normal(key, (2, env.action_size, weights.size))
+    noise = jnp.split(random_keys.normal(keys), 2)
     alpha = temperature(learner, config)
     next_q, next_entropy = _evaluated(learner.actor, learner.targets, config, env, batch.next_obs, noise[0])
     target = batch.reward + batch.discount * (next_q + alpha * next_entropy)
@@ -293,4 +293,4 @@ def _q_outputs(
     return jax.vmap(lambda critic: _critic(config, env).apply(critic, obs, *action).T)(critics)
 
 
-_ITERATIONS = off_policy.part(_explore, _update)
+_ITERATIONS = off_policy.part(_explore, _update, num_noise=lambda env: 0 if env.discrete else 2 * env.action_size)

@@ -14,9 +14,10 @@ _NUM_ROUNDS = 6  # with fewer, permutations of 5 entries are not equally likely
 Choice = tuple[UInt32[Array, ""], ...]  # of a permutation
 
 
-def draw(key: PRNGKeyArray, step: Count) -> Choice:
-    """Return the constants of a step's random permutation: the words of as many keys as there are rounds."""
-    return tuple(jax.random.key_data(random_keys.of_step(key, step, _NUM_ROUNDS)).reshape(-1))
+def draw(key: PRNGKeyArray, step: Count, number: Count) -> Choice:
+    """Return the constants of one of a step's random permutations: the words of as many keys as there are rounds."""
+    (keys,) = random_keys.of_step(key, step, (_NUM_ROUNDS,), update=number)
+    return tuple(jax.random.key_data(keys).reshape(-1))
 
 
 def entries(choice: Choice, places: Int[Array, " place"], num: Count) -> Int[Array, " place"]:

@@ -192,7 +192,12 @@ def _affine_forward(layer: Layer, x: Array) -> tuple[Array, tuple[Layer, Array]]
 def _affine_backward(residuals: tuple[Layer, Array], grad: Array) -> tuple[Layer, Array]:
     layer, x = residuals
     ones = 0.0 * grad[0] + 1.0
-    return Layer(weight=grad @ x.T, bias=grad @ ones), layer.weight.T @ grad
+    return Layer(weight=_product(grad, x, 1, 1), bias=grad @ ones), _product(layer.weight, grad, 0, 0)
+
+
+def _product(x: Array, y: Array, axis_x: int, axis_y: int) -> Array:
+    """Return the matrix product over an axis of each, without a copy that is transposed, as `x.T @ y` makes it."""
+    return jax.lax.dot_general(x, y, (((axis_x,), (axis_y,)), ((), ())))
 
 
 affine.defvjp(_affine_forward, _affine_backward)

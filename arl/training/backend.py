@@ -31,9 +31,13 @@ _PRECISION = "jax_default_matmul_precision"
 
 # XLA's older code generator takes 0.6 times as long as its new one, which vectorises better what has several lanes, or large
 # arrays: evaluation in four lanes took 4 times as long, a rollout twice.
-QUICK_COMPILER_OPTIONS: dict[str, dict[str, Any]] = {"cpu": {"xla_cpu_use_fusion_emitters": False}}
+#
+# What does not change in a loop stays in it: moved out, each number is a kernel of its own. That saves a tenth of the time.
+QUICK_COMPILER_OPTIONS: dict[str, dict[str, Any]] = {
+    "cpu": {"xla_cpu_use_fusion_emitters": False, "xla_disable_hlo_passes": "while-loop-invariant-code-motion"}
+}
 if jax.__version_info__ >= (0, 11):  # whose XLA has the new one only, and refuses the option
-    QUICK_COMPILER_OPTIONS = {}
+    del QUICK_COMPILER_OPTIONS["cpu"]["xla_cpu_use_fusion_emitters"]
 
 # Without optimising, LLVM takes a third to a half of the time.
 ONCE_COMPILER_OPTIONS: dict[str, dict[str, Any]] = {"cpu": {"xla_backend_optimization_level": 0}}

@@ -24,7 +24,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
-from jaxtyping import Array, Bool, Float, Int, PyTree
+from jaxtyping import Array, Bool, Float, Int, Key, PRNGKeyArray, PyTree
 
 from arl import config as configs
 from arl.algorithms import Algorithm, random_keys
@@ -37,7 +37,7 @@ from arl.training.work import Work
 from envs.base import failure
 from envs.vector import Start, VectorEnv
 
-Key = TypeVar("Key")
+Name = TypeVar("Name")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -514,7 +514,12 @@ class Runner:
         self, changed: Any, read: Any, config: Any, env: VectorEnv, key: Array, env_steps: Array
     ) -> Start:
         """Return the start states of an evaluation, which all configs share a program for."""
-        return env.scored.reset(random_keys.of_step(key, env_steps, 2)[0], (self.num_episodes,))
+        return env.scored.reset_each(self._evaluation_keys(key, env_steps)[0])
+
+    def _evaluation_keys(self, key: Array, env_steps: Array) -> tuple[Key[Array, " episode"], PRNGKeyArray]:
+        """Return the keys of an evaluation: for its start states, and for its steps."""
+        start_keys, key_steps = random_keys.of_step(key, env_steps, (self.num_episodes,), ())
+        return start_keys, key_steps
 
     def _evaluation(
         self, changed: Any, read: tuple[Any, Start], config: Any, env: VectorEnv, key: Array, env_steps: Array
@@ -526,7 +531,7 @@ class Runner:
         def policy(obs: PyTree[Array]) -> Array:
             return self.algorithm.act(agent, config, env, obs, unused, explore=False)
 
-        episodes = evaluation.play(env.scored, policy, start, random_keys.of_step(key, env_steps, 2)[1])
+        episodes = evaluation.play(env.scored, policy, start, self._evaluation_keys(key, env_steps)[1])
         return {
             "return_mean": jnp.mean(episodes.episode_return),
             "return_std": jnp.std(episodes.episode_return),
@@ -581,7 +586,7 @@ def _start(run: Run) -> int:
 
 
 def _run_keys(seeds: list[int]) -> RunKeys:
-    keys = jax.vmap(lambda seed: jax.random.split(jax.random.key(seed), 3))(np.array(seeds))
+    keys = jax.vmap(lambda seed: jax.random.split(random_keys.from_seed(seed), 3))(np.array(seeds))
     return RunKeys(*(keys[:, i] for i in range(3)))
 
 
@@ -648,7 +653,7 @@ def _stack_agents(lanes: Sequence[Sequence[Run]], device: jax.Device) -> Any:
     return states
 
 
-def apart(agents: Mapping[Key, Agent]) -> dict[Key, Agent]:
+def apart(agents: Mapping[Name, Agent]) -> dict[Name, Agent]:
     """Return agents of one block in a block of little more than themselves, so that the rest of their block is free."""
     places = [agent.index for agent in agents.values()]
     padded = places + places[-1:] * (_power_of_two(len(places)) - len(places))  # few shapes, few compilations
