@@ -345,7 +345,7 @@ def test_agents_that_were_lost_are_trained_again_to_the_same(trained, tmp_path):
 
 
 def test_training_that_diverges_at_once_has_its_table(tmp_path):
-    done = arl(tmp_path, "train", TASK, *SMALL, "--set", "learning_rate=1e38", "--fidelity", FIDELITY)
+    done = arl(tmp_path, "train", TASK, *SMALL, "--set", "learning_rate=3e38", "--fidelity", FIDELITY)
     assert (done.status, "1 diverged" in done.out) == (0, True), done.err
 
 
@@ -443,11 +443,11 @@ def test_names_of_trained_configs(seeds, fidelity, end):
 
 
 def test_a_config_that_diverges_is_recorded(tmp_path):
-    done = arl(tmp_path, *UNSET, "--set", "learning_rate=1e30", "--json")
+    done = arl(tmp_path, *UNSET, "--set", "learning_rate=3e38", "--json")
     assert done.status == 0, done.err
     summary = json.loads(done.out)
     assert (summary["diverged"], summary["incumbent"]) == (1, None)
-    assert summary["sweep"].endswith("-learning_rate=1e+30-seeds=0,3-fidelity=200")
+    assert summary["sweep"].endswith("-learning_rate=3e+38-seeds=0,3-fidelity=200")
     record = landscapes.load(summary["sweep"], tmp_path / "results" / "store.sqlite")
     assert record.trials.status.tolist() == ["diverged"]
     assert record.trials.score.tolist() == [tiny.WORST]

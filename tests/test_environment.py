@@ -170,13 +170,13 @@ def test_the_final_score_as_the_reward():
 
 def test_an_agent_that_diverges_ends_with_the_worst_score():
     diverging = dataclasses.replace(
-        task(), space=ConfigurationSpace(space=[Float("learning_rate", (1e-6, 1e30), log=True)])
+        task(), space=ConfigurationSpace(space=[Float("learning_rate", (1e-6, 3e38), log=True)])
     )
     made = hpo.AutoRLEnv(dataclasses.replace(diverging, fixed={**tiny.task().fixed}), NUM_INTERVALS)
     made.reset(seed=0)
     _, first, *_ = made.step(made.action({"learning_rate": 1e-3}))
     before = made.episode.score
-    observation, gain, terminated, truncated, info = made.step(made.action({"learning_rate": 1e30}))
+    observation, gain, terminated, truncated, info = made.step(made.action({"learning_rate": 3e38}))
     assert (terminated, truncated, info["status"], info["score"]) == (True, False, "diverged", tiny.WORST)
     assert gain == tiny.WORST - before
     assert made.observation_space.contains(observation)

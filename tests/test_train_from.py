@@ -133,7 +133,7 @@ def test_a_sweep_without_a_finished_trial(tmp_path):
 
 
 def test_a_sweep_without_an_incumbent_is_one_line(tmp_path):
-    words = ["train", TASK, *SMALL, "--fidelity", FIDELITY, "--set", "learning_rate=1e30", "--name", "wild"]
+    words = ["train", TASK, *SMALL, "--fidelity", FIDELITY, "--set", "learning_rate=3e38", "--name", "wild"]
     assert arl(tmp_path, *words).status == 0
     done = arl(tmp_path, "train", "--from", "wild")
     line = "arl: sweep 'wild' must have a completed trial to train its incumbent, got none\n"
